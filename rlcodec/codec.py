@@ -1,0 +1,310 @@
+"""The codec's Python interface: encode, decode, inspect."""
+
+import os
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+from rlcodec.coder import decoder_state, encoder_state, finish
+from rlcodec.errors import DamagedStreamError, OptionError, TruncatedStreamError, TruncatedStreamWarning, UnknownModelError
+from rlcodec.images import ImageLike, read_gray
+from rlcodec.model import FINGERPRINT_BYTES, Model, load_model
+from rlcodec.session import MACS_PER_KMAC, PIXELS, CodedSegment, Session, max_bit_budget
+from rlcodec.stream import CONTEXT, STOP, TIERS, Header, pack, unpack
+from rlcodec.transform import analyse
+
+SPARE_PAYLOAD_BYTES = 64
+MOST_BITS_PER_SYMBOL = 16 * 24
+"""No path down a tree is longer than 24 decisions, and no decision costs more than 16 bits."""
+
+Chooser = Callable[[Session], int]
+"""Given a session, says what its next segment shall be: STOP or a tier."""
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A finished stream and how it came about.
+
+    Attributes:
+        data: the whole stream.
+        segments: what each segment cost, the stop mark included.
+        bit_budget: binary latents kept.
+        picture: what a decoder shows, uint8 (height, width).
+        decoder_macs: multiply-accumulates of decoding.
+        mse: mean squared error of `picture`, on the scale 0 to 255.
+    """
+
+    data: bytes
+    segments: tuple[CodedSegment, ...]
+    bit_budget: int
+    picture: np.ndarray
+    decoder_macs: int
+    mse: float
+
+
+@dataclass(frozen=True)
+class StreamInfo:
+    """What `inspect` tells of a stream.
+
+    Attributes:
+        preset: name of the preset.
+        version: of the format.
+        model_digest: SHA-256 of the model that decodes it, hexadecimal.
+        height: pixels.
+        width: pixels.
+        bit_budget: binary latents that the encoder kept.
+        segments: every segment with its tier, bits and kMAC.
+        stopped_after: the last segment that was sent, e.g. "pixels 12", or None when nothing was.
+        lossless: every pixel was sent.
+        truncated: bytes are missing at the end.
+        header_bytes: framing, checksum included.
+        payload_bytes: bytes of the range-coded payload that are there.
+        size_bytes: of the whole stream.
+        rate_bpp: bits per pixel, all framing counted.
+        decoder_kmac_per_pixel: compute that decoding takes.
+    """
+
+    preset: str
+    version: int
+    model_digest: str
+    height: int
+    width: int
+    bit_budget: int
+    segments: tuple[CodedSegment, ...]
+    stopped_after: str | None
+    lossless: bool
+    truncated: bool
+    header_bytes: int
+    payload_bytes: int
+    size_bytes: int
+    rate_bpp: float
+    decoder_kmac_per_pixel: float
+
+
+def start_encoder(model: Model, pixels: np.ndarray, bit_budget: int, latent: np.ndarray | None = None) -> Session:
+    """A session that will encode.
+
+    Args:
+        model: the preset's model.
+        pixels: uint8 (height, width).
+        bit_budget: binary latents to keep.
+        latent: of the image, when it is known already.
+
+    Raises:
+        OptionError: the budget is more than the image has latents.
+    """
+    most = max_bit_budget(model, *pixels.shape)
+    if not 0 <= bit_budget <= most:
+        raise OptionError(f"bit_budget is {bit_budget}; this image takes 0 to {most}")
+    if latent is None:
+        latent = analyse(model.analysis, pixels)
+    symbols = pixels.size + latent.size
+    data = np.zeros(symbols * MOST_BITS_PER_SYMBOL // 8 + SPARE_PAYLOAD_BYTES, np.uint8)
+    return Session(model, encoder_state(), data, pixels.copy(), latent.copy(), bit_budget)
+
+
+def finish_encoder(session: Session) -> Encoded:
+    """Ends a session whose choices were all made and packs the stream."""
+    model, (height, width) = session.model, session.image.shape
+    payload = finish(session.state, session.data)
+    picture = session.picture()
+    mse = float(np.square(picture.astype(np.int64) - session.image).mean())
+    data = pack(model.preset, model.fingerprint, height, width, session.bit_budget, payload)
+    return Encoded(data, tuple(session.coded), session.bit_budget, picture, session.macs, mse)
+
+
+def encode_with(model: Model, pixels: np.ndarray, bit_budget: int, choose: Chooser) -> Encoded:
+    """Encodes under choices made from outside.
+
+    Args:
+        model: the preset's model.
+        pixels: uint8 (height, width).
+        bit_budget: binary latents to keep.
+        choose: called before every segment.
+    """
+    session = start_encoder(model, pixels, bit_budget)
+    while not session.done:
+        session.code(choose(session))
+    return finish_encoder(session)
+
+
+def constant_choice(tier: int, rows: int | None) -> Chooser:
+    """The same tier for every segment, stopping after `rows` rows of pixels (None: all rows)."""
+
+    def choose(session: Session) -> int:
+        segment = session.next_segment
+        return STOP if rows is not None and segment.kind == PIXELS and segment.index >= rows else tier
+
+    return choose
+
+
+def encode(
+    image: ImageLike,
+    *,
+    preset: str = "mnist",
+    policy: str | os.PathLike[str] | None = None,
+    objective: str | None = None,
+    lambda_rate: float | None = None,
+    lambda_compute: float | None = None,
+    lossless: bool = False,
+    bit_budget: int | None = None,
+    tier: str | None = None,
+    rows: int | None = None,
+) -> bytes:
+    """Encodes an image.
+
+    A policy makes the choices, the shipped one when none is named. `lossless` codes every pixel exactly instead;
+    `bit_budget`, `tier` and `rows` set the choices by hand.
+
+    Args:
+        image: a PIL image, a uint8 array (height, width), or a path; 8-bit gray.
+        preset: whose model to use.
+        policy: a policy file that `rlcodec export` wrote.
+        objective: "small", "balanced", "fast" or "lossless".
+        lambda_rate: distortion that a bit per pixel is worth; with it the objective is set by numbers.
+        lambda_compute: distortion that a decoder kMAC per pixel is worth.
+        lossless: give every pixel back exactly.
+        bit_budget: binary latents to keep.
+        tier: "table" or "context", for every segment.
+        rows: rows of pixels to send after the latents; all when `bit_budget` or `tier` is set and this is not.
+
+    Returns:
+        The stream.
+
+    Raises:
+        ImageError: the image cannot be coded.
+        OptionError: options contradict each other or make no sense.
+        PolicyError: the policy file is broken or belongs to another codec.
+
+    Example:
+        >>> import numpy as np, rlcodec
+        >>> digit = np.zeros((28, 28), np.uint8)
+        >>> digit[8:20, 13:15] = 255
+        >>> data = rlcodec.encode(digit, lossless=True)
+        >>> bool((np.asarray(rlcodec.decode(data)) == digit).all())
+        True
+    """
+    return encode_image(
+        image, preset=preset, policy=policy, objective=objective, lambda_rate=lambda_rate,
+        lambda_compute=lambda_compute, lossless=lossless, bit_budget=bit_budget, tier=tier, rows=rows,
+    ).data  # fmt: skip
+
+
+def encode_image(
+    image: ImageLike,
+    *,
+    preset: str = "mnist",
+    policy: str | os.PathLike[str] | None = None,
+    objective: str | None = None,
+    lambda_rate: float | None = None,
+    lambda_compute: float | None = None,
+    lossless: bool = False,
+    bit_budget: int | None = None,
+    tier: str | None = None,
+    rows: int | None = None,
+) -> Encoded:
+    """As `encode`, and tells how the stream came about."""
+    from rlcodec.objective import resolve_objective
+
+    model = load_model(preset)
+    pixels = read_gray(image, model.preset)
+    by_hand = bit_budget is not None or tier is not None or rows is not None
+    by_policy = any(option is not None for option in (policy, objective, lambda_rate, lambda_compute))
+    if by_hand + by_policy + lossless > 1:
+        raise OptionError("choose one of: lossless; bit_budget, tier and rows; or policy, objective and lambdas")
+    if lossless or objective == "lossless":
+        return encode_with(model, pixels, 0, constant_choice(CONTEXT, None))
+    if by_hand:
+        if tier is not None and tier not in TIERS:
+            raise OptionError(f"unknown tier {tier!r}; there are: {', '.join(TIERS)}")
+        if rows is not None and not 0 <= rows <= pixels.shape[0]:
+            raise OptionError(f"rows is {rows}; this image has {pixels.shape[0]}")
+        chosen = TIERS.index(tier) if tier is not None else CONTEXT
+        return encode_with(model, pixels, bit_budget or 0, constant_choice(chosen, rows))
+    from rlcodec.policy import encode_under_policy, load_policy
+
+    goal = resolve_objective(objective, lambda_rate, lambda_compute)
+    return encode_under_policy(load_policy(policy, model), model, pixels, goal)
+
+
+def start_decoder(data: bytes) -> tuple[Header, Session, bool]:
+    """Header, a session that will decode, and whether bytes are missing; see `decode` for the errors."""
+    if not isinstance(data, bytes | bytearray | memoryview):
+        raise OptionError(f"decode takes bytes, not {type(data).__name__}")
+    stream = unpack(bytes(data))
+    header = stream.header
+    model = load_model(header.preset.name)
+    if header.fingerprint != model.fingerprint:
+        raise UnknownModelError(
+            f"the stream was coded with weights {header.fingerprint.hex()} of preset {header.preset.name}; "
+            f"these are {model.digest[: 2 * FINGERPRINT_BYTES]}"
+        )
+    if header.bit_budget > max_bit_budget(model, header.height, header.width):
+        raise DamagedStreamError(f"the header declares {header.bit_budget} latent bits, more than such an image has")
+    image = np.zeros((header.height, header.width), np.uint8)
+    latent = np.zeros((model.slices, -(-header.height // 4), -(-header.width // 4)), np.int8)
+    state = decoder_state(stream.payload, header.payload_bytes)
+    return header, Session(model, state, stream.payload, image, latent, header.bit_budget), stream.truncated
+
+
+def decode(data: bytes, *, partial: bool = True) -> Image.Image:
+    """Decodes a stream.
+
+    Args:
+        data: the stream.
+        partial: what to do with a stream that was cut: give the best image that its bytes allow, with a
+            `TruncatedStreamWarning`, or raise.
+
+    Returns:
+        An image of mode "L".
+
+    Raises:
+        TruncatedStreamError: the header is cut, or anything is and `partial` is false.
+        DamagedStreamError: a byte was changed.
+        UnknownModelError: a version or model that is not installed.
+        StreamError: this is not a stream.
+    """
+    header, session, truncated = start_decoder(data)
+    for _ in session.iterate():
+        pass
+    if truncated:
+        missing = header.header_bytes + header.payload_bytes - len(data)
+        message = f"the stream is cut: {missing} of its {len(data) + missing} bytes are missing"
+        if not partial:
+            raise TruncatedStreamError(f"{message}; ask for a partial image to see what is left")
+        warnings.warn(message, TruncatedStreamWarning, stacklevel=2)
+    return Image.fromarray(session.picture())
+
+
+def inspect(data: bytes) -> StreamInfo:
+    """Tells what a stream holds, by decoding it.
+
+    Raises:
+        StreamError: as `decode`; a cut stream is described as far as it goes.
+    """
+    header, session, truncated = start_decoder(data)
+    coded = tuple(session.iterate())
+    sent = [c for c in coded if c.tier != STOP and c.complete]
+    pixels = header.height * header.width
+    return StreamInfo(
+        preset=header.preset.name,
+        version=data[2] >> 5,
+        model_digest=session.model.digest,
+        height=header.height,
+        width=header.width,
+        bit_budget=header.bit_budget,
+        segments=coded,
+        stopped_after=f"{sent[-1].segment.kind} {sent[-1].segment.index}" if sent else None,
+        lossless=session.rows_done == header.height,
+        truncated=truncated,
+        header_bytes=header.header_bytes,
+        payload_bytes=len(data) - header.header_bytes,
+        size_bytes=len(data),
+        rate_bpp=8 * len(data) / pixels,
+        decoder_kmac_per_pixel=session.macs / MACS_PER_KMAC / pixels,
+    )
+
+

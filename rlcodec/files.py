@@ -1,0 +1,48 @@
+"""Writing files so that a failure loses nothing: a temporary name in the same folder, then a rename."""
+
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO
+
+from rlcodec.errors import OutputError
+
+
+def write_atomically(path: str | os.PathLike[str], write: Callable[[IO[bytes]], object]) -> None:
+    """Calls `write` with a temporary file beside `path` and renames it to `path` once it is complete.
+
+    Raises:
+        OutputError: the file could not be written; `path` is as it was before and no temporary file stays behind.
+    """
+    path = Path(path)
+    temporary = None
+    try:
+        descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+        with os.fdopen(descriptor, "wb") as file:
+            os.fchmod(descriptor, 0o666 & ~_umask())
+            write(file)
+            file.flush()
+            os.fsync(descriptor)
+        os.replace(temporary, path)
+        temporary = None
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written ({error.strerror or error})") from error
+    finally:
+        if temporary is not None and os.path.exists(temporary):
+            os.unlink(temporary)
+
+
+def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
+    """Writes `data` to `path`, whole or not at all.
+
+    Raises:
+        OutputError: as `write_atomically`.
+    """
+    write_atomically(path, lambda file: file.write(data))
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,72 @@
+"""Reading the images that people hand in: a path, a PIL image or an array."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from rlcodec.errors import ImageError
+from rlcodec.presets import Preset
+
+GRAY_MODES = {"L", "1"}
+ImageLike = Image.Image | np.ndarray | str | os.PathLike[str]
+
+
+def read_gray(image: ImageLike, preset: Preset | None = None) -> np.ndarray:
+    """The image as 8-bit gray.
+
+    Args:
+        image: a path, a PIL image, or an array of shape (height, width) that holds 8-bit values.
+        preset: whose size limit holds; none without.
+
+    Returns:
+        uint8, (height, width), its own copy.
+
+    Raises:
+        ImageError: not an image, not gray, not 8-bit, or too large.
+    """
+    if isinstance(image, np.ndarray):
+        return _check_array(image, preset)
+    if isinstance(image, Image.Image):
+        return _from_pil(image, "the image", preset)
+    try:
+        path = Path(image)
+    except TypeError as error:
+        raise ImageError(f"cannot take a {type(image).__name__} for an image; give a path, a PIL image or an array") from error
+    try:
+        with Image.open(path) as opened:
+            return _from_pil(opened, str(path), preset)
+    except FileNotFoundError as error:
+        raise ImageError(f"{path}: no such file") from error
+    except UnidentifiedImageError as error:
+        raise ImageError(f"{path}: not an image that Pillow can read") from error
+    except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
+        raise ImageError(f"{path}: cannot be read as an image ({error})") from error
+
+
+def _from_pil(image: Image.Image, name: str, preset: Preset | None) -> np.ndarray:
+    _check_size(image.height, image.width, name, preset)
+    if image.mode not in GRAY_MODES:
+        raise ImageError(f"{name}: is {image.mode}, and this preset codes 8-bit gray; convert it first, e.g. image.convert('L')")
+    return np.array(image.convert("L"), np.uint8)
+
+
+def _check_array(array: np.ndarray, preset: Preset | None) -> np.ndarray:
+    if array.ndim != 2:
+        raise ImageError(f"the array has shape {array.shape}; a gray image has (height, width)")
+    _check_size(*array.shape, "the array", preset)
+    if array.dtype != np.uint8:
+        whole = np.issubdtype(array.dtype, np.integer) or array.dtype == bool
+        if not whole or array.min() < 0 or array.max() > 255:
+            raise ImageError(f"the array holds {array.dtype}; give integers from 0 to 255, best as uint8")
+    return array.astype(np.uint8)
+
+
+def _check_size(height: int, width: int, name: str, preset: Preset | None) -> None:
+    if height < 1 or width < 1:
+        raise ImageError(f"{name}: is empty ({width}x{height})")
+    if preset and max(height, width) > preset.max_side:
+        raise ImageError(
+            f"{name}: is {width}x{height}; preset {preset.name} takes at most {preset.max_side}x{preset.max_side} pixels"
+        )

@@ -1,0 +1,148 @@
+"""A preset's weights: transforms, raster-encoder networks and static tables, in one safetensors file of integers."""
+
+import functools
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save
+
+from rlcodec.errors import ModelError
+from rlcodec.files import write_bytes
+from rlcodec.presets import Preset, preset_by_name
+from rlcodec.raster import ContextNet, StaticTables
+from rlcodec.transform import ConvLayer
+
+WEIGHTS = Path(__file__).parent / "weights"
+FINGERPRINT_BYTES = 2
+"""So many bytes of the SHA-256 stand in a stream's header; a policy file names all of it."""
+LAYER_FIELDS = ("shift", "low", "high", "stride", "shuffle")
+
+
+@dataclass(frozen=True)
+class Model:
+    """Everything that coding needs.
+
+    Attributes:
+        preset: whose weights these are.
+        digest: SHA-256 over all arrays, hexadecimal.
+        analysis: layers from image to latent.
+        synthesis: layers from latent to reconstruction.
+        pixel_net: `context` tier of the pixels.
+        latent_net: `context` tier of the latents.
+        tables: `table` tier.
+        fill: int32 (slices + 1, rows); how much of the last sent row's correction carries on into the rows below it, in
+            1/256, by budget index and distance.
+    """
+
+    preset: Preset
+    digest: str
+    analysis: tuple[ConvLayer, ...]
+    synthesis: tuple[ConvLayer, ...]
+    pixel_net: ContextNet
+    latent_net: ContextNet
+    tables: StaticTables
+    fill: np.ndarray
+
+    @property
+    def slices(self) -> int:
+        """Latent slices (channels)."""
+        return self.tables.latent.shape[0]
+
+    @property
+    def fingerprint(self) -> bytes:
+        """The first bytes of the digest, as streams carry them."""
+        return bytes.fromhex(self.digest)[:FINGERPRINT_BYTES]
+
+
+def digest_of(arrays: Mapping[str, np.ndarray]) -> str:
+    """SHA-256 over names, types, shapes and values in the order of the names, hexadecimal."""
+    state = hashlib.sha256()
+    for name in sorted(arrays):
+        array = np.ascontiguousarray(arrays[name])
+        state.update(f"{name}|{array.dtype.str}|{array.shape}|".encode())
+        state.update(array.tobytes())
+    return state.hexdigest()
+
+
+def layers_to_arrays(prefix: str, layers: tuple[ConvLayer, ...]) -> dict[str, np.ndarray]:
+    """Arrays of a transform, named `prefix.0.weight` and so on."""
+    arrays = {}
+    for i, layer in enumerate(layers):
+        arrays[f"{prefix}.{i}.weight"] = layer.weight
+        arrays[f"{prefix}.{i}.bias"] = layer.bias
+        arrays[f"{prefix}.{i}.settings"] = np.array([getattr(layer, f) for f in LAYER_FIELDS], np.int64)
+    return arrays
+
+
+def layers_from_arrays(prefix: str, arrays: Mapping[str, np.ndarray]) -> tuple[ConvLayer, ...]:
+    """Inverse of `layers_to_arrays`."""
+    layers: list[ConvLayer] = []
+    while (name := f"{prefix}.{len(layers)}") + ".weight" in arrays:
+        settings = (int(v) for v in arrays[f"{name}.settings"])
+        layers.append(
+            ConvLayer(arrays[f"{name}.weight"], arrays[f"{name}.bias"], **dict(zip(LAYER_FIELDS, settings, strict=True)))
+        )
+    return tuple(layers)
+
+
+def tuple_to_arrays(prefix: str, values: ContextNet | StaticTables) -> dict[str, np.ndarray]:
+    """Arrays of a named tuple, named `prefix.field`."""
+    return {f"{prefix}.{name}": array for name, array in values._asdict().items()}
+
+
+def save_model(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """Writes arrays as safetensors, whole or not at all.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    write_bytes(path, save({name: np.ascontiguousarray(array) for name, array in arrays.items()}))
+
+
+def load_arrays(path: Path) -> dict[str, np.ndarray]:
+    """Reads a safetensors file.
+
+    Raises:
+        ModelError: it is missing or broken.
+    """
+    try:
+        return load_file(path)
+    except (OSError, SafetensorError, ValueError, KeyError) as error:
+        raise ModelError(f"{path}: not a usable weights file ({error})") from error
+
+
+def model_from_arrays(preset: Preset, arrays: Mapping[str, np.ndarray]) -> Model:
+    """Builds a model.
+
+    Raises:
+        ModelError: an array is missing.
+    """
+    try:
+        return Model(
+            preset=preset,
+            digest=digest_of(arrays),
+            analysis=layers_from_arrays("analysis", arrays),
+            synthesis=layers_from_arrays("synthesis", arrays),
+            pixel_net=ContextNet(*(arrays[f"pixels.{field}"] for field in ContextNet._fields)),
+            latent_net=ContextNet(*(arrays[f"latents.{field}"] for field in ContextNet._fields)),
+            tables=StaticTables(*(arrays[f"tables.{field}"] for field in StaticTables._fields)),
+            fill=arrays["fill"],
+        )
+    except KeyError as error:
+        raise ModelError(f"the weights of preset {preset.name} lack the array {error}") from error
+
+
+@functools.cache
+def load_model(name: str = "mnist") -> Model:
+    """The shipped weights of a preset, loaded once.
+
+    Raises:
+        OptionError: no such preset.
+        ModelError: the weights are missing or broken.
+    """
+    preset = preset_by_name(name)
+    return model_from_arrays(preset, load_arrays(WEIGHTS / f"{preset.name}.safetensors"))

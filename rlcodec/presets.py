@@ -1,0 +1,39 @@
+"""The presets: stable ids, names and limits. An id is written into every stream and never changes its meaning."""
+
+from dataclasses import dataclass
+
+from rlcodec.errors import OptionError
+
+
+@dataclass(frozen=True)
+class Preset:
+    """What a preset can code.
+
+    Attributes:
+        id: stands in the stream's header, 4 bits.
+        name: what users write.
+        native: height and width whose size costs no header bytes.
+        max_side: largest height and width, pixels.
+    """
+
+    id: int
+    name: str
+    native: tuple[int, int]
+    max_side: int
+
+
+MNIST = Preset(id=1, name="mnist", native=(28, 28), max_side=64)
+PRESETS = (MNIST,)
+
+
+def preset_by_name(name: str) -> Preset:
+    """Raises: OptionError: no such preset."""
+    for preset in PRESETS:
+        if preset.name == name:
+            return preset
+    raise OptionError(f"unknown preset {name!r}; there are: {', '.join(p.name for p in PRESETS)}")
+
+
+def preset_by_id(identity: int) -> Preset | None:
+    """The preset with this id, None where this version has none."""
+    return next((preset for preset in PRESETS if preset.id == identity), None)

@@ -1,0 +1,399 @@
+"""The raster-encoder: predicts symbol after symbol in raster order and drives the range coder, in one compiled kernel.
+
+Context, integer network, probability look-up and coder are fused; the coder's state carries the direction, so the same
+loop encodes and decodes. Tiers:
+
+* `table`: static frequencies in a few classes of the nearest neighbours. Almost free.
+* `context`: two hidden layers over the causal window, the auto-encoder's reconstruction around the symbol, and running
+  summaries of what was coded (first ink row, extent, moments), which enter as rows of learned tables.
+
+A symbol is coded as a path of binary decisions down a tree; only the nodes on the path are evaluated.
+
+Numbers: inputs are int16, weights int16, accumulators int32 whose bounds are proved at export, activations in
+[0, 1023], logits in units of 1/128 nat, probabilities in 1/65536.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+
+from rlcodec.coder import EXHAUSTED, MACS, code_decision
+from rlcodec.transform import ACTIVATION_MAX
+
+LOGIT_LIMIT = 2048
+"""Logits are clipped to ±LOGIT_LIMIT units; the sigmoid table has twice as many entries."""
+LOGIT_UNITS_PER_NAT = 128
+
+# The causal window and its buffer. All planes hold 0..255.
+ROWS_ABOVE, COLUMNS_ASIDE = 7, 7
+NEAR_ROWS, NEAR_COLUMNS = 3, 3
+RECON_RADIUS = 2
+VALUE_PLANE, INK_PLANE, SATURATED_PLANE, RECON_PLANE = range(4)
+PLANES = 4
+SATURATED = 250
+RECON_FLOOR = 8
+"""Reconstructed values below this count as background in the context, so that backgrounds stay trivial."""
+
+# Tables of learned rows, selected by position and running summaries of the image so far.
+GRID = 28
+POSITION_Y, POSITION_X, FROM_TOP, FROM_LEFT, FROM_RIGHT, BUDGET, INK, COLUMN_GAP, RUNS, MOMENT_X, MOMENT_Y = range(11)
+SUMMARY_SIZES = (GRID, GRID, 29, 50, 50, 33, 20, 29, 16, 33, 33)
+SUMMARY_BASES = tuple(int(b) for b in np.cumsum((0,) + SUMMARY_SIZES[:-1]))
+SUMMARY_ROWS = sum(SUMMARY_SIZES)
+SUMMARIES = len(SUMMARY_SIZES)
+
+# Running totals behind the summaries, an int64 array followed by the last ink row of every column.
+FIRST_ROW, LEFT, RIGHT, INK_COUNT, SUM_X, SUM_Y = range(6)
+TOTALS = 6
+
+TRIVIAL_STATES = 4
+TABLE_CONTEXTS = 4 * 4 * 2 * 4
+LATENT_GRID = 8
+
+
+class ContextNet(NamedTuple):
+    """An integer network with two hidden layers and a tree of decisions.
+
+    Shapes: `first` (inputs, h1) int16, `rows` (table rows, h1) int32, `second` (h1, h2) int16, `second_bias` (h2,)
+    int32, `nodes` (nodes, h2) int16, `node_bias` (nodes,) int32, `shifts` (3,) int64, `threshold` (nodes,) int16,
+    `children` (nodes, 2) int16 with leaves as -1 - symbol, `sigmoid` (2 * LOGIT_LIMIT,) int32.
+    """
+
+    first: np.ndarray
+    rows: np.ndarray
+    second: np.ndarray
+    second_bias: np.ndarray
+    nodes: np.ndarray
+    node_bias: np.ndarray
+    shifts: np.ndarray
+    threshold: np.ndarray
+    children: np.ndarray
+    sigmoid: np.ndarray
+
+
+class StaticTables(NamedTuple):
+    """Static frequencies, in 1/65536.
+
+    Shapes: `pixel` (TABLE_CONTEXTS, nodes) int32 for tier `table`; `trivial` (TRIVIAL_STATES, GRID, GRID) int32, the
+    probability of ink where the whole context is background; `escape` (nodes,) int32 for the value of such ink;
+    `latent` (slices, LATENT_GRID, LATENT_GRID) int32.
+    """
+
+    pixel: np.ndarray
+    trivial: np.ndarray
+    escape: np.ndarray
+    latent: np.ndarray
+
+
+def sigmoid_table() -> np.ndarray:
+    """Probability of a 1 at each clipped logit, int32 in [1, 65535]; shipped with the weights, never recomputed."""
+    logits = (np.arange(2 * LOGIT_LIMIT) - LOGIT_LIMIT) / LOGIT_UNITS_PER_NAT
+    return np.clip(np.rint(65536 / (1 + np.exp(-logits))), 1, 65535).astype(np.int32)
+
+
+def pixel_window() -> list[tuple[int, int, int]]:
+    """The network's inputs as (plane, dy, dx): the causal window, flags of the near part, and the reconstruction."""
+    window = [
+        (VALUE_PLANE, dy, dx)
+        for dy in range(-ROWS_ABOVE, 1)
+        for dx in range(-COLUMNS_ASIDE, COLUMNS_ASIDE + 1)
+        if dy < 0 or dx < 0
+    ]
+    near = [(dy, dx) for _, dy, dx in window if dy >= -NEAR_ROWS and abs(dx) <= NEAR_COLUMNS]
+    flags = [(plane, dy, dx) for plane in (INK_PLANE, SATURATED_PLANE) for dy, dx in near]
+    radius = range(-RECON_RADIUS, RECON_RADIUS + 1)
+    return window + [(RECON_PLANE, dy, dx) for dy in radius for dx in radius] + flags
+
+
+WINDOW_INPUTS = sum(1 for plane, _, _ in pixel_window() if plane in (VALUE_PLANE, RECON_PLANE))
+"""So many inputs come first; when they are all zero, the flags behind them are too."""
+
+
+def pixel_offsets(height: int, width: int) -> np.ndarray:
+    """Flat offsets of `pixel_window` in a buffer made by `pixel_buffer`, int64."""
+    stride = width + 2 * COLUMNS_ASIDE
+    plane = (height + 2 * ROWS_ABOVE) * stride
+    return np.array([p * plane + dy * stride + dx for p, dy, dx in pixel_window()], np.int64)
+
+
+def pixel_buffer(reconstruction: np.ndarray) -> np.ndarray:
+    """An empty context buffer, int16 (PLANES, height + pad, width + pad), with the reconstruction in its plane."""
+    height, width = reconstruction.shape
+    buffer = np.zeros((PLANES, height + 2 * ROWS_ABOVE, width + 2 * COLUMNS_ASIDE), np.int16)
+    inner = buffer[RECON_PLANE, ROWS_ABOVE : ROWS_ABOVE + height, COLUMNS_ASIDE : COLUMNS_ASIDE + width]
+    inner[:] = np.where(reconstruction < RECON_FLOOR, 0, reconstruction)
+    return buffer
+
+
+def pixel_totals(width: int) -> np.ndarray:
+    """Running totals of an image of which nothing was coded yet, int64."""
+    totals = np.zeros(TOTALS + width, np.int64)
+    totals[FIRST_ROW] = -1
+    totals[TOTALS:] = -1
+    return totals
+
+
+def latent_offsets(slices: int, rows: int, columns: int) -> np.ndarray:
+    """Flat offsets of the 3x3 neighbourhoods in all slices, relative to the position in slice 0, int64."""
+    stride = columns + 2
+    plane = (rows + 2) * stride
+    return np.array([s * plane + dy * stride + dx for s in range(slices) for dy in (-1, 0, 1) for dx in (-1, 0, 1)], np.int64)
+
+
+def latent_buffer(slices: int, rows: int, columns: int) -> np.ndarray:
+    """A context buffer in which every bit is unknown, int16 (slices, rows + 2, columns + 2)."""
+    return np.zeros((slices, rows + 2, columns + 2), np.int16)
+
+
+@njit(cache=True, nogil=True)
+def _clip(value, low, high):
+    return min(max(value, low), high)
+
+
+@njit(cache=True, nogil=True)
+def summarise(buffer, totals, y, x, height, width, budget, runs_above, runs_here, out):
+    """Writes the table rows selected at (y, x) into `out`, int64 (SUMMARIES,)."""
+    out[POSITION_Y] = min(y, GRID - 1)
+    out[POSITION_X] = min(x, GRID - 1)
+    seen = totals[FIRST_ROW] >= 0
+    out[FROM_TOP] = 1 + min(y - totals[FIRST_ROW], 27) if seen else 0
+    out[FROM_LEFT] = 21 + _clip(x - totals[LEFT], -20, 28) if seen else 0
+    out[FROM_RIGHT] = 29 + _clip(x - totals[RIGHT], -28, 20) if seen else 0
+    out[BUDGET] = budget
+    out[INK] = min(totals[INK_COUNT] >> 4, 19)
+    gap = totals[TOTALS + x]
+    out[COLUMN_GAP] = min(y - gap, 28) if gap >= 0 else 0
+    out[RUNS] = 4 * min(runs_above, 3) + min(runs_here, 3)
+    out[MOMENT_X] = 16 + _clip(totals[SUM_X] // 6120, -16, 16)
+    out[MOMENT_Y] = 16 + _clip(totals[SUM_Y] // 12240, -16, 16)
+    for i in range(SUMMARIES):
+        out[i] += SUMMARY_BASES[i]
+
+
+@njit(cache=True, nogil=True)
+def runs_in_row(buffer, y, width):
+    """Runs of ink in image row y."""
+    runs, before = 0, 0
+    for x in range(width):
+        ink = buffer[INK_PLANE, y + ROWS_ABOVE, x + COLUMNS_ASIDE]
+        if ink and not before:
+            runs += 1
+        before = ink
+    return runs
+
+
+@njit(cache=True, nogil=True)
+def record_pixel(buffer, totals, y, x, height, width, value):
+    """Enters a coded pixel into the context buffer and the running totals."""
+    if value == 0:
+        return
+    row, column = y + ROWS_ABOVE, x + COLUMNS_ASIDE
+    buffer[VALUE_PLANE, row, column] = value
+    buffer[INK_PLANE, row, column] = 255
+    if value >= SATURATED:
+        buffer[SATURATED_PLANE, row, column] = 255
+    if totals[FIRST_ROW] < 0:
+        totals[FIRST_ROW], totals[LEFT], totals[RIGHT] = y, x, x
+    totals[LEFT] = min(totals[LEFT], x)
+    totals[RIGHT] = max(totals[RIGHT], x)
+    totals[INK_COUNT] += 1
+    totals[SUM_X] += value * (2 * x - (width - 1))
+    totals[SUM_Y] += value * (2 * y - (height - 1))
+    totals[TOTALS + x] = y
+
+
+@njit(cache=True, nogil=True)
+def trivial_state(totals, budget):
+    """Which static table holds for a symbol whose whole context is background."""
+    return (2 if totals[FIRST_ROW] >= 0 else 0) + (1 if budget > 0 else 0)
+
+
+@njit(cache=True, nogil=True)
+def is_trivial(flat, base, offsets):
+    """Whether the context at `base` is all background."""
+    for i in range(WINDOW_INPUTS):
+        if flat[base + offsets[i]] != 0:
+            return False
+    return True
+
+
+@njit(cache=True, nogil=True)
+def _level(value):
+    if value == 0:
+        return 0
+    if value < 128:
+        return 1
+    return 2 if value < SATURATED else 3
+
+
+@njit(cache=True, nogil=True)
+def table_context(buffer, y, x, budget):
+    """Class of a pixel's nearest neighbours, an index into `StaticTables.pixel`."""
+    row, column = y + ROWS_ABOVE, x + COLUMNS_ASIDE
+    west = _level(buffer[VALUE_PLANE, row, column - 1])
+    north = _level(buffer[VALUE_PLANE, row - 1, column])
+    north_east = 1 if buffer[VALUE_PLANE, row - 1, column + 1] != 0 else 0
+    recon = 0
+    if budget > 0:
+        guess = buffer[RECON_PLANE, row, column]
+        recon = 1 if guess == 0 else (2 if guess < 128 else 3)
+    return ((west * 4 + north) * 2 + north_east) * 4 + recon
+
+
+@njit(cache=True, nogil=True)
+def _hidden(net, flat, base, offsets, selected, first, second):
+    """Runs both hidden layers into `second`; returns the multiply-accumulates spent."""
+    width1, width2 = net.second.shape
+    first[:] = 0
+    for i in range(selected.shape[0]):
+        for j in range(width1):
+            first[j] += net.rows[selected[i], j]
+    active = selected.shape[0]
+    for i in range(offsets.shape[0]):
+        value = np.int32(flat[base + offsets[i]])
+        if value != 0:
+            active += 1
+            for j in range(width1):
+                first[j] += value * np.int32(net.first[i, j])
+    macs = active * width1
+    second[:] = net.second_bias
+    half = np.int32((1 << net.shifts[0]) >> 1)
+    for j in range(width1):
+        value = np.int32(min((first[j] + half) >> net.shifts[0], ACTIVATION_MAX))
+        if value > 0:
+            macs += width2
+            for k in range(width2):
+                second[k] += value * np.int32(net.second[j, k])
+    half = np.int32((1 << net.shifts[1]) >> 1)
+    for k in range(width2):
+        second[k] = min(max((second[k] + half) >> net.shifts[1], 0), ACTIVATION_MAX)
+    return macs
+
+
+@njit(cache=True, nogil=True)
+def _code_symbol(state, data, costs, net, second, root, symbol):
+    """Codes a symbol down the tree from `root`; -1 when the data is exhausted."""
+    node = root
+    half = np.int32((1 << net.shifts[2]) >> 1)
+    while node >= 0:
+        logit = net.node_bias[node]
+        for k in range(second.shape[0]):
+            logit += np.int32(second[k]) * np.int32(net.nodes[node, k])
+        index = _clip(((logit + half) >> net.shifts[2]) + LOGIT_LIMIT, 0, 2 * LOGIT_LIMIT - 1)
+        bit = code_decision(state, data, costs, np.int64(net.sigmoid[index]), 1 if symbol > net.threshold[node] else 0)
+        if state[EXHAUSTED]:
+            return -1
+        state[MACS] += second.shape[0]
+        node = net.children[node, bit]
+    return -1 - node
+
+
+@njit(cache=True, nogil=True)
+def _code_symbol_static(state, data, costs, net, probabilities, root, symbol):
+    """Codes a symbol down the tree with given probabilities; -1 when the data is exhausted."""
+    node = root
+    while node >= 0:
+        bit = code_decision(state, data, costs, np.int64(probabilities[node]), 1 if symbol > net.threshold[node] else 0)
+        if state[EXHAUSTED]:
+            return -1
+        state[MACS] += 1
+        node = net.children[node, bit]
+    return -1 - node
+
+
+@njit(cache=True, nogil=True)
+def code_pixel_row(state, data, costs, net, tables, buffer, totals, offsets, image, y, budget, use_network):
+    """Codes one row of pixels, in the direction that the coder's state says.
+
+    Args:
+        state: coder state; its MACS and COST grow by what the row takes.
+        data: uint8 payload.
+        costs: `rlcodec.coder.COSTS`.
+        net: the pixels' `ContextNet`.
+        tables: `StaticTables`.
+        buffer: context buffer from `pixel_buffer`, holding the rows above.
+        totals: running totals from `pixel_totals`.
+        offsets: from `pixel_offsets`.
+        image: uint8 (height, width); read when encoding, written when decoding.
+        y: the row.
+        budget: index of the reconstruction's bit budget, 0 when there is none.
+        use_network: tier `context` when true, `table` otherwise.
+
+    Returns:
+        Pixels coded: the width, or fewer when the data is exhausted.
+    """
+    height, width = image.shape
+    flat = buffer.reshape(-1)
+    selected = np.empty(SUMMARIES, np.int64)
+    first = np.empty(net.second.shape[0], np.int32)
+    second = np.empty(net.second.shape[1], np.int32)
+    runs_above, runs_here, before = runs_in_row(buffer, y - 1, width) if y else 0, 0, 0
+    line = (y + ROWS_ABOVE) * (width + 2 * COLUMNS_ASIDE) + COLUMNS_ASIDE
+    for x in range(width):
+        symbol = np.int64(image[y, x])
+        if not use_network:
+            symbol = _code_symbol_static(state, data, costs, net, tables.pixel[table_context(buffer, y, x, budget)], 0, symbol)
+        elif is_trivial(flat, line + x, offsets):
+            ink = tables.trivial[trivial_state(totals, budget), min(y, GRID - 1), min(x, GRID - 1)]
+            bit = code_decision(state, data, costs, np.int64(ink), 1 if symbol > 0 else 0)
+            state[MACS] += 1
+            if bit:
+                symbol = _code_symbol_static(state, data, costs, net, tables.escape, net.children[0, 1], symbol)
+            else:
+                symbol = 0
+        else:
+            summarise(buffer, totals, y, x, height, width, budget, runs_above, runs_here, selected)
+            state[MACS] += _hidden(net, flat, line + x, offsets, selected, first, second)
+            symbol = _code_symbol(state, data, costs, net, second, 0, symbol)
+        if state[EXHAUSTED]:
+            return x
+        image[y, x] = symbol
+        record_pixel(buffer, totals, y, x, height, width, symbol)
+        if symbol and not before:
+            runs_here += 1
+        before = symbol
+    return width
+
+
+@njit(cache=True, nogil=True)
+def code_latent_slice(state, data, costs, net, tables, buffer, offsets, latent, index, count, use_network):
+    """Codes the first `count` bits of latent slice `index` in raster order, in the direction of the coder's state.
+
+    Args:
+        state: coder state.
+        data: uint8 payload.
+        costs: `rlcodec.coder.COSTS`.
+        net: the latents' `ContextNet`, whose node `index` predicts this slice.
+        tables: `StaticTables`.
+        buffer: context buffer from `latent_buffer`, holding the slices before.
+        offsets: from `latent_offsets`.
+        latent: int8 (slices, rows, columns), -1 or +1; read when encoding, written when decoding.
+        index: the slice.
+        count: bits to code.
+        use_network: tier `context` when true, `table` otherwise.
+
+    Returns:
+        Bits coded: `count`, or fewer when the data is exhausted.
+    """
+    _, rows, columns = latent.shape
+    flat = buffer.reshape(-1)
+    selected = np.empty(1, np.int64)
+    first = np.empty(net.second.shape[0], np.int32)
+    second = np.empty(net.second.shape[1], np.int32)
+    for position in range(count):
+        y, x = position // columns, position % columns
+        grid_y, grid_x = min(y, LATENT_GRID - 1), min(x, LATENT_GRID - 1)
+        symbol = np.int64(1 if latent[index, y, x] > 0 else 0)
+        if use_network:
+            selected[0] = (index * LATENT_GRID + grid_y) * LATENT_GRID + grid_x
+            state[MACS] += _hidden(net, flat, (y + 1) * (columns + 2) + x + 1, offsets, selected, first, second)
+            symbol = _code_symbol(state, data, costs, net, second, index, symbol)
+        else:
+            symbol = code_decision(state, data, costs, np.int64(tables.latent[index, grid_y, grid_x]), symbol)
+            state[MACS] += 1
+        if state[EXHAUSTED]:
+            return position
+        latent[index, y, x] = 2 * symbol - 1
+        buffer[index, y + 1, x + 1] = 2 * symbol - 1
+    return count

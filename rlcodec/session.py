@@ -1,0 +1,265 @@
+"""One image on its way through the codec, segment by segment, in either direction."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numba import njit
+
+from rlcodec.coder import COST, COST_UNIT, COSTS, EXHAUSTED, MACS
+from rlcodec.model import Model
+from rlcodec.raster import (
+    code_latent_slice,
+    code_pixel_row,
+    latent_buffer,
+    latent_offsets,
+    pixel_buffer,
+    pixel_offsets,
+    pixel_totals,
+)
+from rlcodec.stream import (
+    CONTEXT,
+    STOP,
+    STOP_BEFORE_PIXELS_PROBABILITY,
+    STOP_PROBABILITY,
+    TIERS,
+    code_choice,
+)
+from rlcodec.transform import keep_bits, latent_shape, synthesise
+
+LATENT, PIXELS = "latent", "pixels"
+MACS_PER_KMAC = 1000
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A place in the stream: a latent slice or a row of pixels.
+
+    Attributes:
+        kind: "latent" or "pixels".
+        index: of the slice or row.
+        symbols: bits of the slice that the budget keeps, or pixels of the row.
+    """
+
+    kind: str
+    index: int
+    symbols: int
+
+
+@dataclass(frozen=True)
+class CodedSegment:
+    """What a segment cost, its own choice included.
+
+    Attributes:
+        segment: which.
+        tier: index into `TIERS`; STOP for the mark that ends a stream early.
+        cost: code length in 1/COST_UNIT bit.
+        macs: multiply-accumulates that the decoder spends on it.
+        complete: False where a cut stream ended inside it.
+    """
+
+    segment: Segment
+    tier: int
+    cost: int
+    macs: int
+    complete: bool = True
+
+    @property
+    def bits(self) -> float:
+        """Code length in bits."""
+        return self.cost / COST_UNIT
+
+    @property
+    def tier_name(self) -> str:
+        """Name of the tier, or "stop"."""
+        return "stop" if self.tier == STOP else TIERS[self.tier]
+
+
+def segments_of(model: Model, height: int, width: int, bit_budget: int) -> tuple[Segment, ...]:
+    """All segments of an image under a bit budget: latent slices in order of importance, then rows of pixels."""
+    rows, columns = latent_shape(height, width)
+    per_slice = rows * columns
+    latents = (
+        Segment(LATENT, i, min(per_slice, bit_budget - i * per_slice)) for i in range(-(-bit_budget // per_slice))
+    )
+    return *latents, *(Segment(PIXELS, y, width) for y in range(height))
+
+
+def max_bit_budget(model: Model, height: int, width: int) -> int:
+    """Binary latents of an image of this size."""
+    rows, columns = latent_shape(height, width)
+    return model.slices * rows * columns
+
+
+def budget_index(bit_budget: int, height: int, width: int) -> int:
+    """Slices that a budget touches; the networks know a budget by this number."""
+    rows, columns = latent_shape(height, width)
+    return -(-bit_budget // (rows * columns))
+
+
+def synthesis_macs(model: Model, height: int, width: int, bit_budget: int) -> int:
+    """Multiply-accumulates of the synthesis transform; none without latents, when its output is a constant."""
+    if not bit_budget:
+        return 0
+    rows, columns = latent_shape(height, width)
+    total = 0
+    for layer in model.synthesis:
+        total += layer.macs(rows, columns)
+        rows, columns = rows * layer.shuffle, columns * layer.shuffle
+    return total
+
+
+def analysis_macs(model: Model, height: int, width: int) -> int:
+    """Multiply-accumulates of the analysis transform."""
+    rows, columns = (4 * n for n in latent_shape(height, width))
+    total = 0
+    for layer in model.analysis:
+        total += layer.macs(rows, columns)
+        rows, columns = -(-rows // layer.stride), -(-columns // layer.stride)
+    return total
+
+
+def stop_probability(segment: Segment, bit_budget: int) -> int:
+    """Probability, in 1/65536, that a stream stops before this segment."""
+    first_row = segment.kind == PIXELS and segment.index == 0
+    return STOP_BEFORE_PIXELS_PROBABILITY if first_row and bit_budget else STOP_PROBABILITY
+
+
+@njit(cache=True, nogil=True)
+def fill_rows(reconstruction, image, rows, weights, out):
+    """The picture when the first `rows` rows are known: those, then the reconstruction with the last row's correction.
+
+    Args:
+        reconstruction: uint8 (height, width).
+        image: uint8 (height, width), known in its first `rows` rows.
+        rows: how many are known.
+        weights: int32, in 1/256: how much of the last known row's error carries to each of the rows below it.
+        out: uint8 (height, width), written.
+    """
+    height, width = image.shape
+    for y in range(height):
+        if y < rows:
+            out[y] = image[y]
+            continue
+        distance = y - rows
+        for x in range(width):
+            value = np.int32(reconstruction[y, x])
+            if rows and distance < weights.shape[0]:
+                error = np.int32(image[rows - 1, x]) - np.int32(reconstruction[rows - 1, x])
+                value += (weights[distance] * error + 128) >> 8
+            out[y, x] = min(max(value, 0), 255)
+
+
+class Session:
+    """Codes an image's segments one after another; the coder's state decides the direction.
+
+    Attributes:
+        segments: all segments in stream order.
+        coded: what was coded so far, the stop mark included.
+        done: whether nothing can follow.
+        image: uint8 (height, width); the source when encoding, filled row by row when decoding.
+        latent: int8 (slices, rows, columns); the source when encoding, filled when decoding.
+    """
+
+    def __init__(self, model: Model, state: np.ndarray, data: np.ndarray, image: np.ndarray, latent: np.ndarray, bit_budget: int):
+        self.model, self.state, self.data = model, state, data
+        self.image, self.latent, self.bit_budget = image, latent, bit_budget
+        height, width = image.shape
+        self.segments = segments_of(model, height, width, bit_budget)
+        self.coded: list[CodedSegment] = []
+        self.done = False
+        self.rows_done = 0
+        self.pixels_of_next_row = 0
+        self.bits_done = 0
+        self._budget_index = budget_index(bit_budget, height, width)
+        self._latent_buffer = latent_buffer(*latent.shape)
+        self._latent_offsets = latent_offsets(*latent.shape)
+        self._reconstruction: np.ndarray | None = None
+        self._buffer: np.ndarray | None = None
+
+    @property
+    def next_segment(self) -> Segment:
+        """The segment that `code` codes next."""
+        return self.segments[len(self.coded)]
+
+    @property
+    def reconstruction(self) -> np.ndarray:
+        """What the synthesis makes of the latents that the bit budget keeps, uint8 (height, width)."""
+        if self._reconstruction is None:
+            kept = keep_bits(self.latent, self.bit_budget)
+            self._reconstruction = synthesise(self.model.synthesis, kept, *self.image.shape)
+        return self._reconstruction
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates of decoding what was coded so far, the synthesis included."""
+        return synthesis_macs(self.model, *self.image.shape, self.bit_budget) + sum(s.macs for s in self.coded)
+
+    def code(self, choice: int = STOP) -> CodedSegment:
+        """Codes the next segment.
+
+        Args:
+            choice: STOP or a tier, when encoding; when decoding the stream says.
+        """
+        segment, state = self.next_segment, self.state
+        cost, macs = int(state[COST]), int(state[MACS])
+        probability = stop_probability(segment, self.bit_budget)
+        tier = int(code_choice(state, self.data, COSTS, len(TIERS), probability, choice))
+        if not state[EXHAUSTED] and tier != STOP:
+            if segment.kind == LATENT:
+                self._code_latents(segment, tier)
+            else:
+                self._code_row(segment, tier)
+        complete = not state[EXHAUSTED]
+        coded = CodedSegment(segment, tier, int(state[COST]) - cost, int(state[MACS]) - macs, complete)
+        self.coded.append(coded)
+        self.done = tier == STOP or not complete or len(self.coded) == len(self.segments)
+        return coded
+
+    def _code_latents(self, segment: Segment, tier: int) -> None:
+        model = self.model
+        self.bits_done += code_latent_slice(
+            self.state, self.data, COSTS, model.latent_net, model.tables, self._latent_buffer, self._latent_offsets,
+            self.latent, segment.index, segment.symbols, tier == CONTEXT,
+        )  # fmt: skip
+
+    def _code_row(self, segment: Segment, tier: int) -> None:
+        model, (height, width) = self.model, self.image.shape
+        if self._buffer is None:
+            context = self.reconstruction if self.bit_budget else np.zeros_like(self.image)
+            self._buffer = pixel_buffer(context)
+            self._offsets = pixel_offsets(height, width)
+            self._totals = pixel_totals(width)
+        coded = code_pixel_row(
+            self.state, self.data, COSTS, model.pixel_net, model.tables, self._buffer, self._totals, self._offsets,
+            self.image, segment.index, self._budget_index, tier == CONTEXT,
+        )  # fmt: skip
+        if coded == width:
+            self.rows_done += 1
+        else:
+            self.pixels_of_next_row = coded
+
+    def picture(self) -> np.ndarray:
+        """The image that a decoder shows for what was coded so far, uint8 (height, width)."""
+        if self.bits_done < self.bit_budget:
+            kept = keep_bits(self.latent, self.bits_done)
+            reconstruction = synthesise(self.model.synthesis, kept, *self.image.shape)
+        else:
+            reconstruction = self.reconstruction
+        return picture_at(self.model, reconstruction, self.image, self.rows_done, self.pixels_of_next_row, self.bits_done)
+
+    def iterate(self) -> Iterator[CodedSegment]:
+        """Codes until the end, as a decoder does."""
+        while not self.done:
+            yield self.code()
+
+
+def picture_at(
+    model: Model, reconstruction: np.ndarray, image: np.ndarray, rows: int, pixels: int, bit_budget: int
+) -> np.ndarray:
+    """The decoder's image after `rows` whole rows and `pixels` of the next, uint8 (height, width)."""
+    out = np.empty_like(image)
+    fill_rows(reconstruction, image, rows, model.fill[budget_index(bit_budget, *image.shape)], out)
+    if pixels:
+        out[rows, :pixels] = image[rows, :pixels]
+    return out

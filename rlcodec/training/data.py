@@ -1,0 +1,125 @@
+"""Training images: idx files (plain or gzipped), folders of images, and the download of MNIST."""
+
+import gzip
+import hashlib
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from rlcodec.errors import DataError, ImageError
+from rlcodec.images import read_gray
+
+IDX_UBYTE_IMAGES = 0x00000803
+IDX_HEADER_BYTES = 16
+MAX_IDX_BYTES = 1 << 31
+IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".pgm"}
+
+MNIST_MIRROR = "https://ossci-datasets.s3.amazonaws.com/mnist/"
+MNIST_SHA256 = {
+    "train-images-idx3-ubyte.gz": "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
+    "train-labels-idx1-ubyte.gz": "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
+    "t10k-images-idx3-ubyte.gz": "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
+    "t10k-labels-idx1-ubyte.gz": "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
+}
+_SPLIT_PREFIX = {"train": "train-images", "test": "t10k-images"}
+
+
+def read_idx_images(path: Path) -> np.ndarray:
+    """Reads one idx file of images.
+
+    Args:
+        path: an idx3-ubyte file, gzipped when its name ends in `.gz`.
+
+    Returns:
+        uint8, shape (images, height, width).
+
+    Raises:
+        DataError: the file is missing, is not idx, or holds fewer bytes than its header declares.
+
+    Source: the idx format as described on the MNIST page (LeCun, Cortes, Burges).
+    """
+    opener = gzip.open if path.suffix == ".gz" else open
+    try:
+        with opener(path, "rb") as file:
+            header = file.read(IDX_HEADER_BYTES)
+            if len(header) < IDX_HEADER_BYTES or int.from_bytes(header[:4], "big") != IDX_UBYTE_IMAGES:
+                raise DataError(f"{path}: not an idx file of 8-bit images")
+            count, height, width = (int.from_bytes(header[i : i + 4], "big") for i in (4, 8, 12))
+            expected = count * height * width
+            if not 0 < expected <= MAX_IDX_BYTES:
+                raise DataError(f"{path}: declares {count} images of {height}x{width}, which cannot be right")
+            body = file.read(expected + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(f"{path}: cannot be read ({error})") from error
+    if len(body) != expected:
+        raise DataError(f"{path}: declares {expected} bytes of pixels and holds {'more' if len(body) > expected else len(body)}")
+    return np.frombuffer(body, np.uint8).reshape(count, height, width)
+
+
+def _idx_file(folder: Path, split: str) -> Path | None:
+    candidates = sorted(p for p in folder.glob(f"{_SPLIT_PREFIX[split]}*") if "idx3" in p.name)
+    return candidates[0] if candidates else None
+
+
+def load_images(data: Path, split: str = "train", limit: int | None = None) -> np.ndarray:
+    """Loads gray training images from a folder of idx files, one idx file, or a folder of pictures.
+
+    Args:
+        data: a folder with MNIST's idx files, an idx file, or a folder of images of one size.
+        split: "train" or "test"; only folders of idx files have the two.
+        limit: at most so many images, from the front.
+
+    Returns:
+        uint8, shape (images, height, width).
+
+    Raises:
+        DataError: nothing usable is there, or the pictures differ in size.
+    """
+    if not data.exists():
+        raise DataError(f"{data}: no such file or folder; `rlcodec data mnist DIR` fetches MNIST")
+    if data.is_file():
+        images = read_idx_images(data)
+    elif idx := _idx_file(data, split):
+        images = read_idx_images(idx)
+    else:
+        images = _load_folder(data, limit)
+    return images[:limit] if limit else images
+
+
+def _load_folder(folder: Path, limit: int | None) -> np.ndarray:
+    paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES)[:limit]
+    if not paths:
+        raise DataError(f"{folder}: holds neither idx files nor images; `rlcodec data mnist DIR` fetches MNIST")
+    try:
+        images = [read_gray(path) for path in paths]
+    except ImageError as error:
+        raise DataError(str(error)) from error
+    if len({image.shape for image in images}) > 1:
+        raise DataError(f"{folder}: the images differ in size; training wants one size")
+    return np.stack(images)
+
+
+def fetch_mnist(folder: Path) -> list[Path]:
+    """Fetches MNIST's four files into `folder` and checks their SHA-256; files already right are kept.
+
+    Raises:
+        DataError: a file could not be fetched; the message says what to put where by hand.
+    """
+    import pooch
+
+    folder.mkdir(parents=True, exist_ok=True)
+    fetched = []
+    for name, digest in MNIST_SHA256.items():
+        target = folder / name
+        if not (target.is_file() and hashlib.sha256(target.read_bytes()).hexdigest() == digest):
+            try:
+                pooch.retrieve(MNIST_MIRROR + name, f"sha256:{digest}", fname=name, path=folder)
+            except Exception as error:  # pooch lets requests', urllib's and its own errors through
+                names = ", ".join(MNIST_SHA256)
+                raise DataError(
+                    f"cannot fetch {name} ({type(error).__name__}); put the four files {names} into {folder} and run this again"
+                ) from error
+        fetched.append(target)
+    return fetched
+

@@ -1,0 +1,157 @@
+"""The training loop that every pretraining shares: schedule, EMA, checkpoints, resume, progress, TensorBoard."""
+
+import copy
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from torch import Tensor, nn
+from torch.utils.tensorboard import SummaryWriter
+
+from rlcodec.errors import DataError
+from rlcodec.files import write_atomically
+
+CHECKPOINT = "checkpoint.pt"
+WARMUP_FRACTION = 0.02
+FINAL_RATE_FRACTION = 0.01
+EMA_DECAY = 0.999
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How long to train and how fast.
+
+    Attributes:
+        steps: optimiser steps at most.
+        batch: images a step.
+        learning_rate: the peak of the warm-up and cosine schedule.
+        minutes: a limit on wall time; the schedule then follows whichever of steps and time is further along.
+        seed: of the weights, batches and noise. Every step draws from (seed, step), so a resumed run sees what an
+            uninterrupted one would have seen; with `minutes` the schedule depends on the machine's speed as well.
+    """
+
+    steps: int
+    batch: int
+    learning_rate: float
+    minutes: float | None = None
+    seed: int = 0
+
+
+def learning_rate_at(progress: float, peak: float) -> float:
+    """Linear warm-up, then a cosine down to one hundredth; `progress` runs from 0 to 1."""
+    if progress < WARMUP_FRACTION:
+        return peak * (progress / WARMUP_FRACTION * 0.95 + 0.05)
+    cosine = 0.5 * (1 + math.cos(math.pi * min(progress, 1.0)))
+    return peak * (FINAL_RATE_FRACTION + (1 - FINAL_RATE_FRACTION) * cosine)
+
+
+class ExponentialMovingAverage:
+    """A copy of a module whose weights trail the trained ones (Polyak averaging), with a short memory at first."""
+
+    def __init__(self, module: nn.Module):
+        self.module = copy.deepcopy(module).requires_grad_(False)
+
+    @torch.no_grad()
+    def update(self, module: nn.Module, step: int) -> None:
+        decay = min(EMA_DECAY, (1 + step) / (10 + step))
+        ours = [p for p in self.module.state_dict().values() if p.is_floating_point()]
+        theirs = [p for p in module.state_dict().values() if p.is_floating_point()]
+        torch._foreach_lerp_(ours, theirs, 1 - decay)
+
+
+def fit(
+    model: nn.Module,
+    loss_of: Callable[[nn.Module, np.random.Generator, int], Tensor],
+    evaluate: Callable[[nn.Module], dict[str, float]],
+    schedule: Schedule,
+    folder: Path,
+    resume: bool,
+    title: str,
+    evaluate_every: int = 1000,
+    checkpoint_seconds: float = 60.0,
+) -> nn.Module:
+    """Trains `model` and returns its moving average.
+
+    Args:
+        model: what to train, on its device.
+        loss_of: the loss of one step, from (model, random generator of this step, batch size).
+        evaluate: figures of the averaged model, shown and logged.
+        schedule: length, batch, rate and seed.
+        folder: receives `checkpoint.pt` and TensorBoard's events.
+        resume: go on from the folder's checkpoint where there is one.
+        title: what the progress bar says.
+        evaluate_every: steps between evaluations.
+        checkpoint_seconds: seconds between checkpoints.
+
+    Raises:
+        DataError: the checkpoint does not belong to this model.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    average = ExponentialMovingAverage(model)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=schedule.learning_rate, betas=(0.9, 0.98), weight_decay=1e-4)
+    step, spent = 0, 0.0
+    path = folder / CHECKPOINT
+    if resume and path.exists():
+        saved = torch.load(path, weights_only=True)
+        try:
+            model.load_state_dict(saved["model"])
+            average.module.load_state_dict(saved["average"])
+            optimizer.load_state_dict(saved["optimizer"])
+        except (KeyError, RuntimeError, ValueError) as error:
+            raise DataError(f"{path}: not a checkpoint of this model; train into another folder") from error
+        step, spent = saved["step"], saved["seconds"]
+
+    def save() -> None:
+        state = {
+            "model": model.state_dict(),
+            "average": average.module.state_dict(),
+            "optimizer": optimizer.state_dict(),
+            "step": step,
+            "seconds": spent,
+        }
+        write_atomically(path, lambda file: torch.save(state, file))
+
+    def progress_now() -> float:
+        by_time = spent / (60 * schedule.minutes) if schedule.minutes else 0.0
+        return max(step / schedule.steps, by_time)
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    started, saved_at = time.monotonic() - spent, time.monotonic()
+    with SummaryWriter(folder) as board, Progress(*columns) as bar:
+        task = bar.add_task(title, total=1.0, completed=progress_now())
+        while (progress := progress_now()) < 1.0:
+            rate = learning_rate_at(progress, schedule.learning_rate)
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+            torch.manual_seed(schedule.seed * 1_000_003 + step)
+            loss = loss_of(model, np.random.default_rng((schedule.seed, step)), schedule.batch)
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            optimizer.step()
+            average.update(model, step)
+            step += 1
+            spent = time.monotonic() - started
+            if step % 50 == 0:
+                board.add_scalar("train/loss", loss.item(), step)
+                board.add_scalar("train/learning_rate", rate, step)
+                bar.update(task, completed=progress, description=f"{title}  step {step}  loss {loss.item():.4f}")
+            if step % evaluate_every == 0:
+                figures = evaluate(average.module)
+                for name, value in figures.items():
+                    board.add_scalar(f"validation/{name}", value, step)
+                shown = "  ".join(f"{name} {value:.4f}" for name, value in figures.items())
+                bar.console.print(f"{title}  step {step}  {spent:.0f} s  {shown}")
+            if time.monotonic() - saved_at > checkpoint_seconds:
+                save()
+                saved_at = time.monotonic()
+        bar.update(task, completed=1.0)
+        figures = evaluate(average.module)
+        bar.console.print(f"{title}  done at step {step}  " + "  ".join(f"{n} {v:.4f}" for n, v in figures.items()))
+    save()
+    return average.module

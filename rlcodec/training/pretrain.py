@@ -1,0 +1,179 @@
+"""Pretraining of a preset, from a data folder to the weights that the runtime loads."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from rlcodec.errors import DataError
+from rlcodec.model import (
+    layers_from_arrays,
+    layers_to_arrays,
+    load_arrays,
+    save_model,
+    tuple_to_arrays,
+)
+from rlcodec.raster import RECON_FLOOR
+from rlcodec.training.autoencoder import export_transforms, pad_to_stride, train_autoencoder
+from rlcodec.training.data import load_images
+from rlcodec.training.loop import Schedule
+from rlcodec.training.raster import (
+    PIXEL_SCALE,
+    ROW_ON,
+    balanced_tree,
+    count_static,
+    draw_budgets,
+    export_net,
+    static_latents,
+    train_latents,
+    train_pixels,
+)
+from rlcodec.raster import SUMMARIES
+from rlcodec.transform import PIXEL_MAX, ConvLayer
+
+VALIDATION_IMAGES = 2000
+TRANSFORMS_FILE = "transforms.safetensors"
+FILL_ROWS = 6
+AUTOENCODER_SCHEDULE = Schedule(steps=30_000, batch=128, learning_rate=2e-3)
+LATENTS_SCHEDULE = Schedule(steps=4_000, batch=256, learning_rate=4e-3)
+PIXELS_SCHEDULE = Schedule(steps=20_000, batch=64, learning_rate=3e-3)
+
+
+def split_validation(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Training and validation images: the last `VALIDATION_IMAGES`, or a tenth where that is less, validate.
+
+    Raises:
+        DataError: too few images.
+    """
+    held_out = min(VALIDATION_IMAGES, len(images) // 10)
+    if not held_out:
+        raise DataError(f"{len(images)} images are too few to train on; at least 10 are needed")
+    return images[:-held_out], images[-held_out:]
+
+
+def pretrain_autoencoder(data: Path, out: Path, schedule: Schedule, resume: bool, device: str) -> Path:
+    """Trains and exports the transforms; returns the file written.
+
+    Raises:
+        DataError: the data folder is unusable.
+    """
+    train, validation = split_validation(load_images(data))
+    model = train_autoencoder(train, validation, schedule, out / "autoencoder", resume, torch.device(device))
+    analysis, synthesis = export_transforms(model)
+    path = out / TRANSFORMS_FILE
+    save_model(path, layers_to_arrays("analysis", analysis) | layers_to_arrays("synthesis", synthesis))
+    return path
+
+
+@torch.no_grad()
+def run_layers_batched(layers: tuple[ConvLayer, ...], x: torch.Tensor, dtype: torch.dtype = torch.float32) -> torch.Tensor:
+    """The integer transform on a batch (n, c, h, w).
+
+    In float64 it is exact (sums stay below 2**53). In float32 a sum above 2**24 may round, which moves a pixel by one
+    level now and then: good enough to train on, and ten times faster.
+    """
+    x = x.to(dtype)
+    for layer in layers:
+        weight = torch.from_numpy(layer.weight.transpose(3, 2, 0, 1).copy()).to(x.device, dtype)
+        bias = torch.from_numpy(layer.bias).to(x.device, dtype)
+        x = F.conv2d(x, weight, bias, stride=layer.stride, padding=layer.weight.shape[0] // 2)
+        x = torch.floor((x + ((1 << layer.shift) >> 1)) / (1 << layer.shift)).clamp(layer.low, layer.high)
+        if layer.shuffle == 2:
+            x = F.pixel_shuffle(x, 2)
+    return x
+
+
+def analyse_batched(layers: tuple[ConvLayer, ...], images: np.ndarray, chunk: int = 500) -> np.ndarray:
+    """Latents of uint8 images (n, h, w): int8 (n, slices, rows, columns) of -1 and +1."""
+    padded = torch.from_numpy(pad_to_stride(images))[:, None]
+    parts = [run_layers_batched(layers, part) >= 0 for part in padded.split(chunk)]
+    return np.where(torch.cat(parts).numpy(), 1, -1).astype(np.int8)
+
+
+class Reconstructions:
+    """What the synthesis makes of the first slices of given latents."""
+
+    def __init__(self, synthesis: tuple[ConvLayer, ...], latents: dict[str, np.ndarray], height: int, width: int):
+        self.synthesis, self.latents, self.height, self.width = synthesis, latents, height, width
+
+    def image(self, split: str, index: np.ndarray, budgets: np.ndarray) -> np.ndarray:
+        """Reconstructions at `budgets` whole slices, uint8 (n, h, w)."""
+        latent = self.latents[split][index]
+        kept = latent * (np.arange(latent.shape[1])[None, :] < budgets[:, None])[:, :, None, None]
+        out = run_layers_batched(self.synthesis, torch.from_numpy(kept))
+        return out[:, 0, : self.height, : self.width].numpy().astype(np.uint8)
+
+    def context(self, split: str, index: np.ndarray, budgets: np.ndarray) -> np.ndarray:
+        """The same as context for the pixels: zeros where nothing was sent."""
+        out = np.zeros((len(index), self.height, self.width), np.uint8)
+        some = budgets > 0
+        if some.any():
+            out[some] = self.image(split, index[some], budgets[some])
+        return out
+
+
+def fit_fill(images: np.ndarray, reconstructions: Reconstructions, slices: int) -> np.ndarray:
+    """Least-squares weights that carry the last sent row's error into the rows below; int32 (slices + 1, FILL_ROWS)."""
+    fill = np.zeros((slices + 1, FILL_ROWS), np.int32)
+    index = np.arange(len(images))
+    for budget in range(slices + 1):
+        guess = reconstructions.image("train", index, np.full(len(images), budget)).astype(np.float64)
+        error = images - guess
+        for distance in range(1, FILL_ROWS + 1):
+            above, below = error[:, :-distance], error[:, distance:]
+            fill[budget, distance - 1] = np.rint(256 * np.clip((above * below).sum() / max((above**2).sum(), 1), 0, 1))
+    return fill
+
+
+def pretrain_raster(
+    data: Path,
+    out: Path,
+    transforms: Path,
+    latents_schedule: Schedule,
+    pixels_schedule: Schedule,
+    resume: bool,
+    device: str,
+) -> Path:
+    """Trains the raster-encoder for given transforms and exports the whole preset; returns the file written.
+
+    Args:
+        data: images, as `load_images`.
+        out: folder of checkpoints and of the exported weights.
+        transforms: a file with the transforms' arrays, as `pretrain_autoencoder` writes or a shipped preset.
+        latents_schedule: of the latents' network.
+        pixels_schedule: of the pixels' network.
+        resume: go on from checkpoints.
+        device: "cpu" or "cuda".
+
+    Raises:
+        DataError: the data folder is unusable.
+        ModelError: the transforms are unusable.
+    """
+    train, validation = split_validation(load_images(data))
+    arrays = {k: v for k, v in load_arrays(transforms).items() if k.startswith(("analysis.", "synthesis."))}
+    analysis, synthesis = layers_from_arrays("analysis", arrays), layers_from_arrays("synthesis", arrays)
+    latents = {"train": analyse_batched(analysis, train), "validation": analyse_batched(analysis, validation)}
+    slices = latents["train"].shape[1]
+    reconstructions = Reconstructions(synthesis, latents, *train.shape[1:])
+
+    latent_net = train_latents(
+        latents["train"], latents["validation"], latents_schedule, out / "latents", resume, torch.device(device)
+    )
+    tree = balanced_tree(np.bincount(train.reshape(-1), minlength=256).astype(np.float64))
+    pixel_net = train_pixels(
+        train, validation, reconstructions.context, slices, tree, pixels_schedule, out / "pixels", resume, torch.device(device)
+    )
+
+    index = np.arange(min(len(train), 20_000))
+    budgets = draw_budgets(np.random.default_rng(pixels_schedule.seed), len(index), slices)
+    contexts = reconstructions.context("train", index, budgets)
+    contexts[contexts < RECON_FLOOR] = 0
+    arrays |= tuple_to_arrays("pixels", export_net(pixel_net, tree, PIXEL_MAX, PIXEL_SCALE, ROW_ON / PIXEL_SCALE, SUMMARIES))
+    arrays |= tuple_to_arrays("latents", export_net(latent_net, None, 1, 1.0, 1.0, 1))
+    arrays |= count_static(train[index], contexts, budgets).tables(tree)
+    arrays["tables.latent"] = static_latents(latents["train"])
+    arrays["fill"] = fit_fill(train[:5000], reconstructions, slices)
+    path = out / "mnist.safetensors"
+    save_model(path, arrays)
+    return path
