@@ -1,0 +1,47 @@
+"""rlcodec: learned image compression whose encoder is driven by a policy.
+
+Encode with `encode`, decode with `decode`, look inside with `inspect`; every failure is an `RlcodecError`. The
+environments `rlcodec/AdaptiveRate-v0` and `rlcodec/AdaptiveRateFlat-v0` are registered with Gymnasium.
+"""
+
+from rlcodec._registration import register as _register
+from rlcodec.codec import Encoded, StreamInfo, decode, encode, encode_image, inspect
+from rlcodec.errors import (
+    DamagedStreamError,
+    DataError,
+    ImageError,
+    ModelError,
+    OptionError,
+    OutputError,
+    PolicyError,
+    RlcodecError,
+    StreamError,
+    TruncatedStreamError,
+    TruncatedStreamWarning,
+    UnknownModelError,
+)
+
+__version__ = "0.1.0"
+
+_register()
+
+__all__ = [
+    "DamagedStreamError",
+    "DataError",
+    "Encoded",
+    "ImageError",
+    "ModelError",
+    "OptionError",
+    "OutputError",
+    "PolicyError",
+    "RlcodecError",
+    "StreamError",
+    "StreamInfo",
+    "TruncatedStreamError",
+    "TruncatedStreamWarning",
+    "UnknownModelError",
+    "decode",
+    "encode",
+    "encode_image",
+    "inspect",
+]

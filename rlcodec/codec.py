@@ -1,5 +1,6 @@
 """The codec's Python interface: encode, decode, inspect."""
 
+import math
 import os
 import warnings
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from rlcodec.coder import decoder_state, encoder_state, finish
 from rlcodec.errors import DamagedStreamError, OptionError, TruncatedStreamError, TruncatedStreamWarning, UnknownModelError
 from rlcodec.images import ImageLike, read_gray
 from rlcodec.model import FINGERPRINT_BYTES, Model, load_model
+from rlcodec.objective import PEAK_SQUARED, resolve_objective
 from rlcodec.session import MACS_PER_KMAC, PIXELS, CodedSegment, Session, max_bit_budget
 from rlcodec.stream import CONTEXT, STOP, TIERS, Header, pack, unpack
 from rlcodec.transform import analyse
@@ -43,6 +45,11 @@ class Encoded:
     picture: np.ndarray
     decoder_macs: int
     mse: float
+
+    @property
+    def psnr_db(self) -> float:
+        """Peak signal-to-noise ratio in dB, infinite when nothing was lost."""
+        return 10 * math.log10(PEAK_SQUARED / self.mse) if self.mse else math.inf
 
 
 @dataclass(frozen=True)
@@ -207,8 +214,6 @@ def encode_image(
     rows: int | None = None,
 ) -> Encoded:
     """As `encode`, and tells how the stream came about."""
-    from rlcodec.objective import resolve_objective
-
     model = load_model(preset)
     pixels = read_gray(image, model.preset)
     by_hand = bit_budget is not None or tier is not None or rows is not None

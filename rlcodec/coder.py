@@ -9,7 +9,7 @@ Source: Martin, "Range encoding" (1979), with the carry resolved in the buffer.
 """
 
 import numpy as np
-from numba import njit
+from rlcodec.kernel import kernel
 
 PROBABILITY_BITS = 16
 PROBABILITY_ONE = 1 << PROBABILITY_BITS
@@ -54,7 +54,7 @@ def _cost_table() -> np.ndarray:
 COSTS = _cost_table()
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def code_decision(state, data, costs, probability, bit):
     """Codes one binary decision.
 
@@ -108,7 +108,7 @@ def code_decision(state, data, costs, probability, bit):
     return bit
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _carry(data, position):
     while data[position] == 255:
         data[position] = 0

@@ -14,15 +14,17 @@ class Preset:
         name: what users write.
         native: height and width whose size costs no header bytes.
         max_side: largest height and width, pixels.
+        budget_slices: the bit budgets that a policy chooses among, in whole latent slices.
     """
 
     id: int
     name: str
     native: tuple[int, int]
     max_side: int
+    budget_slices: tuple[int, ...]
 
 
-MNIST = Preset(id=1, name="mnist", native=(28, 28), max_side=64)
+MNIST = Preset(id=1, name="mnist", native=(28, 28), max_side=64, budget_slices=(0, 1, 2, 3, 4, 6, 8, 12, 16))
 PRESETS = (MNIST,)
 
 

@@ -16,7 +16,7 @@ Numbers: inputs are int16, weights int16, accumulators int32 whose bounds are pr
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
+from rlcodec.kernel import kernel
 
 from rlcodec.coder import EXHAUSTED, MACS, code_decision
 from rlcodec.transform import ACTIVATION_MAX
@@ -146,12 +146,12 @@ def latent_buffer(slices: int, rows: int, columns: int) -> np.ndarray:
     return np.zeros((slices, rows + 2, columns + 2), np.int16)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _clip(value, low, high):
     return min(max(value, low), high)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def summarise(buffer, totals, y, x, height, width, budget, runs_above, runs_here, out):
     """Writes the table rows selected at (y, x) into `out`, int64 (SUMMARIES,)."""
     out[POSITION_Y] = min(y, GRID - 1)
@@ -171,7 +171,7 @@ def summarise(buffer, totals, y, x, height, width, budget, runs_above, runs_here
         out[i] += SUMMARY_BASES[i]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def runs_in_row(buffer, y, width):
     """Runs of ink in image row y."""
     runs, before = 0, 0
@@ -183,7 +183,7 @@ def runs_in_row(buffer, y, width):
     return runs
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def record_pixel(buffer, totals, y, x, height, width, value):
     """Enters a coded pixel into the context buffer and the running totals."""
     if value == 0:
@@ -203,13 +203,13 @@ def record_pixel(buffer, totals, y, x, height, width, value):
     totals[TOTALS + x] = y
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def trivial_state(totals, budget):
     """Which static table holds for a symbol whose whole context is background."""
     return (2 if totals[FIRST_ROW] >= 0 else 0) + (1 if budget > 0 else 0)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def is_trivial(flat, base, offsets):
     """Whether the context at `base` is all background."""
     for i in range(WINDOW_INPUTS):
@@ -218,7 +218,7 @@ def is_trivial(flat, base, offsets):
     return True
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _level(value):
     if value == 0:
         return 0
@@ -227,7 +227,7 @@ def _level(value):
     return 2 if value < SATURATED else 3
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def table_context(buffer, y, x, budget):
     """Class of a pixel's nearest neighbours, an index into `StaticTables.pixel`."""
     row, column = y + ROWS_ABOVE, x + COLUMNS_ASIDE
@@ -241,7 +241,7 @@ def table_context(buffer, y, x, budget):
     return ((west * 4 + north) * 2 + north_east) * 4 + recon
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _hidden(net, flat, base, offsets, selected, first, second):
     """Runs both hidden layers into `second`; returns the multiply-accumulates spent."""
     width1, width2 = net.second.shape
@@ -271,7 +271,7 @@ def _hidden(net, flat, base, offsets, selected, first, second):
     return macs
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _code_symbol(state, data, costs, net, second, root, symbol):
     """Codes a symbol down the tree from `root`; -1 when the data is exhausted."""
     node = root
@@ -289,7 +289,7 @@ def _code_symbol(state, data, costs, net, second, root, symbol):
     return -1 - node
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _code_symbol_static(state, data, costs, net, probabilities, root, symbol):
     """Codes a symbol down the tree with given probabilities; -1 when the data is exhausted."""
     node = root
@@ -302,7 +302,7 @@ def _code_symbol_static(state, data, costs, net, probabilities, root, symbol):
     return -1 - node
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def code_pixel_row(state, data, costs, net, tables, buffer, totals, offsets, image, y, budget, use_network):
     """Codes one row of pixels, in the direction that the coder's state says.
 
@@ -356,7 +356,7 @@ def code_pixel_row(state, data, costs, net, tables, buffer, totals, offsets, ima
     return width
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def code_latent_slice(state, data, costs, net, tables, buffer, offsets, latent, index, count, use_network):
     """Codes the first `count` bits of latent slice `index` in raster order, in the direction of the coder's state.
 

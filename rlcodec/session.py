@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
+from rlcodec.kernel import kernel
 
-from rlcodec.coder import COST, COST_UNIT, COSTS, EXHAUSTED, MACS
+from rlcodec.coder import COST, COST_UNIT, COSTS, EXHAUSTED, MACS, PROBABILITY_ONE
 from rlcodec.model import Model
 from rlcodec.raster import (
     code_latent_slice,
@@ -18,6 +18,7 @@ from rlcodec.raster import (
     pixel_totals,
 )
 from rlcodec.stream import (
+    CHANGE_PROBABILITY,
     CONTEXT,
     STOP,
     STOP_BEFORE_PIXELS_PROBABILITY,
@@ -125,7 +126,7 @@ def stop_probability(segment: Segment, bit_budget: int) -> int:
     return STOP_BEFORE_PIXELS_PROBABILITY if first_row and bit_budget else STOP_PROBABILITY
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def fill_rows(reconstruction, image, rows, weights, out):
     """The picture when the first `rows` rows are known: those, then the reconstruction with the last row's correction.
 
@@ -189,6 +190,10 @@ class Session:
             kept = keep_bits(self.latent, self.bit_budget)
             self._reconstruction = synthesise(self.model.synthesis, kept, *self.image.shape)
         return self._reconstruction
+
+    def use_reconstruction(self, reconstruction: np.ndarray) -> None:
+        """Takes over a reconstruction that the encoder has synthesised already; it must be that of the whole budget."""
+        self._reconstruction = reconstruction
 
     @property
     def macs(self) -> int:
@@ -263,3 +268,15 @@ def picture_at(
     if pixels:
         out[rows, :pixels] = image[rows, :pixels]
     return out
+
+
+def choice_cost(segment: Segment, bit_budget: int, tier_before: int, choice: int) -> int:
+    """What coding a choice costs, in 1/COST_UNIT bit: a stop mark, or the tier of the segment that follows.
+
+    With two tiers, naming the other one takes no decision beyond the change itself.
+    """
+    stop = stop_probability(segment, bit_budget)
+    if choice == STOP:
+        return int(COSTS[stop])
+    tier = PROBABILITY_ONE - CHANGE_PROBABILITY if choice == tier_before else CHANGE_PROBABILITY
+    return int(COSTS[PROBABILITY_ONE - stop] + COSTS[tier])

@@ -18,7 +18,7 @@ import binascii
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
+from rlcodec.kernel import kernel
 
 from rlcodec.coder import EXHAUSTED, PREVIOUS_TIER, PROBABILITY_ONE, code_decision
 from rlcodec.errors import DamagedStreamError, StreamError, TruncatedStreamError, UnknownModelError
@@ -156,7 +156,7 @@ def unpack(data: bytes) -> Stream:
     return Stream(header, np.frombuffer(data, np.uint8, offset=at).copy(), truncated)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def code_choice(state, data, costs, tiers, stop_probability, choice):
     """Codes what the next segment is, in the direction of the coder's state.
 

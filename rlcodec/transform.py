@@ -8,7 +8,7 @@ context for coding pixels.
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
+from rlcodec.kernel import kernel
 
 ACTIVATION_MAX = 1023
 """Largest activation; stands for 8.0 in the float network, one step is 1/128."""
@@ -44,7 +44,7 @@ class ConvLayer:
         return -(-height // self.stride) * -(-width // self.stride) * int(self.weight.size)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _convolve(x, weight, bias, shift, low, high, stride, out):
     height, width, channels = x.shape
     taps_y, taps_x, _, filters = weight.shape

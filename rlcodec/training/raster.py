@@ -7,6 +7,8 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from numba import njit
+
+from rlcodec.kernel import kernel
 from torch import Tensor, nn
 
 from rlcodec.raster import (
@@ -167,7 +169,7 @@ def path_bits(model: RasterNet, inputs: Tensor, symbols: np.ndarray, nodes: np.n
     return (F.softplus(-sign * path) * sign.abs()).sum() / np.log(2)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _pixel_contexts(images, budgets, buffers, totals, offsets, inputs, selected, symbols):
     """Contexts of all pixels that are not trivial, as the kernel forms them; returns how many."""
     count = 0
@@ -219,7 +221,7 @@ def pixel_contexts(images: np.ndarray, reconstructions: np.ndarray, budgets: np.
     return inputs[:m], symbols[:m]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _count_static(images, budgets, buffers, totals, offsets, table_counts, trivial_counts, escapes):
     height, width = images.shape[1], images.shape[2]
     for n in range(images.shape[0]):

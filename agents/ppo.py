@@ -1,0 +1,255 @@
+"""PPO with Stable-Baselines3: a policy that starts from the planner's advice and learns where it is wrong."""
+
+import json
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from stable_baselines3 import PPO
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.policies import ActorCriticPolicy
+from torch import Tensor, nn
+
+from rlcodec.envs.prediction import fit_predictor
+from rlcodec.envs.trace import Trace
+from rlcodec.envs.vector import TraceVecEnv
+from rlcodec.errors import DataError
+from rlcodec.files import write_atomically, write_bytes
+from rlcodec.model import Model
+from rlcodec.observation import Predictor
+from rlcodec.policy import geometry_of
+
+CHECKPOINT_FILE = "checkpoint.zip"
+RUN_FILE = "run.json"
+ILLEGAL_LOGIT = -1e8
+
+
+@dataclass(frozen=True)
+class PPOSettings:
+    """Hyperparameters of a run.
+
+    Attributes:
+        timesteps: environment steps in all.
+        envs: episodes side by side.
+        steps: of each episode between updates.
+        batch: of an optimiser step.
+        epochs: passes over each rollout.
+        learning_rate: at the start; falls linearly to a tenth.
+        entropy: weight of the entropy bonus.
+        advice: initial weight of the planner's regrets in the logits.
+        width: of both hidden layers, of policy and value each.
+        seed: of weights, images, objectives and actions.
+        device: "cpu" or "cuda"; for a network this small the CPU is usually faster.
+        seconds: a limit on the time that learning takes.
+    """
+
+    timesteps: int = 4_000_000
+    envs: int = 256
+    steps: int = 64
+    batch: int = 4096
+    epochs: int = 4
+    learning_rate: float = 1e-3
+    entropy: float = 2e-3
+    advice: float = 30.0
+    width: int = 128
+    seed: int = 0
+    device: str = "cpu"
+    seconds: float | None = None
+
+
+class AdvisedExtractor(nn.Module):
+    """Two hidden layers each for policy and value, with the advice passed on beside them."""
+
+    def __init__(self, size: int, actions: int, width: int):
+        super().__init__()
+        self.actions = actions
+        self.policy = nn.Sequential(nn.Linear(size, width), nn.Tanh(), nn.Linear(width, width), nn.Tanh())
+        self.value = nn.Sequential(nn.Linear(size, width), nn.Tanh(), nn.Linear(width, width), nn.Tanh())
+        self.latent_dim_pi = width + 2 * actions
+        self.latent_dim_vf = width + 1
+
+    def forward_actor(self, x: Tensor) -> Tensor:
+        """Hidden activations, then mask and regrets."""
+        return torch.cat([self.policy(x), x[:, : 2 * self.actions]], 1)
+
+    def forward_critic(self, x: Tensor) -> Tensor:
+        """Hidden activations, then the predicted gain."""
+        return torch.cat([self.value(x), x[:, 2 * self.actions : 2 * self.actions + 1]], 1)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Both."""
+        return self.forward_actor(x), self.forward_critic(x)
+
+
+class AdvisedLogits(nn.Module):
+    """Logits: a learned correction minus the weighted regrets; illegal actions get none."""
+
+    def __init__(self, width: int, actions: int, advice: float):
+        super().__init__()
+        self.actions = actions
+        self.correction = nn.Linear(width, actions)
+        nn.init.zeros_(self.correction.weight)
+        nn.init.zeros_(self.correction.bias)
+        self.log_advice = nn.Parameter(torch.tensor(advice).log())
+
+    def forward(self, latent: Tensor) -> Tensor:
+        """(B, width + 2 actions) to (B, actions)."""
+        hidden, mask, regret = latent.split([latent.shape[1] - 2 * self.actions, self.actions, self.actions], 1)
+        logits = self.correction(hidden) - self.log_advice.exp() * regret
+        return torch.where(mask > 0.5, logits, torch.full_like(logits, ILLEGAL_LOGIT))
+
+
+class AdvisedValue(nn.Module):
+    """Value: a learned correction plus the predicted gain, with its logarithm undone."""
+
+    def __init__(self, width: int):
+        super().__init__()
+        self.correction = nn.Linear(width, 1)
+        nn.init.zeros_(self.correction.weight)
+        nn.init.zeros_(self.correction.bias)
+
+    def forward(self, latent: Tensor) -> Tensor:
+        """(B, width + 1) to (B, 1)."""
+        gain = latent[:, -1:]
+        return self.correction(latent[:, :-1]) + gain.sign() * torch.expm1(gain.abs())
+
+
+class AdvisedPolicy(ActorCriticPolicy):
+    """SB3's actor-critic policy with the heads above; the mask is part of the observation."""
+
+    def __init__(self, *args: Any, width: int = 128, advice: float = 30.0, **kwargs: Any):
+        self._width, self._advice = width, advice
+        super().__init__(*args, **kwargs)
+
+    def _build_mlp_extractor(self) -> None:
+        self.mlp_extractor = AdvisedExtractor(self.features_dim, int(self.action_space.n), self._width)
+
+    def _build(self, lr_schedule: Any) -> None:
+        super()._build(lr_schedule)
+        self.action_net = AdvisedLogits(self._width, int(self.action_space.n), self._advice)
+        self.value_net = AdvisedValue(self._width)
+        self.optimizer = self.optimizer_class(self.parameters(), lr=lr_schedule(1), **self.optimizer_kwargs)
+
+    def _get_constructor_parameters(self) -> dict[str, Any]:
+        return super()._get_constructor_parameters() | {"width": self._width, "advice": self._advice}
+
+    def logits(self, observation: Tensor) -> Tensor:
+        """Action logits, (B, actions); what is exported."""
+        return self.action_net(self.mlp_extractor.forward_actor(self.extract_features(observation)))
+
+
+class _Checkpoints(BaseCallback):
+    """Saves after every so many rollouts, and ends learning when its time is up."""
+
+    def __init__(self, folder: Path, every: int, seconds: float | None):
+        super().__init__()
+        self.folder, self.every, self.rollouts = folder, every, 0
+        self.deadline = time.monotonic() + seconds if seconds is not None else None
+
+    def _on_step(self) -> bool:
+        return self.deadline is None or time.monotonic() < self.deadline
+
+    def _on_rollout_end(self) -> None:
+        self.rollouts += 1
+        if self.rollouts % self.every == 0:
+            save_checkpoint(self.model, self.folder)
+
+
+def save_checkpoint(model: Any, folder: Path) -> None:
+    """Writes an SB3 archive into the run's folder, whole or not at all."""
+    write_atomically(folder / CHECKPOINT_FILE, lambda file: model.save(file))
+
+
+def train_ppo(
+    trace: Trace, model: Model, settings: PPOSettings, folder: Path, resume: bool = False, progress: bool = True
+) -> tuple[AdvisedPolicy, Predictor]:
+    """Trains a policy.
+
+    Args:
+        trace: tables of the training images.
+        model: the codec that made them.
+        settings: hyperparameters.
+        folder: of the run: checkpoint, `run.json`, TensorBoard's events.
+        resume: go on from the run's checkpoint where there is one. The weights, the optimiser and the count of steps go
+            on; episodes under way and the random generators start anew, so the result differs from an uncut run.
+        progress: show a bar.
+
+    Raises:
+        DataError: the run belongs to another codec.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    run_file, checkpoint = folder / RUN_FILE, folder / CHECKPOINT_FILE
+    if resume and run_file.exists():
+        predictor = read_run(folder, model)[0]
+    else:
+        predictor = fit_predictor(trace, geometry_of(model, *trace.images.shape[1:]))
+    vector = TraceVecEnv(trace, model, predictor, settings.envs, settings.seed)
+    write_run(folder, model, settings, predictor)
+    torch.distributions.Distribution.set_default_validate_args(False)
+    if resume and checkpoint.exists():
+        agent = PPO.load(checkpoint, env=vector, device=settings.device, tensorboard_log=str(folder))
+        vector.seed(settings.seed + agent.num_timesteps)
+    else:
+        agent = PPO(
+            AdvisedPolicy,
+            vector,
+            learning_rate=lambda left: settings.learning_rate * (0.1 + 0.9 * left),
+            n_steps=settings.steps,
+            batch_size=settings.batch,
+            n_epochs=settings.epochs,
+            gamma=1.0,
+            gae_lambda=0.95,
+            ent_coef=settings.entropy,
+            vf_coef=0.5,
+            max_grad_norm=0.5,
+            policy_kwargs={"width": settings.width, "advice": settings.advice},
+            tensorboard_log=str(folder),
+            seed=settings.seed,
+            device=settings.device,
+        )
+    left = settings.timesteps - agent.num_timesteps
+    if left > 0:
+        agent.learn(
+            left, callback=_Checkpoints(folder, 20, settings.seconds), progress_bar=progress, reset_num_timesteps=agent.num_timesteps == 0,
+            tb_log_name="ppo",
+        )  # fmt: skip
+        save_checkpoint(agent, folder)
+    return agent.policy, predictor
+
+
+def write_run(folder: Path, model: Model, settings: PPOSettings, predictor: Predictor) -> None:
+    """Writes what a run is about."""
+    run = {"codec_digest": model.digest, "settings": asdict(settings), "predictor": json.loads(predictor.to_json())}
+    write_bytes(folder / RUN_FILE, json.dumps(run).encode())
+
+
+def read_run(folder: Path, model: Model) -> tuple[Predictor, dict[str, Any]]:
+    """The predictions and settings of a run.
+
+    Raises:
+        DataError: there is no run, it is broken, or it belongs to another codec.
+    """
+    path = folder / RUN_FILE
+    try:
+        run = json.loads(path.read_text())
+        predictor = Predictor.from_json(json.dumps(run["predictor"]))
+        digest, settings = run["codec_digest"], dict(run["settings"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{folder}: holds no usable run ({path.name}: {error})") from error
+    if digest != model.digest:
+        raise DataError(f"{folder}: was trained for codec {digest[:8]}; this codec is {model.digest[:8]}")
+    return predictor, settings
+
+
+def load_trained(folder: Path) -> AdvisedPolicy:
+    """The policy of a run. An SB3 archive holds pickled code: load only runs that you trust.
+
+    Raises:
+        DataError: there is no checkpoint, or it is broken.
+    """
+    try:
+        return PPO.load(folder / CHECKPOINT_FILE, device="cpu").policy
+    except Exception as error:  # zipfile, pickle and SB3 all raise their own
+        raise DataError(f"{folder}: holds no usable checkpoint ({type(error).__name__})") from error

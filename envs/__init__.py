@@ -1,0 +1,1 @@
+"""Traces and the Gymnasium environments on them."""

@@ -1,0 +1,226 @@
+"""The batched core: many episodes at once on trace tables, the arithmetic behind every environment.
+
+The reward of a step is what it takes off the objective, `J` of stopping before it minus `J` of stopping after it, in
+units of `objective_scale`; so an episode's rewards sum to `(J_nothing - J_final) / scale`.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from rlcodec.coder import COST_UNIT, COSTS, PROBABILITY_ONE
+from rlcodec.envs.prediction import known_of
+from rlcodec.envs.trace import Trace
+from rlcodec.errors import DataError
+from rlcodec.model import Model
+from rlcodec.objective import COMPUTE_RANGE, KINDS, RATE_RANGE, Objective
+from rlcodec.observation import (
+    BUDGET_PHASE,
+    FIRST_TIER_ACTION,
+    LATENT_PHASE,
+    PIXEL_PHASE,
+    STOP_ACTION,
+    Goal,
+    Planner,
+    Predictor,
+    Standing,
+    distortion_of,
+    objective_scale,
+)
+from rlcodec.policy import geometry_of
+from rlcodec.session import MACS_PER_KMAC
+from rlcodec.stream import (
+    CHANGE_PROBABILITY,
+    CONTEXT,
+    STOP_BEFORE_PIXELS_PROBABILITY,
+    STOP_PROBABILITY,
+    TABLE,
+    TIERS,
+)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a step led to, arrays over the batch.
+
+    Attributes:
+        reward: float64, see the module.
+        done: bool.
+        cost: int64, code length so far in 1/COST_UNIT bit.
+        macs: int64, of the decoder so far.
+        sse: int64, squared error if stopped now.
+    """
+
+    reward: np.ndarray
+    done: np.ndarray
+    cost: np.ndarray
+    macs: np.ndarray
+    sse: np.ndarray
+
+
+def draw_objectives(rng: np.random.Generator, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Random kinds and weights, log-uniform over the trained ranges: int64, float64, float64, each (count,)."""
+    kind = rng.integers(0, len(KINDS), count)
+    low, high = np.array([RATE_RANGE[k] for k in KINDS])[kind].T
+    rate = 10 ** rng.uniform(low, high)
+    return kind, rate, rate * 10 ** rng.uniform(*COMPUTE_RANGE, count)
+
+
+class Episodes:
+    """A batch of episodes on a trace.
+
+    Attributes:
+        planner: writes the observations.
+        image: int64 (B,), which image each episode is about.
+    """
+
+    def __init__(self, trace: Trace, model: Model, predictor: Predictor, batch: int):
+        if not len(trace):
+            raise DataError("the trace has no images")
+        self.trace, self.model, self.batch = trace, model, batch
+        height, width = trace.images.shape[1:]
+        self.geometry = geometry_of(model, height, width)
+        self.planner = Planner(predictor, self.geometry)
+        self.budget_slices = np.array(model.preset.budget_slices)
+        self._pixels = height * width
+        self._known = known_of(trace)
+        self._predicted = self.planner.predict(self._known)
+        self._synthesis_macs = round(self.geometry.synthesis_kmac * MACS_PER_KMAC)
+
+        self.image = np.zeros(batch, np.int64)
+        self.kind = np.zeros(batch, np.int64)
+        self.lambda_rate = np.ones(batch)
+        self.lambda_compute = np.zeros(batch)
+        self.budget = np.zeros(batch, np.int64)
+        self.slices = np.zeros(batch, np.int64)
+        self.position = np.zeros(batch, np.int64)
+        self.tier = np.full(batch, CONTEXT)
+        self.phase = np.zeros(batch, np.int64)
+        self.cost = np.zeros(batch, np.int64)
+        self.macs = np.zeros(batch, np.int64)
+        self.sse = np.zeros(batch, np.int64)
+        self.done = np.ones(batch, bool)
+        self._mse = np.zeros((batch, model.slices + 1))
+        self._outlook = self.planner.no_outlook(batch, model.slices)
+
+    @property
+    def action_count(self) -> int:
+        """Actions; which of them are legal depends on the phase."""
+        return self.planner.actions
+
+    def reset(self, which: np.ndarray, image: np.ndarray, kind: np.ndarray, rate: np.ndarray, compute: np.ndarray) -> None:
+        """Starts episodes `which` anew on given images and objectives; each argument int64 or float64 (len(which),)."""
+        self.image[which], self.kind[which] = image, kind
+        self.lambda_rate[which], self.lambda_compute[which] = rate, compute
+        self.budget[which] = self.slices[which] = self.position[which] = 0
+        self.tier[which], self.phase[which] = CONTEXT, BUDGET_PHASE
+        self.cost[which] = self.macs[which] = 0
+        self.sse[which] = self.trace.latent_sse[image, 0]
+        self.done[which] = False
+        self._mse[which] = self._measured_mse(image, Goal(kind, rate, compute))
+
+    def _measured_mse(self, image: np.ndarray, goal: Goal) -> np.ndarray:
+        """Error by slices as the encoder knows it: measured without latents, at the probes and at half; else predicted."""
+        known, predicted = self._known.take(image), self._predicted[image]
+        exact = self.trace.latent_sse[image] / self._pixels
+        mse = self.planner.predicted_mse(predicted, self.model.slices)
+        probes = self.budget_slices[self.planner.probes(known, predicted, goal)]
+        measured = np.concatenate([probes, np.tile([0, self.model.slices // 2], (len(image), 1))], 1)
+        np.put_along_axis(mse, measured, np.take_along_axis(exact, measured, 1), 1)
+        return mse
+
+    def reset_to(self, objective: Objective, image: np.ndarray) -> None:
+        """Starts all episodes under one objective."""
+        n = len(image)
+        kind = np.full(n, KINDS.index(objective.kind))
+        self.reset(np.arange(n), image, kind, np.full(n, objective.lambda_rate), np.full(n, objective.lambda_compute))
+
+    def objective_values(self) -> np.ndarray:
+        """J if each episode stopped now, without the mark that says so."""
+        distortion = distortion_of(self.kind, self.sse / self._pixels)
+        rate = self.lambda_rate * self.cost / COST_UNIT / self._pixels
+        return distortion + rate + self.lambda_compute * self.macs / MACS_PER_KMAC / self._pixels
+
+    def masks(self) -> np.ndarray:
+        """Legal actions, bool (B, actions)."""
+        count = np.where(self.phase == BUDGET_PHASE, len(self.budget_slices), FIRST_TIER_ACTION + len(TIERS))
+        return np.arange(self.action_count)[None] < count[:, None]
+
+    def legalise(self, action: np.ndarray) -> np.ndarray:
+        """Actions with illegal ones replaced by the nearest legal one: the last tier."""
+        return np.where(self.phase == BUDGET_PHASE, action, np.minimum(action, FIRST_TIER_ACTION + len(TIERS) - 1))
+
+    def step(self, action: np.ndarray) -> Outcome:
+        """One step of every episode; those that are done stay as they are."""
+        before = self.objective_values()
+        action = self.legalise(np.asarray(action, np.int64))
+        choosing = (self.phase == BUDGET_PHASE) & ~self.done
+        going = ~choosing & ~self.done
+        if choosing.any():
+            self.budget[choosing] = action[choosing]
+            self.slices[choosing] = self.budget_slices[self.budget[choosing]]
+            some = self.slices[choosing] > 0
+            self.macs[choosing] += np.where(some, self._synthesis_macs, 0)
+            self.phase[choosing] = np.where(some, LATENT_PHASE, PIXEL_PHASE)
+            self._look_ahead(np.nonzero(choosing)[0])
+        if going.any():
+            self._advance(np.nonzero(going)[0], action[going])
+        reward = (before - self.objective_values()) / objective_scale(self.lambda_rate, self.lambda_compute)
+        return Outcome(reward, self.done.copy(), self.cost.copy(), self.macs.copy(), self.sse.copy())
+
+    def _advance(self, e: np.ndarray, action: np.ndarray) -> None:
+        trace, image, position, slices = self.trace, self.image[e], self.position[e], self.slices[e]
+        latent = position < slices
+        boundary = (position == slices) & (slices > 0)
+        stop_probability = np.where(boundary, STOP_BEFORE_PIXELS_PROBABILITY, STOP_PROBABILITY)
+        stopping = action == STOP_ACTION
+        tier = np.maximum(action - FIRST_TIER_ACTION, 0)
+        same = tier == self.tier[e]
+        named = COSTS[PROBABILITY_ONE - stop_probability] + np.where(
+            same, COSTS[PROBABILITY_ONE - CHANGE_PROBABILITY], COSTS[CHANGE_PROBABILITY]
+        )
+        at_slice = np.minimum(position, trace.latent_cost.shape[2] - 1)
+        row = np.clip(position - slices, 0, self.geometry.height - 1)
+        cost = np.where(latent, trace.latent_cost[image, tier, at_slice], trace.pixel_cost[image, self.budget[e], tier, row])
+        macs = np.where(latent, trace.latent_macs[image, tier, at_slice], trace.pixel_macs[image, self.budget[e], tier, row])
+        sse = np.where(
+            latent, trace.latent_sse[image, np.minimum(position + 1, slices)], trace.stop_sse[image, self.budget[e], row + 1]
+        )
+        self.cost[e] += np.where(stopping, COSTS[stop_probability], cost + named)
+        self.macs[e] += np.where(stopping, 0, macs)
+        self.sse[e] = np.where(stopping, self.sse[e], sse)
+        self.tier[e] = np.where(stopping, self.tier[e], tier)
+        self.position[e] += ~stopping
+        finished = self.position[e] >= slices + self.geometry.height
+        self.done[e] = stopping | finished
+        self.phase[e] = np.where(self.position[e] < slices, LATENT_PHASE, PIXEL_PHASE)
+
+    def _look_ahead(self, e: np.ndarray) -> None:
+        """Computes the outlook of episodes whose budget was just chosen."""
+        image, budget = self.image[e], self.budget[e]
+        mse = self._mse[e]
+        mse[np.arange(len(e)), self.slices[e]] = self.trace.stop_sse[image, budget, 0] / self._pixels
+        self._mse[e] = mse
+        outlook = self.planner.outlook(
+            self._known.take(image),
+            mse,
+            self._goal().take(e),
+            self.slices[e],
+            self.trace.pixel_cost[image, budget, TABLE] / COST_UNIT,
+            self.trace.row_busy[image, budget].astype(np.float64),
+            self.trace.stop_sse[image, budget] / self._pixels,
+        )
+        for name in ("bits", "kmac", "stop", "go", "stop_db"):
+            getattr(self._outlook, name)[e] = getattr(outlook, name)
+
+    def _goal(self) -> Goal:
+        return Goal(self.kind, self.lambda_rate, self.lambda_compute)
+
+    def observe(self) -> np.ndarray:
+        """Observations, float32 (B, size)."""
+        standing = Standing(
+            self.phase, self.slices, self.position, self.tier, self.cost / COST_UNIT, self.macs / MACS_PER_KMAC
+        )
+        return self.planner.observe(
+            self._known.take(self.image), self._predicted[self.image], self._mse, self._goal(), standing, self._outlook
+        )

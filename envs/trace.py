@@ -1,0 +1,170 @@
+"""Traces: what every segment of every image costs under every tier, and the error at every stop, as tables.
+
+Built by the codec's own kernels, exactly: an episode's bits, compute and distortion are sums of table entries.
+"""
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, fields
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+
+from rlcodec.errors import DataError
+from rlcodec.facts import STATISTICS, budget_facts, image_facts, measure_rows
+from rlcodec.files import write_atomically
+from rlcodec.model import Model, load_model
+from rlcodec.stream import CONTEXT, TIERS
+from rlcodec.transform import analyse, keep_bits, synthesise
+
+CHUNK_IMAGES = 32
+
+
+@dataclass(frozen=True)
+class Trace:
+    """Tables over n images, b bit budgets, t tiers, s latent slices, h rows. Costs are in 1/COST_UNIT bit.
+
+    Attributes:
+        digest: of the model that made it.
+        images: uint8 (n, h, w).
+        latent_cost: int64 (n, t, s), without the coding of the choice itself.
+        latent_macs: int64 (n, t, s).
+        latent_sse: int64 (n, s + 1): squared error when stopped after so many slices.
+        pixel_cost: int64 (n, b, t, h).
+        pixel_macs: int64 (n, b, t, h).
+        stop_sse: int64 (n, b, h + 1): squared error when stopped after all latents and so many rows.
+        row_busy: int16 (n, b, h): pixels with anything but background in their context.
+        statistics: float64 (n, len(STATISTICS)).
+    """
+
+    digest: str
+    images: np.ndarray
+    latent_cost: np.ndarray
+    latent_macs: np.ndarray
+    latent_sse: np.ndarray
+    pixel_cost: np.ndarray
+    pixel_macs: np.ndarray
+    stop_sse: np.ndarray
+    row_busy: np.ndarray
+    statistics: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def take(self, index: np.ndarray | slice) -> "Trace":
+        """The same tables for some of the images."""
+        return Trace(self.digest, *(getattr(self, f.name)[index] for f in fields(self)[1:]))
+
+
+def trace_image(model: Model, pixels: np.ndarray) -> dict[str, np.ndarray]:
+    """All tables of one image, uint8 (h, w): the fields of `Trace` from `latent_cost` on, without their first axis."""
+    latent = analyse(model.analysis, pixels)
+    facts = image_facts(model, pixels, latent)
+    per_slice = latent[0].size
+    pictures = [synthesise(model.synthesis, keep_bits(latent, s * per_slice), *pixels.shape) for s in range(model.slices + 1)]
+    pixel_cost, pixel_macs, stop_sse, busy = [], [], [], []
+    for slices in model.preset.budget_slices:
+        bits = slices * per_slice
+        known = budget_facts(model, pixels, pictures[slices], bits)
+        context = measure_rows(model, pixels, pictures[slices], bits, CONTEXT)
+        pixel_cost.append([known.table.cost, context.cost])
+        pixel_macs.append([known.table.macs, context.macs])
+        stop_sse.append(known.stop_sse)
+        busy.append(known.busy)
+    return {
+        "latent_cost": facts.latent_cost,
+        "latent_macs": facts.latent_macs,
+        "latent_sse": np.array([squared_error(picture, pixels) for picture in pictures], np.int64),
+        "pixel_cost": np.array(pixel_cost, np.int64),
+        "pixel_macs": np.array(pixel_macs, np.int64),
+        "stop_sse": np.array(stop_sse, np.int64),
+        "row_busy": np.array(busy, np.int16),
+        "statistics": facts.statistics,
+    }
+
+
+def squared_error(picture: np.ndarray, pixels: np.ndarray) -> int:
+    """Exact sum of squared errors of two uint8 images."""
+    return int(np.square(picture.astype(np.int64) - pixels).sum())
+
+
+def _trace_chunk(preset: str, images: np.ndarray) -> dict[str, np.ndarray]:
+    model = load_model(preset)
+    traced = [trace_image(model, image) for image in images]
+    return {name: np.stack([t[name] for t in traced]) for name in traced[0]}
+
+
+def trace_chunks(images: np.ndarray, preset: str = "mnist", workers: int | None = None) -> Iterator[dict[str, np.ndarray]]:
+    """Tables of `CHUNK_IMAGES` images at a time, in order, computed by several processes.
+
+    Args:
+        images: uint8 (n, h, w).
+        preset: whose codec.
+        workers: processes; as many as there are cores when None, none but this one when 1.
+    """
+    workers = workers or os.cpu_count() or 1
+    chunks = [images[i : i + CHUNK_IMAGES] for i in range(0, len(images), CHUNK_IMAGES)]
+    if workers == 1 or len(chunks) == 1:
+        yield from (_trace_chunk(preset, chunk) for chunk in chunks)
+        return
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        yield from pool.map(_trace_chunk, [preset] * len(chunks), chunks)
+
+
+def join_chunks(images: np.ndarray, chunks: list[dict[str, np.ndarray]], digest: str) -> Trace:
+    """One trace of all chunks."""
+    return Trace(digest, images, **{name: np.concatenate([c[name] for c in chunks]) for name in chunks[0]})
+
+
+def build_trace(images: np.ndarray, preset: str = "mnist", workers: int | None = None) -> Trace:
+    """The trace of some images; arguments as `trace_chunks`.
+
+    Raises:
+        DataError: there are no images.
+    """
+    if not len(images):
+        raise DataError("there are no images to trace")
+    return join_chunks(images, list(trace_chunks(images, preset, workers)), load_model(preset).digest)
+
+
+def save_trace(path: Path, trace: Trace) -> None:
+    """Writes a trace, whole or not at all.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    arrays = {f.name: getattr(trace, f.name) for f in fields(trace)[1:]}
+    write_atomically(path, lambda file: np.savez_compressed(file, digest=np.array(trace.digest), **arrays))
+
+
+def load_trace(path: Path, model: Model) -> Trace:
+    """Reads a trace; nothing in it is executed.
+
+    Raises:
+        DataError: it is missing, broken, or was made by another codec.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            trace = Trace(str(file["digest"]), *(file[f.name] for f in fields(Trace)[1:]))
+    except (OSError, ValueError, KeyError, EOFError) as error:
+        raise DataError(f"{path}: not a usable trace ({error})") from error
+    if trace.digest != model.digest:
+        raise DataError(f"{path}: was made by codec {trace.digest[:8]}, this is {model.digest[:8]}; run `rlcodec trace` again")
+    n, rows, budgets = len(trace), trace.images.shape[1], len(model.preset.budget_slices)
+    shapes = {
+        "latent_cost": (n, len(TIERS), model.slices),
+        "latent_macs": (n, len(TIERS), model.slices),
+        "latent_sse": (n, model.slices + 1),
+        "pixel_cost": (n, budgets, len(TIERS), rows),
+        "pixel_macs": (n, budgets, len(TIERS), rows),
+        "stop_sse": (n, budgets, rows + 1),
+        "row_busy": (n, budgets, rows),
+        "statistics": (n, len(STATISTICS)),
+    }
+    for name, shape in shapes.items():
+        if getattr(trace, name).shape != shape:
+            raise DataError(f"{path}: table {name} has shape {getattr(trace, name).shape}, not {shape}")
+    return trace
+

@@ -1,0 +1,1 @@
+"""Metrics, sweeps, figures and the demo."""

@@ -1,0 +1,73 @@
+"""Figures: what policies choose, and how near they come to the oracle."""
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+import pandas as pd
+
+from rlcodec.codec import Encoded
+from rlcodec.files import write_bytes
+
+matplotlib.use("Agg")
+from matplotlib import pyplot as plt  # noqa: E402
+from matplotlib.figure import Figure  # noqa: E402
+
+
+def save_figure(figure: Figure, path: Path) -> None:
+    """Writes a figure in the format of its ending, whole or not at all."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format=path.suffix[1:], dpi=150, bbox_inches="tight")
+    plt.close(figure)
+    write_bytes(path, buffer.getvalue())
+
+
+def plot_digits(originals: Sequence[np.ndarray], columns: dict[str, Sequence[Encoded]]) -> Figure:
+    """Originals in the first column, then what each setting makes of them, with bytes and PSNR above."""
+    figure, axes = plt.subplots(
+        len(originals), len(columns) + 1, figsize=(1.5 * (len(columns) + 1), 1.75 * len(originals)), squeeze=False
+    )
+    for row, original in enumerate(originals):
+        pictures = [("original" if row == 0 else "", f"{original.size} B raw", original)]
+        for name, encoded in columns.items():
+            one = encoded[row]
+            quality = "exact" if one.mse == 0 else f"{one.psnr_db:.1f} dB"
+            pictures.append((name if row == 0 else "", f"{len(one.data)} B, {quality}", one.picture))
+        for axis, (title, label, picture) in zip(axes[row], pictures, strict=True):
+            axis.imshow(picture, cmap="gray", vmin=0, vmax=255)
+            axis.set_title(f"{title}\n{label}" if title else label, fontsize=7)
+            axis.axis("off")
+    return figure
+
+
+def plot_shares(table: pd.DataFrame) -> Figure:
+    """Share of the way from best fixed setting to oracle, per objective."""
+    shown = table[np.isfinite(table["share_policy"])]
+    labels = [
+        f"{kind}, λr {rate:.3g}, λc {compute:.2g}"
+        for kind, rate, compute in zip(shown["kind"], shown["lambda_rate"], shown["lambda_compute"], strict=True)
+    ]
+    figure, axis = plt.subplots(figsize=(7, 0.22 * len(shown) + 1))
+    at = np.arange(len(shown))
+    for name, marker in (("threshold", "x"), ("planner", "|"), ("policy", "o")):
+        axis.plot(shown[f"share_{name}"], at, marker, label=name)
+    axis.axvline(0, color="gray", lw=0.5)
+    axis.axvline(1, color="gray", lw=0.5)
+    axis.set_yticks(at, labels, fontsize=7)
+    axis.set_xlim(-0.5, 1.05)
+    axis.set_xlabel("share of the gap from best fixed setting (0) to oracle (1)")
+    axis.legend(fontsize=7)
+    return figure
+
+
+def plot_rate_quality(table: pd.DataFrame) -> Figure:
+    """Mean rate against the quality of the mean error of the policy's choices, coloured by compute."""
+    shown = table[np.isfinite(table["psnr_db"])]
+    figure, axis = plt.subplots(figsize=(5, 3.5))
+    points = axis.scatter(shown["rate_bpp"], shown["psnr_db"], c=shown["decoder_kmac_per_pixel"], cmap="viridis")
+    axis.set_xlabel("segments, bits per pixel")
+    axis.set_ylabel("PSNR, dB")
+    figure.colorbar(points, label="decoder kMAC per pixel")
+    return figure

@@ -1,0 +1,223 @@
+"""What an encoder knows of an image before it chooses: statistics, and the exact costs that one pass can tell.
+
+Two stages. `image_facts` needs the analysis transform, one probe of the synthesis at half the latents, and a first pass
+over latents and pixels without latents: every segment's exact cost under every tier. `budget_facts` needs the
+reconstruction under the chosen bit budget, which the encoder makes anyway, and a pass of static tables. What is never
+measured: the network's cost of pixels given latents, which would take a pass for each budget. The first pass is
+encoder compute, and is counted as such.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from rlcodec.kernel import kernel
+
+from rlcodec.coder import COST, COSTS, MACS, encoder_state
+from rlcodec.model import Model
+from rlcodec.raster import (
+    COLUMNS_ASIDE,
+    ROWS_ABOVE,
+    SATURATED,
+    code_latent_slice,
+    code_pixel_row,
+    is_trivial,
+    latent_buffer,
+    latent_offsets,
+    pixel_buffer,
+    pixel_offsets,
+    pixel_totals,
+    record_pixel,
+)
+from rlcodec.session import analysis_macs, budget_index, fill_rows, synthesis_macs
+from rlcodec.stream import CONTEXT, TABLE, TIERS
+from rlcodec.transform import keep_bits, synthesise
+
+STATISTICS = (
+    "ink",
+    "mean",
+    "deviation",
+    "gray",
+    "saturated",
+    "gradient_x",
+    "gradient_y",
+    "ink_rows",
+    "ink_columns",
+    "probe_log2_mse",
+)
+"""Names of the image's statistics, all per pixel or in [0, 1], but the probe's error, which is a logarithm."""
+STATISTICS_MACS_PER_PIXEL = 8
+MOST_BYTES_PER_SYMBOL = 48
+
+
+@dataclass(frozen=True)
+class RowFacts:
+    """What the rows of pixels cost under one reconstruction and one tier.
+
+    Attributes:
+        cost: int64 (height,), in 1/COST_UNIT bit.
+        macs: int64 (height,), multiply-accumulates.
+    """
+
+    cost: np.ndarray
+    macs: np.ndarray
+
+
+@dataclass(frozen=True)
+class BudgetFacts:
+    """What is known once the bit budget is chosen.
+
+    Attributes:
+        table: rows under tier `table`.
+        busy: int64 (height,), pixels of each row whose context is not all background.
+        stop_sse: int64 (height + 1,), squared error of the picture after so many rows.
+    """
+
+    table: RowFacts
+    busy: np.ndarray
+    stop_sse: np.ndarray
+
+
+@dataclass(frozen=True)
+class ImageFacts:
+    """What is known before any choice; t tiers, in the order of `rlcodec.stream.TIERS`.
+
+    Attributes:
+        statistics: float64 (len(STATISTICS),).
+        latent_cost: int64 (t, slices), of each latent slice, in 1/COST_UNIT bit.
+        latent_macs: int64 (t, slices).
+        row_cost: int64 (t, height), of each row when no latents are sent.
+        row_macs: int64 (t, height).
+        encoder_macs: multiply-accumulates that knowing all this took, the analysis included.
+    """
+
+    statistics: np.ndarray
+    latent_cost: np.ndarray
+    latent_macs: np.ndarray
+    row_cost: np.ndarray
+    row_macs: np.ndarray
+    encoder_macs: int
+
+
+@kernel
+def _busy_pixels(buffer, offsets, totals, image):
+    """Pixels with anything but background in their context, per row."""
+    height, width = image.shape
+    busy = np.zeros(height, np.int64)
+    flat = buffer.reshape(-1)
+    for y in range(height):
+        for x in range(width):
+            base = (y + ROWS_ABOVE) * (width + 2 * COLUMNS_ASIDE) + COLUMNS_ASIDE + x
+            if not is_trivial(flat, base, offsets):
+                busy[y] += 1
+            record_pixel(buffer, totals, y, x, height, width, np.int64(image[y, x]))
+    return busy
+
+
+@kernel
+def _stop_errors(reconstruction, image, weights):
+    """Sum of squared errors of the picture after 0, 1, ... all rows."""
+    height, width = image.shape
+    errors = np.empty(height + 1, np.int64)
+    out = np.empty_like(image)
+    for rows in range(height + 1):
+        fill_rows(reconstruction, image, rows, weights, out)
+        total = 0
+        for y in range(height):
+            for x in range(width):
+                difference = np.int64(out[y, x]) - np.int64(image[y, x])
+                total += difference * difference
+        errors[rows] = total
+    return errors
+
+
+def measure_rows(model: Model, pixels: np.ndarray, reconstruction: np.ndarray, bit_budget: int, tier: int) -> RowFacts:
+    """Costs of all rows under a tier, by coding them into nowhere.
+
+    Args:
+        model: the preset's model.
+        pixels: uint8 (height, width).
+        reconstruction: uint8 (height, width), from the latents that the budget keeps.
+        bit_budget: binary latents kept.
+        tier: TABLE or CONTEXT.
+    """
+    buffer, offsets, totals = _row_context(pixels, reconstruction, bit_budget)
+    index = budget_index(bit_budget, *pixels.shape)
+    state, scratch = encoder_state(), np.zeros(pixels.size * MOST_BYTES_PER_SYMBOL + 64, np.uint8)
+    found = RowFacts(np.empty(len(pixels), np.int64), np.empty(len(pixels), np.int64))
+    image = pixels.copy()
+    for y in range(len(pixels)):
+        before = state[COST], state[MACS]
+        code_pixel_row(
+            state, scratch, COSTS, model.pixel_net, model.tables, buffer, totals, offsets, image, y, index, tier == CONTEXT
+        )  # fmt: skip
+        found.cost[y], found.macs[y] = state[COST] - before[0], state[MACS] - before[1]
+    return found
+
+
+def _row_context(pixels: np.ndarray, reconstruction: np.ndarray, bit_budget: int):
+    context = reconstruction if bit_budget else np.zeros_like(pixels)
+    return pixel_buffer(context), pixel_offsets(*pixels.shape), pixel_totals(pixels.shape[1])
+
+
+def measure_latents(model: Model, latent: np.ndarray, tier: int) -> RowFacts:
+    """Costs of all latent slices under a tier, (slices,) each, by coding them into nowhere."""
+    slices, rows, columns = latent.shape
+    state, scratch = encoder_state(), np.zeros(latent.size * MOST_BYTES_PER_SYMBOL + 64, np.uint8)
+    buffer, offsets, copy = latent_buffer(*latent.shape), latent_offsets(*latent.shape), latent.copy()
+    found = RowFacts(np.empty(slices, np.int64), np.empty(slices, np.int64))
+    for i in range(slices):
+        before = state[COST], state[MACS]
+        code_latent_slice(
+            state, scratch, COSTS, model.latent_net, model.tables, buffer, offsets, copy, i, rows * columns, tier == CONTEXT
+        )  # fmt: skip
+        found.cost[i], found.macs[i] = state[COST] - before[0], state[MACS] - before[1]
+    return found
+
+
+def budget_facts(model: Model, pixels: np.ndarray, reconstruction: np.ndarray, bit_budget: int) -> BudgetFacts:
+    """Facts under a bit budget; arguments as `measure_rows`."""
+    table = measure_rows(model, pixels, reconstruction, bit_budget, TABLE)
+    buffer, offsets, totals = _row_context(pixels, reconstruction, bit_budget)
+    busy = _busy_pixels(buffer, offsets, totals, pixels)
+    sse = _stop_errors(reconstruction, pixels, model.fill[budget_index(bit_budget, *pixels.shape)])
+    return BudgetFacts(table, busy, sse)
+
+
+def image_facts(model: Model, pixels: np.ndarray, latent: np.ndarray) -> ImageFacts:
+    """Facts before any choice.
+
+    Args:
+        model: the preset's model.
+        pixels: uint8 (height, width).
+        latent: int8 (slices, rows, columns), of the analysis transform.
+    """
+    height, width = pixels.shape
+    probe_bits = latent.size // 2
+    probe = synthesise(model.synthesis, keep_bits(latent, probe_bits), height, width)
+    latents = [measure_latents(model, latent, tier) for tier in range(len(TIERS))]
+    rows = [measure_rows(model, pixels, np.zeros_like(pixels), 0, tier) for tier in range(len(TIERS))]
+    value, ink = pixels.astype(np.float64), pixels > 0
+    statistics = np.array(
+        [
+            ink.mean(),
+            value.mean() / 255,
+            value.std() / 255,
+            (ink & (pixels < SATURATED)).mean(),
+            (pixels >= SATURATED).mean(),
+            np.abs(np.diff(value, axis=1)).sum() / pixels.size / 255,
+            np.abs(np.diff(value, axis=0)).sum() / pixels.size / 255,
+            ink.any(1).mean(),
+            ink.any(0).mean(),
+            np.log2(np.square(probe - value).mean() + 1),
+        ]
+    )
+    macs = analysis_macs(model, height, width) + synthesis_macs(model, height, width, probe_bits)
+    macs += STATISTICS_MACS_PER_PIXEL * pixels.size + sum(int(f.macs.sum()) for f in latents + rows)
+    return ImageFacts(
+        statistics,
+        np.stack([f.cost for f in latents]),
+        np.stack([f.macs for f in latents]),
+        np.stack([f.cost for f in rows]),
+        np.stack([f.macs for f in rows]),
+        macs,
+    )

@@ -1,0 +1,234 @@
+"""Running an exported policy: ONNX Runtime and numpy, no torch, no environment.
+
+A policy file is one ONNX graph from observation to action logits. Its metadata say for which codec it was trained, how
+the observation is laid out, what the actions mean, which objectives it knows, and hold the encoder's predictions.
+"""
+
+import functools
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rlcodec.codec import Encoded, finish_encoder, start_encoder
+from rlcodec.coder import COST_UNIT
+from rlcodec.errors import OptionError, PolicyError
+from rlcodec.facts import budget_facts, image_facts
+from rlcodec.model import WEIGHTS, Model
+from rlcodec.objective import COMPUTE_RANGE, KINDS, RATE_RANGE, Objective
+from rlcodec.observation import (
+    FIRST_TIER_ACTION,
+    LATENT_PHASE,
+    PIXEL_PHASE,
+    STOP_ACTION,
+    Geometry,
+    Goal,
+    Known,
+    Planner,
+    Predictor,
+    Standing,
+    layout,
+)
+from rlcodec.session import LATENT, MACS_PER_KMAC, synthesis_macs
+from rlcodec.stream import CONTEXT, STOP, TIERS
+from rlcodec.transform import analyse, keep_bits, latent_shape, synthesise
+
+FORMAT = 1
+METADATA_KEY = "rlcodec"
+MAX_POLICY_BYTES = 64 << 20
+
+
+@dataclass(frozen=True)
+class Policy:
+    """A loaded policy.
+
+    Attributes:
+        session: ONNX Runtime's inference session.
+        predictor: the encoder's predictions that go with it.
+        codec_digest: of the model it was trained for.
+        macs: multiply-accumulates of one decision.
+        metadata: everything the file says of itself.
+    """
+
+    session: Any
+    predictor: Predictor
+    codec_digest: str
+    macs: int
+    metadata: dict[str, Any]
+
+    def logits(self, observation: np.ndarray) -> np.ndarray:
+        """Action logits, float32 (B, actions), for observations float32 (B, size)."""
+        return np.asarray(self.session.run(None, {"observation": observation})[0])
+
+
+def describe(model: Model) -> dict[str, Any]:
+    """What a policy for this codec must agree with: layout, actions, objectives, digest."""
+    budgets = model.preset.budget_slices
+    return {
+        "format": FORMAT,
+        "preset": model.preset.name,
+        "codec_digest": model.digest,
+        "observation": [{"name": n, "length": k, "unit": unit} for n, k, unit in layout(len(budgets))],
+        "actions": {
+            "first": [f"keep {slices} latent slices" for slices in budgets],
+            "later": ["stop", *TIERS],
+        },
+        "objectives": {
+            "kinds": list(KINDS),
+            "log10_lambda_rate": {kind: list(RATE_RANGE[kind]) for kind in KINDS},
+            "log10_lambda_compute_over_lambda_rate": list(COMPUTE_RANGE),
+        },
+    }
+
+
+@functools.lru_cache(maxsize=8)
+def _load(path: Path, modified: float, digest: str) -> Policy:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 4
+    try:
+        content = path.read_bytes()
+        if len(content) > MAX_POLICY_BYTES:
+            raise PolicyError(f"{path}: is {len(content)} bytes, too large for a policy")
+        session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        metadata = json.loads(session.get_modelmeta().custom_metadata_map[METADATA_KEY])
+        predictor = Predictor.from_json(json.dumps(metadata["predictor"]))
+        macs = int(metadata["macs"])
+        found = {key: metadata[key] for key in ("format", "preset", "codec_digest", "observation", "actions")}
+        shapes = [i.shape[1:] for i in session.get_inputs()] + [o.shape[1:] for o in session.get_outputs()]
+    except PolicyError:
+        raise
+    except Exception as error:  # onnxruntime raises its own types, and anything may be wrong with a foreign file
+        raise PolicyError(f"{path}: not a policy file ({type(error).__name__})") from error
+    return _check(Policy(session, predictor, digest, macs, metadata), found, shapes, path)
+
+
+def _check(policy: Policy, found: dict[str, Any], shapes: list[list[int]], path: Path) -> Policy:
+    from rlcodec.model import load_model
+
+    if found["format"] != FORMAT:
+        raise PolicyError(f"{path}: has policy format {found['format']}; this rlcodec reads {FORMAT}")
+    expected = describe(load_model(found["preset"]))
+    if found["codec_digest"] != policy.codec_digest:
+        raise PolicyError(
+            f"{path}: was trained for codec {str(found['codec_digest'])[:8]}; this codec is {policy.codec_digest[:8]}; train it again"
+        )
+    for key in ("observation", "actions"):
+        if found[key] != expected[key]:
+            raise PolicyError(f"{path}: its {key} differ from this version's; export it again")
+    size = sum(field["length"] for field in expected["observation"])
+    if shapes[0] != [size] or len(shapes) != 2:
+        raise PolicyError(f"{path}: takes {shapes[0]} values, not the {size} of its layout")
+    return policy
+
+
+def load_policy(path: str | os.PathLike[str] | None, model: Model) -> Policy:
+    """Loads a policy file, the shipped one when `path` is None.
+
+    Raises:
+        PolicyError: it is missing, broken, or was trained for another codec.
+    """
+    file = Path(path) if path is not None else WEIGHTS / f"{model.preset.name}-policy.onnx"
+    try:
+        modified = file.stat().st_mtime
+    except OSError as error:
+        raise PolicyError(f"{file}: no such policy file") from error
+    return _load(file, modified, model.digest)
+
+
+def geometry_of(model: Model, height: int, width: int) -> Geometry:
+    """The planner's sizes for an image of this size."""
+    rows, columns = latent_shape(height, width)
+    kmac = synthesis_macs(model, height, width, 1) / MACS_PER_KMAC
+    return Geometry(height, width, rows * columns, kmac, model.preset.budget_slices)
+
+
+def encode_under_policy(policy: Policy, model: Model, pixels: np.ndarray, objective: Objective) -> Encoded:
+    """Encodes an image as the policy chooses.
+
+    Args:
+        policy: a loaded policy.
+        model: the codec it was trained for.
+        pixels: uint8 (height, width).
+        objective: what to minimise.
+
+    Raises:
+        OptionError: the objective lies outside what policies are trained for.
+    """
+    check_objective(objective)
+    height, width = pixels.shape
+    geometry = geometry_of(model, height, width)
+    planner = Planner(policy.predictor, geometry)
+    goal = Goal(
+        np.array([KINDS.index(objective.kind)]), np.array([objective.lambda_rate]), np.array([objective.lambda_compute])
+    )
+    latent = analyse(model.analysis, pixels)
+    facts = image_facts(model, pixels, latent)
+    known = Known(
+        facts.statistics[None],
+        facts.latent_cost[None] / COST_UNIT,
+        facts.latent_macs[None] / MACS_PER_KMAC,
+        facts.row_cost[None] / COST_UNIT,
+        facts.row_macs[None] / MACS_PER_KMAC,
+    )
+    predicted = planner.predict(known)
+    mse = planner.predicted_mse(predicted, model.slices)
+    pictures: dict[int, np.ndarray] = {}
+
+    def measure(slices: int) -> None:
+        if slices not in pictures:
+            kept = keep_bits(latent, slices * geometry.slice_symbols)
+            pictures[slices] = synthesise(model.synthesis, kept, height, width)
+            mse[0, slices] = np.square(pictures[slices].astype(np.int64) - pixels).sum() / pixels.size
+
+    measure(0)
+    measure(model.slices // 2)
+    for budget in planner.probes(known, predicted, goal)[0]:
+        measure(geometry.budget_slices[budget])
+
+    standing = Standing(*(np.zeros(1, np.int64) for _ in range(3)), np.full(1, CONTEXT), np.zeros(1), np.zeros(1))
+    outlook = planner.no_outlook(1, model.slices)
+    first = policy.logits(planner.observe(known, predicted, mse, goal, standing, outlook))[0]
+    slices = geometry.budget_slices[int(first[: len(geometry.budget_slices)].argmax())]
+    measure(slices)
+    bit_budget = slices * geometry.slice_symbols
+    rows = budget_facts(model, pixels, pictures[slices], bit_budget)
+    outlook = planner.outlook(
+        known, mse, goal, np.array([slices]), rows.table.cost[None] / COST_UNIT, rows.busy[None].astype(np.float64),
+        rows.stop_sse[None] / pixels.size,
+    )  # fmt: skip
+
+    session = start_encoder(model, pixels, bit_budget, latent)
+    session.use_reconstruction(pictures[slices])
+    while not session.done:
+        in_latents = session.next_segment.kind == LATENT
+        standing = Standing(
+            np.array([LATENT_PHASE if in_latents else PIXEL_PHASE]),
+            np.array([slices]),
+            np.array([len(session.coded)]),
+            np.array([session.coded[-1].tier if session.coded else CONTEXT]),
+            np.array([sum(c.cost for c in session.coded) / COST_UNIT]),
+            np.array([session.macs / MACS_PER_KMAC]),
+        )
+        logits = policy.logits(planner.observe(known, predicted, mse, goal, standing, outlook))[0]
+        action = int(logits[: FIRST_TIER_ACTION + len(TIERS)].argmax())
+        session.code(STOP if action == STOP_ACTION else action - FIRST_TIER_ACTION)
+    return finish_encoder(session)
+
+
+def check_objective(objective: Objective) -> None:
+    """Raises OptionError where no policy was trained for an objective; a lambda_compute below the range counts as 0."""
+    low, high = RATE_RANGE[objective.kind]
+    if not 10**low * 0.999 <= objective.lambda_rate <= 10**high * 1.001:
+        raise OptionError(
+            f"lambda_rate is {objective.lambda_rate:g}; for {objective.kind} policies know {10**low:.3g} to {10**high:.3g}"
+        )
+    most = objective.lambda_rate * 10 ** COMPUTE_RANGE[1]
+    if objective.lambda_compute > most * 1.001:
+        raise OptionError(f"lambda_compute is {objective.lambda_compute:g}; at this lambda_rate policies know 0 to {most:.3g}")
+
