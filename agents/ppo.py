@@ -36,7 +36,7 @@ class PPOSettings:
         steps: of each episode between updates.
         batch: of an optimiser step.
         epochs: passes over each rollout.
-        learning_rate: at the start; falls linearly to a tenth.
+        learning_rate: at the start; falls linearly to nothing.
         entropy: weight of the entropy bonus.
         advice: initial weight of the planner's regrets in the logits.
         width: of both hidden layers, of policy and value each.
@@ -47,12 +47,12 @@ class PPOSettings:
 
     timesteps: int = 4_000_000
     envs: int = 256
-    steps: int = 64
-    batch: int = 4096
+    steps: int = 128
+    batch: int = 8192
     epochs: int = 4
     learning_rate: float = 1e-3
-    entropy: float = 2e-3
-    advice: float = 30.0
+    entropy: float = 5e-4
+    advice: float = 50.0
     width: int = 128
     seed: int = 0
     device: str = "cpu"
@@ -195,7 +195,7 @@ def train_ppo(
         agent = PPO(
             AdvisedPolicy,
             vector,
-            learning_rate=lambda left: settings.learning_rate * (0.1 + 0.9 * left),
+            learning_rate=lambda left: settings.learning_rate * left,
             n_steps=settings.steps,
             batch_size=settings.batch,
             n_epochs=settings.epochs,
@@ -212,9 +212,12 @@ def train_ppo(
     left = settings.timesteps - agent.num_timesteps
     if left > 0:
         agent.learn(
-            left, callback=_Checkpoints(folder, 20, settings.seconds), progress_bar=progress, reset_num_timesteps=agent.num_timesteps == 0,
+            left,
+            callback=_Checkpoints(folder, 20, settings.seconds),
             tb_log_name="ppo",
-        )  # fmt: skip
+            reset_num_timesteps=agent.num_timesteps == 0,
+            progress_bar=progress,
+        )
         save_checkpoint(agent, folder)
     return agent.policy, predictor
 

@@ -6,8 +6,8 @@ import gymnasium
 import numpy as np
 from gymnasium import spaces
 
-from rlcodec.codec import Encoded, encode_with
 from rlcodec.coder import COST_UNIT
+from rlcodec.encoding import Encoded, encode_with
 from rlcodec.envs.episodes import Episodes, draw_objectives
 from rlcodec.envs.prediction import fit_predictor
 from rlcodec.envs.trace import Trace, build_trace

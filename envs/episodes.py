@@ -218,9 +218,7 @@ class Episodes:
 
     def observe(self) -> np.ndarray:
         """Observations, float32 (B, size)."""
-        standing = Standing(
-            self.phase, self.slices, self.position, self.tier, self.cost / COST_UNIT, self.macs / MACS_PER_KMAC
-        )
+        standing = Standing(self.phase, self.slices, self.position, self.tier, self.cost / COST_UNIT, self.macs / MACS_PER_KMAC)
         return self.planner.observe(
             self._known.take(self.image), self._predicted[self.image], self._mse, self._goal(), standing, self._outlook
         )

@@ -167,4 +167,3 @@ def load_trace(path: Path, model: Model) -> Trace:
         if getattr(trace, name).shape != shape:
             raise DataError(f"{path}: table {name} has shape {getattr(trace, name).shape}, not {shape}")
     return trace
-

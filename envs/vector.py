@@ -94,5 +94,3 @@ class TraceVecEnv(VecEnv):
     def env_is_wrapped(self, wrapper_class: type, indices: Any = None) -> list[bool]:
         """Nothing is wrapped."""
         return [False for _ in self._get_indices(indices)]
-
-

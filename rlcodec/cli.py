@@ -41,7 +41,7 @@ DataOption = Annotated[Path, typer.Option(help="Folder of idx files or of images
 
 def main() -> None:
     """Runs the command line; a failure is one line on standard error and exit code 2."""
-    warnings.showwarning = _show_warning
+    warnings.showwarning = _show_warning  # type: ignore[assignment]
     try:
         app()
     except RlcodecError as error:
@@ -57,7 +57,7 @@ def main() -> None:
         sys.exit(130)
 
 
-def _show_warning(message: Warning | str, category: type[Warning], *_: Any) -> None:
+def _show_warning(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
     if category.__module__.startswith("rlcodec"):
         print(f"rlcodec: {message}", file=sys.stderr)
 
@@ -116,10 +116,13 @@ def encode(
     image: Annotated[Path, typer.Argument(help="An image: 8-bit gray, for preset mnist at most 64x64.")],
     output: Annotated[Path, typer.Argument(help="The stream to write.")],
     preset: PresetOption = "mnist",
-    policy: Annotated[Path | None, typer.Option(help="A policy that `rlcodec export` wrote; the shipped one if not given.")] = None,
+    policy: Annotated[
+        Path | None, typer.Option(help="A policy that `rlcodec export` wrote; the shipped one if not given.")
+    ] = None,
     objective: Annotated[str | None, typer.Option(help="small, balanced, fast or lossless.")] = None,
-    lambda_rate: Annotated[float | None, typer.Option(help="Decibels that one bit per pixel is worth.")] = None,
-    lambda_compute: Annotated[float | None, typer.Option(help="Decibels that one decoder kMAC per pixel is worth.")] = None,
+    lambda_rate: Annotated[float | None, typer.Option(help="Distortion that one bit per pixel is worth.")] = None,
+    lambda_compute: Annotated[float | None, typer.Option(help="Distortion that one decoder kMAC per pixel is worth.")] = None,
+    distortion: Annotated[str | None, typer.Option(help="What the lambdas are measured in: mse or psnr.")] = None,
     lossless: Annotated[bool, typer.Option("--lossless", help="Give every pixel back exactly.")] = False,
     bit_budget: Annotated[int | None, typer.Option(help="Binary latents to keep.")] = None,
     tier: Annotated[str | None, typer.Option(help="table or context, for every segment.")] = None,
@@ -135,7 +138,7 @@ def encode(
     _announce_compilation()
     done = encode_image(
         image, preset=preset, policy=policy, objective=objective, lambda_rate=lambda_rate,
-        lambda_compute=lambda_compute, lossless=lossless, bit_budget=bit_budget, tier=tier, rows=rows,
+        lambda_compute=lambda_compute, distortion=distortion, lossless=lossless, bit_budget=bit_budget, tier=tier, rows=rows,
     )  # fmt: skip
     write_bytes(output, done.data)
     quality = "exact" if done.mse == 0 else f"PSNR {done.psnr_db:.2f} dB"
@@ -187,7 +190,7 @@ def info(
 
     _announce_compilation()
     found = inspect(_read(stream))
-    segments = [
+    segments: list[dict[str, Any]] = [
         {"kind": s.segment.kind, "index": s.segment.index, "tier": s.tier_name, "bits": s.bits, "decoder_macs": s.macs}
         for s in found.segments
     ]

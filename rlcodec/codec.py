@@ -1,55 +1,21 @@
 """The codec's Python interface: encode, decode, inspect."""
 
-import math
 import os
 import warnings
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image
 
-from rlcodec.coder import decoder_state, encoder_state, finish
+from rlcodec.coder import decoder_state
+from rlcodec.encoding import Encoded, constant_choice, encode_with
 from rlcodec.errors import DamagedStreamError, OptionError, TruncatedStreamError, TruncatedStreamWarning, UnknownModelError
 from rlcodec.images import ImageLike, read_gray
-from rlcodec.model import FINGERPRINT_BYTES, Model, load_model
-from rlcodec.objective import PEAK_SQUARED, resolve_objective
-from rlcodec.session import MACS_PER_KMAC, PIXELS, CodedSegment, Session, max_bit_budget
-from rlcodec.stream import CONTEXT, STOP, TIERS, Header, pack, unpack
-from rlcodec.transform import analyse
-
-SPARE_PAYLOAD_BYTES = 64
-MOST_BITS_PER_SYMBOL = 16 * 24
-"""No path down a tree is longer than 24 decisions, and no decision costs more than 16 bits."""
-
-Chooser = Callable[[Session], int]
-"""Given a session, says what its next segment shall be: STOP or a tier."""
-
-
-@dataclass(frozen=True)
-class Encoded:
-    """A finished stream and how it came about.
-
-    Attributes:
-        data: the whole stream.
-        segments: what each segment cost, the stop mark included.
-        bit_budget: binary latents kept.
-        picture: what a decoder shows, uint8 (height, width).
-        decoder_macs: multiply-accumulates of decoding.
-        mse: mean squared error of `picture`, on the scale 0 to 255.
-    """
-
-    data: bytes
-    segments: tuple[CodedSegment, ...]
-    bit_budget: int
-    picture: np.ndarray
-    decoder_macs: int
-    mse: float
-
-    @property
-    def psnr_db(self) -> float:
-        """Peak signal-to-noise ratio in dB, infinite when nothing was lost."""
-        return 10 * math.log10(PEAK_SQUARED / self.mse) if self.mse else math.inf
+from rlcodec.model import FINGERPRINT_BYTES, load_model
+from rlcodec.objective import resolve_objective
+from rlcodec.policy import encode_under_policy, load_policy
+from rlcodec.session import MACS_PER_KMAC, CodedSegment, Session, max_bit_budget
+from rlcodec.stream import CONTEXT, STOP, TIERS, Header, unpack
 
 
 @dataclass(frozen=True)
@@ -91,63 +57,6 @@ class StreamInfo:
     decoder_kmac_per_pixel: float
 
 
-def start_encoder(model: Model, pixels: np.ndarray, bit_budget: int, latent: np.ndarray | None = None) -> Session:
-    """A session that will encode.
-
-    Args:
-        model: the preset's model.
-        pixels: uint8 (height, width).
-        bit_budget: binary latents to keep.
-        latent: of the image, when it is known already.
-
-    Raises:
-        OptionError: the budget is more than the image has latents.
-    """
-    most = max_bit_budget(model, *pixels.shape)
-    if not 0 <= bit_budget <= most:
-        raise OptionError(f"bit_budget is {bit_budget}; this image takes 0 to {most}")
-    if latent is None:
-        latent = analyse(model.analysis, pixels)
-    symbols = pixels.size + latent.size
-    data = np.zeros(symbols * MOST_BITS_PER_SYMBOL // 8 + SPARE_PAYLOAD_BYTES, np.uint8)
-    return Session(model, encoder_state(), data, pixels.copy(), latent.copy(), bit_budget)
-
-
-def finish_encoder(session: Session) -> Encoded:
-    """Ends a session whose choices were all made and packs the stream."""
-    model, (height, width) = session.model, session.image.shape
-    payload = finish(session.state, session.data)
-    picture = session.picture()
-    mse = float(np.square(picture.astype(np.int64) - session.image).mean())
-    data = pack(model.preset, model.fingerprint, height, width, session.bit_budget, payload)
-    return Encoded(data, tuple(session.coded), session.bit_budget, picture, session.macs, mse)
-
-
-def encode_with(model: Model, pixels: np.ndarray, bit_budget: int, choose: Chooser) -> Encoded:
-    """Encodes under choices made from outside.
-
-    Args:
-        model: the preset's model.
-        pixels: uint8 (height, width).
-        bit_budget: binary latents to keep.
-        choose: called before every segment.
-    """
-    session = start_encoder(model, pixels, bit_budget)
-    while not session.done:
-        session.code(choose(session))
-    return finish_encoder(session)
-
-
-def constant_choice(tier: int, rows: int | None) -> Chooser:
-    """The same tier for every segment, stopping after `rows` rows of pixels (None: all rows)."""
-
-    def choose(session: Session) -> int:
-        segment = session.next_segment
-        return STOP if rows is not None and segment.kind == PIXELS and segment.index >= rows else tier
-
-    return choose
-
-
 def encode(
     image: ImageLike,
     *,
@@ -156,6 +65,7 @@ def encode(
     objective: str | None = None,
     lambda_rate: float | None = None,
     lambda_compute: float | None = None,
+    distortion: str | None = None,
     lossless: bool = False,
     bit_budget: int | None = None,
     tier: str | None = None,
@@ -173,6 +83,7 @@ def encode(
         objective: "small", "balanced", "fast" or "lossless".
         lambda_rate: distortion that a bit per pixel is worth; with it the objective is set by numbers.
         lambda_compute: distortion that a decoder kMAC per pixel is worth.
+        distortion: what the lambdas are measured in: "mse" on the scale 0 to 255 (the default), or "psnr" in dB.
         lossless: give every pixel back exactly.
         bit_budget: binary latents to keep.
         tier: "table" or "context", for every segment.
@@ -196,7 +107,7 @@ def encode(
     """
     return encode_image(
         image, preset=preset, policy=policy, objective=objective, lambda_rate=lambda_rate,
-        lambda_compute=lambda_compute, lossless=lossless, bit_budget=bit_budget, tier=tier, rows=rows,
+        lambda_compute=lambda_compute, distortion=distortion, lossless=lossless, bit_budget=bit_budget, tier=tier, rows=rows,
     ).data  # fmt: skip
 
 
@@ -208,6 +119,7 @@ def encode_image(
     objective: str | None = None,
     lambda_rate: float | None = None,
     lambda_compute: float | None = None,
+    distortion: str | None = None,
     lossless: bool = False,
     bit_budget: int | None = None,
     tier: str | None = None,
@@ -217,10 +129,10 @@ def encode_image(
     model = load_model(preset)
     pixels = read_gray(image, model.preset)
     by_hand = bit_budget is not None or tier is not None or rows is not None
-    by_policy = any(option is not None for option in (policy, objective, lambda_rate, lambda_compute))
+    by_policy = any(option is not None for option in (policy, objective, lambda_rate, lambda_compute, distortion))
     if by_hand + by_policy + lossless > 1:
         raise OptionError("choose one of: lossless; bit_budget, tier and rows; or policy, objective and lambdas")
-    if lossless or objective == "lossless":
+    if lossless or (objective == "lossless" and lambda_rate is None and lambda_compute is None and distortion is None):
         return encode_with(model, pixels, 0, constant_choice(CONTEXT, None))
     if by_hand:
         if tier is not None and tier not in TIERS:
@@ -229,9 +141,7 @@ def encode_image(
             raise OptionError(f"rows is {rows}; this image has {pixels.shape[0]}")
         chosen = TIERS.index(tier) if tier is not None else CONTEXT
         return encode_with(model, pixels, bit_budget or 0, constant_choice(chosen, rows))
-    from rlcodec.policy import encode_under_policy, load_policy
-
-    goal = resolve_objective(objective, lambda_rate, lambda_compute)
+    goal = resolve_objective(objective, lambda_rate, lambda_compute, distortion)
     return encode_under_policy(load_policy(policy, model), model, pixels, goal)
 
 
@@ -311,5 +221,3 @@ def inspect(data: bytes) -> StreamInfo:
         rate_bpp=8 * len(data) / pixels,
         decoder_kmac_per_pixel=session.macs / MACS_PER_KMAC / pixels,
     )
-
-

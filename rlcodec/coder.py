@@ -9,6 +9,7 @@ Source: Martin, "Range encoding" (1979), with the carry resolved in the buffer.
 """
 
 import numpy as np
+
 from rlcodec.kernel import kernel
 
 PROBABILITY_BITS = 16

@@ -10,9 +10,9 @@ encoder compute, and is counted as such.
 from dataclasses import dataclass
 
 import numpy as np
-from rlcodec.kernel import kernel
 
 from rlcodec.coder import COST, COSTS, MACS, encoder_state
+from rlcodec.kernel import kernel
 from rlcodec.model import Model
 from rlcodec.raster import (
     COLUMNS_ASIDE,

@@ -48,14 +48,16 @@ def read_gray(image: ImageLike, preset: Preset | None = None) -> np.ndarray:
 def _from_pil(image: Image.Image, name: str, preset: Preset | None) -> np.ndarray:
     _check_size(image.height, image.width, name, preset)
     if image.mode not in GRAY_MODES:
-        raise ImageError(f"{name}: is {image.mode}, and this preset codes 8-bit gray; convert it first, e.g. image.convert('L')")
+        raise ImageError(
+            f"{name}: is {image.mode}, and this preset codes 8-bit gray; convert it first, e.g. image.convert('L')"
+        )
     return np.array(image.convert("L"), np.uint8)
 
 
 def _check_array(array: np.ndarray, preset: Preset | None) -> np.ndarray:
     if array.ndim != 2:
         raise ImageError(f"the array has shape {array.shape}; a gray image has (height, width)")
-    _check_size(*array.shape, "the array", preset)
+    _check_size(array.shape[0], array.shape[1], "the array", preset)
     if array.dtype != np.uint8:
         whole = np.issubdtype(array.dtype, np.integer) or array.dtype == bool
         if not whole or array.min() < 0 or array.max() > 255:

@@ -46,9 +46,9 @@ class Objective:
 
 
 NAMED = {
-    "small": Objective("psnr", 60.0, 0.06),
-    "balanced": Objective("psnr", 25.0, 0.1),
-    "fast": Objective("psnr", 25.0, 2.0),
+    "small": Objective("mse", 6000.0, 6.0),
+    "balanced": Objective("mse", 1000.0, 1.0),
+    "fast": Objective("mse", 1000.0, 60.0),
 }
 """The named objectives; "lossless" is the fourth name and needs no policy."""
 DEFAULT = "balanced"
@@ -60,13 +60,15 @@ def distortion(kind: str, mse: np.ndarray | float) -> np.ndarray:
     return mse if kind == "mse" else -10 * np.log10(PEAK_SQUARED / (mse + ROUNDING_MSE))
 
 
-def resolve_objective(name: str | None, lambda_rate: float | None, lambda_compute: float | None, kind: str = "psnr") -> Objective:
+def resolve_objective(
+    name: str | None, lambda_rate: float | None, lambda_compute: float | None, kind: str | None = None
+) -> Objective:
     """The objective that a caller's options mean.
 
     Raises:
         OptionError: an unknown name, or a name together with numbers.
     """
-    if lambda_rate is None and lambda_compute is None:
+    if lambda_rate is None and lambda_compute is None and kind is None:
         name = name or DEFAULT
         if name not in NAMED:
             raise OptionError(f"unknown objective {name!r}; there are: {', '.join([*NAMED, 'lossless'])}")
@@ -74,5 +76,5 @@ def resolve_objective(name: str | None, lambda_rate: float | None, lambda_comput
     if name is not None:
         raise OptionError("give either an objective's name or lambda_rate and lambda_compute, not both")
     if lambda_rate is None:
-        raise OptionError("lambda_compute needs lambda_rate beside it")
-    return Objective(kind, lambda_rate, lambda_compute or 0.0)
+        raise OptionError("lambda_compute and distortion need lambda_rate beside them")
+    return Objective(kind or KINDS[0], lambda_rate, lambda_compute or 0.0)

@@ -15,7 +15,7 @@ import numpy as np
 
 from rlcodec.coder import COST_UNIT, COSTS, PROBABILITY_ONE
 from rlcodec.facts import STATISTICS
-from rlcodec.objective import COMPUTE_RANGE, KINDS, RATE_RANGE, ROUNDING_MSE, PEAK_SQUARED
+from rlcodec.objective import COMPUTE_RANGE, KINDS, PEAK_SQUARED, RATE_RANGE, ROUNDING_MSE
 from rlcodec.stream import CHANGE_PROBABILITY, CONTEXT, STOP_BEFORE_PIXELS_PROBABILITY, STOP_PROBABILITY, TABLE, TIERS
 
 STOP_ACTION = 0
@@ -27,8 +27,7 @@ STOP_BEFORE_PIXELS_BITS = float(COSTS[STOP_BEFORE_PIXELS_PROBABILITY]) / COST_UN
 GO_BITS = float(COSTS[PROBABILITY_ONE - STOP_PROBABILITY]) / COST_UNIT
 GO_BEFORE_PIXELS_BITS = float(COSTS[PROBABILITY_ONE - STOP_BEFORE_PIXELS_PROBABILITY]) / COST_UNIT
 CHANGE_BITS = (
-    np.where(np.eye(len(TIERS), dtype=bool), COSTS[PROBABILITY_ONE - CHANGE_PROBABILITY], COSTS[CHANGE_PROBABILITY])
-    / COST_UNIT
+    np.where(np.eye(len(TIERS), dtype=bool), COSTS[PROBABILITY_ONE - CHANGE_PROBABILITY], COSTS[CHANGE_PROBABILITY]) / COST_UNIT
 )
 """Bits of naming a tier, (tier before, tier named)."""
 
@@ -64,7 +63,11 @@ def layout(budgets: int) -> tuple[tuple[str, int, str], ...]:
         ("rate", 1, "bits per pixel spent"),
         ("compute", 1, "decoder kMAC per pixel spent, / 10"),
         ("quality", 1, "dB if stopped now, / 50; predicted where no probe or reconstruction was made"),
-        ("next", 3, "next segment: bits per symbol under table and context, kMAC per symbol under context / 20; rows after latents predicted"),
+        (
+            "next",
+            3,
+            "next segment: bits per symbol under table and context (rows after latents predicted), kMAC per symbol / 20",
+        ),
         ("rest", 2, "bits per pixel of the segments left under table and under context"),
         ("image", len(STATISTICS), "statistics of the image: " + ", ".join(STATISTICS) + " / 10"),
     )
@@ -271,7 +274,14 @@ class Planner:
         return base + np.minimum(stop, everything)
 
     def outlook(
-        self, known: Known, mse: np.ndarray, goal: Goal, slices: np.ndarray, table: np.ndarray, busy: np.ndarray, stop_mse: np.ndarray
+        self,
+        known: Known,
+        mse: np.ndarray,
+        goal: Goal,
+        slices: np.ndarray,
+        table: np.ndarray,
+        busy: np.ndarray,
+        stop_mse: np.ndarray,
     ) -> Outlook:
         """What to expect once the budget is chosen.
 
@@ -345,7 +355,9 @@ class Planner:
 
         boundary = (column == most) & (standing.slices > 0)
         go_bits = np.where(boundary, GO_BEFORE_PIXELS_BITS, GO_BITS)
-        cost = rate[:, None] * outlook.bits[rows, :, column] + (goal.compute / g.pixels)[:, None] * outlook.kmac[rows, :, column]
+        cost = (
+            rate[:, None] * outlook.bits[rows, :, column] + (goal.compute / g.pixels)[:, None] * outlook.kmac[rows, :, column]
+        )
         named = cost + outlook.go[rows, column + 1] + rate[:, None] * (go_bits[:, None] + CHANGE_BITS[standing.tier])
         costs = np.full((batch, self.actions), np.inf)
         costs[:, STOP_ACTION] = outlook.stop[rows, column]
@@ -379,7 +391,9 @@ class Planner:
             (2 * (np.log10(goal.rate) - low) / (high - low) - 1)[:, None],
             (2 * (ratio - COMPUTE_RANGE[0]) / (COMPUTE_RANGE[1] - COMPUTE_RANGE[0]) - 1)[:, None],
             np.eye(3)[standing.phase],
-            (np.where(standing.slices > 0, np.minimum(standing.position / np.maximum(standing.slices, 1), 1), 1) * coming)[:, None],
+            (np.where(standing.slices > 0, np.minimum(standing.position / np.maximum(standing.slices, 1), 1), 1) * coming)[
+                :, None
+            ],
             (np.maximum(column - most, 0) / g.height * coming)[:, None],
             (standing.slices / most * coming)[:, None],
             standing.tier[:, None],

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from rlcodec.codec import Encoded, finish_encoder, start_encoder
 from rlcodec.coder import COST_UNIT
+from rlcodec.encoding import Encoded, finish_encoder, start_encoder
 from rlcodec.errors import OptionError, PolicyError
 from rlcodec.facts import budget_facts, image_facts
 from rlcodec.model import WEIGHTS, Model
@@ -116,7 +116,8 @@ def _check(policy: Policy, found: dict[str, Any], shapes: list[list[int]], path:
     expected = describe(load_model(found["preset"]))
     if found["codec_digest"] != policy.codec_digest:
         raise PolicyError(
-            f"{path}: was trained for codec {str(found['codec_digest'])[:8]}; this codec is {policy.codec_digest[:8]}; train it again"
+            f"{path}: was trained for codec {str(found['codec_digest'])[:8]}; this codec is {policy.codec_digest[:8]}; "
+            "train it again"
         )
     for key in ("observation", "actions"):
         if found[key] != expected[key]:
@@ -191,7 +192,8 @@ def encode_under_policy(policy: Policy, model: Model, pixels: np.ndarray, object
     for budget in planner.probes(known, predicted, goal)[0]:
         measure(geometry.budget_slices[budget])
 
-    standing = Standing(*(np.zeros(1, np.int64) for _ in range(3)), np.full(1, CONTEXT), np.zeros(1), np.zeros(1))
+    nothing = np.zeros(1, np.int64)
+    standing = Standing(nothing, nothing, nothing, np.full(1, CONTEXT), np.zeros(1), np.zeros(1))
     outlook = planner.no_outlook(1, model.slices)
     first = policy.logits(planner.observe(known, predicted, mse, goal, standing, outlook))[0]
     slices = geometry.budget_slices[int(first[: len(geometry.budget_slices)].argmax())]
@@ -231,4 +233,3 @@ def check_objective(objective: Objective) -> None:
     most = objective.lambda_rate * 10 ** COMPUTE_RANGE[1]
     if objective.lambda_compute > most * 1.001:
         raise OptionError(f"lambda_compute is {objective.lambda_compute:g}; at this lambda_rate policies know 0 to {most:.3g}")
-

@@ -16,9 +16,9 @@ Numbers: inputs are int16, weights int16, accumulators int32 whose bounds are pr
 from typing import NamedTuple
 
 import numpy as np
-from rlcodec.kernel import kernel
 
 from rlcodec.coder import EXHAUSTED, MACS, code_decision
+from rlcodec.kernel import kernel
 from rlcodec.transform import ACTIVATION_MAX
 
 LOGIT_LIMIT = 2048
@@ -39,7 +39,7 @@ RECON_FLOOR = 8
 GRID = 28
 POSITION_Y, POSITION_X, FROM_TOP, FROM_LEFT, FROM_RIGHT, BUDGET, INK, COLUMN_GAP, RUNS, MOMENT_X, MOMENT_Y = range(11)
 SUMMARY_SIZES = (GRID, GRID, 29, 50, 50, 33, 20, 29, 16, 33, 33)
-SUMMARY_BASES = tuple(int(b) for b in np.cumsum((0,) + SUMMARY_SIZES[:-1]))
+SUMMARY_BASES = tuple(int(b) for b in np.cumsum((0, *SUMMARY_SIZES[:-1])))
 SUMMARY_ROWS = sum(SUMMARY_SIZES)
 SUMMARIES = len(SUMMARY_SIZES)
 
@@ -212,7 +212,7 @@ def trivial_state(totals, budget):
 @kernel
 def is_trivial(flat, base, offsets):
     """Whether the context at `base` is all background."""
-    for i in range(WINDOW_INPUTS):
+    for i in range(WINDOW_INPUTS):  # noqa: SIM110  a generator would not compile
         if flat[base + offsets[i]] != 0:
             return False
     return True
@@ -338,10 +338,9 @@ def code_pixel_row(state, data, costs, net, tables, buffer, totals, offsets, ima
             ink = tables.trivial[trivial_state(totals, budget), min(y, GRID - 1), min(x, GRID - 1)]
             bit = code_decision(state, data, costs, np.int64(ink), 1 if symbol > 0 else 0)
             state[MACS] += 1
+            symbol = np.int64(0)
             if bit:
-                symbol = _code_symbol_static(state, data, costs, net, tables.escape, net.children[0, 1], symbol)
-            else:
-                symbol = 0
+                symbol = _code_symbol_static(state, data, costs, net, tables.escape, net.children[0, 1], np.int64(image[y, x]))
         else:
             summarise(buffer, totals, y, x, height, width, budget, runs_above, runs_here, selected)
             state[MACS] += _hidden(net, flat, line + x, offsets, selected, first, second)
@@ -376,7 +375,7 @@ def code_latent_slice(state, data, costs, net, tables, buffer, offsets, latent, 
     Returns:
         Bits coded: `count`, or fewer when the data is exhausted.
     """
-    _, rows, columns = latent.shape
+    columns = latent.shape[2]
     flat = buffer.reshape(-1)
     selected = np.empty(1, np.int64)
     first = np.empty(net.second.shape[0], np.int32)

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from rlcodec.kernel import kernel
 
 from rlcodec.coder import COST, COST_UNIT, COSTS, EXHAUSTED, MACS, PROBABILITY_ONE
+from rlcodec.kernel import kernel
 from rlcodec.model import Model
 from rlcodec.raster import (
     code_latent_slice,
@@ -80,9 +80,7 @@ def segments_of(model: Model, height: int, width: int, bit_budget: int) -> tuple
     """All segments of an image under a bit budget: latent slices in order of importance, then rows of pixels."""
     rows, columns = latent_shape(height, width)
     per_slice = rows * columns
-    latents = (
-        Segment(LATENT, i, min(per_slice, bit_budget - i * per_slice)) for i in range(-(-bit_budget // per_slice))
-    )
+    latents = (Segment(LATENT, i, min(per_slice, bit_budget - i * per_slice)) for i in range(-(-bit_budget // per_slice)))
     return *latents, *(Segment(PIXELS, y, width) for y in range(height))
 
 
@@ -162,7 +160,9 @@ class Session:
         latent: int8 (slices, rows, columns); the source when encoding, filled when decoding.
     """
 
-    def __init__(self, model: Model, state: np.ndarray, data: np.ndarray, image: np.ndarray, latent: np.ndarray, bit_budget: int):
+    def __init__(
+        self, model: Model, state: np.ndarray, data: np.ndarray, image: np.ndarray, latent: np.ndarray, bit_budget: int
+    ):
         self.model, self.state, self.data = model, state, data
         self.image, self.latent, self.bit_budget = image, latent, bit_budget
         height, width = image.shape
@@ -198,7 +198,8 @@ class Session:
     @property
     def macs(self) -> int:
         """Multiply-accumulates of decoding what was coded so far, the synthesis included."""
-        return synthesis_macs(self.model, *self.image.shape, self.bit_budget) + sum(s.macs for s in self.coded)
+        height, width = self.image.shape
+        return synthesis_macs(self.model, height, width, self.bit_budget) + sum(s.macs for s in self.coded)
 
     def code(self, choice: int = STOP) -> CodedSegment:
         """Codes the next segment.

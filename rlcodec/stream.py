@@ -18,10 +18,10 @@ import binascii
 from dataclasses import dataclass
 
 import numpy as np
-from rlcodec.kernel import kernel
 
 from rlcodec.coder import EXHAUSTED, PREVIOUS_TIER, PROBABILITY_ONE, code_decision
 from rlcodec.errors import DamagedStreamError, StreamError, TruncatedStreamError, UnknownModelError
+from rlcodec.kernel import kernel
 from rlcodec.presets import Preset, preset_by_id
 
 MAGIC = b"\xb1R"

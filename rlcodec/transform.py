@@ -8,6 +8,7 @@ context for coding pixels.
 from dataclasses import dataclass
 
 import numpy as np
+
 from rlcodec.kernel import kernel
 
 ACTIVATION_MAX = 1023

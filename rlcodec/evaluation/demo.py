@@ -13,7 +13,8 @@ from rich.table import Table
 from rlcodec.agents.evaluate import evaluate_policy
 from rlcodec.agents.export import export_policy
 from rlcodec.agents.ppo import PPOSettings, train_ppo
-from rlcodec.codec import Encoded, decode, encode_image
+from rlcodec.codec import decode, encode_image
+from rlcodec.encoding import Encoded
 from rlcodec.envs.environment import sample_images
 from rlcodec.envs.trace import build_trace
 from rlcodec.errors import DataError, OutputError, RlcodecError
@@ -120,4 +121,3 @@ def _write_files(folder: Path, digits: list[np.ndarray], columns: dict[str, list
                 }
             )
     return pd.DataFrame(rows)
-

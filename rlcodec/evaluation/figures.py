@@ -8,12 +8,12 @@ import matplotlib
 import numpy as np
 import pandas as pd
 
-from rlcodec.codec import Encoded
+from rlcodec.encoding import Encoded
 from rlcodec.files import write_bytes
 
 matplotlib.use("Agg")
-from matplotlib import pyplot as plt  # noqa: E402
-from matplotlib.figure import Figure  # noqa: E402
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
 
 
 def save_figure(figure: Figure, path: Path) -> None:

@@ -133,7 +133,7 @@ def train_autoencoder(
         with torch.no_grad():
             sums = torch.zeros_like(typical).index_add_(0, index, error)
             counts = torch.zeros_like(typical).index_add_(0, index, torch.ones_like(error))
-            decay = 0.98 ** counts
+            decay = 0.98**counts
             typical.copy_(torch.where(counts > 0, decay * typical + (1 - decay) * sums / counts.clamp(min=1), typical))
         return (error / typical[index]).mean()
 

@@ -53,7 +53,9 @@ def read_idx_images(path: Path) -> np.ndarray:
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{path}: cannot be read ({error})") from error
     if len(body) != expected:
-        raise DataError(f"{path}: declares {expected} bytes of pixels and holds {'more' if len(body) > expected else len(body)}")
+        raise DataError(
+            f"{path}: declares {expected} bytes of pixels and holds {'more' if len(body) > expected else len(body)}"
+        )
     return np.frombuffer(body, np.uint8).reshape(count, height, width)
 
 
@@ -122,4 +124,3 @@ def fetch_mnist(folder: Path) -> list[Path]:
                 ) from error
         fetched.append(target)
     return fetched
-

@@ -14,7 +14,7 @@ from rlcodec.model import (
     save_model,
     tuple_to_arrays,
 )
-from rlcodec.raster import RECON_FLOOR
+from rlcodec.raster import RECON_FLOOR, SUMMARIES
 from rlcodec.training.autoencoder import export_transforms, pad_to_stride, train_autoencoder
 from rlcodec.training.data import load_images
 from rlcodec.training.loop import Schedule
@@ -29,7 +29,6 @@ from rlcodec.training.raster import (
     train_latents,
     train_pixels,
 )
-from rlcodec.raster import SUMMARIES
 from rlcodec.transform import PIXEL_MAX, ConvLayer
 
 VALIDATION_IMAGES = 2000

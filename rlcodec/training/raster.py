@@ -7,10 +7,9 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from numba import njit
-
-from rlcodec.kernel import kernel
 from torch import Tensor, nn
 
+from rlcodec.kernel import kernel
 from rlcodec.raster import (
     COLUMNS_ASIDE,
     GRID,
@@ -147,7 +146,9 @@ class _PathLoss(torch.autograd.Function):
         arrays = [t.detach().float().contiguous().numpy() for t in (hidden, weight, bias)]
         gradients = [np.zeros_like(a) for a in arrays]
         total = _path_loss(*arrays, nodes, signs, symbols, *gradients)
-        ctx.save_for_backward(*(torch.from_numpy(g).to(t.dtype) for g, t in zip(gradients, (hidden, weight, bias), strict=True)))
+        ctx.save_for_backward(
+            *(torch.from_numpy(g).to(t.dtype) for g, t in zip(gradients, (hidden, weight, bias), strict=True))
+        )
         return torch.tensor(total)
 
     @staticmethod

@@ -1,0 +1,35 @@
+"""What the benchmarks share: arguments, images and how results are printed."""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rlcodec.training.data import load_images
+
+
+def arguments(description: str, images: int | None = None, data: bool = True) -> argparse.ArgumentParser:
+    """A parser with the arguments that all benchmarks take."""
+    parser = argparse.ArgumentParser(description=description)
+    if data:
+        parser.add_argument("data", type=Path, help="folder of idx files or of images")
+        parser.add_argument("--images", type=int, default=images, help="at most so many images")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    return parser
+
+
+def test_images(options: argparse.Namespace) -> np.ndarray:
+    """The test images that the arguments name, uint8 (n, h, w)."""
+    return load_images(options.data, "test", options.images)
+
+
+def print_result(options: argparse.Namespace, result: dict[str, Any]) -> None:
+    """Prints figures by name."""
+    if options.json:
+        print(json.dumps(result))
+        return
+    width = max(map(len, result))
+    for name, value in result.items():
+        print(f"{name:{width}}  {value:.4f}" if isinstance(value, float) else f"{name:{width}}  {value}")

@@ -1,0 +1,46 @@
+"""`rlcodec decode` as a whole process: the first run on a machine, which compiles, and later ones."""
+
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from common import arguments, print_result
+
+import rlcodec
+from rlcodec.envs.environment import sample_images
+
+REPEATS = 9
+
+
+def main() -> None:
+    """Measures and prints."""
+    options = arguments(__doc__ or "", data=False).parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "digit.rlc").write_bytes(rlcodec.encode(sample_images(1)[0], lossless=True))
+        environment = os.environ | {"NUMBA_CACHE_DIR": str(folder / "cache")}
+        command = [sys.executable, "-m", "rlcodec.cli", "decode", str(folder / "digit.rlc"), str(folder / "digit.png")]
+        seconds, said = [], ""
+        for _ in range(REPEATS + 1):
+            started = time.perf_counter()
+            done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
+            seconds.append(time.perf_counter() - started)
+            said = said or done.stderr.strip()
+    later = seconds[1:]
+    print_result(
+        options,
+        {
+            "first run, seconds": seconds[0],
+            "first run says": said,
+            f"later runs, seconds, median of {REPEATS}": statistics.median(later),
+            "later runs, seconds, slowest": max(later),
+        },
+    )
+
+
+if __name__ == "__main__":
+    main()

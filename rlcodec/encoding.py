@@ -1,0 +1,105 @@
+"""Encoding an image under choices that someone else makes: by hand, by a policy, or replayed from an episode."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from rlcodec.coder import encoder_state, finish
+from rlcodec.errors import OptionError
+from rlcodec.model import Model
+from rlcodec.objective import PEAK_SQUARED
+from rlcodec.session import PIXELS, CodedSegment, Session, max_bit_budget
+from rlcodec.stream import STOP, pack
+from rlcodec.transform import analyse
+
+SPARE_PAYLOAD_BYTES = 64
+MOST_BITS_PER_SYMBOL = 16 * 24
+"""No path down a tree is longer than 24 decisions, and no decision costs more than 16 bits."""
+
+Chooser = Callable[[Session], int]
+"""Given a session, says what its next segment shall be: STOP or a tier."""
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A finished stream and how it came about.
+
+    Attributes:
+        data: the whole stream.
+        segments: what each segment cost, the stop mark included.
+        bit_budget: binary latents kept.
+        picture: what a decoder shows, uint8 (height, width).
+        decoder_macs: multiply-accumulates of decoding.
+        mse: mean squared error of `picture`, on the scale 0 to 255.
+    """
+
+    data: bytes
+    segments: tuple[CodedSegment, ...]
+    bit_budget: int
+    picture: np.ndarray
+    decoder_macs: int
+    mse: float
+
+    @property
+    def psnr_db(self) -> float:
+        """Peak signal-to-noise ratio in dB, infinite when nothing was lost."""
+        return 10 * math.log10(PEAK_SQUARED / self.mse) if self.mse else math.inf
+
+
+def start_encoder(model: Model, pixels: np.ndarray, bit_budget: int, latent: np.ndarray | None = None) -> Session:
+    """A session that will encode.
+
+    Args:
+        model: the preset's model.
+        pixels: uint8 (height, width).
+        bit_budget: binary latents to keep.
+        latent: of the image, when it is known already.
+
+    Raises:
+        OptionError: the budget is more than the image has latents.
+    """
+    most = max_bit_budget(model, *pixels.shape)
+    if not 0 <= bit_budget <= most:
+        raise OptionError(f"bit_budget is {bit_budget}; this image takes 0 to {most}")
+    if latent is None:
+        latent = analyse(model.analysis, pixels)
+    symbols = pixels.size + latent.size
+    data = np.zeros(symbols * MOST_BITS_PER_SYMBOL // 8 + SPARE_PAYLOAD_BYTES, np.uint8)
+    return Session(model, encoder_state(), data, pixels.copy(), latent.copy(), bit_budget)
+
+
+def finish_encoder(session: Session) -> Encoded:
+    """Ends a session whose choices were all made and packs the stream."""
+    model, (height, width) = session.model, session.image.shape
+    payload = finish(session.state, session.data)
+    picture = session.picture()
+    mse = float(np.square(picture.astype(np.int64) - session.image).mean())
+    data = pack(model.preset, model.fingerprint, height, width, session.bit_budget, payload)
+    return Encoded(data, tuple(session.coded), session.bit_budget, picture, session.macs, mse)
+
+
+def encode_with(model: Model, pixels: np.ndarray, bit_budget: int, choose: Chooser) -> Encoded:
+    """Encodes under choices made from outside.
+
+    Args:
+        model: the preset's model.
+        pixels: uint8 (height, width).
+        bit_budget: binary latents to keep.
+        choose: called before every segment.
+    """
+    session = start_encoder(model, pixels, bit_budget)
+    while not session.done:
+        session.code(choose(session))
+    return finish_encoder(session)
+
+
+def constant_choice(tier: int, rows: int | None) -> Chooser:
+    """The same tier for every segment, stopping after `rows` rows of pixels (None: all rows)."""
+
+    def choose(session: Session) -> int:
+        segment = session.next_segment
+        return STOP if rows is not None and segment.kind == PIXELS and segment.index >= rows else tier
+
+    return choose

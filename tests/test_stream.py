@@ -1,0 +1,132 @@
+"""The container: header fields survive, framing is small, and no damage goes unnoticed."""
+
+import re
+import warnings
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import rlcodec
+from rlcodec.errors import DamagedStreamError, StreamError, TruncatedStreamError, TruncatedStreamWarning, UnknownModelError
+from rlcodec.presets import MNIST
+from rlcodec.stream import header_bytes, pack, unpack
+
+FINGERPRINT = b"\x12\xab"
+MOST_FRAMING_BYTES = 12
+
+
+def stream_of(payload: bytes = b"payload", height: int = 28, width: int = 28, bit_budget: int = 98) -> bytes:
+    return pack(MNIST, FINGERPRINT, height, width, bit_budget, payload)
+
+
+@pytest.fixture(scope="module")
+def coded(digit) -> bytes:
+    """A stream with latents, a few rows of pixels and a stop."""
+    return rlcodec.encode(digit, bit_budget=98, rows=6)
+
+
+@given(
+    height=st.integers(1, MNIST.max_side),
+    width=st.integers(1, MNIST.max_side),
+    bit_budget=st.integers(0, 4096),
+    payload=st.binary(max_size=400),
+)
+def test_header_fields_round_trip(height, width, bit_budget, payload):
+    data = stream_of(payload, height, width, bit_budget)
+    stream = unpack(data)
+    header = stream.header
+    assert (header.preset, header.fingerprint) == (MNIST, FINGERPRINT)
+    assert (header.height, header.width, header.bit_budget) == (height, width, bit_budget)
+    assert (header.payload_bytes, stream.payload.tobytes(), stream.truncated) == (len(payload), payload, False)
+    assert header.header_bytes == header_bytes(MNIST, height, width, bit_budget, len(payload)) == len(data) - len(payload)
+
+
+@pytest.mark.parametrize("bit_budget", [0, 1, 127, 128, 784])
+@pytest.mark.parametrize("payload_bytes", [0, 127, 128, 2000])
+def test_framing_of_one_small_image_is_at_most_12_bytes(bit_budget, payload_bytes):
+    framing = len(stream_of(bytes(payload_bytes), bit_budget=bit_budget)) - payload_bytes
+    assert framing == header_bytes(MNIST, 28, 28, bit_budget, payload_bytes) <= MOST_FRAMING_BYTES
+
+
+def test_only_the_native_size_is_free():
+    assert header_bytes(MNIST, 28, 28, 0, 50) == header_bytes(MNIST, 28, 27, 0, 50) - 2
+
+
+def test_golden_header():
+    assert stream_of(b"", bit_budget=0).hex() == "b1522212ab" + "4654" + "0000"
+    assert stream_of(b"abc", 27, 64, 300).hex() == "b1522312ab" + "94b2" + "03" + "1a3f" + "ac02" + "616263"
+
+
+@pytest.mark.parametrize("data", [b"", b"\x00", b"GIF89a", b"\x89PNG\r\n\x1a\n", b"\xb1S" + bytes(20)])
+def test_what_is_no_stream_is_refused(data):
+    with pytest.raises(StreamError, match="not an rlcodec stream"):
+        rlcodec.decode(data)
+
+
+@pytest.mark.parametrize("version", [0, 2, 7])
+def test_unknown_version_is_named(coded, version):
+    data = bytearray(coded)
+    data[2] = data[2] & 31 | version << 5
+    with pytest.raises(UnknownModelError, match=f"version {version}"):
+        rlcodec.decode(bytes(data))
+
+
+@pytest.mark.parametrize("preset", [0, 2, 15])
+def test_unknown_preset_is_named(coded, preset):
+    data = bytearray(coded)
+    data[2] = data[2] & 0b11100001 | preset << 1
+    with pytest.raises(UnknownModelError, match=f"preset number {preset}"):
+        rlcodec.decode(bytes(data))
+
+
+def test_other_weights_are_refused():
+    with pytest.raises(UnknownModelError, match=re.escape(FINGERPRINT.hex())):
+        rlcodec.decode(stream_of())
+
+
+def test_impossible_values_are_refused(coded):
+    fingerprint = unpack(coded).header.fingerprint
+    with pytest.raises(DamagedStreamError, match="785 latent bits"):
+        rlcodec.decode(pack(MNIST, fingerprint, 28, 28, 785, b""))
+    with pytest.raises(DamagedStreamError, match="65x64"):
+        rlcodec.decode(pack(MNIST, fingerprint, 64, 65, 0, b""))
+    with pytest.raises(DamagedStreamError, match="too long"):
+        unpack(coded[:7] + b"\xff" * 5)
+
+
+def test_no_flipped_bit_goes_unnoticed(coded):
+    for position in range(8 * len(coded)):
+        data = bytearray(coded)
+        data[position // 8] ^= 1 << position % 8
+        with pytest.raises(StreamError):
+            rlcodec.decode(bytes(data), partial=False)
+        # A length that grew looks like missing bytes, which a partial decode tells with a warning; all else raises.
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            with pytest.raises((StreamError, TruncatedStreamWarning)):
+                rlcodec.decode(bytes(data))
+
+
+def test_changed_bytes_raise(coded):
+    random = np.random.default_rng(0)
+    for _ in range(300):
+        data = np.frombuffer(coded, np.uint8).copy()
+        first = random.integers(0, len(data))
+        last = min(first + random.integers(1, 3), len(data))
+        data[first:last] ^= random.integers(1, 256, last - first, dtype=np.uint8)
+        with pytest.raises(StreamError):
+            rlcodec.decode(data.tobytes(), partial=False)
+
+
+@pytest.mark.parametrize("extra", [b"\x00", b"\xff", b"\r\n", bytes(1000)])
+def test_trailing_bytes_raise(coded, extra):
+    with pytest.raises(DamagedStreamError, match=f"{len(extra)} bytes follow"):
+        rlcodec.decode(coded + extra)
+
+
+def test_a_header_cut_anywhere_raises(coded):
+    for kept in range(1, unpack(coded).header.header_bytes):
+        with pytest.raises(TruncatedStreamError, match=f"inside its header: {kept} bytes"):
+            rlcodec.decode(coded[:kept])
