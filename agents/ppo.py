@@ -36,7 +36,7 @@ class PPOSettings:
         steps: of each episode between updates.
         batch: of an optimiser step.
         epochs: passes over each rollout.
-        learning_rate: at the start; falls linearly to nothing.
+        learning_rate: at the start; falls linearly to a tenth.
         entropy: weight of the entropy bonus.
         advice: initial weight of the planner's regrets in the logits.
         width: of both hidden layers, of policy and value each.
@@ -47,12 +47,12 @@ class PPOSettings:
 
     timesteps: int = 4_000_000
     envs: int = 256
-    steps: int = 128
-    batch: int = 8192
+    steps: int = 64
+    batch: int = 4096
     epochs: int = 4
     learning_rate: float = 1e-3
-    entropy: float = 5e-4
-    advice: float = 50.0
+    entropy: float = 2e-3
+    advice: float = 30.0
     width: int = 128
     seed: int = 0
     device: str = "cpu"
@@ -195,7 +195,7 @@ def train_ppo(
         agent = PPO(
             AdvisedPolicy,
             vector,
-            learning_rate=lambda left: settings.learning_rate * left,
+            learning_rate=lambda left: settings.learning_rate * (0.1 + 0.9 * left),
             n_steps=settings.steps,
             batch_size=settings.batch,
             n_epochs=settings.epochs,

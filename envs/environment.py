@@ -248,10 +248,5 @@ def encode_actions(model: Model, pixels: np.ndarray, actions: tuple[int, ...]) -
     """
     per_slice = model.slices and -(-pixels.shape[0] // 4) * -(-pixels.shape[1] // 4)
     bit_budget = model.preset.budget_slices[actions[0]] * per_slice
-    later = iter(actions[1:])
-
-    def choose(_: object) -> int:
-        action = next(later, STOP_ACTION)
-        return STOP if action == STOP_ACTION else action - FIRST_TIER_ACTION
-
-    return encode_with(model, pixels, bit_budget, choose)
+    later = [STOP if action == STOP_ACTION else action - FIRST_TIER_ACTION for action in actions[1:]]
+    return encode_with(model, pixels, bit_budget, lambda _: [*later, STOP])

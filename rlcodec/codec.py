@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from rlcodec.coder import decoder_state
-from rlcodec.encoding import Encoded, constant_choice, encode_with
+from rlcodec.encoding import Encoded, constant_choices, encode_with
 from rlcodec.errors import DamagedStreamError, OptionError, TruncatedStreamError, TruncatedStreamWarning, UnknownModelError
 from rlcodec.images import ImageLike, read_gray
 from rlcodec.model import FINGERPRINT_BYTES, load_model
@@ -133,14 +133,14 @@ def encode_image(
     if by_hand + by_policy + lossless > 1:
         raise OptionError("choose one of: lossless; bit_budget, tier and rows; or policy, objective and lambdas")
     if lossless or (objective == "lossless" and lambda_rate is None and lambda_compute is None and distortion is None):
-        return encode_with(model, pixels, 0, constant_choice(CONTEXT, None))
+        return encode_with(model, pixels, 0, constant_choices(CONTEXT))
     if by_hand:
         if tier is not None and tier not in TIERS:
             raise OptionError(f"unknown tier {tier!r}; there are: {', '.join(TIERS)}")
         if rows is not None and not 0 <= rows <= pixels.shape[0]:
             raise OptionError(f"rows is {rows}; this image has {pixels.shape[0]}")
         chosen = TIERS.index(tier) if tier is not None else CONTEXT
-        return encode_with(model, pixels, bit_budget or 0, constant_choice(chosen, rows))
+        return encode_with(model, pixels, bit_budget or 0, constant_choices(chosen, rows))
     goal = resolve_objective(objective, lambda_rate, lambda_compute, distortion)
     return encode_under_policy(load_policy(policy, model), model, pixels, goal)
 
@@ -183,8 +183,7 @@ def decode(data: bytes, *, partial: bool = True) -> Image.Image:
         StreamError: this is not a stream.
     """
     header, session, truncated = start_decoder(data)
-    for _ in session.iterate():
-        pass
+    session.run_all()
     if truncated:
         missing = header.header_bytes + header.payload_bytes - len(data)
         message = f"the stream is cut: {missing} of its {len(data) + missing} bytes are missing"
@@ -201,7 +200,7 @@ def inspect(data: bytes) -> StreamInfo:
         StreamError: as `decode`; a cut stream is described as far as it goes.
     """
     header, session, truncated = start_decoder(data)
-    coded = tuple(session.iterate())
+    coded = session.run_all()
     sent = [c for c in coded if c.tier != STOP and c.complete]
     pixels = header.height * header.width
     return StreamInfo(

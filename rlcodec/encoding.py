@@ -1,7 +1,7 @@
 """Encoding an image under choices that someone else makes: by hand, by a policy, or replayed from an episode."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +10,7 @@ from rlcodec.coder import encoder_state, finish
 from rlcodec.errors import OptionError
 from rlcodec.model import Model
 from rlcodec.objective import PEAK_SQUARED
-from rlcodec.session import PIXELS, CodedSegment, Session, max_bit_budget
+from rlcodec.session import PIXELS, CodedSegment, Segment, Session, max_bit_budget
 from rlcodec.stream import STOP, pack
 from rlcodec.transform import analyse
 
@@ -18,8 +18,8 @@ SPARE_PAYLOAD_BYTES = 64
 MOST_BITS_PER_SYMBOL = 16 * 24
 """No path down a tree is longer than 24 decisions, and no decision costs more than 16 bits."""
 
-Chooser = Callable[[Session], int]
-"""Given a session, says what its next segment shall be: STOP or a tier."""
+Chooser = Callable[[tuple[Segment, ...]], Sequence[int]]
+"""Says for every segment, in stream order, STOP or a tier; what follows a stop does not count."""
 
 
 @dataclass(frozen=True)
@@ -81,25 +81,23 @@ def finish_encoder(session: Session) -> Encoded:
 
 
 def encode_with(model: Model, pixels: np.ndarray, bit_budget: int, choose: Chooser) -> Encoded:
-    """Encodes under choices made from outside.
+    """Encodes under choices made beforehand.
 
     Args:
         model: the preset's model.
         pixels: uint8 (height, width).
         bit_budget: binary latents to keep.
-        choose: called before every segment.
+        choose: given the segments, the choices.
     """
     session = start_encoder(model, pixels, bit_budget)
-    while not session.done:
-        session.code(choose(session))
+    session.run(np.array(choose(session.segments), np.int64))
     return finish_encoder(session)
 
 
-def constant_choice(tier: int, rows: int | None) -> Chooser:
+def constant_choices(tier: int, rows: int | None = None) -> Chooser:
     """The same tier for every segment, stopping after `rows` rows of pixels (None: all rows)."""
 
-    def choose(session: Session) -> int:
-        segment = session.next_segment
-        return STOP if rows is not None and segment.kind == PIXELS and segment.index >= rows else tier
+    def choose(segments: tuple[Segment, ...]) -> list[int]:
+        return [STOP if rows is not None and s.kind == PIXELS and s.index >= rows else tier for s in segments]
 
     return choose

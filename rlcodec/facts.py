@@ -130,6 +130,23 @@ def _stop_errors(reconstruction, image, weights):
     return errors
 
 
+@kernel
+def _measure_rows(state, data, costs, net, tables, buffer, totals, offsets, image, index, use_network, spent, macs):
+    for y in range(image.shape[0]):
+        cost_before, macs_before = state[COST], state[MACS]
+        code_pixel_row(state, data, costs, net, tables, buffer, totals, offsets, image, y, index, use_network)
+        spent[y], macs[y] = state[COST] - cost_before, state[MACS] - macs_before
+
+
+@kernel
+def _measure_slices(state, data, costs, net, tables, buffer, offsets, latent, use_network, spent, macs):
+    for i in range(latent.shape[0]):
+        cost_before, macs_before = state[COST], state[MACS]
+        count = latent.shape[1] * latent.shape[2]
+        code_latent_slice(state, data, costs, net, tables, buffer, offsets, latent, i, count, use_network)
+        spent[i], macs[i] = state[COST] - cost_before, state[MACS] - macs_before
+
+
 def measure_rows(model: Model, pixels: np.ndarray, reconstruction: np.ndarray, bit_budget: int, tier: int) -> RowFacts:
     """Costs of all rows under a tier, by coding them into nowhere.
 
@@ -142,15 +159,12 @@ def measure_rows(model: Model, pixels: np.ndarray, reconstruction: np.ndarray, b
     """
     buffer, offsets, totals = _row_context(pixels, reconstruction, bit_budget)
     index = budget_index(bit_budget, *pixels.shape)
-    state, scratch = encoder_state(), np.zeros(pixels.size * MOST_BYTES_PER_SYMBOL + 64, np.uint8)
+    scratch = np.zeros(pixels.size * MOST_BYTES_PER_SYMBOL + 64, np.uint8)
     found = RowFacts(np.empty(len(pixels), np.int64), np.empty(len(pixels), np.int64))
-    image = pixels.copy()
-    for y in range(len(pixels)):
-        before = state[COST], state[MACS]
-        code_pixel_row(
-            state, scratch, COSTS, model.pixel_net, model.tables, buffer, totals, offsets, image, y, index, tier == CONTEXT
-        )  # fmt: skip
-        found.cost[y], found.macs[y] = state[COST] - before[0], state[MACS] - before[1]
+    _measure_rows(
+        encoder_state(), scratch, COSTS, model.pixel_net, model.tables, buffer, totals, offsets, pixels.copy(), index,
+        tier == CONTEXT, found.cost, found.macs,
+    )  # fmt: skip
     return found
 
 
@@ -161,16 +175,12 @@ def _row_context(pixels: np.ndarray, reconstruction: np.ndarray, bit_budget: int
 
 def measure_latents(model: Model, latent: np.ndarray, tier: int) -> RowFacts:
     """Costs of all latent slices under a tier, (slices,) each, by coding them into nowhere."""
-    slices, rows, columns = latent.shape
-    state, scratch = encoder_state(), np.zeros(latent.size * MOST_BYTES_PER_SYMBOL + 64, np.uint8)
-    buffer, offsets, copy = latent_buffer(*latent.shape), latent_offsets(*latent.shape), latent.copy()
-    found = RowFacts(np.empty(slices, np.int64), np.empty(slices, np.int64))
-    for i in range(slices):
-        before = state[COST], state[MACS]
-        code_latent_slice(
-            state, scratch, COSTS, model.latent_net, model.tables, buffer, offsets, copy, i, rows * columns, tier == CONTEXT
-        )  # fmt: skip
-        found.cost[i], found.macs[i] = state[COST] - before[0], state[MACS] - before[1]
+    scratch = np.zeros(latent.size * MOST_BYTES_PER_SYMBOL + 64, np.uint8)
+    found = RowFacts(np.empty(len(latent), np.int64), np.empty(len(latent), np.int64))
+    _measure_slices(
+        encoder_state(), scratch, COSTS, model.latent_net, model.tables, latent_buffer(*latent.shape),
+        latent_offsets(*latent.shape), latent.copy(), tier == CONTEXT, found.cost, found.macs,
+    )  # fmt: skip
     return found
 
 

@@ -13,6 +13,7 @@ Numbers: inputs are int16, weights int16, accumulators int32 whose bounds are pr
 [0, 1023], logits in units of 1/128 nat, probabilities in 1/65536.
 """
 
+import functools
 from typing import NamedTuple
 
 import numpy as np
@@ -24,6 +25,7 @@ from rlcodec.transform import ACTIVATION_MAX
 LOGIT_LIMIT = 2048
 """Logits are clipped to ±LOGIT_LIMIT units; the sigmoid table has twice as many entries."""
 LOGIT_UNITS_PER_NAT = 128
+UNROLL = 4
 
 # The causal window and its buffer. All planes hold 0..255.
 ROWS_ABOVE, COLUMNS_ASIDE = 7, 7
@@ -110,6 +112,7 @@ WINDOW_INPUTS = sum(1 for plane, _, _ in pixel_window() if plane in (VALUE_PLANE
 """So many inputs come first; when they are all zero, the flags behind them are too."""
 
 
+@functools.cache
 def pixel_offsets(height: int, width: int) -> np.ndarray:
     """Flat offsets of `pixel_window` in a buffer made by `pixel_buffer`, int64."""
     stride = width + 2 * COLUMNS_ASIDE
@@ -134,6 +137,7 @@ def pixel_totals(width: int) -> np.ndarray:
     return totals
 
 
+@functools.cache
 def latent_offsets(slices: int, rows: int, columns: int) -> np.ndarray:
     """Flat offsets of the 3x3 neighbourhoods in all slices, relative to the position in slice 0, int64."""
     stride = columns + 2
@@ -242,33 +246,62 @@ def table_context(buffer, y, x, budget):
 
 
 @kernel
-def _hidden(net, flat, base, offsets, selected, first, second):
-    """Runs both hidden layers into `second`; returns the multiply-accumulates spent."""
-    width1, width2 = net.second.shape
-    first[:] = 0
-    for i in range(selected.shape[0]):
-        for j in range(width1):
-            first[j] += net.rows[selected[i], j]
-    active = selected.shape[0]
+def _gather(flat, base, offsets, which, values):
+    """Lists the inputs at `base` that are not zero, and pads the list with zeros to a multiple of `UNROLL`."""
+    count = 0
     for i in range(offsets.shape[0]):
-        value = np.int32(flat[base + offsets[i]])
+        value = flat[base + offsets[i]]
         if value != 0:
-            active += 1
-            for j in range(width1):
-                first[j] += value * np.int32(net.first[i, j])
-    macs = active * width1
-    second[:] = net.second_bias
+            which[count] = i
+            values[count] = value
+            count += 1
+    for i in range(count, count + UNROLL - 1):
+        which[i] = 0
+        values[i] = 0
+    return count
+
+
+@kernel
+def _accumulate(sums, weights, which, values, count):
+    """Adds `values[i] * weights[which[i]]` to `sums`; four at a time, so that the sums are fetched a quarter as often."""
+    for i in range(0, count, UNROLL):
+        a, b, c, d = values[i], values[i + 1], values[i + 2], values[i + 3]
+        wa, wb, wc, wd = weights[which[i]], weights[which[i + 1]], weights[which[i + 2]], weights[which[i + 3]]
+        for j in range(sums.shape[0]):
+            sums[j] += a * np.int32(wa[j]) + b * np.int32(wb[j]) + c * np.int32(wc[j]) + d * np.int32(wd[j])
+
+
+@kernel
+def _hidden(net, selected, which, values, count, first, second):
+    """Runs both hidden layers on the inputs that `_gather` listed, into `second`.
+
+    `which` and `values` are used up. Returns the multiply-accumulates spent.
+    """
+    width1, width2 = net.second.shape
+    first[:] = net.rows[selected[0]]
+    for i in range(1, selected.shape[0]):
+        row = net.rows[selected[i]]
+        for j in range(width1):
+            first[j] += row[j]
+    _accumulate(first, net.first, which, values, count)
+    macs = (selected.shape[0] + count) * width1
     half = np.int32((1 << net.shifts[0]) >> 1)
+    count = 0
     for j in range(width1):
-        value = np.int32(min((first[j] + half) >> net.shifts[0], ACTIVATION_MAX))
+        value = (first[j] + half) >> net.shifts[0]
         if value > 0:
-            macs += width2
-            for k in range(width2):
-                second[k] += value * np.int32(net.second[j, k])
+            which[count] = j
+            values[count] = min(value, ACTIVATION_MAX)
+            count += 1
+    for i in range(count, count + UNROLL - 1):
+        which[i] = 0
+        values[i] = 0
+    second[:] = net.second_bias
+    _accumulate(second, net.second, which, values, count)
     half = np.int32((1 << net.shifts[1]) >> 1)
     for k in range(width2):
         second[k] = min(max((second[k] + half) >> net.shifts[1], 0), ACTIVATION_MAX)
-    return macs
+    return macs + count * width2
 
 
 @kernel
@@ -303,6 +336,17 @@ def _code_symbol_static(state, data, costs, net, probabilities, root, symbol):
 
 
 @kernel
+def _code_trivial(state, data, costs, net, tables, trivial, y, x, symbol):
+    """Codes a pixel whose whole context is background; the coder's EXHAUSTED says when the data ran out."""
+    ink = tables.trivial[trivial, min(y, GRID - 1), min(x, GRID - 1)]
+    bit = code_decision(state, data, costs, np.int64(ink), 1 if symbol > 0 else 0)
+    state[MACS] += 1
+    if bit:
+        return _code_symbol_static(state, data, costs, net, tables.escape, net.children[0, 1], symbol)
+    return 0
+
+
+@kernel
 def code_pixel_row(state, data, costs, net, tables, buffer, totals, offsets, image, y, budget, use_network):
     """Codes one row of pixels, in the direction that the coder's state says.
 
@@ -326,6 +370,8 @@ def code_pixel_row(state, data, costs, net, tables, buffer, totals, offsets, ima
     height, width = image.shape
     flat = buffer.reshape(-1)
     selected = np.empty(SUMMARIES, np.int64)
+    room = max(offsets.shape[0], net.second.shape[0]) + UNROLL
+    which, values = np.empty(room, np.int64), np.empty(room, np.int32)
     first = np.empty(net.second.shape[0], np.int32)
     second = np.empty(net.second.shape[1], np.int32)
     runs_above, runs_here, before = runs_in_row(buffer, y - 1, width) if y else 0, 0, 0
@@ -334,17 +380,14 @@ def code_pixel_row(state, data, costs, net, tables, buffer, totals, offsets, ima
         symbol = np.int64(image[y, x])
         if not use_network:
             symbol = _code_symbol_static(state, data, costs, net, tables.pixel[table_context(buffer, y, x, budget)], 0, symbol)
-        elif is_trivial(flat, line + x, offsets):
-            ink = tables.trivial[trivial_state(totals, budget), min(y, GRID - 1), min(x, GRID - 1)]
-            bit = code_decision(state, data, costs, np.int64(ink), 1 if symbol > 0 else 0)
-            state[MACS] += 1
-            symbol = np.int64(0)
-            if bit:
-                symbol = _code_symbol_static(state, data, costs, net, tables.escape, net.children[0, 1], np.int64(image[y, x]))
         else:
-            summarise(buffer, totals, y, x, height, width, budget, runs_above, runs_here, selected)
-            state[MACS] += _hidden(net, flat, line + x, offsets, selected, first, second)
-            symbol = _code_symbol(state, data, costs, net, second, 0, symbol)
+            active = _gather(flat, line + x, offsets, which, values)
+            if active == 0:
+                symbol = _code_trivial(state, data, costs, net, tables, trivial_state(totals, budget), y, x, symbol)
+            else:
+                summarise(buffer, totals, y, x, height, width, budget, runs_above, runs_here, selected)
+                state[MACS] += _hidden(net, selected, which, values, active, first, second)
+                symbol = _code_symbol(state, data, costs, net, second, 0, symbol)
         if state[EXHAUSTED]:
             return x
         image[y, x] = symbol
@@ -378,6 +421,8 @@ def code_latent_slice(state, data, costs, net, tables, buffer, offsets, latent, 
     columns = latent.shape[2]
     flat = buffer.reshape(-1)
     selected = np.empty(1, np.int64)
+    room = max(offsets.shape[0], net.second.shape[0]) + UNROLL
+    which, values = np.empty(room, np.int64), np.empty(room, np.int32)
     first = np.empty(net.second.shape[0], np.int32)
     second = np.empty(net.second.shape[1], np.int32)
     for position in range(count):
@@ -386,7 +431,8 @@ def code_latent_slice(state, data, costs, net, tables, buffer, offsets, latent, 
         symbol = np.int64(1 if latent[index, y, x] > 0 else 0)
         if use_network:
             selected[0] = (index * LATENT_GRID + grid_y) * LATENT_GRID + grid_x
-            state[MACS] += _hidden(net, flat, (y + 1) * (columns + 2) + x + 1, offsets, selected, first, second)
+            active = _gather(flat, (y + 1) * (columns + 2) + x + 1, offsets, which, values)
+            state[MACS] += _hidden(net, selected, which, values, active, first, second)
             symbol = _code_symbol(state, data, costs, net, second, index, symbol)
         else:
             symbol = code_decision(state, data, costs, np.int64(tables.latent[index, grid_y, grid_x]), symbol)

@@ -1,6 +1,5 @@
 """One image on its way through the codec, segment by segment, in either direction."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,6 +28,7 @@ from rlcodec.stream import (
 from rlcodec.transform import keep_bits, latent_shape, synthesise
 
 LATENT, PIXELS = "latent", "pixels"
+TIER_COUNT = len(TIERS)
 MACS_PER_KMAC = 1000
 
 
@@ -125,6 +125,73 @@ def stop_probability(segment: Segment, bit_budget: int) -> int:
 
 
 @kernel
+def code_latent_slices(
+    state, data, costs, net, tables, buffer, offsets, latent, start, bit_budget, last, done, choices, spent, macs
+):
+    """Codes latent slices from `start` on, each with its choice, in the direction of the coder's state.
+
+    Args:
+        state: coder state, and so on to `latent` as `code_latent_slice` takes them.
+        start: the first slice.
+        bit_budget: binary latents kept.
+        last: bits of the last slice that the budget touches.
+        done: bits coded before.
+        choices: int64, STOP or tiers; read when encoding, written when decoding.
+        spent: int64, receives each segment's cost.
+        macs: int64, receives each segment's multiply-accumulates.
+
+    Returns:
+        Segments coded, the stop mark included, and bits coded in all.
+    """
+    size = latent.shape[1] * latent.shape[2]
+    for i in range(choices.shape[0]):
+        cost_before, macs_before = state[COST], state[MACS]
+        choice = code_choice(state, data, costs, TIER_COUNT, STOP_PROBABILITY, choices[i])
+        choices[i] = choice
+        if not state[EXHAUSTED] and choice != STOP:
+            bits = last if (start + i + 1) * size >= bit_budget else size
+            done += code_latent_slice(
+                state, data, costs, net, tables, buffer, offsets, latent, start + i, bits, choice == CONTEXT
+            )
+        spent[i], macs[i] = state[COST] - cost_before, state[MACS] - macs_before
+        if state[EXHAUSTED] or choice == STOP:
+            return i + 1, done
+    return choices.shape[0], done
+
+
+@kernel
+def code_pixel_rows(state, data, costs, net, tables, buffer, totals, offsets, image, start, budget, choices, spent, macs):
+    """Codes rows of pixels from `start` on, each with its choice, in the direction of the coder's state.
+
+    Args:
+        state: coder state, and so on to `image` as `code_pixel_row` takes them.
+        start: the first row.
+        budget: index of the reconstruction's bit budget, 0 when there is none.
+        choices: int64, STOP or tiers; read when encoding, written when decoding.
+        spent: int64, receives each segment's cost.
+        macs: int64, receives each segment's multiply-accumulates.
+
+    Returns:
+        Segments coded, the stop mark included; rows complete in all; pixels of the row after them.
+    """
+    for i in range(choices.shape[0]):
+        y = start + i
+        cost_before, macs_before = state[COST], state[MACS]
+        stop = STOP_BEFORE_PIXELS_PROBABILITY if y == 0 and budget > 0 else STOP_PROBABILITY
+        choice = code_choice(state, data, costs, TIER_COUNT, stop, choices[i])
+        choices[i] = choice
+        pixels = 0
+        if not state[EXHAUSTED] and choice != STOP:
+            pixels = code_pixel_row(
+                state, data, costs, net, tables, buffer, totals, offsets, image, y, budget, choice == CONTEXT
+            )
+        spent[i], macs[i] = state[COST] - cost_before, state[MACS] - macs_before
+        if state[EXHAUSTED] or choice == STOP:
+            return i + 1, y, pixels
+    return choices.shape[0], start + choices.shape[0], 0
+
+
+@kernel
 def fill_rows(reconstruction, image, rows, weights, out):
     """The picture when the first `rows` rows are known: those, then the reconstruction with the last row's correction.
 
@@ -207,46 +274,58 @@ class Session:
         Args:
             choice: STOP or a tier, when encoding; when decoding the stream says.
         """
-        segment, state = self.next_segment, self.state
-        cost, macs = int(state[COST]), int(state[MACS])
-        probability = stop_probability(segment, self.bit_budget)
-        tier = int(code_choice(state, self.data, COSTS, len(TIERS), probability, choice))
-        if not state[EXHAUSTED] and tier != STOP:
-            if segment.kind == LATENT:
-                self._code_latents(segment, tier)
-            else:
-                self._code_row(segment, tier)
-        complete = not state[EXHAUSTED]
-        coded = CodedSegment(segment, tier, int(state[COST]) - cost, int(state[MACS]) - macs, complete)
-        self.coded.append(coded)
-        self.done = tier == STOP or not complete or len(self.coded) == len(self.segments)
-        return coded
+        self.run(np.array([choice]))
+        return self.coded[-1]
 
-    def _code_latents(self, segment: Segment, tier: int) -> None:
-        model = self.model
-        self.bits_done += code_latent_slice(
+    def run(self, choices: np.ndarray) -> None:
+        """Codes segment after segment until the choices, the segments or the data end, or a stop is coded.
+
+        Args:
+            choices: int64, STOP or a tier for every segment, when encoding; when decoding only their number counts.
+        """
+        latents = len(self.segments) - self.image.shape[0]
+        at = 0
+        while at < len(choices) and not self.done:
+            start = len(self.coded)
+            in_latents = start < latents
+            count = min(len(choices) - at, (latents if in_latents else len(self.segments)) - start)
+            costs, macs = np.zeros(count, np.int64), np.zeros(count, np.int64)
+            part = np.array(choices[at : at + count], np.int64)
+            code = self._code_latents if in_latents else self._code_rows
+            coded = code(start, part, costs, macs)
+            at += coded
+            exhausted = bool(self.state[EXHAUSTED])
+            for i in range(coded):
+                complete = not (exhausted and i == coded - 1)
+                self.coded.append(CodedSegment(self.segments[start + i], int(part[i]), int(costs[i]), int(macs[i]), complete))
+            self.done = exhausted or self.coded[-1].tier == STOP or len(self.coded) == len(self.segments)
+
+    def _code_latents(self, start: int, choices: np.ndarray, costs: np.ndarray, macs: np.ndarray) -> int:
+        model, (_, rows, columns) = self.model, self.latent.shape
+        last = self.bit_budget - (budget_index(self.bit_budget, *self.image.shape) - 1) * rows * columns
+        coded, self.bits_done = code_latent_slices(
             self.state, self.data, COSTS, model.latent_net, model.tables, self._latent_buffer, self._latent_offsets,
-            self.latent, segment.index, segment.symbols, tier == CONTEXT,
+            self.latent, start, self.bit_budget, last, self.bits_done, choices, costs, macs,
         )  # fmt: skip
+        return int(coded)
 
-    def _code_row(self, segment: Segment, tier: int) -> None:
+    def _code_rows(self, start: int, choices: np.ndarray, costs: np.ndarray, macs: np.ndarray) -> int:
         model, (height, width) = self.model, self.image.shape
         if self._buffer is None:
             context = self.reconstruction if self.bit_budget else np.zeros_like(self.image)
             self._buffer = pixel_buffer(context)
             self._offsets = pixel_offsets(height, width)
             self._totals = pixel_totals(width)
-        coded = code_pixel_row(
+        coded, self.rows_done, self.pixels_of_next_row = code_pixel_rows(
             self.state, self.data, COSTS, model.pixel_net, model.tables, self._buffer, self._totals, self._offsets,
-            self.image, segment.index, self._budget_index, tier == CONTEXT,
+            self.image, self.rows_done, self._budget_index, choices, costs, macs,
         )  # fmt: skip
-        if coded == width:
-            self.rows_done += 1
-        else:
-            self.pixels_of_next_row = coded
+        return int(coded)
 
     def picture(self) -> np.ndarray:
         """The image that a decoder shows for what was coded so far, uint8 (height, width)."""
+        if self.rows_done == self.image.shape[0]:
+            return self.image.copy()
         if self.bits_done < self.bit_budget:
             kept = keep_bits(self.latent, self.bits_done)
             reconstruction = synthesise(self.model.synthesis, kept, *self.image.shape)
@@ -254,10 +333,10 @@ class Session:
             reconstruction = self.reconstruction
         return picture_at(self.model, reconstruction, self.image, self.rows_done, self.pixels_of_next_row, self.bits_done)
 
-    def iterate(self) -> Iterator[CodedSegment]:
-        """Codes until the end, as a decoder does."""
-        while not self.done:
-            yield self.code()
+    def run_all(self) -> tuple[CodedSegment, ...]:
+        """Codes until the end, as a decoder does; returns all that was coded."""
+        self.run(np.zeros(len(self.segments), np.int64))
+        return tuple(self.coded)
 
 
 def picture_at(

@@ -25,14 +25,9 @@ def write_png_header(path, width: int, height: int) -> None:
     )
 
 
-@pytest.mark.parametrize("suffix", ["png", "bmp", "pgm", "tif", "webp", "gif"])
+@pytest.mark.parametrize("suffix", ["png", "bmp", "pgm", "tif"])
 def test_gray_files_are_read(digit, tmp_path, suffix):
     path = tmp_path / f"digit.{suffix}"
-    if suffix == "webp":
-        Image.fromarray(digit).convert("RGB").save(path, lossless=True)
-        with pytest.raises(ImageError, match=r"is RGB.*convert"):
-            read_gray(path)
-        return
     Image.fromarray(digit).save(path)
     pixels = read_gray(path)
     assert pixels.dtype == np.uint8
