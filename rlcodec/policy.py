@@ -100,12 +100,18 @@ def _load(path: Path, modified: float, digest: str) -> Policy:
         predictor = Predictor.from_json(json.dumps(metadata["predictor"]))
         macs = int(metadata["macs"])
         found = {key: metadata[key] for key in ("format", "preset", "codec_digest", "observation", "actions")}
+        _names(found)
         shapes = [i.shape[1:] for i in session.get_inputs()] + [o.shape[1:] for o in session.get_outputs()]
     except PolicyError:
         raise
     except Exception as error:  # onnxruntime raises its own types, and anything may be wrong with a foreign file
         raise PolicyError(f"{path}: not a policy file ({type(error).__name__})") from error
     return _check(Policy(session, predictor, digest, macs, metadata), found, shapes, path)
+
+
+def _names(described: dict[str, Any]) -> Any:
+    """Fields and actions; what the fields' units say is for people, a change of meaning raises `FORMAT`."""
+    return [(field["name"], field["length"]) for field in described["observation"]], described["actions"]
 
 
 def _check(policy: Policy, found: dict[str, Any], shapes: list[list[int]], path: Path) -> Policy:
@@ -119,9 +125,8 @@ def _check(policy: Policy, found: dict[str, Any], shapes: list[list[int]], path:
             f"{path}: was trained for codec {str(found['codec_digest'])[:8]}; this codec is {policy.codec_digest[:8]}; "
             "train it again"
         )
-    for key in ("observation", "actions"):
-        if found[key] != expected[key]:
-            raise PolicyError(f"{path}: its {key} differ from this version's; export it again")
+    if _names(found) != _names(expected):
+        raise PolicyError(f"{path}: its observation or actions differ from this version's; export it again")
     size = sum(field["length"] for field in expected["observation"])
     if shapes[0] != [size] or len(shapes) != 2:
         raise PolicyError(f"{path}: takes {shapes[0]} values, not the {size} of its layout")
