@@ -16,7 +16,7 @@ from rlcodec.envs.prediction import fit_predictor
 from rlcodec.envs.trace import Trace
 from rlcodec.envs.vector import TraceVecEnv
 from rlcodec.errors import DataError
-from rlcodec.files import write_atomically, write_bytes
+from rlcodec.files import make_folder, write_atomically, write_bytes
 from rlcodec.model import Model
 from rlcodec.observation import Predictor
 from rlcodec.policy import geometry_of
@@ -179,7 +179,7 @@ def train_ppo(
     Raises:
         DataError: the run belongs to another codec.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     run_file, checkpoint = folder / RUN_FILE, folder / CHECKPOINT_FILE
     if resume and run_file.exists():
         predictor = read_run(folder, model)[0]

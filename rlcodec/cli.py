@@ -52,6 +52,9 @@ def main() -> None:
             raise
         print(f"rlcodec: {TRAINING_EXTRA} (missing: {error.name})", file=sys.stderr)
         sys.exit(EXIT_FAILURE)
+    except OSError as error:  # a full disk, say, in the middle of a library's own writing
+        print(f"rlcodec: {error.filename or 'input or output'}: {error.strerror or error}", file=sys.stderr)
+        sys.exit(EXIT_FAILURE)
     except KeyboardInterrupt:
         print("rlcodec: interrupted", file=sys.stderr)
         sys.exit(130)

@@ -87,6 +87,7 @@ class ImageFacts:
         latent_macs: int64 (t, slices).
         row_cost: int64 (t, height), of each row when no latents are sent.
         row_macs: int64 (t, height).
+        probe: uint8 (height, width), the reconstruction from half of the latents.
         encoder_macs: multiply-accumulates that knowing all this took, the analysis included.
     """
 
@@ -95,6 +96,7 @@ class ImageFacts:
     latent_macs: np.ndarray
     row_cost: np.ndarray
     row_macs: np.ndarray
+    probe: np.ndarray
     encoder_macs: int
 
 
@@ -229,5 +231,6 @@ def image_facts(model: Model, pixels: np.ndarray, latent: np.ndarray) -> ImageFa
         np.stack([f.macs for f in latents]),
         np.stack([f.cost for f in rows]),
         np.stack([f.macs for f in rows]),
+        probe,
         macs,
     )

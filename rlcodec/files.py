@@ -33,6 +33,18 @@ def write_atomically(path: str | os.PathLike[str], write: Callable[[IO[bytes]], 
             os.unlink(temporary)
 
 
+def make_folder(path: Path) -> None:
+    """Makes a folder and those above it; one that is there is fine.
+
+    Raises:
+        OutputError: it cannot be made.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{path}: the folder cannot be made ({error.strerror or error})") from error
+
+
 def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
     """Writes `data` to `path`, whole or not at all.
 

@@ -184,13 +184,13 @@ def encode_under_policy(policy: Policy, model: Model, pixels: np.ndarray, object
     )
     predicted = planner.predict(known)
     mse = planner.predicted_mse(predicted, model.slices)
-    pictures: dict[int, np.ndarray] = {}
+    pictures = {model.slices // 2: facts.probe}
 
     def measure(slices: int) -> None:
         if slices not in pictures:
             kept = keep_bits(latent, slices * geometry.slice_symbols)
             pictures[slices] = synthesise(model.synthesis, kept, height, width)
-            mse[0, slices] = np.square(pictures[slices].astype(np.int64) - pixels).sum() / pixels.size
+        mse[0, slices] = np.square(pictures[slices].astype(np.int64) - pixels).sum() / pixels.size
 
     measure(0)
     measure(model.slices // 2)

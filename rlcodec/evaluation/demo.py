@@ -17,9 +17,9 @@ from rlcodec.codec import decode, encode_image
 from rlcodec.encoding import Encoded
 from rlcodec.envs.environment import sample_images
 from rlcodec.envs.trace import build_trace
-from rlcodec.errors import DataError, OutputError, RlcodecError
+from rlcodec.errors import DataError, RlcodecError
 from rlcodec.evaluation.figures import plot_digits, plot_rate_quality, plot_shares, save_figure
-from rlcodec.files import write_bytes
+from rlcodec.files import make_folder, write_bytes
 from rlcodec.model import load_model
 from rlcodec.objective import NAMED
 from rlcodec.policy import load_policy
@@ -47,10 +47,7 @@ def run_demo(out: Path, data: Path | None, seconds: float, seed: int) -> None:
         OutputError: the folder cannot be written.
     """
     console, started = Console(), time.monotonic()
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{out}: cannot be made ({error.strerror})") from error
+    make_folder(out)
     model = load_model()
     images = demo_images(data)
     held_out = max(len(images) // 4, 1)
@@ -100,7 +97,7 @@ def run_demo(out: Path, data: Path | None, seconds: float, seed: int) -> None:
 
 def _write_files(folder: Path, digits: list[np.ndarray], columns: dict[str, list[Encoded]]) -> pd.DataFrame:
     """Writes streams and decoded images; decoding must give what the encoder promised."""
-    folder.mkdir(exist_ok=True)
+    make_folder(folder)
     rows = []
     for name, encoded in columns.items():
         for i, one in enumerate(encoded):

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from rlcodec.errors import DataError, ImageError
+from rlcodec.files import make_folder
 from rlcodec.images import read_gray
 
 IDX_UBYTE_IMAGES = 0x00000803
@@ -110,7 +111,7 @@ def fetch_mnist(folder: Path) -> list[Path]:
     """
     import pooch
 
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     fetched = []
     for name, digest in MNIST_SHA256.items():
         target = folder / name

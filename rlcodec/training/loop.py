@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.utils.tensorboard import SummaryWriter
 
 from rlcodec.errors import DataError
-from rlcodec.files import write_atomically
+from rlcodec.files import make_folder, write_atomically
 
 CHECKPOINT = "checkpoint.pt"
 WARMUP_FRACTION = 0.02
@@ -91,7 +91,7 @@ def fit(
     Raises:
         DataError: the checkpoint does not belong to this model.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     average = ExponentialMovingAverage(model)
     optimizer = torch.optim.AdamW(model.parameters(), lr=schedule.learning_rate, betas=(0.9, 0.98), weight_decay=1e-4)
     step, spent = 0, 0.0
