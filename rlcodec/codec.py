@@ -1,5 +1,6 @@
 """The codec's Python interface: encode, decode, inspect."""
 
+import operator
 import os
 import warnings
 from dataclasses import dataclass
@@ -128,6 +129,7 @@ def encode_image(
     """As `encode`, and tells how the stream came about."""
     model = load_model(preset)
     pixels = read_gray(image, model.preset)
+    bit_budget, rows = _whole("bit_budget", bit_budget), _whole("rows", rows)
     by_hand = bit_budget is not None or tier is not None or rows is not None
     by_policy = any(option is not None for option in (policy, objective, lambda_rate, lambda_compute, distortion))
     if by_hand + by_policy + lossless > 1:
@@ -143,6 +145,13 @@ def encode_image(
         return encode_with(model, pixels, bit_budget or 0, constant_choices(chosen, rows))
     goal = resolve_objective(objective, lambda_rate, lambda_compute, distortion)
     return encode_under_policy(load_policy(policy, model), model, pixels, goal)
+
+
+def _whole(name: str, value: int | None) -> int | None:
+    try:
+        return None if value is None else operator.index(value)
+    except TypeError as error:
+        raise OptionError(f"{name} is {value!r}; give a whole number") from error
 
 
 def start_decoder(data: bytes) -> tuple[Header, Session, bool]:

@@ -10,6 +10,8 @@ from rlcodec.errors import ImageError
 from rlcodec.presets import Preset
 
 GRAY_MODES = {"L", "1"}
+UNREADABLE = (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError)
+"""What Pillow raises for files that are broken, cut or monstrous."""
 ImageLike = Image.Image | np.ndarray | str | os.PathLike[str]
 
 
@@ -41,7 +43,7 @@ def read_gray(image: ImageLike, preset: Preset | None = None) -> np.ndarray:
         raise ImageError(f"{path}: no such file") from error
     except UnidentifiedImageError as error:
         raise ImageError(f"{path}: not an image that Pillow can read") from error
-    except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
+    except UNREADABLE as error:
         raise ImageError(f"{path}: cannot be read as an image ({error})") from error
 
 
@@ -51,15 +53,20 @@ def _from_pil(image: Image.Image, name: str, preset: Preset | None) -> np.ndarra
         raise ImageError(
             f"{name}: is {image.mode}, and this preset codes 8-bit gray; convert it first, e.g. image.convert('L')"
         )
-    return np.array(image.convert("L"), np.uint8)
+    try:
+        return np.array(image.convert("L"), np.uint8)
+    except UNREADABLE as error:
+        raise ImageError(f"{name}: cannot be read as an image ({error})") from error
 
 
 def _check_array(array: np.ndarray, preset: Preset | None) -> np.ndarray:
     if array.ndim != 2:
         raise ImageError(f"the array has shape {array.shape}; a gray image has (height, width)")
     _check_size(array.shape[0], array.shape[1], "the array", preset)
+    if array.dtype == bool:
+        return np.where(array, np.uint8(255), np.uint8(0))
     if array.dtype != np.uint8:
-        whole = np.issubdtype(array.dtype, np.integer) or array.dtype == bool
+        whole = np.issubdtype(array.dtype, np.integer)
         if not whole or array.min() < 0 or array.max() > 255:
             raise ImageError(f"the array holds {array.dtype}; give integers from 0 to 255, best as uint8")
     return array.astype(np.uint8)

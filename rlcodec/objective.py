@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
 
@@ -33,6 +34,9 @@ class Objective:
     lambda_compute: float
 
     def __post_init__(self) -> None:
+        for name in ("lambda_rate", "lambda_compute"):
+            if not isinstance(getattr(self, name), Real):
+                raise OptionError(f"{name} is {getattr(self, name)!r}; give a number")
         if self.kind not in KINDS:
             raise OptionError(f"unknown kind of distortion {self.kind!r}; there are: {', '.join(KINDS)}")
         if not (self.lambda_rate > 0 and math.isfinite(self.lambda_rate)):

@@ -14,7 +14,7 @@ from rlcodec.images import read_gray
 IDX_UBYTE_IMAGES = 0x00000803
 IDX_HEADER_BYTES = 16
 MAX_IDX_BYTES = 1 << 31
-IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".pgm"}
+IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".pgm"}
 
 MNIST_MIRROR = "https://ossci-datasets.s3.amazonaws.com/mnist/"
 MNIST_SHA256 = {
