@@ -28,6 +28,7 @@ from rlcodec.raster import (
     pixel_totals,
     record_pixel,
 )
+from rlcodec.raster_scan import PRESENT, STATUS, code_head, code_scan_row, scan_of, scan_state
 from rlcodec.session import analysis_macs, budget_index, fill_rows, synthesis_macs
 from rlcodec.stream import CONTEXT, TABLE, TIERS
 from rlcodec.transform import keep_bits, synthesise
@@ -133,10 +134,18 @@ def _stop_errors(reconstruction, image, weights):
 
 
 @kernel
-def _measure_rows(state, data, costs, net, tables, buffer, totals, offsets, image, index, use_network, spent, macs):
+def _measure_rows(
+    state, data, costs, net, tables, buffer, totals, offsets, image, scan_net, scan_tables, scan, index, use_network, spent,
+    macs,
+):  # fmt: skip
     for y in range(image.shape[0]):
         cost_before, macs_before = state[COST], state[MACS]
-        code_pixel_row(state, data, costs, net, tables, buffer, totals, offsets, image, y, index, use_network)
+        if y == 0:
+            code_head(state, data, costs, scan_tables, scan)
+        if scan.head[STATUS] == PRESENT:
+            code_scan_row(state, data, costs, scan_net, scan_tables, scan, image, y, use_network)
+        else:
+            code_pixel_row(state, data, costs, net, tables, buffer, totals, offsets, image, y, index, use_network)
         spent[y], macs[y] = state[COST] - cost_before, state[MACS] - macs_before
 
 
@@ -164,8 +173,9 @@ def measure_rows(model: Model, pixels: np.ndarray, reconstruction: np.ndarray, b
     scratch = np.zeros(pixels.size * MOST_BYTES_PER_SYMBOL + 64, np.uint8)
     found = RowFacts(np.empty(len(pixels), np.int64), np.empty(len(pixels), np.int64))
     _measure_rows(
-        encoder_state(), scratch, COSTS, model.pixel_net, model.tables, buffer, totals, offsets, pixels.copy(), index,
-        tier == CONTEXT, found.cost, found.macs,
+        encoder_state(), scratch, COSTS, model.pixel_net, model.tables, buffer, totals, offsets, pixels.copy(),
+        model.scan_net, model.scan_tables, scan_state(scan_of(model.scan_tables, pixels), known=True), index, tier == CONTEXT,
+        found.cost, found.macs,
     )  # fmt: skip
     return found
 

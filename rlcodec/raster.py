@@ -272,7 +272,7 @@ def _accumulate(sums, weights, which, values, count):
 
 
 @kernel
-def _hidden(net, selected, which, values, count, first, second):
+def run_hidden(net, selected, which, values, count, first, second):
     """Runs both hidden layers on the inputs that `_gather` listed, into `second`.
 
     `which` and `values` are used up. Returns the multiply-accumulates spent.
@@ -305,7 +305,7 @@ def _hidden(net, selected, which, values, count, first, second):
 
 
 @kernel
-def _code_symbol(state, data, costs, net, second, root, symbol):
+def code_tree(state, data, costs, net, second, root, symbol):
     """Codes a symbol down the tree from `root`; -1 when the data is exhausted."""
     node = root
     half = np.int32((1 << net.shifts[2]) >> 1)
@@ -386,8 +386,8 @@ def code_pixel_row(state, data, costs, net, tables, buffer, totals, offsets, ima
                 symbol = _code_trivial(state, data, costs, net, tables, trivial_state(totals, budget), y, x, symbol)
             else:
                 summarise(buffer, totals, y, x, height, width, budget, runs_above, runs_here, selected)
-                state[MACS] += _hidden(net, selected, which, values, active, first, second)
-                symbol = _code_symbol(state, data, costs, net, second, 0, symbol)
+                state[MACS] += run_hidden(net, selected, which, values, active, first, second)
+                symbol = code_tree(state, data, costs, net, second, 0, symbol)
         if state[EXHAUSTED]:
             return x
         image[y, x] = symbol
@@ -432,8 +432,8 @@ def code_latent_slice(state, data, costs, net, tables, buffer, offsets, latent, 
         if use_network:
             selected[0] = (index * LATENT_GRID + grid_y) * LATENT_GRID + grid_x
             active = _gather(flat, (y + 1) * (columns + 2) + x + 1, offsets, which, values)
-            state[MACS] += _hidden(net, selected, which, values, active, first, second)
-            symbol = _code_symbol(state, data, costs, net, second, index, symbol)
+            state[MACS] += run_hidden(net, selected, which, values, active, first, second)
+            symbol = code_tree(state, data, costs, net, second, index, symbol)
         else:
             symbol = code_decision(state, data, costs, np.int64(tables.latent[index, grid_y, grid_x]), symbol)
             state[MACS] += 1

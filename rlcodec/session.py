@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rlcodec.coder import COST, COST_UNIT, COSTS, EXHAUSTED, MACS, PROBABILITY_ONE
+from rlcodec.coder import COST, COST_UNIT, COSTS, DIRECTION, ENCODE, EXHAUSTED, MACS, PROBABILITY_ONE
 from rlcodec.kernel import kernel
 from rlcodec.model import Model
 from rlcodec.raster import (
@@ -16,6 +16,7 @@ from rlcodec.raster import (
     pixel_offsets,
     pixel_totals,
 )
+from rlcodec.raster_scan import PRESENT, STATUS, code_head, code_scan_row, scan_of, scan_state
 from rlcodec.stream import (
     CHANGE_PROBABILITY,
     CONTEXT,
@@ -160,11 +161,15 @@ def code_latent_slices(
 
 
 @kernel
-def code_pixel_rows(state, data, costs, net, tables, buffer, totals, offsets, image, start, budget, choices, spent, macs):
+def code_pixel_rows(
+    state, data, costs, net, tables, buffer, totals, offsets, image, scan_net, scan_tables, scan, start, budget, choices,
+    spent, macs,
+):  # fmt: skip
     """Codes rows of pixels from `start` on, each with its choice, in the direction of the coder's state.
 
     Args:
         state: coder state, and so on to `image` as `code_pixel_row` takes them.
+        scan_net: and on to `scan` as `code_scan_row` takes them.
         start: the first row.
         budget: index of the reconstruction's bit budget, 0 when there is none.
         choices: int64, STOP or tiers; read when encoding, written when decoding.
@@ -181,10 +186,15 @@ def code_pixel_rows(state, data, costs, net, tables, buffer, totals, offsets, im
         choice = code_choice(state, data, costs, TIER_COUNT, stop, choices[i])
         choices[i] = choice
         pixels = 0
+        if not state[EXHAUSTED] and choice != STOP and y == 0:
+            code_head(state, data, costs, scan_tables, scan)
         if not state[EXHAUSTED] and choice != STOP:
-            pixels = code_pixel_row(
-                state, data, costs, net, tables, buffer, totals, offsets, image, y, budget, choice == CONTEXT
-            )
+            if scan.head[STATUS] == PRESENT:
+                pixels = code_scan_row(state, data, costs, scan_net, scan_tables, scan, image, y, choice == CONTEXT)
+            else:
+                pixels = code_pixel_row(
+                    state, data, costs, net, tables, buffer, totals, offsets, image, y, budget, choice == CONTEXT
+                )
         spent[i], macs[i] = state[COST] - cost_before, state[MACS] - macs_before
         if state[EXHAUSTED] or choice == STOP:
             return i + 1, y, pixels
@@ -316,9 +326,11 @@ class Session:
             self._buffer = pixel_buffer(context)
             self._offsets = pixel_offsets(height, width)
             self._totals = pixel_totals(width)
+            encoding = self.state[DIRECTION] == ENCODE
+            self._scan = scan_state(scan_of(model.scan_tables, self.image), known=True) if encoding else scan_state()
         coded, self.rows_done, self.pixels_of_next_row = code_pixel_rows(
             self.state, self.data, COSTS, model.pixel_net, model.tables, self._buffer, self._totals, self._offsets,
-            self.image, self.rows_done, self._budget_index, choices, costs, macs,
+            self.image, model.scan_net, model.scan_tables, self._scan, self.rows_done, self._budget_index, choices, costs, macs,
         )  # fmt: skip
         return int(coded)
 
