@@ -11,34 +11,41 @@ import rlcodec
 from rlcodec.codec import encode_image
 from rlcodec.coder import COST_UNIT, payload_bytes
 from rlcodec.model import load_model
+from rlcodec.raster_scan import scan_of
+from rlcodec.stream import TIERS
 
 CHUNK = 200
 
 
-def code_chunk(images: np.ndarray) -> tuple[int, int, int, int]:
-    """Cost of the segments, payload bytes, file bytes, and images that did not come back exactly."""
-    cost = payload = size = wrong = 0
+def code_chunk(images: np.ndarray, tier: str) -> tuple[int, ...]:
+    """Cost of the segments, payload bytes, file bytes, images that did not come back exactly, and images with a scan."""
+    cost = payload = size = wrong = scans = 0
     for image in images:
-        encoded = encode_image(image, lossless=True)
+        encoded = encode_image(image, tier=tier)
+        scans += scan_of(load_model().scan_tables, image) is not None
         one = sum(segment.cost for segment in encoded.segments)
         cost, payload, size = cost + one, payload + payload_bytes(one), size + len(encoded.data)
         wrong += not np.array_equal(np.asarray(rlcodec.decode(encoded.data)), image)
-    return cost, payload, size, wrong
+    return cost, payload, size, wrong, scans
 
 
 def main() -> None:
     """Measures and prints."""
-    options = arguments(__doc__ or "").parse_args()
+    parser = arguments(__doc__ or "")
+    parser.add_argument("--tier", default="context", help="of all rows: " + ", ".join(TIERS))
+    options = parser.parse_args()
     images = test_images(options)
     load_model()
     chunks = [images[i : i + CHUNK] for i in range(0, len(images), CHUNK)]
     with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
-        cost, payload, size, wrong = (sum(column) for column in zip(*pool.map(code_chunk, chunks), strict=True))
+        parts = pool.map(code_chunk, chunks, [options.tier] * len(chunks))
+        cost, payload, size, wrong, scans = (sum(column) for column in zip(*parts, strict=True))
     print_result(
         options,
         {
             "images": len(images),
             "not exact": wrong,
+            "coded by way of a scan": scans,
             "segments, ideal code length, bits per pixel": cost / COST_UNIT / images.size,
             "segments with flushes, bits per pixel": 8 * payload / images.size,
             "files with all framing, bits per pixel": 8 * size / images.size,

@@ -1,10 +1,11 @@
 """rlcodec: learned image compression whose encoder is driven by a policy.
 
-Encode with `encode`, decode with `decode`, look inside with `inspect`; every failure is an `RlcodecError`. The
+Encode with `encode`, decode with `decode`, look inside with `inspect`, many at once with `encode_many` and `decode_many`; every failure is an `RlcodecError`. The
 environments `rlcodec/AdaptiveRate-v0` and `rlcodec/AdaptiveRateFlat-v0` are registered with Gymnasium.
 """
 
 from rlcodec._registration import register as _register
+from rlcodec.batches import decode_many, encode_many
 from rlcodec.codec import Encoded, StreamInfo, decode, encode, encode_image, inspect
 from rlcodec.errors import (
     DamagedStreamError,
@@ -41,7 +42,9 @@ __all__ = [
     "TruncatedStreamWarning",
     "UnknownModelError",
     "decode",
+    "decode_many",
     "encode",
     "encode_image",
+    "encode_many",
     "inspect",
 ]

@@ -265,6 +265,8 @@ def pretrain_raster(
     minutes: Annotated[float | None, typer.Option(help="Limit on wall time of the pixels' network.")] = None,
     latent_minutes: Annotated[float | None, typer.Option(help="Limit on wall time of the latents' network.")] = None,
     latent_steps: Annotated[int | None, typer.Option(help="Optimiser steps of the latents' network.")] = None,
+    scan_minutes: Annotated[float | None, typer.Option(help="Limit on wall time of the scans' network.")] = None,
+    scan_steps: Annotated[int | None, typer.Option(help="Optimiser steps of the scans' network.")] = None,
     batch: Annotated[int | None, typer.Option(help="Images a step.")] = None,
     seed: SeedOption = 0,
     device: DeviceOption = "auto",
@@ -284,7 +286,8 @@ def pretrain_raster(
         transforms = own if own.exists() else WEIGHTS / f"{name}.safetensors"
     latents = _schedule(pretrain.LATENTS_SCHEDULE, latent_steps, latent_minutes, batch, seed)
     pixels = _schedule(pretrain.PIXELS_SCHEDULE, steps, minutes, batch, seed)
-    print(f"wrote {pretrain.pretrain_raster(data, out, transforms, latents, pixels, resume, _device(device))}")
+    scans = _schedule(pretrain.SCANS_SCHEDULE, scan_steps, scan_minutes, batch, seed)
+    print(f"wrote {pretrain.pretrain_raster(data, out, transforms, latents, pixels, scans, resume, _device(device))}")
 
 
 def _schedule(default: Any, steps: int | None, minutes: float | None, batch: int | None, seed: int) -> Any:

@@ -144,7 +144,7 @@ def grid(side: int) -> Grid:
     weights, single = np.zeros((BOX, side), np.int64), np.zeros((BOX, side), np.int64)
     cell = PIXEL_UNITS * side // BOX
 
-    def fixed(value: float) -> int:
+    def fixed(value: np.floating | float) -> int:
         return int(np.rint(float(value) * 2**AREA_BITS))
 
     # Single-precision arithmetic, step by step, decided on which side of a boundary an edge fell.
@@ -235,9 +235,7 @@ def get_bits(row, first, count):
 def near_context(rows, y, x):
     """The eleven scan pixels around (y, x) that are coded before it; `rows` starts two rows above the scan."""
     bit = x + PAD
-    return (
-        get_bits(rows[y + 2], bit - 3, 3) | get_bits(rows[y + 1], bit - 2, 5) << 3 | get_bits(rows[y], bit - 1, 3) << 8
-    )
+    return get_bits(rows[y + 2], bit - 3, 3) | get_bits(rows[y + 1], bit - 2, 5) << 3 | get_bits(rows[y], bit - 1, 3) << 8
 
 
 @kernel
@@ -251,6 +249,29 @@ def _copy_state(windows, costs, parents, sums, source, k, target, to):
     costs[target, to] = costs[source, k]
     parents[target, to] = parents[source, k]
     sums[target, to] = sums[source, k]
+
+
+@kernel
+def _merge(windows, costs, parents, sums, now, count, step):
+    """Keeps the cheapest of the states whose windows agree from row `step` on: the rest of a scan cannot tell them apart."""
+    hashes = np.empty(count, np.uint64)
+    alive = 0
+    for k in range(count):
+        value = np.uint64(14695981039346656037)
+        for a in range(step, WINDOW):
+            for w in range(WORDS):
+                value = (value ^ windows[now, k, a, w]) * np.uint64(1099511628211)
+                value ^= value >> np.uint64(29)
+        twin = 0
+        while twin < alive and hashes[twin] != value:
+            twin += 1
+        if twin == alive:
+            hashes[twin] = value
+            _copy_state(windows, costs, parents, sums, now, k, now, twin)
+            alive += 1
+        elif costs[now, k] < costs[now, twin]:
+            _copy_state(windows, costs, parents, sums, now, k, now, twin)
+    return alive
 
 
 @kernel
@@ -269,7 +290,6 @@ def _search(levels, known, weights, start, stop, peak, prior, width, found):
     Returns:
         Its cost, or NOT_FOUND.
     """
-    side = weights.shape[1]
     room = 8 * width
     windows = np.zeros((2, room, WINDOW, WORDS), np.uint64)
     costs = np.zeros((2, room), np.int64)
@@ -287,8 +307,6 @@ def _search(levels, known, weights, start, stop, peak, prior, width, found):
                 for a in range(WINDOW):
                     for w in range(WORDS):
                         windows[now, k, a, w] = windows[now, k, a + step, w] if a + step < WINDOW else np.uint64(0)
-        for k in range(count):
-            parents[now, k] = k
         for c in range(BOX):
             new = start[c] if c == 0 else max(start[c], stop[c - 1])
             low, high = _level_bounds(levels[r, c], peak)
@@ -365,6 +383,9 @@ def _search(levels, known, weights, start, stop, peak, prior, width, found):
             origins[r, k] = parents[now, k]
             for i in range(fresh, stop[r]):
                 kept[r, k, i - fresh] = windows[now, k, i - base]
+            parents[now, k] = k
+        if r < BOX - 1:
+            count = _merge(windows, costs, parents, sums, now, count, start[r + 1] - start[r])
     k = np.argmin(costs[now, :count])
     cost = costs[now, k]
     for r in range(BOX - 1, -1, -1):

@@ -25,7 +25,7 @@ from rlcodec.kernel import kernel
 from rlcodec.presets import Preset, preset_by_id
 
 MAGIC = b"\xb1R"
-VERSION = 1
+VERSION = 2
 CRC_AT = slice(5, 7)
 FIXED_BYTES = 7
 MAX_VARINT_BYTES = 4

@@ -241,7 +241,7 @@ def _count_static(images, budgets, buffers, totals, offsets, table_counts, trivi
                 record_pixel(buffer, total, y, x, height, width, np.int64(value))
 
 
-def _probability(ones: np.ndarray, zeros: np.ndarray, prior: float = 0.4) -> np.ndarray:
+def probability(ones: np.ndarray, zeros: np.ndarray, prior: float = 0.4) -> np.ndarray:
     """Smoothed frequency of ones in 1/65536, int32 (Krichevsky and Trofimov's estimator, nearly)."""
     return np.clip(np.rint(65536 * (ones + prior) / (ones + zeros + 2 * prior)), 1, 65535).astype(np.int32)
 
@@ -257,7 +257,7 @@ def _tree_probabilities(tree: Tree, counts: np.ndarray) -> np.ndarray:
                 ones[..., node] += counts[..., symbol]
             elif sign < 0:
                 zeros[..., node] += counts[..., symbol]
-    return _probability(ones, zeros)
+    return probability(ones, zeros)
 
 
 @dataclass(frozen=True)
@@ -273,7 +273,7 @@ class StaticCounts:
         escape[0] = 0
         return {
             "tables.pixel": _tree_probabilities(tree, self.pixel),
-            "tables.trivial": _probability(self.trivial[..., 1], self.trivial[..., 0], 0.05),
+            "tables.trivial": probability(self.trivial[..., 1], self.trivial[..., 0], 0.05),
             "tables.escape": _tree_probabilities(tree, escape),
         }
 
@@ -414,7 +414,7 @@ def static_latents(latent: np.ndarray) -> np.ndarray:
     slices, rows, columns = latent.shape[1:]
     table = np.full((slices, LATENT_GRID, LATENT_GRID), 32768, np.int32)
     ones = (latent > 0).sum(0)
-    table[:, :rows, :columns] = _probability(ones, len(latent) - ones)[:, :LATENT_GRID, :LATENT_GRID]
+    table[:, :rows, :columns] = probability(ones, len(latent) - ones)[:, :LATENT_GRID, :LATENT_GRID]
     return table
 
 

@@ -1,0 +1,61 @@
+"""Many images at once, over all cores: the same bytes and pixels as one by one, in the same order."""
+
+import os
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from PIL import Image
+
+from rlcodec.codec import decode, encode
+from rlcodec.errors import OptionError
+from rlcodec.images import ImageLike
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def encode_many(images: Iterable[ImageLike], *, workers: int | None = None, **options: Any) -> list[bytes]:
+    """Encodes images, each into a stream of its own.
+
+    The compiled loops hold no lock, so threads share the cores.
+
+    Args:
+        images: as `encode` takes them; a uint8 array (n, height, width) is n of them.
+        workers: threads; as many as there are cores when None.
+        options: of `encode`, the same for all.
+
+    Returns:
+        The streams, in the order of the images.
+
+    Raises:
+        RlcodecError: as `encode`, of the first image that fails.
+    """
+    return _map(lambda image: encode(image, **options), images, workers)
+
+
+def decode_many(streams: Iterable[bytes], *, partial: bool = True, workers: int | None = None) -> list[Image.Image]:
+    """Decodes streams.
+
+    Args:
+        streams: each as `decode` takes it.
+        partial: what to do with streams that were cut, as `decode`.
+        workers: threads; as many as there are cores when None.
+
+    Returns:
+        The images, in the order of the streams.
+
+    Raises:
+        RlcodecError: as `decode`, of the first stream that fails.
+    """
+    return _map(lambda data: decode(data, partial=partial), streams, workers)
+
+
+def _map(run: Callable[[Item], Result], items: Iterable[Item], workers: int | None) -> list[Result]:
+    workers = workers or os.cpu_count() or 1
+    if workers < 0:
+        raise OptionError(f"workers is {workers}; give a positive number")
+    if workers == 1:
+        return [run(item) for item in items]
+    with ThreadPoolExecutor(workers) as pool:
+        return list(pool.map(run, items))

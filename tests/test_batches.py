@@ -1,0 +1,33 @@
+"""Many images at once give what each gives alone."""
+
+import numpy as np
+import pytest
+
+import rlcodec
+from rlcodec.errors import ImageError, OptionError, StreamError
+
+
+@pytest.mark.parametrize("workers", [1, 2, 5, None])
+@pytest.mark.parametrize("options", [{"lossless": True}, {"objective": "small"}, {"bit_budget": 98, "rows": 9}])
+def test_batches_give_the_bytes_and_pixels_of_one_by_one(digits, workers, options):
+    images = digits[:12]
+    alone = [rlcodec.encode(image, **options) for image in images]
+    assert rlcodec.encode_many(images, workers=workers, **options) == alone
+    pictures = rlcodec.decode_many(alone, workers=workers)
+    assert all(np.array_equal(a, rlcodec.decode(data)) for a, data in zip(pictures, alone, strict=True))
+
+
+def test_nothing_gives_nothing():
+    assert rlcodec.encode_many([]) == [] == rlcodec.decode_many([])
+
+
+def test_one_bad_item_is_reported(digits):
+    with pytest.raises(ImageError):
+        rlcodec.encode_many([digits[0], np.zeros((2, 2, 7), np.uint8)], lossless=True)
+    with pytest.raises(StreamError):
+        rlcodec.decode_many([b"nothing of the kind"])
+
+
+def test_a_negative_number_of_workers_is_refused(digits):
+    with pytest.raises(OptionError, match="workers"):
+        rlcodec.encode_many(digits[:2], workers=-1)

@@ -1,0 +1,87 @@
+"""Scans: found again from the gray levels alone, and rendered to exactly the pixels that they were found in."""
+
+import numpy as np
+import pytest
+
+from rlcodec.model import Model, load_model
+from rlcodec.raster_scan import ROWS_ABOVE, scan_of, scan_state
+from rlcodec.scan import BOX, MAX_SIDE, MIN_SIDE, box_area, get_bits, gray_level, grid, set_bit
+
+
+@pytest.fixture(scope="module")
+def model() -> Model:
+    return load_model("mnist")
+
+
+def disc(side: int) -> np.ndarray:
+    """Rows of a scan with a ring that touches all four edges."""
+    y, x = np.mgrid[:side, :side] - (side - 1) / 2
+    distance = np.hypot(y, x)
+    ink = (distance <= side / 2) & (distance >= side / 2 - 5)
+    rows = np.zeros((side, 2), np.uint64)
+    for i, j in zip(*np.nonzero(ink), strict=True):
+        set_bit(rows[i], j)
+    return rows
+
+
+def rendered(rows: np.ndarray, top: int = 4, left: int = 4) -> np.ndarray:
+    one = grid(len(rows))
+    areas = np.array([[box_area(rows, 0, one.single, one.start, one.stop, r, c) for c in range(BOX)] for r in range(BOX)])
+    image = np.zeros((28, 28), np.uint8)
+    for r in range(BOX):
+        for c in range(BOX):
+            image[top + r, left + c] = gray_level(areas[r, c], areas.max())[0]
+    return image
+
+
+@pytest.mark.parametrize("side", [20, 27, 35, 36, 41, 50, 57])
+def test_scan_found_from_gray_levels_renders_to_them(model, side):
+    image = rendered(disc(side), top=3, left=6)
+    scan = scan_of(model.scan_tables, image)
+    assert scan
+    assert (scan.top, scan.left) == (3, 6)
+    assert np.array_equal(rendered(scan.rows, 3, 6), image)
+
+
+@pytest.mark.parametrize("side", [20, 36, 50])
+def test_whole_pixels_of_aligned_scans_are_white(side):
+    image = rendered(np.full((side, 2), ~np.uint64(0)))
+    assert image[4, 4] == 255
+    assert image.max() == 255
+    assert image[3].max() == 0
+
+
+def test_images_without_a_scan_have_none(model, digits):
+    for image in digits[:4]:
+        assert scan_of(model.scan_tables, image) is None
+
+
+def test_shipped_tables_agree_with_the_grids(model):
+    tables = model.scan_tables
+    for side in range(MIN_SIDE, MAX_SIDE + 1):
+        one = grid(side)
+        for part in range(2):
+            r = np.minimum(tables.cells[side - MIN_SIDE, :side] + part, BOX - 1)
+            area = tables.areas[side - MIN_SIDE, :side, part]
+            assert np.array_equal(area[area > 0], one.single[r, np.arange(side)][area > 0])
+        assert (tables.peaks[side - MIN_SIDE] == one.peaks[0]).any()
+
+
+def test_bits_cross_words():
+    row = np.zeros(2, np.uint64)
+    set_bit(row, 54)
+    set_bit(row, 57)
+    assert [get_bits(row, bit, 3) for bit in (61, 62, 63, 64)] == [2, 1, 4, 2]
+
+
+def test_gray_levels_are_rounded_towards_the_middle():
+    peak = 1 << 59
+    level = [gray_level(int(peak * share), peak)[0] for share in (0.0, 0.25, 0.5, 0.75, 1.0)]
+    assert level == [0, 64, 128, 191, 255]
+
+
+def test_state_keeps_the_scan_below_empty_rows(model):
+    scan = scan_of(model.scan_tables, rendered(disc(36)))
+    state = scan_state(scan)
+    assert not state.lines[:ROWS_ABOVE].any()
+    assert np.array_equal(state.lines[ROWS_ABOVE : ROWS_ABOVE + 36], scan.rows)
