@@ -1,7 +1,8 @@
 """rlcodec: learned image compression whose encoder is driven by a policy.
 
-Encode with `encode`, decode with `decode`, look inside with `inspect`, many at once with `encode_many` and `decode_many`; every failure is an `RlcodecError`. The
-environments `rlcodec/AdaptiveRate-v0` and `rlcodec/AdaptiveRateFlat-v0` are registered with Gymnasium.
+Encode with `encode`, decode with `decode`, look inside with `inspect`, many at once with `encode_many` and `decode_many`;
+every failure is an `RlcodecError`. The environments `rlcodec/AdaptiveRate-v0` and `rlcodec/AdaptiveRateFlat-v0` are
+registered with Gymnasium.
 """
 
 from rlcodec._registration import register as _register

@@ -44,9 +44,9 @@ def test_scan_found_from_gray_levels_renders_to_them(model, side):
 
 
 @pytest.mark.parametrize("side", [20, 36, 50])
-def test_whole_pixels_of_aligned_scans_are_white(side):
+def test_all_ink_is_white_but_for_rounding(side):
     image = rendered(np.full((side, 2), ~np.uint64(0)))
-    assert image[4, 4] == 255
+    assert image[4:24, 4:24].min() >= 250
     assert image.max() == 255
     assert image[3].max() == 0
 
