@@ -83,10 +83,12 @@ class Scan(NamedTuple):
 @kernel
 def _round_to_single(value):
     """Rounds to MANTISSA_BITS significant bits, halves to even."""
-    limit, shift = np.int64(1) << MANTISSA_BITS, 0
-    while value >> shift >= limit:
-        shift += 1
-    if shift == 0:
+    shift, high = 1 - MANTISSA_BITS, value
+    for step in (32, 16, 8, 4, 2, 1):
+        if high >> step:
+            high >>= step
+            shift += step
+    if shift <= 0:
         return value
     rest = value & ((np.int64(1) << shift) - 1)
     value -= rest
@@ -104,6 +106,16 @@ def get_bit(row, column):
 
 
 @kernel
+def get_bits(row, first, count):
+    """`count` bits of a row of words from bit `first` on."""
+    word, shift = first >> 6, np.uint64(first & 63)
+    value = row[word] >> shift
+    if shift and word + 1 < WORDS:
+        value |= row[word + 1] << (np.uint64(64) - shift)
+    return np.int64(value & ((np.uint64(1) << np.uint64(count)) - np.uint64(1)))
+
+
+@kernel
 def set_bit(row, column):
     """Sets a pixel of a scan's row, uint64 (WORDS,)."""
     bit = column + PAD
@@ -115,9 +127,13 @@ def box_area(rows, first, single, start, stop, r, c):
     """Area of pixel (r, c) of the box, summed as the original did; `rows` holds the scan from row `first` on."""
     total = np.int64(0)
     for i in range(start[r], stop[r]):
-        for j in range(start[c], stop[c]):
-            if get_bit(rows[i - first], j):
+        bits = get_bits(rows[i - first], start[c] + PAD, stop[c] - start[c])
+        j = start[c]
+        while bits:
+            if bits & 1:
                 total = _round_to_single(total + single[r, i] * single[c, j])
+            bits >>= 1
+            j += 1
     return total
 
 
@@ -219,16 +235,6 @@ def _propagate(levels, weights, start, stop, peak, known):
                                 known[i, j] = 1
                                 changed = True
     return True
-
-
-@kernel
-def get_bits(row, first, count):
-    """`count` bits of a row of words from bit `first` on."""
-    word, shift = first >> 6, np.uint64(first & 63)
-    value = row[word] >> shift
-    if shift and word + 1 < WORDS:
-        value |= row[word + 1] << (np.uint64(64) - shift)
-    return np.int64(value & ((np.uint64(1) << np.uint64(count)) - np.uint64(1)))
 
 
 @kernel

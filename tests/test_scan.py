@@ -1,8 +1,11 @@
 """Scans: found again from the gray levels alone, and rendered to exactly the pixels that they were found in."""
 
+import warnings
+
 import numpy as np
 import pytest
 
+import rlcodec
 from rlcodec.model import Model, load_model
 from rlcodec.raster_scan import ROWS_ABOVE, scan_of, scan_state
 from rlcodec.scan import BOX, MAX_SIDE, MIN_SIDE, box_area, get_bits, gray_level, grid, set_bit
@@ -85,3 +88,56 @@ def test_state_keeps_the_scan_below_empty_rows(model):
     state = scan_state(scan)
     assert not state.lines[:ROWS_ABOVE].any()
     assert np.array_equal(state.lines[ROWS_ABOVE : ROWS_ABOVE + 36], scan.rows)
+
+
+@pytest.mark.parametrize("tier", ["table", "context"])
+@pytest.mark.parametrize("place", [(4, 4), (0, 8), (7, 2)])
+def test_scanned_digits_are_lossless_and_small(tier, place):
+    image = rendered(disc(36), *place)
+    coded = rlcodec.encode_image(image, tier=tier)
+    assert np.array_equal(np.asarray(rlcodec.decode(coded.data)), image)
+    assert len(coded.data) < 110
+    assert rlcodec.inspect(coded.data).segments == coded.segments
+
+
+def test_a_gray_level_that_no_scan_gives_is_coded_all_the_same():
+    image = rendered(disc(36))
+    image[14, 14] = 77
+    assert np.array_equal(np.asarray(rlcodec.decode(rlcodec.encode(image, lossless=True))), image)
+
+
+def test_every_prefix_of_a_scanned_digit_is_an_image():
+    image = rendered(disc(41))
+    data = rlcodec.encode(image, bit_budget=49, tier="context")
+    errors = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", rlcodec.TruncatedStreamWarning)
+        for length in range(rlcodec.inspect(data).header_bytes, len(data) + 1):
+            picture = np.asarray(rlcodec.decode(data[:length]), np.float64)
+            errors.append(np.square(picture - image).mean())
+    assert errors[-1] == 0
+    assert errors[len(errors) // 2] < errors[0]
+
+
+def test_damaged_payloads_are_refused_or_decode_to_an_image():
+    data = bytearray(rlcodec.encode(rendered(disc(36)), lossless=True))
+    for at in range(len(data)):
+        for bit in range(8):
+            broken = bytearray(data)
+            broken[at] ^= 1 << bit
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", rlcodec.TruncatedStreamWarning)
+                try:
+                    rlcodec.decode(bytes(broken))
+                except rlcodec.StreamError:
+                    continue
+
+
+def test_payloads_of_noise_decode_to_an_image(model):
+    from rlcodec.stream import pack
+
+    rng = np.random.default_rng(3)
+    for _ in range(300):
+        payload = rng.integers(0, 256, 60, np.uint8).tobytes()
+        picture = rlcodec.decode(pack(model.preset, model.fingerprint, 28, 28, 0, payload))
+        assert picture.size == (28, 28)

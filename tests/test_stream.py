@@ -55,8 +55,8 @@ def test_only_the_native_size_is_free():
 
 
 def test_golden_header():
-    assert stream_of(b"", bit_budget=0).hex() == "b1522212ab" + "4654" + "0000"
-    assert stream_of(b"abc", 27, 64, 300).hex() == "b1522312ab" + "94b2" + "03" + "1a3f" + "ac02" + "616263"
+    assert stream_of(b"", bit_budget=0).hex() == "b1524212ab" + "5f88" + "0000"
+    assert stream_of(b"abc", 27, 64, 300).hex() == "b1524312ab" + "7a1d" + "03" + "1a3f" + "ac02" + "616263"
 
 
 @pytest.mark.parametrize("data", [b"", b"\x00", b"GIF89a", b"\x89PNG\r\n\x1a\n", b"\xb1S" + bytes(20)])
