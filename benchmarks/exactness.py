@@ -1,0 +1,70 @@
+"""Whether streams and pixels are the same one by one, in batches, with 1 and 2 threads, and without vector instructions."""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+from common import arguments, print_result, test_images
+
+import rlcodec
+from rlcodec.codec import decode, encode
+
+SETTINGS = (
+    {"lossless": True},
+    {"bit_budget": 98, "rows": 14, "tier": "context"},
+    {"bit_budget": 392, "rows": 0, "tier": "table"},
+)
+NARROW = {"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": "", "NUMBA_NUM_THREADS": "1", "NUMBA_CACHE_DIR": ""}
+
+
+def one_by_one(images: np.ndarray, setting: dict) -> tuple[list[bytes], list]:
+    """Streams and pictures without batches."""
+    streams = [encode(image, **setting) for image in images]
+    return streams, [decode(data) for data in streams]
+
+
+def in_batches(workers: int):
+    """Streams and pictures by `encode_many` and `decode_many`."""
+
+    def run(images: np.ndarray, setting: dict) -> tuple[list[bytes], list]:
+        streams = rlcodec.encode_many(images, workers=workers, **setting)
+        return streams, rlcodec.decode_many(streams, workers=workers)
+
+    return run
+
+
+def hashes(run, images: np.ndarray) -> list[list[str]]:
+    """For every setting and image, the SHA-256 of stream and pixels."""
+    out = []
+    for setting in SETTINGS:
+        pairs = zip(*run(images, setting), strict=True)
+        out.append([hashlib.sha256(data + np.asarray(picture).tobytes()).hexdigest() for data, picture in pairs])
+    return out
+
+
+def main() -> None:
+    """Compares and prints how many images differ."""
+    parser = arguments(__doc__ or "")
+    parser.add_argument("--hashes", action="store_true", help="print this process's hashes, for the comparison")
+    options = parser.parse_args()
+    images = test_images(options)
+    if options.hashes:
+        print(json.dumps(hashes(in_batches(2), images)))
+        return
+    narrow = subprocess.Popen(
+        [sys.executable, __file__, *sys.argv[1:], "--hashes"], env=os.environ | NARROW, stdout=subprocess.PIPE, text=True
+    )
+    runs = {"one worker": hashes(in_batches(1), images), "two workers": hashes(in_batches(2), images)}
+    alone = hashes(one_by_one, images)
+    runs["no vector instructions"] = json.loads(narrow.communicate()[0])
+    result = {"images": len(images), "settings": len(SETTINGS)}
+    for name, found in runs.items():
+        result[f"differ: {name}"] = sum(a != b for x, y in zip(alone, found, strict=True) for a, b in zip(x, y, strict=True))
+    print_result(options, result)
+
+
+if __name__ == "__main__":
+    main()
