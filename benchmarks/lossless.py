@@ -8,21 +8,23 @@ import numpy as np
 from common import arguments, print_result, test_images
 
 import rlcodec
+from rlcodec import session
 from rlcodec.codec import encode_image
 from rlcodec.coder import COST_UNIT, payload_bytes
 from rlcodec.model import load_model
-from rlcodec.raster_scan import scan_of
 from rlcodec.stream import TIERS
 
 CHUNK = 200
 
 
-def code_chunk(images: np.ndarray, tier: str) -> tuple[int, ...]:
+def code_chunk(images: np.ndarray, tier: str, scans_used: bool) -> tuple[int, ...]:
     """Cost of the segments, payload bytes, file bytes, images that did not come back exactly, and images with a scan."""
     cost = payload = size = wrong = scans = 0
+    if not scans_used:
+        session.scan_of = lambda *_: None
     for image in images:
         encoded = encode_image(image, tier=tier)
-        scans += scan_of(load_model().scan_tables, image) is not None
+        scans += session.scan_of(load_model().scan_tables, image) is not None
         one = sum(segment.cost for segment in encoded.segments)
         cost, payload, size = cost + one, payload + payload_bytes(one), size + len(encoded.data)
         wrong += not np.array_equal(np.asarray(rlcodec.decode(encoded.data)), image)
@@ -33,12 +35,13 @@ def main() -> None:
     """Measures and prints."""
     parser = arguments(__doc__ or "")
     parser.add_argument("--tier", default="context", help="of all rows: " + ", ".join(TIERS))
+    parser.add_argument("--without-scans", action="store_true", help="code all digits pixel by pixel")
     options = parser.parse_args()
     images = test_images(options)
     load_model()
     chunks = [images[i : i + CHUNK] for i in range(0, len(images), CHUNK)]
     with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
-        parts = pool.map(code_chunk, chunks, [options.tier] * len(chunks))
+        parts = pool.map(code_chunk, chunks, [options.tier] * len(chunks), [not options.without_scans] * len(chunks))
         cost, payload, size, wrong, scans = (sum(column) for column in zip(*parts, strict=True))
     print_result(
         options,
