@@ -13,6 +13,7 @@ import typer
 
 from rlcodec import __version__
 from rlcodec.errors import DataError, OptionError, OutputError, RlcodecError, StreamError
+from rlcodec.presets import PRESETS
 
 if TYPE_CHECKING:
     from rlcodec.envs.trace import Trace
@@ -370,16 +371,25 @@ def train(
 
 @app.command()
 def evaluate(
-    trace_file: Annotated[Path, typer.Argument(metavar="TRACE", help="A trace of held-out images.")],
+    subject: Annotated[Path, typer.Argument(metavar="TRACE|PRESET", help="A trace of held-out images, or: mnist")],
+    data: Annotated[Path | None, typer.Option(help="With a preset: folder of idx files or images.")] = None,
+    images: Annotated[int, typer.Option(min=100, help="With a preset: at most so many images.")] = 1000,
     policy: Annotated[Path | None, typer.Option(help="A policy file; the shipped one if not given.")] = None,
     out: Annotated[Path | None, typer.Option(help="Where to write the table, .csv.")] = None,
     preset: PresetOption = "mnist",
     as_json: JsonOption = False,
 ) -> None:
-    """Compare a policy with the best fixed setting, a threshold rule, the planner and the oracle.
+    """Compare a policy with the best fixed setting, a threshold rule, the planner and the oracle; or the codec with others.
 
-    Example: rlcodec evaluate runs/test.npz --policy runs/policy.onnx --out runs/evaluation.csv
+    With a trace the policy is evaluated. With the name of a preset, its codec stands beside JPEG, PNG, WebP, AVIF, JPEG
+    2000, JPEG XL, gzip, bz2 and xz, on the test images of a folder; a figure is written beside the table.
+
+    Examples: rlcodec evaluate runs/test.npz --policy runs/policy.onnx --out runs/evaluation.csv;
+    rlcodec evaluate mnist --data data/mnist --out runs/comparison.csv
     """
+    if subject.name in [p.name for p in PRESETS] and not subject.exists():
+        _compare(subject.name, data, images, out, as_json)
+        return
     from rlcodec.agents.evaluate import evaluate_policy
     from rlcodec.envs.trace import load_trace
     from rlcodec.files import write_bytes
@@ -387,7 +397,7 @@ def evaluate(
     from rlcodec.policy import load_policy
 
     model = load_model(preset)
-    loaded, held_out = load_policy(policy, model), load_trace(trace_file, model)
+    loaded, held_out = load_policy(policy, model), load_trace(subject, model)
     with _progress("evaluating") as report:
         found = evaluate_policy(
             held_out, model, loaded.predictor, lambda seen: loaded.logits(seen).argmax(1), report
@@ -403,6 +413,27 @@ def evaluate(
         f"share of the gap from best fixed to oracle: {found.share:.3f} [{found.low:.3f}, {found.high:.3f}], "
         f"mean of {found.objectives} objectives, {len(held_out)} images"
     )
+
+
+def _compare(preset: str, data: Path | None, images: int, out: Path | None, as_json: bool) -> None:
+    from rlcodec.evaluation.comparison import COMPARED_PSNR_DB, compare, plot_comparison, rates_at
+    from rlcodec.evaluation.figures import save_figure
+    from rlcodec.files import write_bytes
+    from rlcodec.training.data import load_images
+
+    if data is None:
+        raise OptionError(f"name the folder of images: rlcodec evaluate {preset} --data DIR")
+    with _progress("comparing") as report:
+        table = compare(load_images(data, "test", images), report)
+    if out is not None:
+        write_bytes(out, table.to_csv(index=False).encode())
+        save_figure(plot_comparison(table), out.with_suffix(".png"))
+    if as_json:
+        print(table.to_json(orient="records"))
+    else:
+        print(table.to_string(index=False, float_format=lambda v: f"{v:.3f}"))
+        print(f"\nbits per pixel at {COMPARED_PSNR_DB} dB:")
+        print(rates_at(table, COMPARED_PSNR_DB).to_string(index=False, float_format=lambda v: f"{v:.3f}"))
 
 
 @app.command()

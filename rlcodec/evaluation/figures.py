@@ -24,6 +24,11 @@ def save_figure(figure: Figure, path: Path) -> None:
     write_bytes(path, buffer.getvalue())
 
 
+def new_figure(width: float, height: float) -> tuple[Figure, plt.Axes]:
+    """An empty figure, in inches, with one pair of axes."""
+    return plt.subplots(figsize=(width, height))
+
+
 def plot_digits(originals: Sequence[np.ndarray], columns: dict[str, Sequence[Encoded]]) -> Figure:
     """Originals in the first column, then what each setting makes of them, with bytes and PSNR above."""
     figure, axes = plt.subplots(
