@@ -13,8 +13,9 @@ ROUNDING_MSE = 1 / 12
 """An 8-bit image itself differs from the scene by rounding; added to the error, it keeps decibels finite (58.9 dB)."""
 PEAK_SQUARED = 255.0**2
 
-RATE_RANGE = {"mse": (1.9, 4.5), "psnr": (1.0, 2.0)}
-"""log10 of lambda_rate that policies are trained for, by kind: distortion units that one bit per pixel is worth."""
+RATE_RANGE = {"mse": (2.9, 4.5), "psnr": (1.6, 2.3)}
+"""log10 of lambda_rate that policies are trained for, by kind: distortion units that one bit per pixel is worth. Below these
+lossless is best for nearly every digit."""
 COMPUTE_RANGE = (-3.5, -1.2)
 """log10 of lambda_compute / lambda_rate that policies are trained for."""
 

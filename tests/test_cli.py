@@ -119,7 +119,7 @@ def test_cut_streams(run, tmp_path, stream):
 
 def test_changed_streams_are_refused(run, tmp_path, stream):
     data = stream.read_bytes()
-    for at, value in ((2, 0x42), (2, 0x3E), (3, data[3] ^ 1), (30, data[30] ^ 4), (0, 0)):
+    for at, value in ((2, 0x22), (2, 0x3E), (3, data[3] ^ 1), (30, data[30] ^ 4), (0, 0)):
         stream.write_bytes(data[:at] + bytes([value]) + data[at + 1 :])
         refused(run("decode", stream, tmp_path / "a.png"))
         refused(run("info", stream))
