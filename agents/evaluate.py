@@ -16,7 +16,7 @@ from rlcodec.objective import PEAK_SQUARED, Objective
 from rlcodec.observation import Predictor
 from rlcodec.session import MACS_PER_KMAC
 
-GRID_RATE = {"mse": (2.0, 2.6, 3.2, 3.8, 4.4), "psnr": (1.1, 1.3, 1.5, 1.65, 1.8)}
+GRID_RATE = {"mse": (3.0, 3.3, 3.6, 3.9, 4.4), "psnr": (1.65, 1.8, 1.95, 2.1, 2.25)}
 GRID_COMPUTE = (-3.4, -2.35, -1.3)
 BOOTSTRAP = 1000
 SMALLEST_GAP = 1e-6
