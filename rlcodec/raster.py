@@ -277,14 +277,20 @@ def run_hidden(net, selected, which, values, count, first, second):
 
     `which` and `values` are used up. Returns the multiply-accumulates spent.
     """
-    width1, width2 = net.second.shape
+    width1 = net.second.shape[0]
     first[:] = net.rows[selected[0]]
     for i in range(1, selected.shape[0]):
         row = net.rows[selected[i]]
         for j in range(width1):
             first[j] += row[j]
     _accumulate(first, net.first, which, values, count)
-    macs = (selected.shape[0] + count) * width1
+    return (selected.shape[0] + count) * width1 + run_second(net, which, values, first, second)
+
+
+@kernel
+def run_second(net, which, values, first, second):
+    """Runs the second hidden layer on the sums of the first, into `second`; returns the multiply-accumulates spent."""
+    width1, width2 = net.second.shape
     half = np.int32((1 << net.shifts[0]) >> 1)
     count = 0
     for j in range(width1):
@@ -301,7 +307,7 @@ def run_hidden(net, selected, which, values, count, first, second):
     half = np.int32((1 << net.shifts[1]) >> 1)
     for k in range(width2):
         second[k] = min(max((second[k] + half) >> net.shifts[1], 0), ACTIVATION_MAX)
-    return macs + count * width2
+    return count * width2
 
 
 @kernel

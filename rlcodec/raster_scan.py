@@ -15,7 +15,7 @@ import numpy as np
 
 from rlcodec.coder import COSTS, EXHAUSTED, MACS, PROBABILITY_ONE, code_decision
 from rlcodec.kernel import kernel
-from rlcodec.raster import UNROLL, code_tree, run_hidden
+from rlcodec.raster import UNROLL, code_tree, run_second
 from rlcodec.scan import (
     BOX,
     MAX_SIDE,
@@ -195,6 +195,20 @@ def select_rows(side, y, x, out):
 
 
 @kernel
+def add_ink(sums, weights, which, count):
+    """Adds the weights of the `count` inputs that are ink to `sums`; four at a time, as `rlcodec.raster` does."""
+    whole = count - count % UNROLL
+    for i in range(0, whole, UNROLL):
+        a, b, c, d = weights[which[i]], weights[which[i + 1]], weights[which[i + 2]], weights[which[i + 3]]
+        for j in range(sums.shape[0]):
+            sums[j] += np.int32(a[j]) + np.int32(b[j]) + np.int32(c[j]) + np.int32(d[j])
+    for i in range(whole, count):
+        a = weights[which[i]]
+        for j in range(sums.shape[0]):
+            sums[j] += a[j]
+
+
+@kernel
 def is_uniform(context):
     """Whether a `near_context` is all ink or all background."""
     return context == 0 or context == PRIOR_CONTEXTS - 1
@@ -229,15 +243,23 @@ def code_scan_row(state, data, costs, net, tables, scan, image, y, use_network):
     which, values = np.empty(room, np.int64), np.empty(room, np.int32)
     first, second = np.empty(net.second.shape[0], np.int32), np.empty(net.second.shape[1], np.int32)
     selected = np.empty(SELECTED, np.int64)
+    base = np.empty(net.second.shape[0], np.int32)
     for i in range(start[r] if r == 0 else max(start[r], stop[r - 1]), stop[r]):
         line = lines[ROWS_ABOVE + i]
+        select_rows(side, i, 0, selected)
+        for k in range(base.shape[0]):
+            base[k] = net.rows[selected[0], k] + net.rows[selected[1], k]
         for j in range(side):
             symbol = get_bits(line, j + PAD, 1)
             context = near_context(near, i, j)
             if use_network and not is_uniform(context):
                 active = gather_window(lines, i, j, which, values)
                 select_rows(side, i, j, selected)
-                state[MACS] += run_hidden(net, selected, which, values, active, first, second)
+                column = net.rows[selected[2]]
+                for k in range(base.shape[0]):
+                    first[k] = base[k] + column[k]
+                add_ink(first, net.first, which, active)
+                state[MACS] += (SELECTED + active) * base.shape[0] + run_second(net, which, values, first, second)
                 symbol = code_tree(state, data, costs, net, second, 0, symbol)
             else:
                 symbol = code_decision(state, data, costs, np.int64(tables.near[context]), symbol)

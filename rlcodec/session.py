@@ -326,8 +326,8 @@ class Session:
             self._buffer = pixel_buffer(context)
             self._offsets = pixel_offsets(height, width)
             self._totals = pixel_totals(width)
-            encoding = self.state[DIRECTION] == ENCODE
-            self._scan = scan_state(scan_of(model.scan_tables, self.image), known=True) if encoding else scan_state()
+            coded = self.state[DIRECTION] == ENCODE and choices[0] != STOP
+            self._scan = scan_state(scan_of(model.scan_tables, self.image), known=True) if coded else scan_state()
         coded, self.rows_done, self.pixels_of_next_row = code_pixel_rows(
             self.state, self.data, COSTS, model.pixel_net, model.tables, self._buffer, self._totals, self._offsets,
             self.image, model.scan_net, model.scan_tables, self._scan, self.rows_done, self._budget_index, choices, costs, macs,

@@ -199,3 +199,8 @@ def test_as_a_process(tmp_path, stream):
     command = [sys.executable, "-m", "rlcodec.cli", "decode", str(stream), str(tmp_path / "a.png")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     refused((done.returncode, done.stdout, done.stderr), "not an rlcodec stream")
+
+
+def test_evaluating_a_preset_needs_images(run, tmp_path):
+    refused(run("evaluate", "mnist"), "--data")
+    refused(run("evaluate", "mnist", "--data", tmp_path / "none"))

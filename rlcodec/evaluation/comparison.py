@@ -223,12 +223,12 @@ def own_rows(images: np.ndarray) -> Iterator[Row]:
         )[0]
 
 
-def compare(images: np.ndarray, report: Callable[[float], None] | None = None) -> pd.DataFrame:
+def compare(images: np.ndarray, report: Callable[[int, int], None] | None = None) -> pd.DataFrame:
     """The whole table, a line per codec, arrangement and setting; columns as `Row`.
 
     Args:
         images: uint8 (n, h, w); at least 100.
-        report: called with the share that is done.
+        report: called with the lines done and an estimate of all.
 
     Raises:
         DataError: too few images.
@@ -241,7 +241,7 @@ def compare(images: np.ndarray, report: Callable[[float], None] | None = None) -
         for row in source(images):
             rows.append(row)
             if report:
-                report(len(rows) / total)
+                report(len(rows), total)
     return pd.DataFrame(rows)
 
 
