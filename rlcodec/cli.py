@@ -423,8 +423,9 @@ def _compare(preset: str, data: Path | None, images: int, out: Path | None, as_j
 
     if data is None:
         raise OptionError(f"name the folder of images: rlcodec evaluate {preset} --data DIR")
+    pictures = load_images(data, "test", images)
     with _progress("comparing") as report:
-        table = compare(load_images(data, "test", images), report)
+        table = compare(pictures, report)
     if out is not None:
         write_bytes(out, table.to_csv(index=False).encode())
         save_figure(plot_comparison(table), out.with_suffix(".png"))
