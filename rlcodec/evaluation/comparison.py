@@ -13,6 +13,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib import import_module
 from importlib.util import find_spec
 
 import numpy as np
@@ -174,7 +175,7 @@ def _open(data: bytes) -> np.ndarray:
 def classical_rows(images: np.ndarray) -> Iterator[Row]:
     """The classical codecs on digits in a file each, with and without shared headers, and on mosaics."""
     if find_spec("pillow_jxl"):
-        import pillow_jxl  # noqa: F401  registers the format with Pillow
+        import_module("pillow_jxl")
     digit, tiled = images.shape[1:], mosaics(images)
     for codec, name, settings in CLASSICAL:
         Image.init()
