@@ -19,7 +19,6 @@ from rlcodec.raster import (
     ROWS_ABOVE,
     SATURATED,
     code_latent_slice,
-    code_pixel_row,
     is_trivial,
     latent_buffer,
     latent_offsets,
@@ -28,8 +27,8 @@ from rlcodec.raster import (
     pixel_totals,
     record_pixel,
 )
-from rlcodec.raster_scan import PRESENT, STATUS, code_head, code_scan_row, scan_of, scan_state
-from rlcodec.session import analysis_macs, budget_index, fill_rows, synthesis_macs
+from rlcodec.raster_scan import scan_of, scan_state
+from rlcodec.session import analysis_macs, budget_index, code_row, fill_rows, synthesis_macs
 from rlcodec.stream import CONTEXT, TABLE, TIERS
 from rlcodec.transform import keep_bits, synthesise
 
@@ -140,12 +139,9 @@ def _measure_rows(
 ):  # fmt: skip
     for y in range(image.shape[0]):
         cost_before, macs_before = state[COST], state[MACS]
-        if y == 0:
-            code_head(state, data, costs, scan_tables, scan)
-        if scan.head[STATUS] == PRESENT:
-            code_scan_row(state, data, costs, scan_net, scan_tables, scan, image, y, use_network)
-        else:
-            code_pixel_row(state, data, costs, net, tables, buffer, totals, offsets, image, y, index, use_network)
+        code_row(
+            state, data, costs, net, tables, buffer, totals, offsets, image, scan_net, scan_tables, scan, y, index, use_network
+        )
         spent[y], macs[y] = state[COST] - cost_before, state[MACS] - macs_before
 
 

@@ -27,6 +27,8 @@ from rlcodec.scan import (
     Scan,
     box_area,
     find_scan,
+    first_fresh,
+    get_bit,
     get_bits,
     gray_level,
     near_context,
@@ -166,7 +168,7 @@ def code_head(state, data, costs, tables, scan):
 
 
 @kernel
-def gather_window(lines, y, x, which, values):
+def gather_window(lines, y, x, which):
     """Lists the ink in the window of scan pixel (y, x); `lines` begins ROWS_ABOVE rows above the scan."""
     count = 0
     for row in range(ROWS_ABOVE + 1):
@@ -175,13 +177,9 @@ def gather_window(lines, y, x, which, values):
         while bits:
             if bits & 1:
                 which[count] = at
-                values[count] = 1
                 count += 1
             bits >>= 1
             at += 1
-    for i in range(count, count + UNROLL - 1):
-        which[i] = 0
-        values[i] = 0
     return count
 
 
@@ -244,16 +242,16 @@ def code_scan_row(state, data, costs, net, tables, scan, image, y, use_network):
     first, second = np.empty(net.second.shape[0], np.int32), np.empty(net.second.shape[1], np.int32)
     selected = np.empty(SELECTED, np.int64)
     base = np.empty(net.second.shape[0], np.int32)
-    for i in range(start[r] if r == 0 else max(start[r], stop[r - 1]), stop[r]):
+    for i in range(first_fresh(start, stop, r), stop[r]):
         line = lines[ROWS_ABOVE + i]
         select_rows(side, i, 0, selected)
         for k in range(base.shape[0]):
             base[k] = net.rows[selected[0], k] + net.rows[selected[1], k]
         for j in range(side):
-            symbol = get_bits(line, j + PAD, 1)
+            symbol = get_bit(line, j)
             context = near_context(near, i, j)
             if use_network and not is_uniform(context):
-                active = gather_window(lines, i, j, which, values)
+                active = gather_window(lines, i, j, which)
                 select_rows(side, i, j, selected)
                 column = net.rows[selected[2]]
                 for k in range(base.shape[0]):

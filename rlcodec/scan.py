@@ -123,6 +123,12 @@ def set_bit(row, column):
 
 
 @kernel
+def first_fresh(start, stop, r):
+    """The first scan row, or column, that box pixel `r` covers and none before it does."""
+    return start[r] if r == 0 else max(start[r], stop[r - 1])
+
+
+@kernel
 def box_area(rows, first, single, start, stop, r, c):
     """Area of pixel (r, c) of the box, summed as the original did; `rows` holds the scan from row `first` on."""
     total = np.int64(0)
@@ -305,7 +311,7 @@ def _search(levels, known, weights, start, stop, peak, prior, width, found):
     origins = np.zeros((BOX, width), np.int64)
     count, now, other = 1, 0, 1
     for r in range(BOX):
-        fresh = start[r] if r == 0 else max(start[r], stop[r - 1])
+        fresh = first_fresh(start, stop, r)
         base = start[r] - 2
         if r:
             step = start[r] - start[r - 1]
@@ -314,7 +320,7 @@ def _search(levels, known, weights, start, stop, peak, prior, width, found):
                     for w in range(WORDS):
                         windows[now, k, a, w] = windows[now, k, a + step, w] if a + step < WINDOW else np.uint64(0)
         for c in range(BOX):
-            new = start[c] if c == 0 else max(start[c], stop[c - 1])
+            new = first_fresh(start, stop, c)
             low, high = _level_bounds(levels[r, c], peak)
             free = np.int64(0)
             for i in range(fresh, stop[r]):
@@ -395,7 +401,7 @@ def _search(levels, known, weights, start, stop, peak, prior, width, found):
     k = np.argmin(costs[now, :count])
     cost = costs[now, k]
     for r in range(BOX - 1, -1, -1):
-        fresh = start[r] if r == 0 else max(start[r], stop[r - 1])
+        fresh = first_fresh(start, stop, r)
         for i in range(fresh, stop[r]):
             found[i] = kept[r, k, i - fresh]
         k = origins[r, k]

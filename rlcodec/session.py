@@ -161,6 +161,23 @@ def code_latent_slices(
 
 
 @kernel
+def code_row(
+    state, data, costs, net, tables, buffer, totals, offsets, image, scan_net, scan_tables, scan, y, budget, use_network
+):
+    """Codes row `y` by way of the scan where there is one, else pixel by pixel; the first row says which.
+
+    Arguments and result are those of `code_scan_row` and `code_pixel_row`.
+    """
+    if y == 0:
+        code_head(state, data, costs, scan_tables, scan)
+        if state[EXHAUSTED]:
+            return 0
+    if scan.head[STATUS] == PRESENT:
+        return code_scan_row(state, data, costs, scan_net, scan_tables, scan, image, y, use_network)
+    return code_pixel_row(state, data, costs, net, tables, buffer, totals, offsets, image, y, budget, use_network)
+
+
+@kernel
 def code_pixel_rows(
     state, data, costs, net, tables, buffer, totals, offsets, image, scan_net, scan_tables, scan, start, budget, choices,
     spent, macs,
@@ -186,15 +203,11 @@ def code_pixel_rows(
         choice = code_choice(state, data, costs, TIER_COUNT, stop, choices[i])
         choices[i] = choice
         pixels = 0
-        if not state[EXHAUSTED] and choice != STOP and y == 0:
-            code_head(state, data, costs, scan_tables, scan)
         if not state[EXHAUSTED] and choice != STOP:
-            if scan.head[STATUS] == PRESENT:
-                pixels = code_scan_row(state, data, costs, scan_net, scan_tables, scan, image, y, choice == CONTEXT)
-            else:
-                pixels = code_pixel_row(
-                    state, data, costs, net, tables, buffer, totals, offsets, image, y, budget, choice == CONTEXT
-                )
+            pixels = code_row(
+                state, data, costs, net, tables, buffer, totals, offsets, image, scan_net, scan_tables, scan, y, budget,
+                choice == CONTEXT,
+            )  # fmt: skip
         spent[i], macs[i] = state[COST] - cost_before, state[MACS] - macs_before
         if state[EXHAUSTED] or choice == STOP:
             return i + 1, y, pixels

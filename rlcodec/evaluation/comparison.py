@@ -234,11 +234,10 @@ def compare(images: np.ndarray, report: Callable[[int, int], None] | None = None
     Raises:
         DataError: too few images.
     """
-    images = images[: len(images) // MOSAIC**2 * MOSAIC**2]
+    images = _digits_of(mosaics(images), *images.shape[1:])
     total = sum(3 * len(settings) for _, _, settings in CLASSICAL) + len(PACKERS) + len(OWN_SETTINGS)
     rows = []
     for source in (own_rows, packer_rows, classical_rows):
-        mosaics(images)
         for row in source(images):
             rows.append(row)
             if report:

@@ -10,7 +10,6 @@ from torch import Tensor, nn
 
 from rlcodec.coder import COST_UNIT
 from rlcodec.kernel import kernel
-from rlcodec.raster import UNROLL
 from rlcodec.raster_scan import (
     PEAK_BITS,
     PLACE_BITS,
@@ -30,13 +29,12 @@ from rlcodec.scan import (
     BOX,
     MAX_SIDE,
     MIN_SIDE,
-    PAD,
     PRIOR_CONTEXTS,
     WHITE,
     Scan,
     box_area,
     find_scan,
-    get_bits,
+    get_bit,
     gray_level,
     grid,
     near_context,
@@ -45,8 +43,6 @@ from rlcodec.training.loop import Schedule, fit
 from rlcodec.training.raster import RasterNet, path_bits, probability
 
 CHUNK_IMAGES = 200
-FIRST_IMAGES = 600
-"""So many images are searched under a prior made up from smoothness, to count the prior of the rest."""
 SMOOTHNESS = 1.5
 BIT_PATH = np.zeros((2, 1), np.int64), np.array([[-1], [1]], np.float32)
 
@@ -76,7 +72,7 @@ def _count_near(lines, side, counts):
     near = lines[ROWS_ABOVE - 2 :]
     for i in range(side):
         for j in range(side):
-            counts[near_context(near, i, j), get_bits(lines[ROWS_ABOVE + i], j + PAD, 1)] += 1
+            counts[near_context(near, i, j), get_bit(lines[ROWS_ABOVE + i], j)] += 1
 
 
 def near_counts(scans: list[Scan]) -> np.ndarray:
@@ -156,18 +152,18 @@ def scan_tables(images: np.ndarray, scans: list[Scan | None]) -> ScanTables:
 def _contexts(lines, side, inputs, symbols, count):
     """Appends the contexts of a scan's pixels that tier `context` codes by its network; returns how many there are then."""
     near = lines[ROWS_ABOVE - 2 :]
-    which, values = np.empty(WINDOW_INPUTS + UNROLL, np.int64), np.empty(WINDOW_INPUTS + UNROLL, np.int32)
+    which = np.empty(WINDOW_INPUTS, np.int64)
     selected = np.empty(SELECTED, np.int64)
     for i in range(side):
         for j in range(side):
             if not is_uniform(near_context(near, i, j)):
                 inputs[count] = 0
-                for k in range(gather_window(lines, i, j, which, values)):
+                for k in range(gather_window(lines, i, j, which)):
                     inputs[count, which[k]] = 1
                 select_rows(side, i, j, selected)
                 for k in range(SELECTED):
                     inputs[count, WINDOW_INPUTS + selected[k]] = 1
-                symbols[count] = get_bits(lines[ROWS_ABOVE + i], j + PAD, 1)
+                symbols[count] = get_bit(lines[ROWS_ABOVE + i], j)
                 count += 1
     return count
 
