@@ -14,10 +14,10 @@ from rlcodec.envs.trace import Trace
 from rlcodec.model import Model
 from rlcodec.objective import PEAK_SQUARED, Objective
 from rlcodec.observation import Predictor
-from rlcodec.session import MACS_PER_KMAC
+from rlcodec.segments import MACS_PER_KMAC
 
 GRID_RATE = {"mse": (3.0, 3.3, 3.6, 3.9, 4.4), "psnr": (1.65, 1.8, 1.95, 2.1, 2.25)}
-GRID_COMPUTE = (-3.4, -2.35, -1.3)
+GRID_COMPUTE = (-4.4, -3.4, -2.35, -1.3)
 BOOTSTRAP = 1000
 SMALLEST_GAP = 1e-6
 """Relative to J; where oracle and best fixed sequence differ by less there is no gap to take a share of."""

@@ -14,15 +14,26 @@ from rlcodec.envs.episodes import Episodes
 from rlcodec.envs.trace import Trace
 from rlcodec.model import Model
 from rlcodec.objective import KINDS, Objective
-from rlcodec.observation import FIRST_TIER_ACTION, STOP_ACTION, distortion_of
-from rlcodec.session import MACS_PER_KMAC, synthesis_macs
+from rlcodec.observation import (
+    CHANGE_COSTS,
+    FIRST_ROW,
+    FIRST_TIER_ACTION,
+    LATENT_SEGMENT,
+    LATER_ROW,
+    STOP_ACTION,
+    distortion_of,
+)
+from rlcodec.segments import MACS_PER_KMAC, synthesis_macs
 from rlcodec.stream import (
-    CHANGE_PROBABILITY,
     CONTEXT,
+    LATENT_TIERS,
     STOP_BEFORE_PIXELS_PROBABILITY,
     STOP_PROBABILITY,
     TIERS,
 )
+
+LATENT_COLUMNS = [min(tier, LATENT_TIERS - 1) for tier in range(len(TIERS))]
+"""Latents have fewer tiers than pixels; the others cannot be named there, so any number will do."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +51,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class _Tables:
-    """Costs in J of n cases: latents (n, t, s), latent stops (n, s), pixels (n, b, t, h), stops (n, b, h + 1)."""
+    """Costs in J of n cases: latents (n, LATENT_TIERS, s), latent stops (n, s), pixels (n, b, t, h), stops (n, b, h + 1)."""
 
     latent: np.ndarray
     latent_stop: np.ndarray
@@ -67,7 +78,6 @@ def _search(tables: _Tables, objective: Objective, model: Model, pixels: tuple[i
     height, area = tables.pixel.shape[3], pixels[0] * pixels[1]
     per_cost = objective.lambda_rate / COST_UNIT / area
     synthesis = objective.lambda_compute * synthesis_macs(model, *pixels, 1) / MACS_PER_KMAC / area
-    change = np.where(np.eye(tiers, dtype=bool), COSTS[PROBABILITY_ONE - CHANGE_PROBABILITY], COSTS[CHANGE_PROBABILITY])
     best = np.full(n, np.inf)
     chosen: list[tuple[int, int, int, int]] = [(0, 0, 0, 0)] * n
     pointers = {}
@@ -88,8 +98,9 @@ def _search(tables: _Tables, objective: Objective, model: Model, pixels: tuple[i
                 chosen[case] = (budget, slices, i, int(reach[case].argmin()))
             if i == segments:
                 break
-            cost = tables.latent[:, :, i] if i < slices else tables.pixel[:, budget, :, i - slices]
-            step = reach[:, :, None] + per_cost * (COSTS[PROBABILITY_ONE - stop] + change)[None]
+            kind = LATENT_SEGMENT if i < slices else (FIRST_ROW if i == slices else LATER_ROW)
+            cost = tables.latent[:, LATENT_COLUMNS, i] if i < slices else tables.pixel[:, budget, :, i - slices]
+            step = reach[:, :, None] + per_cost * (COSTS[PROBABILITY_ONE - stop] + CHANGE_COSTS[kind])[None]
             back[i] = step.argmin(1)
             reach = step.min(1) + cost
         pointers[budget] = back

@@ -1,4 +1,5 @@
-"""Whether streams and pixels are the same one by one, in batches, with 1 and 2 threads, and without vector instructions."""
+"""Whether streams and pixels are the same one by one, in batches, with 1 and 2 threads, through torch, on a GPU where there
+is one, and without vector instructions."""
 
 import hashlib
 import json
@@ -7,15 +8,18 @@ import subprocess
 import sys
 
 import numpy as np
+import torch
 from common import arguments, print_result, test_images
 
 import rlcodec
 from rlcodec.codec import decode, encode
 
+LM = {"tier": "lm"}
 SETTINGS = (
     {"lossless": True},
     {"bit_budget": 98, "rows": 14, "tier": "context"},
     {"bit_budget": 392, "rows": 0, "tier": "table"},
+    LM,
 )
 NARROW = {"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": "", "NUMBA_NUM_THREADS": "1", "NUMBA_CACHE_DIR": ""}
 
@@ -32,6 +36,17 @@ def in_batches(workers: int):
     def run(images: np.ndarray, setting: dict) -> tuple[list[bytes], list]:
         streams = rlcodec.encode_many(images, workers=workers, **setting)
         return streams, rlcodec.decode_many(streams, workers=workers)
+
+    return run
+
+
+def on_device(device: str):
+    """The same, with the network of tier `lm` in torch; in the other settings none runs there."""
+
+    def run(images: np.ndarray, setting: dict) -> tuple[list[bytes], list]:
+        options = setting | {"device": device} if setting == LM else setting
+        streams = rlcodec.encode_many(images, **options)
+        return streams, rlcodec.decode_many(streams)
 
     return run
 
@@ -58,6 +73,9 @@ def main() -> None:
         [sys.executable, __file__, *sys.argv[1:], "--hashes"], env=os.environ | NARROW, stdout=subprocess.PIPE, text=True
     )
     runs = {"one worker": hashes(in_batches(1), images), "two workers": hashes(in_batches(2), images)}
+    runs["tier lm by torch"] = hashes(on_device("cpu"), images)
+    if torch.cuda.is_available():
+        runs["tier lm on a GPU"] = hashes(on_device("cuda"), images)
     alone = hashes(one_by_one, images)
     runs["no vector instructions"] = json.loads(narrow.communicate()[0])
     result = {"images": len(images), "settings": len(SETTINGS)}

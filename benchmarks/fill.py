@@ -6,7 +6,7 @@ import numpy as np
 from common import arguments, print_result, test_images
 
 from rlcodec.model import load_model
-from rlcodec.session import fill_rows
+from rlcodec.rows import fill_rows
 from rlcodec.transform import analyse, keep_bits, synthesise
 
 ROWS = (8, 14, 20)

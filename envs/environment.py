@@ -16,7 +16,7 @@ from rlcodec.model import Model, load_model
 from rlcodec.objective import KINDS, Objective
 from rlcodec.observation import FIRST_TIER_ACTION, OBSERVATION_LIMIT, STOP_ACTION, Predictor, action_count, layout
 from rlcodec.policy import geometry_of
-from rlcodec.session import MACS_PER_KMAC
+from rlcodec.segments import MACS_PER_KMAC
 from rlcodec.stream import STOP
 
 
@@ -80,12 +80,12 @@ def sample_images(count: int = 64) -> np.ndarray:
     return np.stack(out)
 
 
-class AdaptiveRateEnv(gymnasium.Env[dict[str, np.ndarray], int]):
+class AdaptiveRateEnv(gymnasium.Env[Any, int]):
     """`rlcodec/AdaptiveRate-v0`: choose an image's bit budget, then stop or a tier for every segment.
 
     The observation is a dictionary with the fields of `rlcodec.observation.layout`; `action_masks()` and its field
     "mask" say which actions are legal. The first action is the index of a bit budget, later ones are 0 to stop, 1 for
-    tier `table`, 2 for `context`; an illegal action counts as the nearest legal one.
+    tier `table`, 2 for `context`, 3 for `lm`; an illegal action counts as the nearest legal one.
 
     Args:
         trace: tables to run on.
@@ -134,7 +134,7 @@ class AdaptiveRateEnv(gymnasium.Env[dict[str, np.ndarray], int]):
         self.objective, self.render_mode = objective, render_mode
         budgets = len(self.model.preset.budget_slices)
         self._fields = layout(budgets)
-        self.observation_space = spaces.Dict(
+        self.observation_space: spaces.Space[Any] = spaces.Dict(
             {name: spaces.Box(-OBSERVATION_LIMIT, OBSERVATION_LIMIT, (length,), np.float32) for name, length, _ in self._fields}
         )
         self.action_space = spaces.Discrete(action_count(budgets))
@@ -142,9 +142,7 @@ class AdaptiveRateEnv(gymnasium.Env[dict[str, np.ndarray], int]):
         self._actions: list[int] = []
         self._index = 0
 
-    def reset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """Starts an episode; options: "image_index", "objective" (an `Objective`).
 
         Raises:
@@ -165,7 +163,7 @@ class AdaptiveRateEnv(gymnasium.Env[dict[str, np.ndarray], int]):
         self._current, self._actions = objective, []
         return self._observe(), self._info()
 
-    def step(self, action: int) -> tuple[dict[str, np.ndarray], float, bool, bool, dict[str, Any]]:
+    def step(self, action: int) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         """One choice; the reward is what it takes off the objective, see `rlcodec.envs.episodes`."""
         episodes = self._running()
         self._actions.append(int(episodes.legalise(np.array([action]))[0]))
@@ -196,7 +194,7 @@ class AdaptiveRateEnv(gymnasium.Env[dict[str, np.ndarray], int]):
             raise OptionError("call reset() first")
         return self._episodes
 
-    def _observe(self) -> dict[str, np.ndarray]:
+    def _observe(self) -> Any:
         flat, fields, at = self._running().observe()[0], {}, 0
         for name, length, _ in self._fields:
             fields[name] = flat[at : at + length].copy()
@@ -216,26 +214,16 @@ class AdaptiveRateEnv(gymnasium.Env[dict[str, np.ndarray], int]):
         }
 
 
-class FlatEnv(gymnasium.ObservationWrapper[np.ndarray, int, dict[str, np.ndarray]]):
+class FlatEnv(AdaptiveRateEnv):
     """`rlcodec/AdaptiveRateFlat-v0`: the same with the fields in one Box, in the order that policies are exported with."""
 
-    def __init__(self, env: AdaptiveRateEnv):
-        super().__init__(env)
-        length = sum(length for _, length, _ in env._fields)
+    def __init__(self, **kwargs: Any):
+        super().__init__(**kwargs)
+        length = sum(length for _, length, _ in self._fields)
         self.observation_space = spaces.Box(-OBSERVATION_LIMIT, OBSERVATION_LIMIT, (length,), np.float32)
 
-    def observation(self, observation: dict[str, np.ndarray]) -> np.ndarray:
-        """The fields joined, float32 (length,)."""
-        return np.concatenate(list(observation.values()))
-
-    def action_masks(self) -> np.ndarray:
-        """Legal actions, bool (actions,)."""
-        return self.env.action_masks()  # type: ignore[attr-defined, no-any-return]
-
-
-def make_flat(**kwargs: Any) -> FlatEnv:
-    """Entry point of `rlcodec/AdaptiveRateFlat-v0`; arguments as `AdaptiveRateEnv`."""
-    return FlatEnv(AdaptiveRateEnv(**kwargs))
+    def _observe(self) -> np.ndarray:
+        return self._running().observe()[0].copy()
 
 
 def encode_actions(model: Model, pixels: np.ndarray, actions: tuple[int, ...]) -> Encoded:

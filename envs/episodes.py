@@ -16,8 +16,12 @@ from rlcodec.model import Model
 from rlcodec.objective import COMPUTE_RANGE, KINDS, RATE_RANGE, Objective
 from rlcodec.observation import (
     BUDGET_PHASE,
+    CHANGE_COSTS,
+    FIRST_ROW,
     FIRST_TIER_ACTION,
     LATENT_PHASE,
+    LATENT_SEGMENT,
+    LATER_ROW,
     PIXEL_PHASE,
     STOP_ACTION,
     Goal,
@@ -28,10 +32,10 @@ from rlcodec.observation import (
     objective_scale,
 )
 from rlcodec.policy import geometry_of
-from rlcodec.session import MACS_PER_KMAC
+from rlcodec.segments import MACS_PER_KMAC
 from rlcodec.stream import (
-    CHANGE_PROBABILITY,
     CONTEXT,
+    LATENT_TIERS,
     STOP_BEFORE_PIXELS_PROBABILITY,
     STOP_PROBABILITY,
     TABLE,
@@ -143,12 +147,24 @@ class Episodes:
 
     def masks(self) -> np.ndarray:
         """Legal actions, bool (B, actions)."""
-        count = np.where(self.phase == BUDGET_PHASE, len(self.budget_slices), FIRST_TIER_ACTION + len(TIERS))
-        return np.arange(self.action_count)[None] < count[:, None]
+        masks = np.zeros((self.batch, self.action_count), bool)
+        choosing = self.phase == BUDGET_PHASE
+        masks[choosing, : len(self.budget_slices)] = True
+        masks[~choosing, STOP_ACTION] = True
+        legal = np.isfinite(CHANGE_COSTS[self._segment_class(), self.tier])
+        masks[:, FIRST_TIER_ACTION : FIRST_TIER_ACTION + len(TIERS)] |= legal & ~choosing[:, None]
+        return masks
+
+    def _segment_class(self) -> np.ndarray:
+        """Which of `CHANGE_COSTS` the next segment takes, (B,)."""
+        return np.where(
+            self.position < self.slices, LATENT_SEGMENT, np.where(self.position == self.slices, FIRST_ROW, LATER_ROW)
+        )
 
     def legalise(self, action: np.ndarray) -> np.ndarray:
-        """Actions with illegal ones replaced by the nearest legal one: the last tier."""
-        return np.where(self.phase == BUDGET_PHASE, action, np.minimum(action, FIRST_TIER_ACTION + len(TIERS) - 1))
+        """Actions with illegal ones replaced by the nearest legal one: the last tier that can be named."""
+        legal = np.isfinite(CHANGE_COSTS[self._segment_class(), self.tier]).sum(1)
+        return np.where(self.phase == BUDGET_PHASE, action, np.minimum(action, FIRST_TIER_ACTION + legal - 1))
 
     def step(self, action: np.ndarray) -> Outcome:
         """One step of every episode; those that are done stay as they are."""
@@ -175,14 +191,17 @@ class Episodes:
         stop_probability = np.where(boundary, STOP_BEFORE_PIXELS_PROBABILITY, STOP_PROBABILITY)
         stopping = action == STOP_ACTION
         tier = np.maximum(action - FIRST_TIER_ACTION, 0)
-        same = tier == self.tier[e]
-        named = COSTS[PROBABILITY_ONE - stop_probability] + np.where(
-            same, COSTS[PROBABILITY_ONE - CHANGE_PROBABILITY], COSTS[CHANGE_PROBABILITY]
-        )
+        change = np.where(stopping, 0, CHANGE_COSTS[self._segment_class()[e], self.tier[e], tier]).astype(np.int64)
+        named = COSTS[PROBABILITY_ONE - stop_probability] + change
+        latent_tier = np.minimum(tier, LATENT_TIERS - 1)
         at_slice = np.minimum(position, trace.latent_cost.shape[2] - 1)
         row = np.clip(position - slices, 0, self.geometry.height - 1)
-        cost = np.where(latent, trace.latent_cost[image, tier, at_slice], trace.pixel_cost[image, self.budget[e], tier, row])
-        macs = np.where(latent, trace.latent_macs[image, tier, at_slice], trace.pixel_macs[image, self.budget[e], tier, row])
+        cost = np.where(
+            latent, trace.latent_cost[image, latent_tier, at_slice], trace.pixel_cost[image, self.budget[e], tier, row]
+        )
+        macs = np.where(
+            latent, trace.latent_macs[image, latent_tier, at_slice], trace.pixel_macs[image, self.budget[e], tier, row]
+        )
         sse = np.where(
             latent, trace.latent_sse[image, np.minimum(position + 1, slices)], trace.stop_sse[image, self.budget[e], row + 1]
         )

@@ -4,9 +4,10 @@ import numpy as np
 
 from rlcodec.coder import COST_UNIT
 from rlcodec.envs.trace import Trace
-from rlcodec.observation import FEATURE_LIMIT, Geometry, Known, Predictor, image_features
-from rlcodec.session import MACS_PER_KMAC
-from rlcodec.stream import CONTEXT, TABLE
+from rlcodec.facts import KNOWN_TIERS
+from rlcodec.observation import FEATURE_LIMIT, Geometry, Known, Predictor, image_features, row_features
+from rlcodec.segments import MACS_PER_KMAC
+from rlcodec.stream import CONTEXT, LM, TABLE
 
 RIDGE = 1e-3
 
@@ -25,8 +26,8 @@ def known_of(trace: Trace) -> Known:
         trace.statistics,
         trace.latent_cost / COST_UNIT,
         trace.latent_macs / MACS_PER_KMAC,
-        trace.pixel_cost[:, 0] / COST_UNIT,
-        trace.pixel_macs[:, 0] / MACS_PER_KMAC,
+        trace.pixel_cost[:, 0][:, KNOWN_TIERS] / COST_UNIT,
+        trace.pixel_macs[:, 0][:, KNOWN_TIERS] / MACS_PER_KMAC,
     )
 
 
@@ -36,25 +37,31 @@ def fit_predictor(trace: Trace, geometry: Geometry) -> Predictor:
     features = image_features(known, pixels)
     center, spread = features.mean(0), features.std(0) + 1e-6
     bits = trace.pixel_cost / COST_UNIT
-    kmac = trace.pixel_macs[:, :, CONTEXT] / MACS_PER_KMAC
+    kmac = trace.pixel_macs / MACS_PER_KMAC
     targets = [
         np.log2(trace.latent_sse / pixels + 1),
-        bits[:, :, TABLE].sum(2) / pixels,
-        bits[:, :, CONTEXT].sum(2) / pixels,
-        kmac.sum(2) / pixels,
+        *(bits[:, :, tier].sum(2) / pixels for tier in (TABLE, CONTEXT, LM)),
+        *(kmac[:, :, tier].sum(2) / pixels for tier in (CONTEXT, LM)),
     ]
     limited = np.clip((features - center) / spread, -FEATURE_LIMIT, FEATURE_LIMIT)
     image = _ridge(limited, np.concatenate(targets, 1))
 
-    with_latents = slice(1, None)
-    shape = bits[:, with_latents, TABLE].shape
-    facts = [
-        bits[:, with_latents, TABLE],
-        trace.row_busy[:, with_latents].astype(np.float64),
-        np.broadcast_to(bits[:, :1, CONTEXT], shape),
-        np.broadcast_to(kmac[:, :1], shape),
-        np.full(shape, float(geometry.width)),
+    facts = row_features(
+        bits[:, :, TABLE],
+        trace.row_busy.astype(np.float64),
+        np.broadcast_to(bits[:, :1, CONTEXT], bits[:, :, CONTEXT].shape),
+        np.broadcast_to(kmac[:, :1, CONTEXT], kmac[:, :, CONTEXT].shape),
+        float(geometry.width),
+    )
+    # What `context` needs without latents is known, so that is not fitted.
+    row = [
+        np.linalg.lstsq(
+            _columns(facts[:, first:]), _columns(np.stack([bits[:, first:, tier], kmac[:, first:, tier]], -1)), rcond=None
+        )[0]
+        for tier, first in ((CONTEXT, 1), (LM, 0))
     ]
-    wanted = [bits[:, with_latents, CONTEXT], kmac[:, with_latents]]
-    columns = [np.stack([a.reshape(-1) for a in group], 1) for group in (facts, wanted)]
-    return Predictor(center, spread, image, np.linalg.lstsq(*columns, rcond=None)[0])
+    return Predictor(center, spread, image, np.concatenate(row, 1))
+
+
+def _columns(values: np.ndarray) -> np.ndarray:
+    return values.reshape(-1, values.shape[-1])

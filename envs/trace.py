@@ -16,7 +16,8 @@ from rlcodec.errors import DataError
 from rlcodec.facts import STATISTICS, budget_facts, image_facts, measure_rows
 from rlcodec.files import write_atomically
 from rlcodec.model import Model, load_model
-from rlcodec.stream import CONTEXT, TIERS
+from rlcodec.raster_scan import scan_of
+from rlcodec.stream import CONTEXT, LATENT_TIERS, LM, TIERS
 from rlcodec.transform import analyse, keep_bits, synthesise
 
 CHUNK_IMAGES = 32
@@ -29,8 +30,8 @@ class Trace:
     Attributes:
         digest: of the model that made it.
         images: uint8 (n, h, w).
-        latent_cost: int64 (n, t, s), without the coding of the choice itself.
-        latent_macs: int64 (n, t, s).
+        latent_cost: int64 (n, LATENT_TIERS, s), without the coding of the choice itself.
+        latent_macs: int64 (n, LATENT_TIERS, s).
         latent_sse: int64 (n, s + 1): squared error when stopped after so many slices.
         pixel_cost: int64 (n, b, t, h).
         pixel_macs: int64 (n, b, t, h).
@@ -65,12 +66,16 @@ def trace_image(model: Model, pixels: np.ndarray) -> dict[str, np.ndarray]:
     per_slice = latent[0].size
     pictures = [synthesise(model.synthesis, keep_bits(latent, s * per_slice), *pixels.shape) for s in range(model.slices + 1)]
     pixel_cost, pixel_macs, stop_sse, busy = [], [], [], []
+    scanned = scan_of(model.scan_tables, pixels) is not None
+    # The rows of a scan cost the same under every reconstruction; those of an image without one are tier `context`.
+    lm = measure_rows(model, pixels, pictures[0], 0, LM) if scanned else None
     for slices in model.preset.budget_slices:
         bits = slices * per_slice
         known = budget_facts(model, pixels, pictures[slices], bits)
         context = measure_rows(model, pixels, pictures[slices], bits, CONTEXT)
-        pixel_cost.append([known.table.cost, context.cost])
-        pixel_macs.append([known.table.macs, context.macs])
+        tiers = (known.table, context, lm or context)
+        pixel_cost.append([found.cost for found in tiers])
+        pixel_macs.append([found.macs for found in tiers])
         stop_sse.append(known.stop_sse)
         busy.append(known.busy)
     return {
@@ -154,8 +159,8 @@ def load_trace(path: Path, model: Model) -> Trace:
         raise DataError(f"{path}: was made by codec {trace.digest[:8]}, this is {model.digest[:8]}; run `rlcodec trace` again")
     n, rows, budgets = len(trace), trace.images.shape[1], len(model.preset.budget_slices)
     shapes = {
-        "latent_cost": (n, len(TIERS), model.slices),
-        "latent_macs": (n, len(TIERS), model.slices),
+        "latent_cost": (n, LATENT_TIERS, model.slices),
+        "latent_macs": (n, LATENT_TIERS, model.slices),
         "latent_sse": (n, model.slices + 1),
         "pixel_cost": (n, budgets, len(TIERS), rows),
         "pixel_macs": (n, budgets, len(TIERS), rows),

@@ -13,7 +13,7 @@ from types import ModuleType
 
 ENVIRONMENTS = {
     "rlcodec/AdaptiveRate-v0": "rlcodec.envs.environment:AdaptiveRateEnv",
-    "rlcodec/AdaptiveRateFlat-v0": "rlcodec.envs.environment:make_flat",
+    "rlcodec/AdaptiveRateFlat-v0": "rlcodec.envs.environment:FlatEnv",
 }
 
 

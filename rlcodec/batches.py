@@ -9,28 +9,35 @@ from PIL import Image
 
 from rlcodec.codec import decode, encode
 from rlcodec.errors import OptionError
-from rlcodec.images import ImageLike
+from rlcodec.images import ImageLike, read_gray
+from rlcodec.model import load_model
+from rlcodec.stream import LM, TIERS
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-def encode_many(images: Iterable[ImageLike], *, workers: int | None = None, **options: Any) -> list[bytes]:
+def encode_many(
+    images: Iterable[ImageLike], *, workers: int | None = None, device: str | None = None, **options: Any
+) -> list[bytes]:
     """Encodes images, each into a stream of its own.
 
-    The compiled loops hold no lock, so threads share the cores.
+    The compiled loops hold no lock, so threads share the cores. With a device, tier `lm` runs there for many images at once.
 
     Args:
         images: as `encode` takes them; a uint8 array (n, height, width) is n of them.
         workers: threads; as many as there are cores when None.
-        options: of `encode`, the same for all.
+        device: "cuda" or another of torch's, with `tier="lm"`; needs torch.
+        options: of `encode`, the same for all; with a device `preset`, `tier`, `bit_budget` and `rows`.
 
     Returns:
-        The streams, in the order of the images.
+        The streams, in the order of the images; a device changes no byte.
 
     Raises:
         RlcodecError: as `encode`, of the first image that fails.
     """
+    if device is not None:
+        return _encode_on_device(images, device, **options)
     return _map(lambda image: encode(image, **options), images, workers)
 
 
@@ -49,6 +56,19 @@ def decode_many(streams: Iterable[bytes], *, partial: bool = True, workers: int 
         RlcodecError: as `decode`, of the first stream that fails.
     """
     return _map(lambda data: decode(data, partial=partial), streams, workers)
+
+
+def _encode_on_device(
+    images: Iterable[ImageLike], device: str, preset: str = "mnist", tier: str | None = None, bit_budget: int = 0,
+    rows: int | None = None, **options: Any,
+) -> list[bytes]:  # fmt: skip
+    if tier != TIERS[LM] or options:
+        raise OptionError(f"a device is for tier {TIERS[LM]}, with bit_budget and rows; other tiers run on the cores")
+    from rlcodec.lm_torch import encode_batch
+
+    model = load_model(preset)
+    pixels = [read_gray(image, model.preset) for image in images]
+    return [done.data for done in encode_batch(model, pixels, device, bit_budget, rows)]
 
 
 def _map(run: Callable[[Item], Result], items: Iterable[Item], workers: int | None) -> list[Result]:

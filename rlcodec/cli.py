@@ -1,6 +1,7 @@
 """The command line. Only this file reaches up to training, environments and agents, inside the commands that need them."""
 
 import json
+import math
 import sys
 import warnings
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ import typer
 
 from rlcodec import __version__
 from rlcodec.errors import DataError, OptionError, OutputError, RlcodecError, StreamError
+from rlcodec.file_batches import convert_files, is_batch, pair_files
 from rlcodec.presets import PRESETS
 
 if TYPE_CHECKING:
@@ -37,6 +39,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 DeviceOption = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
 ResumeOption = Annotated[bool, typer.Option(help="Go on from the checkpoint that is there.")]
 SeedOption = Annotated[int, typer.Option(help="Of weights, batches and noise.")]
+WorkersOption = Annotated[int | None, typer.Option(help="Threads; as many as cores if not given.")]
 DataOption = Annotated[Path, typer.Option(help="Folder of idx files or of images, or one idx file.")]
 
 
@@ -117,8 +120,14 @@ def _options(
 
 @app.command()
 def encode(
-    image: Annotated[Path, typer.Argument(help="An image: 8-bit gray, for preset mnist at most 64x64.")],
-    output: Annotated[Path, typer.Argument(help="The stream to write.")],
+    paths: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="IMAGE... OUTPUT",
+            help="Images, or folders of them: 8-bit gray and at most 64x64 for preset mnist, any picture for photo; then the "
+            "stream to write, or the folder of streams.",
+        ),
+    ],
     preset: PresetOption = "mnist",
     policy: Annotated[
         Path | None, typer.Option(help="A policy that `rlcodec export` wrote; the shipped one if not given.")
@@ -129,36 +138,68 @@ def encode(
     distortion: Annotated[str | None, typer.Option(help="What the lambdas are measured in: mse or psnr.")] = None,
     lossless: Annotated[bool, typer.Option("--lossless", help="Give every pixel back exactly.")] = False,
     bit_budget: Annotated[int | None, typer.Option(help="Binary latents to keep.")] = None,
-    tier: Annotated[str | None, typer.Option(help="table or context, for every segment.")] = None,
+    tier: Annotated[str | None, typer.Option(help="table, context or lm, for every segment.")] = None,
     rows: Annotated[int | None, typer.Option(help="Rows of pixels to send after the latents.")] = None,
+    gain: Annotated[int | None, typer.Option(help="Preset photo: the quantiser's setting, 0 the finest to 47.")] = None,
+    max_bytes: Annotated[int | None, typer.Option(help="Preset photo: at most so many bytes a file.")] = None,
+    workers: WorkersOption = None,
 ) -> None:
-    """Encode an image.
+    """Encode an image, or many.
 
-    Example: rlcodec encode digit.png digit.rlc --objective small
+    Examples: rlcodec encode digit.png digit.rlc --objective small; rlcodec encode digits/ streams/ --lossless;
+    rlcodec encode photo.jpg photo.rlc --preset photo --max-bytes 20000
     """
-    from rlcodec.codec import encode_image
-    from rlcodec.files import write_bytes
+    import numpy as np
 
+    from rlcodec.codec import decode as decode_stream
+    from rlcodec.codec import encode as encode_one
+    from rlcodec.color_images import read_like
+    from rlcodec.files import write_bytes
+    from rlcodec.metrics import psnr_db
+    from rlcodec.presets import preset_by_name
+
+    def run(image: Path) -> bytes:
+        return encode_one(
+            image, preset=preset, policy=policy, objective=objective, lambda_rate=lambda_rate,
+            lambda_compute=lambda_compute, distortion=distortion, lossless=lossless, bit_budget=bit_budget, tier=tier,
+            rows=rows, gain=gain, max_bytes=max_bytes,
+        )  # fmt: skip
+
+    *images, output = _sources_and_target(paths)
     _announce_compilation()
-    done = encode_image(
-        image, preset=preset, policy=policy, objective=objective, lambda_rate=lambda_rate,
-        lambda_compute=lambda_compute, distortion=distortion, lossless=lossless, bit_budget=bit_budget, tier=tier, rows=rows,
-    )  # fmt: skip
-    write_bytes(output, done.data)
-    quality = "exact" if done.mse == 0 else f"PSNR {done.psnr_db:.2f} dB"
-    bpp = 8 * len(done.data) / done.picture.size
-    print(f"{output}: {len(done.data)} bytes, {bpp:.3f} bits per pixel, {quality}")
+    if is_batch(paths):
+        from PIL import Image
+
+        kinds = Image.registered_extensions()
+        pairs = pair_files(images, output, ".rlc", lambda path: path.suffix.lower() in kinds)
+        _convert_many(pairs, run, workers)
+        return
+    data = run(images[0])
+    write_bytes(output, data)
+    shown = decode_stream(data)
+    original = read_like(images[0], preset_by_name(preset), shown.mode)
+    psnr = psnr_db(original, np.asarray(shown))
+    quality = f"PSNR {psnr:.2f} dB" if math.isfinite(psnr) else "exact"
+    print(f"{output}: {len(data)} bytes, {8 * len(data) / (shown.width * shown.height):.3f} bits per pixel, {quality}")
 
 
 @app.command()
 def decode(
-    stream: Annotated[Path, typer.Argument(help="A stream that `rlcodec encode` wrote.")],
-    output: Annotated[Path, typer.Argument(help="The image to write; its ending says in which format.")],
+    paths: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="STREAM... OUTPUT",
+            help="Streams that `rlcodec encode` wrote, or folders of them; then the image to write, whose ending says in "
+            "which format, or the folder of images.",
+        ),
+    ],
     partial: Annotated[bool, typer.Option(help="Show what is left of a stream that was cut.")] = False,
+    ending: Annotated[str, typer.Option(help="Of the images in a folder.")] = ".png",
+    workers: WorkersOption = None,
 ) -> None:
-    """Decode a stream.
+    """Decode a stream, or many.
 
-    Example: rlcodec decode digit.rlc digit.png
+    Examples: rlcodec decode digit.rlc digit.png; rlcodec decode streams/ digits/ --ending .bmp
     """
     import io
 
@@ -167,18 +208,49 @@ def decode(
     from rlcodec.codec import decode as decode_stream
     from rlcodec.files import write_bytes
 
-    data = _read(stream)
-    kind = Image.registered_extensions().get(output.suffix.lower())
+    *streams, output = _sources_and_target(paths)
+    name = f"x{ending}" if is_batch(paths) else output.name
+    suffix = Path(name).suffix.lower()
+    kind = Image.registered_extensions().get(suffix)
     if kind is None or kind not in Image.SAVE:
-        raise OptionError(f"{output}: Pillow writes no images that end in {output.suffix!r}; take .png")
+        raise OptionError(f"{name}: Pillow writes no images that end in {suffix!r}; take .png")
+
+    def run(stream: Path) -> bytes:
+        image, buffer = decode_stream(_read(stream), partial=partial), io.BytesIO()
+        try:
+            image.save(buffer, kind)
+        except (OSError, ValueError, KeyError) as error:
+            raise OutputError(f"{output}: {kind} cannot hold this image ({error}); take .png") from error
+        return buffer.getvalue()
+
     _announce_compilation()
-    image = decode_stream(data, partial=partial)
-    buffer = io.BytesIO()
-    try:
-        image.save(buffer, kind)
-    except (OSError, ValueError, KeyError) as error:
-        raise OutputError(f"{output}: {kind} cannot hold this image ({error}); take .png") from error
-    write_bytes(output, buffer.getvalue())
+    if is_batch(paths):
+        pairs = pair_files(streams, output, suffix, lambda path: path.suffix == ".rlc")
+        _convert_many(pairs, run, workers)
+    else:
+        write_bytes(output, run(streams[0]))
+
+
+def _sources_and_target(paths: list[Path]) -> list[Path]:
+    if len(paths) < 2:
+        raise OptionError(f"{paths[0]}: name what to read and, last, what to write")
+    if len(paths) > 2 and paths[-1].exists() and not paths[-1].is_dir():
+        raise OptionError(f"{paths[-1]}: is a file; several files are written into a folder")
+    return paths
+
+
+def _convert_many(pairs: list[tuple[Path, Path]], convert: Any, workers: int | None) -> None:
+    """Converts files with a progress bar; every failure is one line on standard error, and any makes the command fail."""
+    with _progress("coding") as report:
+        outcomes = convert_files(pairs, convert, workers, report)
+    failed = [outcome for outcome in outcomes if outcome.error]
+    for outcome in failed:
+        print(f"rlcodec: {outcome.error}", file=sys.stderr)
+    before, after = sum(o.source_bytes for o in outcomes), sum(o.target_bytes for o in outcomes)
+    done = len(outcomes) - len(failed)
+    print(f"{pairs[0][1].parent}: {done} of {len(outcomes)} files, {before} bytes became {after}")
+    if failed:
+        raise typer.Exit(EXIT_FAILURE)
 
 
 @app.command()
@@ -232,24 +304,30 @@ def data_mnist(folder: Annotated[Path, typer.Argument(help="Where the four files
 
 @pretrain_app.command("autoencoder")
 def pretrain_autoencoder(
-    preset: Annotated[str, typer.Argument(help="mnist")],
+    preset: Annotated[str, typer.Argument(help="mnist or photo")],
     data: DataOption,
     out: Annotated[Path, typer.Option(help="Folder of checkpoints and results.")] = Path("runs/pretrain"),
-    steps: Annotated[int | None, typer.Option(help="Optimiser steps.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Optimiser steps; of each part, for preset photo.")] = None,
     minutes: Annotated[float | None, typer.Option(help="Limit on wall time.")] = None,
     batch: Annotated[int | None, typer.Option(help="Images a step.")] = None,
     seed: SeedOption = 0,
     device: DeviceOption = "auto",
     resume: ResumeOption = True,
 ) -> None:
-    """Train the auto-encoder and export its transforms in integers.
+    """Train the auto-encoder and export its transforms in integers; for preset photo, all that there is to train.
 
-    Example: rlcodec pretrain autoencoder mnist --data data/mnist --minutes 13
+    Examples: rlcodec pretrain autoencoder mnist --data data/mnist --minutes 13;
+    rlcodec pretrain autoencoder photo --data photos/train --out runs/photo --minutes 20
     """
-    from rlcodec.presets import preset_by_name
+    from rlcodec.presets import PHOTO, preset_by_name
     from rlcodec.training import pretrain
 
-    preset_by_name(preset)
+    if preset_by_name(preset) is PHOTO:
+        from rlcodec.training.pretrain_photo import WHOLE_SCHEDULE, pretrain_photo
+
+        whole = _schedule(WHOLE_SCHEDULE, steps, minutes, batch, seed)
+        print(f"wrote {pretrain_photo(data, out, whole, resume, _device(device))}")
+        return
     schedule = _schedule(pretrain.AUTOENCODER_SCHEDULE, steps, minutes, batch, seed)
     print(f"wrote {pretrain.pretrain_autoencoder(data, out, schedule, resume, _device(device))}")
 
@@ -268,7 +346,9 @@ def pretrain_raster(
     latent_steps: Annotated[int | None, typer.Option(help="Optimiser steps of the latents' network.")] = None,
     scan_minutes: Annotated[float | None, typer.Option(help="Limit on wall time of the scans' network.")] = None,
     scan_steps: Annotated[int | None, typer.Option(help="Optimiser steps of the scans' network.")] = None,
-    batch: Annotated[int | None, typer.Option(help="Images a step.")] = None,
+    lm_minutes: Annotated[float | None, typer.Option(help="Limit on wall time of tier lm.")] = None,
+    lm_steps: Annotated[int | None, typer.Option(help="Optimiser steps of tier lm.")] = None,
+    batch: Annotated[int | None, typer.Option(help="Images a step, but for tier lm.")] = None,
     seed: SeedOption = 0,
     device: DeviceOption = "auto",
     resume: ResumeOption = True,
@@ -288,7 +368,8 @@ def pretrain_raster(
     latents = _schedule(pretrain.LATENTS_SCHEDULE, latent_steps, latent_minutes, batch, seed)
     pixels = _schedule(pretrain.PIXELS_SCHEDULE, steps, minutes, batch, seed)
     scans = _schedule(pretrain.SCANS_SCHEDULE, scan_steps, scan_minutes, batch, seed)
-    print(f"wrote {pretrain.pretrain_raster(data, out, transforms, latents, pixels, scans, resume, _device(device))}")
+    lm = _schedule(pretrain.LM_SCHEDULE, lm_steps, lm_minutes, None, seed)
+    print(f"wrote {pretrain.pretrain_raster(data, out, transforms, latents, pixels, scans, lm, resume, _device(device))}")
 
 
 def _schedule(default: Any, steps: int | None, minutes: float | None, batch: int | None, seed: int) -> Any:

@@ -4,19 +4,26 @@ import operator
 import os
 import warnings
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
 
-from rlcodec.coder import decoder_state
+from rlcodec.coder import COST_UNIT, decoder_state
+from rlcodec.color_images import read_color
 from rlcodec.encoding import Encoded, constant_choices, encode_with
 from rlcodec.errors import DamagedStreamError, OptionError, TruncatedStreamError, TruncatedStreamWarning, UnknownModelError
 from rlcodec.images import ImageLike, read_gray
 from rlcodec.model import FINGERPRINT_BYTES, load_model
 from rlcodec.objective import resolve_objective
 from rlcodec.policy import encode_under_policy, load_policy
-from rlcodec.session import MACS_PER_KMAC, CodedSegment, Session, max_bit_budget
+from rlcodec.presets import PHOTO, Preset, preset_by_id
+from rlcodec.segments import MACS_PER_KMAC, CodedSegment, Segment, max_bit_budget
+from rlcodec.session import Session
 from rlcodec.stream import CONTEXT, STOP, TIERS, Header, unpack
+
+if TYPE_CHECKING:
+    from rlcodec.photo.stream import DecodedPhoto
 
 
 @dataclass(frozen=True)
@@ -71,14 +78,16 @@ def encode(
     bit_budget: int | None = None,
     tier: str | None = None,
     rows: int | None = None,
+    gain: int | None = None,
+    max_bytes: int | None = None,
 ) -> bytes:
     """Encodes an image.
 
-    A policy makes the choices, the shipped one when none is named. `lossless` codes every pixel exactly instead;
-    `bit_budget`, `tier` and `rows` set the choices by hand.
+    Preset "mnist": a policy makes the choices, the shipped one when none is named. `lossless` codes every pixel exactly
+    instead; `bit_budget`, `tier` and `rows` set the choices by hand. Preset "photo": `gain` or `max_bytes`.
 
     Args:
-        image: a PIL image, a uint8 array (height, width), or a path; 8-bit gray.
+        image: a PIL image, a path, or a uint8 array; for preset "mnist" 8-bit gray, for "photo" anything that Pillow reads.
         preset: whose model to use.
         policy: a policy file that `rlcodec export` wrote.
         objective: "small", "balanced", "fast" or "lossless".
@@ -87,8 +96,10 @@ def encode(
         distortion: what the lambdas are measured in: "mse" on the scale 0 to 255 (the default), or "psnr" in dB.
         lossless: give every pixel back exactly.
         bit_budget: binary latents to keep.
-        tier: "table" or "context", for every segment.
+        tier: "table", "context" or "lm", for every segment; latents take "context" where "lm" is named.
         rows: rows of pixels to send after the latents; all when `bit_budget` or `tier` is set and this is not.
+        gain: the quantiser's setting, 0 the finest to 47.
+        max_bytes: of the whole stream, which is then as fine as it may be.
 
     Returns:
         The stream.
@@ -106,6 +117,15 @@ def encode(
         >>> bool((np.asarray(rlcodec.decode(data)) == digit).all())
         True
     """
+    if preset == PHOTO.name:
+        by_policy = (policy, objective, lambda_rate, lambda_compute, distortion, bit_budget, tier, rows)
+        if lossless or any(option is not None for option in by_policy):
+            raise OptionError("preset photo takes gain or max_bytes")
+        from rlcodec.photo.stream import encode_picture
+
+        return encode_picture(read_color(image, PHOTO), _whole("gain", gain), _whole("max_bytes", max_bytes)).data
+    if gain is not None or max_bytes is not None:
+        raise OptionError("gain and max_bytes are for preset photo")
     return encode_image(
         image, preset=preset, policy=policy, objective=objective, lambda_rate=lambda_rate,
         lambda_compute=lambda_compute, distortion=distortion, lossless=lossless, bit_budget=bit_budget, tier=tier, rows=rows,
@@ -126,7 +146,9 @@ def encode_image(
     tier: str | None = None,
     rows: int | None = None,
 ) -> Encoded:
-    """As `encode`, and tells how the stream came about."""
+    """As `encode` of preset "mnist", and tells how the stream came about."""
+    if preset == PHOTO.name:
+        raise OptionError("encode_image is for preset mnist; take encode")
     model = load_model(preset)
     pixels = read_gray(image, model.preset)
     bit_budget, rows = _whole("bit_budget", bit_budget), _whole("rows", rows)
@@ -156,8 +178,6 @@ def _whole(name: str, value: int | None) -> int | None:
 
 def start_decoder(data: bytes) -> tuple[Header, Session, bool]:
     """Header, a session that will decode, and whether bytes are missing; see `decode` for the errors."""
-    if not isinstance(data, bytes | bytearray | memoryview):
-        raise OptionError(f"decode takes bytes, not {type(data).__name__}")
     stream = unpack(bytes(data))
     header = stream.header
     model = load_model(header.preset.name)
@@ -183,7 +203,7 @@ def decode(data: bytes, *, partial: bool = True) -> Image.Image:
             `TruncatedStreamWarning`, or raise.
 
     Returns:
-        An image of mode "L".
+        An image of mode "L", or "RGB" for photographs with colours.
 
     Raises:
         TruncatedStreamError: the header is cut, or anything is and `partial` is false.
@@ -191,15 +211,37 @@ def decode(data: bytes, *, partial: bool = True) -> Image.Image:
         UnknownModelError: a version or model that is not installed.
         StreamError: this is not a stream.
     """
-    header, session, truncated = start_decoder(data)
-    session.run_all()
+    if preset_of(data) is PHOTO:
+        decoded = _decode_photo(data)
+        header, image, truncated = unpack(bytes(data)).header, decoded.image, decoded.truncated
+    else:
+        header, session, truncated = start_decoder(data)
+        session.run_all()
+        image = Image.fromarray(session.picture())
     if truncated:
         missing = header.header_bytes + header.payload_bytes - len(data)
         message = f"the stream is cut: {missing} of its {len(data) + missing} bytes are missing"
         if not partial:
             raise TruncatedStreamError(f"{message}; ask for a partial image to see what is left")
         warnings.warn(message, TruncatedStreamWarning, stacklevel=2)
-    return Image.fromarray(session.picture())
+    return image
+
+
+def preset_of(data: bytes) -> Preset | None:
+    """The preset that a stream's third byte names; None where there is no such byte or preset.
+
+    Raises:
+        OptionError: these are no bytes.
+    """
+    if not isinstance(data, bytes | bytearray | memoryview):
+        raise OptionError(f"decode takes bytes, not {type(data).__name__}")
+    return preset_by_id(data[2] >> 1 & 15) if len(data) > 2 else None
+
+
+def _decode_photo(data: bytes) -> "DecodedPhoto":
+    from rlcodec.photo.stream import decode_picture
+
+    return decode_picture(unpack(bytes(data)))
 
 
 def inspect(data: bytes) -> StreamInfo:
@@ -208,6 +250,8 @@ def inspect(data: bytes) -> StreamInfo:
     Raises:
         StreamError: as `decode`; a cut stream is described as far as it goes.
     """
+    if preset_of(data) is PHOTO:
+        return _inspect_photo(data)
     header, session, truncated = start_decoder(data)
     coded = session.run_all()
     sent = [c for c in coded if c.tier != STOP and c.complete]
@@ -228,4 +272,33 @@ def inspect(data: bytes) -> StreamInfo:
         size_bytes=len(data),
         rate_bpp=8 * len(data) / pixels,
         decoder_kmac_per_pixel=session.macs / MACS_PER_KMAC / pixels,
+    )
+
+
+def _inspect_photo(data: bytes) -> StreamInfo:
+    from rlcodec.photo.model import load_photo_model
+
+    header, decoded = unpack(bytes(data)).header, _decode_photo(data)
+    segments = tuple(
+        CodedSegment(Segment(f"slice {s.slice}", s.strip, 0), CONTEXT, 8 * s.size_bytes * COST_UNIT, s.macs, s.complete)
+        for s in decoded.segments
+    )
+    sent = [s for s in segments if s.complete]
+    pixels = header.height * header.width
+    return StreamInfo(
+        preset=header.preset.name,
+        version=data[2] >> 5,
+        model_digest=load_photo_model().digest,
+        height=header.height,
+        width=header.width,
+        bit_budget=header.bit_budget,
+        segments=segments,
+        stopped_after=f"{sent[-1].segment.kind} {sent[-1].segment.index}" if sent else None,
+        lossless=False,
+        truncated=decoded.truncated,
+        header_bytes=header.header_bytes,
+        payload_bytes=len(data) - header.header_bytes,
+        size_bytes=len(data),
+        rate_bpp=8 * len(data) / pixels,
+        decoder_kmac_per_pixel=decoded.macs / MACS_PER_KMAC / pixels,
     )

@@ -10,8 +10,9 @@ from rlcodec.coder import encoder_state, finish
 from rlcodec.errors import OptionError
 from rlcodec.model import Model
 from rlcodec.objective import PEAK_SQUARED
-from rlcodec.session import PIXELS, CodedSegment, Segment, Session, max_bit_budget
-from rlcodec.stream import STOP, pack
+from rlcodec.segments import PIXELS, CodedSegment, Segment, max_bit_budget
+from rlcodec.session import Session
+from rlcodec.stream import LATENT_TIERS, STOP, pack
 from rlcodec.transform import analyse
 
 SPARE_PAYLOAD_BYTES = 64
@@ -95,9 +96,14 @@ def encode_with(model: Model, pixels: np.ndarray, bit_budget: int, choose: Choos
 
 
 def constant_choices(tier: int, rows: int | None = None) -> Chooser:
-    """The same tier for every segment, stopping after `rows` rows of pixels (None: all rows)."""
+    """The same tier for every segment, stopping after `rows` rows of pixels (None: all rows).
+
+    Latents, which have no tier `lm`, take `context` then.
+    """
 
     def choose(segments: tuple[Segment, ...]) -> list[int]:
-        return [STOP if rows is not None and s.kind == PIXELS and s.index >= rows else tier for s in segments]
+        stops = [rows is not None and s.kind == PIXELS and s.index >= rows for s in segments]
+        tiers = [tier if s.kind == PIXELS else min(tier, LATENT_TIERS - 1) for s in segments]
+        return [STOP if stop else chosen for stop, chosen in zip(stops, tiers, strict=True)]
 
     return choose

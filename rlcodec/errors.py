@@ -45,5 +45,9 @@ class OutputError(RlcodecError):
     """A result could not be written; nothing is left half-written."""
 
 
+class ImageWarning(UserWarning):
+    """Something of an image could not be kept; the message says what."""
+
+
 class TruncatedStreamWarning(UserWarning):
     """The stream was cut; what came back is the best image of the bytes that are there."""

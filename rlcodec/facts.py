@@ -3,8 +3,8 @@
 Two stages. `image_facts` needs the analysis transform, one probe of the synthesis at half the latents, and a first pass
 over latents and pixels without latents: every segment's exact cost under every tier. `budget_facts` needs the
 reconstruction under the chosen bit budget, which the encoder makes anyway, and a pass of static tables. What is never
-measured: the network's cost of pixels given latents, which would take a pass for each budget. The first pass is
-encoder compute, and is counted as such.
+measured: the network's cost of pixels given latents, which would take a pass for each budget, and tier `lm`. The first
+pass is encoder compute, and is counted as such.
 """
 
 from dataclasses import dataclass
@@ -22,14 +22,13 @@ from rlcodec.raster import (
     is_trivial,
     latent_buffer,
     latent_offsets,
-    pixel_buffer,
-    pixel_offsets,
-    pixel_totals,
     record_pixel,
 )
-from rlcodec.raster_scan import scan_of, scan_state
-from rlcodec.session import analysis_macs, budget_index, code_row, fill_rows, synthesis_macs
-from rlcodec.stream import CONTEXT, TABLE, TIERS
+from rlcodec.raster_scan import scan_of
+from rlcodec.rows import code_row, fill_rows, row_coder
+from rlcodec.scan_context import scan_state
+from rlcodec.segments import analysis_macs, budget_index, synthesis_macs
+from rlcodec.stream import CONTEXT, TABLE
 from rlcodec.transform import keep_bits, synthesise
 
 STATISTICS = (
@@ -45,6 +44,8 @@ STATISTICS = (
     "probe_log2_mse",
 )
 """Names of the image's statistics, all per pixel or in [0, 1], but the probe's error, which is a logarithm."""
+KNOWN_TIERS = (TABLE, CONTEXT)
+"""Tiers whose exact costs the first pass finds; what `lm` would cost is predicted, since it is dear to find out."""
 STATISTICS_MACS_PER_PIXEL = 8
 MOST_BYTES_PER_SYMBOL = 48
 
@@ -79,7 +80,7 @@ class BudgetFacts:
 
 @dataclass(frozen=True)
 class ImageFacts:
-    """What is known before any choice; t tiers, in the order of `rlcodec.stream.TIERS`.
+    """What is known before any choice; t is the number of `KNOWN_TIERS`.
 
     Attributes:
         statistics: float64 (len(STATISTICS),).
@@ -133,15 +134,10 @@ def _stop_errors(reconstruction, image, weights):
 
 
 @kernel
-def _measure_rows(
-    state, data, costs, net, tables, buffer, totals, offsets, image, scan_net, scan_tables, scan, index, use_network, spent,
-    macs,
-):  # fmt: skip
+def _measure_rows(state, data, costs, rows, image, index, tier, spent, macs):
     for y in range(image.shape[0]):
         cost_before, macs_before = state[COST], state[MACS]
-        code_row(
-            state, data, costs, net, tables, buffer, totals, offsets, image, scan_net, scan_tables, scan, y, index, use_network
-        )
+        code_row(state, data, costs, rows, image, y, index, tier)
         spent[y], macs[y] = state[COST] - cost_before, state[MACS] - macs_before
 
 
@@ -162,23 +158,15 @@ def measure_rows(model: Model, pixels: np.ndarray, reconstruction: np.ndarray, b
         pixels: uint8 (height, width).
         reconstruction: uint8 (height, width), from the latents that the budget keeps.
         bit_budget: binary latents kept.
-        tier: TABLE or CONTEXT.
+        tier: of all rows.
     """
-    buffer, offsets, totals = _row_context(pixels, reconstruction, bit_budget)
     index = budget_index(bit_budget, *pixels.shape)
+    scan = scan_state(scan_of(model.scan_tables, pixels), known=True)
+    rows = row_coder(model, reconstruction if bit_budget else np.zeros_like(pixels), scan)
     scratch = np.zeros(pixels.size * MOST_BYTES_PER_SYMBOL + 64, np.uint8)
     found = RowFacts(np.empty(len(pixels), np.int64), np.empty(len(pixels), np.int64))
-    _measure_rows(
-        encoder_state(), scratch, COSTS, model.pixel_net, model.tables, buffer, totals, offsets, pixels.copy(),
-        model.scan_net, model.scan_tables, scan_state(scan_of(model.scan_tables, pixels), known=True), index, tier == CONTEXT,
-        found.cost, found.macs,
-    )  # fmt: skip
+    _measure_rows(encoder_state(), scratch, COSTS, rows, pixels.copy(), index, tier, found.cost, found.macs)
     return found
-
-
-def _row_context(pixels: np.ndarray, reconstruction: np.ndarray, bit_budget: int):
-    context = reconstruction if bit_budget else np.zeros_like(pixels)
-    return pixel_buffer(context), pixel_offsets(*pixels.shape), pixel_totals(pixels.shape[1])
 
 
 def measure_latents(model: Model, latent: np.ndarray, tier: int) -> RowFacts:
@@ -195,8 +183,8 @@ def measure_latents(model: Model, latent: np.ndarray, tier: int) -> RowFacts:
 def budget_facts(model: Model, pixels: np.ndarray, reconstruction: np.ndarray, bit_budget: int) -> BudgetFacts:
     """Facts under a bit budget; arguments as `measure_rows`."""
     table = measure_rows(model, pixels, reconstruction, bit_budget, TABLE)
-    buffer, offsets, totals = _row_context(pixels, reconstruction, bit_budget)
-    busy = _busy_pixels(buffer, offsets, totals, pixels)
+    rows = row_coder(model, reconstruction if bit_budget else np.zeros_like(pixels), scan_state())
+    busy = _busy_pixels(rows.buffer, rows.offsets, rows.totals, pixels)
     sse = _stop_errors(reconstruction, pixels, model.fill[budget_index(bit_budget, *pixels.shape)])
     return BudgetFacts(table, busy, sse)
 
@@ -212,8 +200,8 @@ def image_facts(model: Model, pixels: np.ndarray, latent: np.ndarray) -> ImageFa
     height, width = pixels.shape
     probe_bits = latent.size // 2
     probe = synthesise(model.synthesis, keep_bits(latent, probe_bits), height, width)
-    latents = [measure_latents(model, latent, tier) for tier in range(len(TIERS))]
-    rows = [measure_rows(model, pixels, np.zeros_like(pixels), 0, tier) for tier in range(len(TIERS))]
+    latents = [measure_latents(model, latent, tier) for tier in KNOWN_TIERS]
+    rows = [measure_rows(model, pixels, np.zeros_like(pixels), 0, tier) for tier in KNOWN_TIERS]
     value, ink = pixels.astype(np.float64), pixels > 0
     statistics = np.array(
         [

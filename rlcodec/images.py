@@ -51,7 +51,7 @@ def _from_pil(image: Image.Image, name: str, preset: Preset | None) -> np.ndarra
     _check_size(image.height, image.width, name, preset)
     if image.mode not in GRAY_MODES:
         raise ImageError(
-            f"{name}: is {image.mode}, and this preset codes 8-bit gray; convert it first, e.g. image.convert('L')"
+            f"{name}: is {image.mode}, and this preset codes 8-bit gray; take preset photo, or convert it: image.convert('L')"
         )
     try:
         return np.array(image.convert("L"), np.uint8)
@@ -77,5 +77,6 @@ def _check_size(height: int, width: int, name: str, preset: Preset | None) -> No
         raise ImageError(f"{name}: is empty ({width}x{height})")
     if preset and max(height, width) > preset.max_side:
         raise ImageError(
-            f"{name}: is {width}x{height}; preset {preset.name} takes at most {preset.max_side}x{preset.max_side} pixels"
+            f"{name}: is {width}x{height}; preset {preset.name} takes at most {preset.max_side}x{preset.max_side} pixels; "
+            "for photographs take preset photo"
         )

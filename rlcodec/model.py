@@ -14,7 +14,8 @@ from rlcodec.errors import ModelError
 from rlcodec.files import write_bytes
 from rlcodec.presets import Preset, preset_by_name
 from rlcodec.raster import ContextNet, StaticTables
-from rlcodec.raster_scan import ScanTables
+from rlcodec.raster_lm import LmNet
+from rlcodec.scan_context import ScanTables
 from rlcodec.transform import ConvLayer
 
 WEIGHTS = Path(__file__).parent / "weights"
@@ -36,6 +37,7 @@ class Model:
         latent_net: `context` tier of the latents.
         tables: `table` tier.
         scan_net: `context` tier of the scans that digits were made from.
+        scan_lm: `lm` tier of the scans.
         scan_tables: `table` tier of the scans, and what renders them.
         fill: int32 (slices + 1, rows); how much of the last sent row's correction carries on into the rows below it, in
             1/256, by budget index and distance.
@@ -49,6 +51,7 @@ class Model:
     latent_net: ContextNet
     tables: StaticTables
     scan_net: ContextNet
+    scan_lm: LmNet
     scan_tables: ScanTables
     fill: np.ndarray
 
@@ -94,7 +97,7 @@ def layers_from_arrays(prefix: str, arrays: Mapping[str, np.ndarray]) -> tuple[C
     return tuple(layers)
 
 
-def tuple_to_arrays(prefix: str, values: ContextNet | StaticTables | ScanTables) -> dict[str, np.ndarray]:
+def tuple_to_arrays(prefix: str, values: ContextNet | LmNet | StaticTables | ScanTables) -> dict[str, np.ndarray]:
     """Arrays of a named tuple, named `prefix.field`."""
     return {f"{prefix}.{name}": array for name, array in values._asdict().items()}
 
@@ -136,6 +139,7 @@ def model_from_arrays(preset: Preset, arrays: Mapping[str, np.ndarray]) -> Model
             latent_net=ContextNet(*(arrays[f"latents.{field}"] for field in ContextNet._fields)),
             tables=StaticTables(*(arrays[f"tables.{field}"] for field in StaticTables._fields)),
             scan_net=ContextNet(*(arrays[f"scans.{field}"] for field in ContextNet._fields)),
+            scan_lm=LmNet(*(arrays[f"lm.{field}"] for field in LmNet._fields)),
             scan_tables=ScanTables(*(arrays[f"scan.{field}"] for field in ScanTables._fields)),
             fill=arrays["fill"],
         )

@@ -16,7 +16,7 @@ PEAK_SQUARED = 255.0**2
 RATE_RANGE = {"mse": (2.9, 4.5), "psnr": (1.6, 2.3)}
 """log10 of lambda_rate that policies are trained for, by kind: distortion units that one bit per pixel is worth. Below these
 lossless is best for nearly every digit."""
-COMPUTE_RANGE = (-3.5, -1.2)
+COMPUTE_RANGE = (-4.5, -1.2)
 """log10 of lambda_compute / lambda_rate that policies are trained for."""
 
 

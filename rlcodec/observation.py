@@ -14,9 +14,10 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from rlcodec.coder import COST_UNIT, COSTS, PROBABILITY_ONE
-from rlcodec.facts import STATISTICS
+from rlcodec.facts import KNOWN_TIERS, STATISTICS
 from rlcodec.objective import COMPUTE_RANGE, KINDS, PEAK_SQUARED, RATE_RANGE, ROUNDING_MSE
-from rlcodec.stream import CHANGE_PROBABILITY, CONTEXT, STOP_BEFORE_PIXELS_PROBABILITY, STOP_PROBABILITY, TABLE, TIERS
+from rlcodec.segments import LATENT, PIXELS, change_costs
+from rlcodec.stream import CONTEXT, LM, STOP_BEFORE_PIXELS_PROBABILITY, STOP_PROBABILITY, TABLE, TIERS
 
 STOP_ACTION = 0
 FIRST_TIER_ACTION = 1
@@ -26,14 +27,18 @@ STOP_BITS = float(COSTS[STOP_PROBABILITY]) / COST_UNIT
 STOP_BEFORE_PIXELS_BITS = float(COSTS[STOP_BEFORE_PIXELS_PROBABILITY]) / COST_UNIT
 GO_BITS = float(COSTS[PROBABILITY_ONE - STOP_PROBABILITY]) / COST_UNIT
 GO_BEFORE_PIXELS_BITS = float(COSTS[PROBABILITY_ONE - STOP_BEFORE_PIXELS_PROBABILITY]) / COST_UNIT
-CHANGE_BITS = (
-    np.where(np.eye(len(TIERS), dtype=bool), COSTS[PROBABILITY_ONE - CHANGE_PROBABILITY], COSTS[CHANGE_PROBABILITY]) / COST_UNIT
-)
-"""Bits of naming a tier, (tier before, tier named)."""
+CHANGE_COSTS = np.stack([change_costs(LATENT, 0), change_costs(PIXELS, 0), change_costs(PIXELS, 1)])
+"""Cost of naming a tier, (segment class, tier before, tier named); infinite where it is illegal."""
+CHANGE_BITS = CHANGE_COSTS / COST_UNIT
+LATENT_SEGMENT, FIRST_ROW, LATER_ROW = range(3)
+"""Segment classes."""
+DEAR_TIERS = (CONTEXT, LM)
+"""Tiers that run a network on pixels."""
 
 PROBES = 3
 """So many budgets are synthesised before one is chosen, those that the predictions like best."""
 FEATURE_LIMIT = 4.0
+KMAC_UNIT = 1000.0
 
 SCALE_RATE_BPP = 0.05
 SCALE_KMAC = 0.5
@@ -59,16 +64,17 @@ def layout(budgets: int) -> tuple[tuple[str, int, str], ...]:
         ("phase", 3, "one-hot: budget, latent, pixels"),
         ("progress", 2, "latent slices coded of those kept; rows coded of all"),
         ("budget", 1, "slices kept of all"),
-        ("tier", 1, "tier of the segment before, 0 table, 1 context"),
+        ("tier", len(TIERS), "tier of the segment before, one-hot: " + ", ".join(TIERS)),
         ("rate", 1, "bits per pixel spent"),
         ("compute", 1, "decoder kMAC per pixel spent, / 10"),
         ("quality", 1, "dB if stopped now, / 50; predicted where no probe or reconstruction was made"),
         (
             "next",
-            3,
-            "next segment: bits per symbol under table and context (rows after latents predicted), kMAC per symbol / 20",
+            len(TIERS) + len(DEAR_TIERS),
+            "next segment: bits per symbol under each tier (lm, and rows after latents, predicted); kMAC per symbol / 20 under "
+            "context and / 400 under lm",
         ),
-        ("rest", 2, "bits per pixel of the segments left under table and under context"),
+        ("rest", len(TIERS), "bits per pixel of the segments left under each tier"),
         ("image", len(STATISTICS), "statistics of the image: " + ", ".join(STATISTICS) + " / 10"),
     )
 
@@ -85,10 +91,10 @@ class Predictor:
     Attributes:
         center: float64 (f,), subtracted from the features of an image.
         spread: float64 (f,), divides them.
-        image: float64 (f + 1, s + 1 + 3 b): log2(mse + 1) after 0 to s slices; then of all pixels, for each of b budgets:
-            bits under `table` and `context`, kMAC under `context`.
-        row: float64 (5, 2): from a row's bits under `table`, busy pixels, bits and kMAC under `context` without latents,
-            and its width, to its bits and kMAC under `context` with latents.
+        image: float64 (f + 1, s + 1 + 5 b): log2(mse + 1) after 0 to s slices; then of all pixels, for each of b budgets:
+            bits under `table`, `context` and `lm`, kMAC under `context` and `lm`.
+        row: float64 (6, 4): from `row_features` to a row's bits and kMAC under `context` with latents, and bits and kMAC
+            under `lm`.
     """
 
     center: np.ndarray
@@ -113,9 +119,9 @@ class Known:
 
     Attributes:
         statistics: float64 (B, len(STATISTICS)).
-        latent_bits: float64 (B, t, s), of every slice under every tier.
+        latent_bits: float64 (B, t, s), of every slice under each of `rlcodec.facts.KNOWN_TIERS`.
         latent_kmac: float64 (B, t, s).
-        row_bits: float64 (B, t, h), of every row under every tier when no latents are sent.
+        row_bits: float64 (B, t, h), of every row under each of these when no latents are sent.
         row_kmac: float64 (B, t, h).
     """
 
@@ -186,9 +192,18 @@ class Standing:
 def image_features(known: Known, pixels: int) -> np.ndarray:
     """Features of an image for the predictions, (B, f): statistics, rates per pixel so far by slices, and squares."""
     statistics = known.statistics
-    rates = [np.cumsum(known.latent_bits[:, tier], 1) / pixels for tier in range(len(TIERS))]
+    rates = [np.cumsum(known.latent_bits[:, tier], 1) / pixels for tier in KNOWN_TIERS]
     totals = [known.row_bits.sum(2) / pixels, known.row_kmac[:, CONTEXT].sum(1, keepdims=True) / pixels / 10]
     return np.concatenate([statistics, *rates, *totals, statistics**2, statistics[:, -1:] * statistics], 1)
+
+
+def row_features(table: np.ndarray, busy: np.ndarray, bits: np.ndarray, kmac: np.ndarray, width: float) -> np.ndarray:
+    """What rows are predicted from, (..., h, 6).
+
+    Bits under `table`, busy pixels, bits and kMAC under `context` without latents, the width, and kMAC times the sum of it
+    so far, which attention grows with.
+    """
+    return np.stack([table, busy, bits, kmac, np.full_like(kmac, width), kmac * np.cumsum(kmac, -1) / KMAC_UNIT], -1)
 
 
 def objective_scale(lambda_rate: np.ndarray, lambda_compute: np.ndarray) -> np.ndarray:
@@ -226,6 +241,11 @@ class Geometry:
         return self.height * self.width
 
 
+def _segment_class(column: np.ndarray | int, most: int) -> np.ndarray:
+    """Which of `CHANGE_COSTS` a column of an `Outlook` with `most` slices takes; also of an array of columns."""
+    return np.where(column < most, LATENT_SEGMENT, np.where(column == most, FIRST_ROW, LATER_ROW))
+
+
 class Planner:
     """Predicts the J that each action leads to, and writes observations."""
 
@@ -261,7 +281,7 @@ class Planner:
         """
         g, slices, b = self.geometry, known.latent_bits.shape[2], len(self.budgets)
         rate, compute = goal.rate[:, None], goal.compute[:, None]
-        table, context, kmac = (np.maximum(v, 0) for v in np.split(predicted[:, slices + 1 :], 3, 1))
+        table, context, lm, kmac, lm_kmac = (np.maximum(v, 0) for v in np.split(predicted[:, slices + 1 :], 5, 1))
         table[:, 0], context[:, 0] = known.row_bits.sum(2).T / g.pixels
         kmac[:, 0] = known.row_kmac[:, CONTEXT].sum(1) / g.pixels
         per_slice = (rate[:, None] * known.latent_bits + compute[:, None] * known.latent_kmac) / g.pixels
@@ -270,7 +290,8 @@ class Planner:
         stop_bits = np.where(self.budgets > 0, STOP_BEFORE_PIXELS_BITS, STOP_BITS)
         stop = distortion_of(goal.kind, mse[:, self.budgets]) + rate * stop_bits / g.pixels
         everything = distortion_of(goal.kind, np.zeros((len(mse), b)))
-        everything = everything + np.minimum(rate * table, rate * context + compute * kmac)
+        by_network = np.minimum(rate * context + compute * kmac, rate * lm + compute * lm_kmac)
+        everything = everything + np.minimum(rate * table, by_network)
         return base + np.minimum(stop, everything)
 
     def outlook(
@@ -296,12 +317,15 @@ class Planner:
         """
         g, most = self.geometry, known.latent_bits.shape[2]
         with_latents = (slices > 0)[:, None]
-        facts = [table, busy, known.row_bits[:, CONTEXT], known.row_kmac[:, CONTEXT], np.full_like(table, g.width)]
-        guess = np.maximum(np.stack(facts, 2) @ self.predictor.row, 0)
-        row_bits = np.stack([table, np.where(with_latents, guess[..., 0], known.row_bits[:, CONTEXT])], 1)
-        row_kmac = np.stack([known.row_kmac[:, TABLE], np.where(with_latents, guess[..., 1], known.row_kmac[:, CONTEXT])], 1)
-        bits = np.concatenate([known.latent_bits, row_bits], 2)
-        kmac = np.concatenate([known.latent_kmac, row_kmac], 2)
+        facts = row_features(table, busy, known.row_bits[:, CONTEXT], known.row_kmac[:, CONTEXT], g.width)
+        guess = np.maximum(facts @ self.predictor.row, 0)
+        context_bits = np.where(with_latents, guess[..., 0], known.row_bits[:, CONTEXT])
+        context_kmac = np.where(with_latents, guess[..., 1], known.row_kmac[:, CONTEXT])
+        row_bits = np.stack([table, context_bits, guess[..., 2]], 1)
+        row_kmac = np.stack([known.row_kmac[:, TABLE], context_kmac, guess[..., 3]], 1)
+        # Latents have no tier `lm`; nothing is made of what stands there.
+        bits = np.concatenate([known.latent_bits[:, [TABLE, CONTEXT, CONTEXT]], row_bits], 2)
+        kmac = np.concatenate([known.latent_kmac[:, [TABLE, CONTEXT, CONTEXT]], row_kmac], 2)
 
         total = most + g.height
         rate = goal.rate / g.pixels
@@ -317,10 +341,10 @@ class Planner:
         stop[:, -1] = distortion_of(goal.kind, errors[:, -1])
         go = np.empty((len(slices), total + 1, len(TIERS)))
         go[:, -1] = stop[:, -1:]
-        change = rate[:, None, None] * CHANGE_BITS
+        change = rate[:, None, None, None] * CHANGE_BITS
         for i in range(total - 1, -1, -1):
             ahead = (cost[:, :, i] + go[:, i + 1])[:, None, :]
-            named = (ahead + change).min(2) + rate[:, None] * go_bits[:, i : i + 1]
+            named = (ahead + change[:, _segment_class(i, most)]).min(2) + rate[:, None] * go_bits[:, i : i + 1]
             go[:, i] = np.where(dropped[:, i : i + 1], go[:, i + 1], np.minimum(named, stop[:, i : i + 1]))
         stop_db = -distortion_of(np.full(len(slices), KINDS.index("psnr")), errors)
         return Outlook(bits, kmac, stop, go, stop_db)
@@ -358,7 +382,8 @@ class Planner:
         cost = (
             rate[:, None] * outlook.bits[rows, :, column] + (goal.compute / g.pixels)[:, None] * outlook.kmac[rows, :, column]
         )
-        named = cost + outlook.go[rows, column + 1] + rate[:, None] * (go_bits[:, None] + CHANGE_BITS[standing.tier])
+        change = CHANGE_BITS[_segment_class(column, most), standing.tier]
+        named = cost + outlook.go[rows, column + 1] + rate[:, None] * (go_bits[:, None] + change)
         costs = np.full((batch, self.actions), np.inf)
         costs[:, STOP_ACTION] = outlook.stop[rows, column]
         costs[:, FIRST_TIER_ACTION : FIRST_TIER_ACTION + len(TIERS)] = named
@@ -396,12 +421,12 @@ class Planner:
             ],
             (np.maximum(column - most, 0) / g.height * coming)[:, None],
             (standing.slices / most * coming)[:, None],
-            standing.tier[:, None],
+            np.eye(len(TIERS))[standing.tier],
             (standing.bits / g.pixels)[:, None],
             (standing.kmac / g.pixels / 10)[:, None],
             (np.where(choosing, first_db, outlook.stop_db[rows, column]) / 50)[:, None],
             outlook.bits[rows, :, column] / symbols[:, None] * coming[:, None],
-            (outlook.kmac[rows, CONTEXT, column] / symbols / 20 * coming)[:, None],
+            outlook.kmac[rows][:, DEAR_TIERS][np.arange(batch), :, column] / symbols[:, None] / (20, 400) * coming[:, None],
             rest * coming[:, None],
             image,
         ]

@@ -32,7 +32,7 @@ from rlcodec.observation import (
     Standing,
     layout,
 )
-from rlcodec.session import LATENT, MACS_PER_KMAC, synthesis_macs
+from rlcodec.segments import LATENT, MACS_PER_KMAC, synthesis_macs
 from rlcodec.stream import CONTEXT, STOP, TIERS
 from rlcodec.transform import analyse, keep_bits, latent_shape, synthesise
 
@@ -222,8 +222,10 @@ def encode_under_policy(policy: Policy, model: Model, pixels: np.ndarray, object
             np.array([sum(c.cost for c in session.coded) / COST_UNIT]),
             np.array([session.macs / MACS_PER_KMAC]),
         )
-        logits = policy.logits(planner.observe(known, predicted, mse, goal, standing, outlook))[0]
-        action = int(logits[: FIRST_TIER_ACTION + len(TIERS)].argmax())
+        seen = planner.observe(known, predicted, mse, goal, standing, outlook)
+        logits = policy.logits(seen)[0]
+        legal = seen[0, : FIRST_TIER_ACTION + len(TIERS)] > 0.5
+        action = int(np.where(legal, logits[: len(legal)], -np.inf).argmax())
         session.code(STOP if action == STOP_ACTION else action - FIRST_TIER_ACTION)
     return finish_encoder(session)
 

@@ -12,9 +12,9 @@ class Preset:
     Attributes:
         id: stands in the stream's header, 4 bits.
         name: what users write.
-        native: height and width whose size costs no header bytes.
+        native: height and width whose size costs no header bytes; (0, 0) for none.
         max_side: largest height and width, pixels.
-        budget_slices: the bit budgets that a policy chooses among, in whole latent slices.
+        budget_slices: the bit budgets that a policy chooses among, in whole latent slices; none where no policy runs yet.
     """
 
     id: int
@@ -25,7 +25,8 @@ class Preset:
 
 
 MNIST = Preset(id=1, name="mnist", native=(28, 28), max_side=64, budget_slices=(0, 1, 2, 3, 4, 6, 8, 12, 16))
-PRESETS = (MNIST,)
+PHOTO = Preset(id=2, name="photo", native=(0, 0), max_side=1 << 16, budget_slices=())
+PRESETS = (MNIST, PHOTO)
 
 
 def preset_by_name(name: str) -> Preset:

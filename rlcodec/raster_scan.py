@@ -4,87 +4,52 @@ A row of pixels is coded as the rows of the scan that it covers and that no row 
 the pixels. What the renderer needs beside the scan (its side, its place, the brightest area) goes before the first row.
 See `rlcodec.scan` for where scans come from, and `rlcodec.raster` for pixels that have none.
 
-Tiers: `table` looks a scan pixel's eleven neighbours up; `context` asks a small integer network over a wide causal window
-wherever those neighbours are not all alike.
+Tiers: `table` looks a scan pixel's eleven neighbours up. The others add up a few learned numbers where those neighbours
+nearly decide (`rlcodec.scan_context`) and ask a network elsewhere: `context` a small one over a wide causal window, `lm` a
+transformer that attends to all such pixels before (`rlcodec.raster_lm`).
 """
 
 import functools
-from typing import NamedTuple
 
 import numpy as np
 
 from rlcodec.coder import COSTS, EXHAUSTED, MACS, PROBABILITY_ONE, code_decision
 from rlcodec.kernel import kernel
-from rlcodec.raster import UNROLL, code_tree, run_second
-from rlcodec.scan import (
-    BOX,
-    MAX_SIDE,
-    MIN_SIDE,
-    PAD,
-    PRIOR_CONTEXTS,
-    WHITE,
-    WORDS,
-    Scan,
-    box_area,
-    find_scan,
-    first_fresh,
-    get_bit,
-    get_bits,
-    gray_level,
-    near_context,
-    set_bit,
+from rlcodec.raster import LOGIT_LIMIT, UNROLL, code_tree, run_second
+from rlcodec.raster_lm import COLUMNS_ASIDE as LM_COLUMNS_ASIDE
+from rlcodec.raster_lm import ROWS_ABOVE as LM_ROWS_ABOVE
+from rlcodec.raster_lm import remember, run_token, token_macs
+from rlcodec.scan import BOX, MAX_SIDE, MIN_SIDE, WHITE, Scan, box_area, first_fresh, get_bit, gray_level, near_context, set_bit
+from rlcodec.scan_context import (
+    ABSENT,
+    BORDER,
+    LEFT,
+    MARGIN,
+    PEAK,
+    PRESENT,
+    SELECTED,
+    SIDE,
+    STATUS,
+    TOP,
+    ScanTables,
+    extend_run,
+    gather_window,
+    is_quiet,
+    quiet_logit,
+    select_rows,
+    survey_row,
+    window_size,
 )
+from rlcodec.scan_search import find_scan
+from rlcodec.stream import LM, TABLE
 
 SIDE_BITS, PEAK_BITS, PLACE_BITS = 7, 6, 7
 PLACE_ORIGIN = BOX
 """Added to a box's place, which may be negative, before it is coded."""
 
-# The network's window: so many rows above, columns aside, and learned rows by side and place.
+# The network's window.
 ROWS_ABOVE, COLUMNS_ASIDE = 6, 7
-SPAN = 2 * COLUMNS_ASIDE + 1
-WINDOW_INPUTS = ROWS_ABOVE * SPAN + COLUMNS_ASIDE
-PLACES = 32
-SELECTED = 3
-SELECTED_ROWS = MAX_SIDE - MIN_SIDE + 1 + 2 * PLACES
-
-UNKNOWN, ABSENT, PRESENT = 0, 1, 2
-# Fields of ScanState.head.
-STATUS, SIDE, PEAK, TOP, LEFT = range(5)
-
-
-class ScanTables(NamedTuple):
-    """What renders and codes scans, shipped with the weights.
-
-    Shapes: `cells` (sides, MAX_SIDE) int16, the box pixel in which each scan pixel begins; `areas` (sides, MAX_SIDE, 2)
-    int32, how much of that and of the next it covers; `peaks` (sides, 2**PEAK_BITS) int64, the brightest areas.
-    Probabilities in 1/65536, int32: `near` (PRIOR_CONTEXTS,) of ink; `absent` (1,) of an image without a scan; `side`,
-    `peak`, `top`, `left`, trees of the numbers' binary digits; `slip` (2,), of gray levels and of white.
-    """
-
-    cells: np.ndarray
-    areas: np.ndarray
-    peaks: np.ndarray
-    near: np.ndarray
-    absent: np.ndarray
-    side: np.ndarray
-    peak: np.ndarray
-    top: np.ndarray
-    left: np.ndarray
-    slip: np.ndarray
-
-
-class ScanState(NamedTuple):
-    """A scan on its way through the coder.
-
-    Shapes: `head` (5,) int64; `lines` (ROWS_ABOVE + MAX_SIDE, WORDS) uint64, the scan below empty rows; `single` (BOX,
-    MAX_SIDE) int64, `start`, `stop` (BOX,) int64 as in `rlcodec.scan.Grid`.
-    """
-
-    head: np.ndarray
-    lines: np.ndarray
-    single: np.ndarray
-    start: np.ndarray
-    stop: np.ndarray
+WINDOW_ROOM = window_size(LM_ROWS_ABOVE, LM_COLUMNS_ASIDE) + UNROLL
 
 
 def scan_of(tables: ScanTables, pixels: np.ndarray) -> Scan | None:
@@ -98,23 +63,6 @@ def _cached_scan(pixels: bytes, shape: tuple[int, int], near: bytes) -> Scan | N
     prior = np.stack([COSTS[PROBABILITY_ONE - ink], COSTS[ink]], 1)
     scan = find_scan(np.frombuffer(pixels, np.uint8).reshape(shape), prior)
     return scan if scan and scan.peak < 1 << PEAK_BITS else None
-
-
-def scan_state(scan: Scan | None = None, known: bool = False) -> ScanState:
-    """State before the first row; encoders say with `known` that `scan`, or its absence, is the image's."""
-    state = ScanState(
-        np.zeros(5, np.int64),
-        np.zeros((ROWS_ABOVE + MAX_SIDE, WORDS), np.uint64),
-        np.zeros((BOX, MAX_SIDE), np.int64),
-        np.zeros(BOX, np.int64),
-        np.zeros(BOX, np.int64),
-    )
-    if scan:
-        state.head[:] = PRESENT, scan.side, scan.peak, scan.top, scan.left
-        state.lines[ROWS_ABOVE : ROWS_ABOVE + scan.side] = scan.rows
-    elif known:
-        state.head[STATUS] = ABSENT
-    return state
 
 
 @kernel
@@ -168,28 +116,13 @@ def code_head(state, data, costs, tables, scan):
 
 
 @kernel
-def gather_window(lines, y, x, which):
-    """Lists the ink in the window of scan pixel (y, x); `lines` begins ROWS_ABOVE rows above the scan."""
-    count = 0
-    for row in range(ROWS_ABOVE + 1):
-        bits = get_bits(lines[y + row], x + PAD - COLUMNS_ASIDE, SPAN if row < ROWS_ABOVE else COLUMNS_ASIDE)
-        at = row * SPAN
-        while bits:
-            if bits & 1:
-                which[count] = at
-                count += 1
-            bits >>= 1
-            at += 1
-    return count
-
-
-@kernel
-def select_rows(side, y, x, out):
-    """Writes the learned rows of scan pixel (y, x) into `out`, int64 (SELECTED,)."""
-    sides = MAX_SIDE - MIN_SIDE + 1
-    out[0] = side - MIN_SIDE
-    out[1] = sides + PLACES * y // side
-    out[2] = sides + PLACES + PLACES * x // side
+def add_rows(sums, rows, selected):
+    """Writes the sum of the selected learned rows into `sums`."""
+    sums[:] = rows[selected[0]]
+    for k in range(1, SELECTED):
+        row = rows[selected[k]]
+        for j in range(sums.shape[0]):
+            sums[j] += row[j]
 
 
 @kernel
@@ -207,13 +140,7 @@ def add_ink(sums, weights, which, count):
 
 
 @kernel
-def is_uniform(context):
-    """Whether a `near_context` is all ink or all background."""
-    return context == 0 or context == PRIOR_CONTEXTS - 1
-
-
-@kernel
-def code_scan_row(state, data, costs, net, tables, scan, image, y, use_network):
+def code_scan_row(state, data, costs, net, lm, memory, tables, scan, image, y, tier):
     """Codes one row of pixels by way of the scan, in the direction that the coder's state says.
 
     Args:
@@ -221,57 +148,108 @@ def code_scan_row(state, data, costs, net, tables, scan, image, y, use_network):
         data: uint8 payload.
         costs: `rlcodec.coder.COSTS`.
         net: the scans' `ContextNet`.
+        lm: the scans' `LmNet`.
+        memory: its cache; tier `lm` is for rows all above which were coded in it.
         tables: `ScanTables`.
         scan: `ScanState` with a head that was coded.
         image: uint8 (height, width); read when encoding, for slips alone, written when decoding.
         y: the row.
-        use_network: tier `context` when true, `table` otherwise.
+        tier: TABLE, CONTEXT or LM.
 
     Returns:
         Pixels coded: the width, or 0 when the data is exhausted.
     """
-    width = image.shape[1]
-    head, lines, start, stop = scan.head, scan.lines, scan.start, scan.stop
-    r, side = y - head[TOP], head[SIDE]
+    head, start, stop = scan.head, scan.start, scan.stop
+    r = y - head[TOP]
     if r < 0 or r >= BOX:
         image[y] = 0
-        return width
-    near = lines[ROWS_ABOVE - 2 :]
-    room = WINDOW_INPUTS + net.second.shape[0] + UNROLL
+        return image.shape[1]
+    room = WINDOW_ROOM + net.second.shape[0]
     which, values = np.empty(room, np.int64), np.empty(room, np.int32)
     first, second = np.empty(net.second.shape[0], np.int32), np.empty(net.second.shape[1], np.int32)
-    selected = np.empty(SELECTED, np.int64)
-    base = np.empty(net.second.shape[0], np.int32)
     for i in range(first_fresh(start, stop, r), stop[r]):
-        line = lines[ROWS_ABOVE + i]
-        select_rows(side, i, 0, selected)
-        for k in range(base.shape[0]):
-            base[k] = net.rows[selected[0], k] + net.rows[selected[1], k]
-        for j in range(side):
-            symbol = get_bit(line, j)
-            context = near_context(near, i, j)
-            if use_network and not is_uniform(context):
-                active = gather_window(lines, i, j, which)
-                select_rows(side, i, j, selected)
-                column = net.rows[selected[2]]
-                for k in range(base.shape[0]):
-                    first[k] = base[k] + column[k]
-                add_ink(first, net.first, which, active)
-                state[MACS] += (SELECTED + active) * base.shape[0] + run_second(net, which, values, first, second)
-                symbol = code_tree(state, data, costs, net, second, 0, symbol)
-            else:
-                symbol = code_decision(state, data, costs, np.int64(tables.near[context]), symbol)
-                state[MACS] += 1
-            if state[EXHAUSTED]:
-                return 0
-            if symbol:
-                set_bit(line, j)
-    peak = tables.peaks[side - MIN_SIDE, head[PEAK]]
+        if tier == TABLE:
+            _code_line_by_table(state, data, costs, tables, scan, i)
+        else:
+            _code_line(state, data, costs, net, lm, memory, tables, scan, i, tier == LM, which, values, first, second)
+        if state[EXHAUSTED]:
+            return 0
+    return _render_row(state, data, costs, tables, scan, image, y)
+
+
+@kernel
+def _code_line_by_table(state, data, costs, tables, scan, i):
+    """Codes row `i` of the scan by the table of nearest neighbours."""
+    near, line = scan.lines[MARGIN - 2 :], scan.lines[MARGIN + i]
+    for j in range(scan.head[SIDE]):
+        symbol = code_decision(state, data, costs, np.int64(tables.near[near_context(near, i, j)]), get_bit(line, j))
+        state[MACS] += 1
+        if state[EXHAUSTED]:
+            return
+        if symbol:
+            set_bit(line, j)
+        scan.up[j] = extend_run(scan.up[j], symbol)
+
+
+@kernel
+def _code_line(state, data, costs, net, lm, memory, tables, scan, i, by_lm, which, values, first, second):
+    """Codes row `i` of the scan: quiet pixels by their few rows, the others by a network."""
+    lines, up, side = scan.lines, scan.up, scan.head[SIDE]
+    near, line = lines[MARGIN - 2 :], lines[MARGIN + i]
+    right, selected = np.empty(side, np.int64), np.empty(SELECTED, np.int64)
+    strokes, strokes_here, left = survey_row(lines[MARGIN + i - 1], side, right), 0, BORDER
+    for j in range(side):
+        symbol, context = get_bit(line, j), near_context(near, i, j)
+        select_rows(side, i, j, up[j], left, right[j], strokes, strokes_here, selected)
+        if is_quiet(tables.near, context):
+            index = min(max(quiet_logit(tables, context, selected) + LOGIT_LIMIT, 0), 2 * LOGIT_LIMIT - 1)
+            symbol = code_decision(state, data, costs, np.int64(net.sigmoid[index]), symbol)
+            state[MACS] += SELECTED
+        elif by_lm:
+            active = gather_window(lines, i, j, LM_ROWS_ABOVE, LM_COLUMNS_ASIDE, which)
+            symbol = _code_token(state, data, costs, lm, memory, selected, which, active, symbol)
+        else:
+            active = gather_window(lines, i, j, ROWS_ABOVE, COLUMNS_ASIDE, which)
+            add_rows(first, net.rows, selected)
+            add_ink(first, net.first, which, active)
+            state[MACS] += (SELECTED + active) * first.shape[0] + run_second(net, which, values, first, second)
+            symbol = code_tree(state, data, costs, net, second, 0, symbol)
+        if state[EXHAUSTED]:
+            return
+        if symbol:
+            set_bit(line, j)
+            strokes_here += 1 if left < 0 else 0
+        left = extend_run(left, symbol)
+        up[j] = extend_run(up[j], symbol)
+
+
+@kernel
+def _code_token(state, data, costs, lm, memory, selected, which, active, symbol):
+    """Codes a pixel by the transformer, or by the logit that it gave before."""
+    if memory.given.shape[0]:
+        index = memory.given[memory.tokens[0]]
+        state[MACS] += token_macs(lm, memory.tokens[0], SELECTED + active) + lm.nodes.shape[1]
+        memory.tokens[0] += 1
+        return code_decision(state, data, costs, np.int64(lm.sigmoid[index]), symbol)
+    state[MACS] += run_token(lm, memory, selected, which, active)
+    symbol = code_tree(state, data, costs, lm, memory.y, 0, symbol)
+    if not state[EXHAUSTED]:
+        remember(lm, memory, symbol)
+    return symbol
+
+
+@kernel
+def _render_row(state, data, costs, tables, scan, image, y):
+    """Renders row `y` of the image from the scan's rows, and codes the slips; returns the pixels coded."""
+    width = image.shape[1]
+    head, start, stop = scan.head, scan.start, scan.stop
+    r = y - head[TOP]
+    peak = tables.peaks[head[SIDE] - MIN_SIDE, head[PEAK]]
     for x in range(width):
         c = x - head[LEFT]
         value = np.int64(0)
         if 0 <= c < BOX:
-            area = box_area(lines, -ROWS_ABOVE, scan.single, start, stop, r, c)
+            area = box_area(scan.lines, -MARGIN, scan.single, start, stop, r, c)
             value, slipped = gray_level(area, peak)
             state[MACS] += (stop[r] - start[r]) * (stop[c] - start[c])
             if slipped != value:

@@ -6,8 +6,8 @@
     3       2      fingerprint: first bytes of the SHA-256 of the model's weights
     5       2      CRC-16/XMODEM of all other bytes of the stream
     7       1-2    payload length in bytes, LEB128
-    ..      0-2    height - 1, width - 1, one byte each, only when the size bit is set
-    ..      1-2    bit budget: binary latents kept, LEB128
+    ..      0-6    height - 1, width - 1, LEB128 each, only when the size bit is set
+    ..      1-2    bit budget, LEB128: binary latents kept; of preset photo the quantiser's gain and more, see `rlcodec.photo`
     ..             payload: one range-coded sequence of segments
 
 Inside the payload each segment starts with a choice (stop, or a tier), see `code_choice`, and ends where the next one
@@ -25,13 +25,15 @@ from rlcodec.kernel import kernel
 from rlcodec.presets import Preset, preset_by_id
 
 MAGIC = b"\xb1R"
-VERSION = 2
+VERSION = 3
 CRC_AT = slice(5, 7)
 FIXED_BYTES = 7
 MAX_VARINT_BYTES = 4
 
-TABLE, CONTEXT = 0, 1
-TIERS = ("table", "context")
+TABLE, CONTEXT, LM = 0, 1, 2
+TIERS = ("table", "context", "lm")
+LATENT_TIERS = 2
+"""Latent slices have the first two tiers only."""
 STOP = -1
 
 STOP_PROBABILITY = PROBABILITY_ONE // 64
@@ -39,6 +41,8 @@ STOP_BEFORE_PIXELS_PROBABILITY = PROBABILITY_ONE // 4
 """Where the latents end and the pixels begin, when there are latents: the place where most lossy streams stop."""
 CHANGE_PROBABILITY = PROBABILITY_ONE // 16
 """Of another tier than the segment before; the first segment follows a fictitious one of tier `context`."""
+FIRST_ROW_CHANGE_PROBABILITY = PROBABILITY_ONE // 4
+"""The same at the first row of pixels, the only place where `lm` can begin."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +110,7 @@ class _Reader:
 
 def header_bytes(preset: Preset, height: int, width: int, bit_budget: int, payload_bytes: int) -> int:
     """Length of the header that `pack` writes for these values."""
-    size = 0 if (height, width) == preset.native else 2
+    size = 0 if (height, width) == preset.native else len(_varint(height - 1)) + len(_varint(width - 1))
     return FIXED_BYTES + len(_varint(payload_bytes)) + size + len(_varint(bit_budget))
 
 
@@ -114,7 +118,7 @@ def pack(preset: Preset, fingerprint: bytes, height: int, width: int, bit_budget
     """A whole stream."""
     native = (height, width) == preset.native
     kind = VERSION << 5 | preset.id << 1 | (not native)
-    size = b"" if native else bytes([height - 1, width - 1])
+    size = b"" if native else _varint(height - 1) + _varint(width - 1)
     front = MAGIC + bytes([kind]) + fingerprint
     back = _varint(len(payload)) + size + _varint(bit_budget) + payload
     return front + binascii.crc_hqx(front + back, 0).to_bytes(2, "big") + back
@@ -141,9 +145,9 @@ def unpack(data: bytes) -> Stream:
         raise UnknownModelError(f"the stream needs preset number {kind >> 1 & 15}, which this rlcodec does not have")
     fingerprint, checksum = reader.take(2), reader.take(2)
     payload_bytes = reader.varint()
-    height, width = (reader.byte() + 1, reader.byte() + 1) if kind & 1 else preset.native
+    height, width = (reader.varint() + 1, reader.varint() + 1) if kind & 1 else preset.native
     bit_budget = reader.varint()
-    if max(height, width) > preset.max_side:
+    if max(height, width) > preset.max_side or min(height, width) < 1:
         raise DamagedStreamError(f"the header declares {width}x{height} pixels, more than preset {preset.name} takes")
     at = reader.position
     if len(data) > at + payload_bytes:
@@ -157,14 +161,15 @@ def unpack(data: bytes) -> Stream:
 
 
 @kernel
-def code_choice(state, data, costs, tiers, stop_probability, choice):
+def code_choice(state, data, costs, tiers, change_probability, stop_probability, choice):
     """Codes what the next segment is, in the direction of the coder's state.
 
     Args:
         state: coder state; remembers the tier of the segment before.
         data: uint8 payload.
         costs: `rlcodec.coder.COSTS`.
-        tiers: how many tiers the preset has.
+        tiers: how many tiers can be named here, from the first on.
+        change_probability: of another tier than before, in 1/65536.
         stop_probability: of stopping here, in 1/65536.
         choice: STOP or a tier, when encoding.
 
@@ -175,7 +180,7 @@ def code_choice(state, data, costs, tiers, stop_probability, choice):
     if stop or state[EXHAUSTED]:
         return STOP
     before = state[PREVIOUS_TIER]
-    if not code_decision(state, data, costs, CHANGE_PROBABILITY, 0 if choice == before else 1):
+    if not code_decision(state, data, costs, change_probability, 0 if choice == before else 1):
         return before
     # One of the other tiers, in their order, each as likely as the others.
     left = tiers - 1

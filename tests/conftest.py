@@ -1,15 +1,22 @@
-"""Shared images: scikit-learn's small digits, enlarged to look like MNIST's."""
+"""Shared images: scikit-learn's small digits, enlarged to look like MNIST's, and pictures that have a scan."""
+
+import sys
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 from hypothesis import settings
 from PIL import Image
-from sklearn.datasets import load_digits
+from sklearn.datasets import load_digits, load_sample_image
+
+from rlcodec import cli
+from rlcodec.envs.trace import Trace, build_trace
+from rlcodec.scan import BOX, WORDS, box_area, gray_level, grid, set_bit
 
 settings.register_profile("rlcodec", derandomize=True, deadline=None, max_examples=60, database=None)
 settings.load_profile("rlcodec")
 
-SIDE, BOX = 28, 20
+SIDE = 28
 DIGITS = 64
 
 
@@ -35,3 +42,62 @@ def digits() -> np.ndarray:
 def digit(digits: np.ndarray) -> np.ndarray:
     """One digit, uint8 (28, 28), read-only."""
     return digits[3]
+
+
+@pytest.fixture(scope="session")
+def ring() -> Callable[[int], np.ndarray]:
+    """Rows of a scan of a given side with a ring that touches all four edges, uint64 (side, WORDS)."""
+
+    def draw(side: int) -> np.ndarray:
+        y, x = np.mgrid[:side, :side] - (side - 1) / 2
+        distance = np.hypot(y, x)
+        rows = np.zeros((side, WORDS), np.uint64)
+        for i, j in zip(*np.nonzero((distance <= side / 2) & (distance >= side / 2 - 5)), strict=True):
+            set_bit(rows[i], j)
+        return rows
+
+    return draw
+
+
+@pytest.fixture(scope="session")
+def rendered() -> Callable[..., np.ndarray]:
+    """The digit that a scan's rows render to, uint8 (28, 28), with its box at a given place."""
+
+    def render(rows: np.ndarray, top: int = 4, left: int = 4) -> np.ndarray:
+        one = grid(len(rows))
+        areas = np.array([[box_area(rows, 0, one.single, one.start, one.stop, r, c) for c in range(BOX)] for r in range(BOX)])
+        image = np.zeros((SIDE, SIDE), np.uint8)
+        image[top : top + BOX, left : left + BOX] = [[gray_level(area, areas.max())[0] for area in line] for line in areas]
+        return image
+
+    return render
+
+
+@pytest.fixture(scope="session")
+def traced(digits: np.ndarray, ring: Callable[[int], np.ndarray], rendered: Callable[..., np.ndarray]) -> Trace:
+    """The trace of a few digits, some with a scan."""
+    scanned = [rendered(ring(side)) for side in (22, 31, 40, 53)]
+    return build_trace(np.stack([*digits[:8], *scanned]), workers=1)
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """Runs a command in this process; returns exit code, standard output, standard error."""
+
+    def call(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["rlcodec", *map(str, arguments)])
+        try:
+            cli.main()
+            code = 0
+        except SystemExit as end:
+            code = end.code if isinstance(end.code, int) else int(bool(end.code))
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def photograph() -> Image.Image:
+    """A photograph of 320x213 pixels that comes with scikit-learn."""
+    return Image.fromarray(load_sample_image("china.jpg")).resize((320, 213), Image.Resampling.LANCZOS)

@@ -31,3 +31,21 @@ def test_one_bad_item_is_reported(digits):
 def test_a_negative_number_of_workers_is_refused(digits):
     with pytest.raises(OptionError, match="workers"):
         rlcodec.encode_many(digits[:2], workers=-1)
+
+
+@pytest.mark.parametrize("options", [{}, {"bit_budget": 98}, {"rows": 11}])
+def test_a_device_changes_no_byte(digits, rendered, ring, options):
+    images = [rendered(ring(33)), digits[0], rendered(ring(52), 2, 5)]
+    alone = [rlcodec.encode(image, tier="lm", **options) for image in images]
+    assert rlcodec.encode_many(images, device="cpu", tier="lm", **options) == alone
+
+
+@pytest.mark.parametrize("options", [{"tier": "table"}, {"lossless": True}, {"tier": "lm", "objective": "small"}])
+def test_a_device_is_for_tier_lm(digits, options):
+    with pytest.raises(OptionError, match="tier lm"):
+        rlcodec.encode_many(digits[:1], device="cpu", **options)
+
+
+def test_a_device_that_is_not_there_is_refused(digits):
+    with pytest.raises(OptionError, match="device"):
+        rlcodec.encode_many(digits[:1], device="teapot", tier="lm")

@@ -11,24 +11,6 @@ import pytest
 from PIL import Image
 
 import rlcodec
-from rlcodec import cli
-
-
-@pytest.fixture
-def run(monkeypatch, capsys):
-    """Runs a command in this process; returns exit code, standard output, standard error."""
-
-    def call(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["rlcodec", *map(str, arguments)])
-        try:
-            cli.main()
-            code = 0
-        except SystemExit as end:
-            code = end.code if isinstance(end.code, int) else int(bool(end.code))
-        out, err = capsys.readouterr()
-        return code, out, err
-
-    return call
 
 
 @pytest.fixture

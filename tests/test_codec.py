@@ -123,7 +123,7 @@ def test_inspect_agrees_with_the_encoder(digit, choices):
     assert found.payload_bytes == payload_bytes(sum(segment.cost for segment in coded.segments))
     assert found.size_bytes == found.header_bytes + found.payload_bytes == len(coded.data)
     assert found.rate_bpp == 8 * len(coded.data) / digit.size
-    assert (found.preset, found.version, found.height, found.width) == ("mnist", 2, 28, 28)
+    assert (found.preset, found.version, found.height, found.width) == ("mnist", 3, 28, 28)
     assert not found.truncated
     assert found.lossless == (coded.mse == 0)
     assert {segment.tier_name for segment in found.segments} <= {*TIERS, "stop"}

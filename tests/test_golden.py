@@ -18,10 +18,12 @@ PICTURES = ("scanned", "drawn", "odd")
 SETTINGS = {
     "lossless": {"lossless": True},
     "table": {"tier": "table"},
+    "lm": {"tier": "lm"},
     "latents": {"bit_budget": 392, "rows": 0},
     "latents-table": {"bit_budget": 120, "rows": 0, "tier": "table"},
     "all": {"bit_budget": 98},
     "stopped": {"bit_budget": 49, "rows": 13},
+    "stopped-lm": {"tier": "lm", "rows": 15},
     "stopped-table": {"bit_budget": 0, "rows": 9, "tier": "table"},
 }
 """Every tier, and stops in the latents, in the pixels and at the end."""

@@ -7,8 +7,10 @@ import pytest
 
 import rlcodec
 from rlcodec.model import Model, load_model
-from rlcodec.raster_scan import ROWS_ABOVE, scan_of, scan_state
-from rlcodec.scan import BOX, MAX_SIDE, MIN_SIDE, box_area, get_bits, gray_level, grid, set_bit
+from rlcodec.raster_scan import scan_of
+from rlcodec.scan import BOX, MAX_SIDE, MIN_SIDE, get_bits, gray_level, grid, set_bit
+from rlcodec.scan_context import MARGIN, scan_state
+from rlcodec.stream import TIERS
 
 
 @pytest.fixture(scope="module")
@@ -16,30 +18,9 @@ def model() -> Model:
     return load_model("mnist")
 
 
-def disc(side: int) -> np.ndarray:
-    """Rows of a scan with a ring that touches all four edges."""
-    y, x = np.mgrid[:side, :side] - (side - 1) / 2
-    distance = np.hypot(y, x)
-    ink = (distance <= side / 2) & (distance >= side / 2 - 5)
-    rows = np.zeros((side, 2), np.uint64)
-    for i, j in zip(*np.nonzero(ink), strict=True):
-        set_bit(rows[i], j)
-    return rows
-
-
-def rendered(rows: np.ndarray, top: int = 4, left: int = 4) -> np.ndarray:
-    one = grid(len(rows))
-    areas = np.array([[box_area(rows, 0, one.single, one.start, one.stop, r, c) for c in range(BOX)] for r in range(BOX)])
-    image = np.zeros((28, 28), np.uint8)
-    for r in range(BOX):
-        for c in range(BOX):
-            image[top + r, left + c] = gray_level(areas[r, c], areas.max())[0]
-    return image
-
-
 @pytest.mark.parametrize("side", [20, 27, 35, 36, 41, 50, 57])
-def test_scan_found_from_gray_levels_renders_to_them(model, side):
-    image = rendered(disc(side), top=3, left=6)
+def test_scan_found_from_gray_levels_renders_to_them(model, side, rendered, ring):
+    image = rendered(ring(side), top=3, left=6)
     scan = scan_of(model.scan_tables, image)
     assert scan
     assert (scan.top, scan.left) == (3, 6)
@@ -47,7 +28,7 @@ def test_scan_found_from_gray_levels_renders_to_them(model, side):
 
 
 @pytest.mark.parametrize("side", [20, 36, 50])
-def test_all_ink_is_white_but_for_rounding(side):
+def test_all_ink_is_white_but_for_rounding(side, rendered):
     image = rendered(np.full((side, 2), ~np.uint64(0)))
     assert image[4:24, 4:24].min() >= 250
     assert image.max() == 255
@@ -83,31 +64,31 @@ def test_gray_levels_are_rounded_towards_the_middle():
     assert level == [0, 64, 128, 191, 255]
 
 
-def test_state_keeps_the_scan_below_empty_rows(model):
-    scan = scan_of(model.scan_tables, rendered(disc(36)))
+def test_state_keeps_the_scan_below_empty_rows(model, rendered, ring):
+    scan = scan_of(model.scan_tables, rendered(ring(36)))
     state = scan_state(scan)
-    assert not state.lines[:ROWS_ABOVE].any()
-    assert np.array_equal(state.lines[ROWS_ABOVE : ROWS_ABOVE + 36], scan.rows)
+    assert not state.lines[:MARGIN].any()
+    assert np.array_equal(state.lines[MARGIN : MARGIN + 36], scan.rows)
 
 
-@pytest.mark.parametrize("tier", ["table", "context"])
+@pytest.mark.parametrize("tier", TIERS)
 @pytest.mark.parametrize("place", [(4, 4), (0, 8), (7, 2)])
-def test_scanned_digits_are_lossless_and_small(tier, place):
-    image = rendered(disc(36), *place)
+def test_scanned_digits_are_lossless_and_small(tier, place, rendered, ring):
+    image = rendered(ring(36), *place)
     coded = rlcodec.encode_image(image, tier=tier)
     assert np.array_equal(np.asarray(rlcodec.decode(coded.data)), image)
     assert len(coded.data) < 110
     assert rlcodec.inspect(coded.data).segments == coded.segments
 
 
-def test_a_gray_level_that_no_scan_gives_is_coded_all_the_same():
-    image = rendered(disc(36))
+def test_a_gray_level_that_no_scan_gives_is_coded_all_the_same(rendered, ring):
+    image = rendered(ring(36))
     image[14, 14] = 77
     assert np.array_equal(np.asarray(rlcodec.decode(rlcodec.encode(image, lossless=True))), image)
 
 
-def test_every_prefix_of_a_scanned_digit_is_an_image():
-    image = rendered(disc(41))
+def test_every_prefix_of_a_scanned_digit_is_an_image(rendered, ring):
+    image = rendered(ring(41))
     data = rlcodec.encode(image, bit_budget=49, tier="context")
     errors = []
     with warnings.catch_warnings():
@@ -119,8 +100,8 @@ def test_every_prefix_of_a_scanned_digit_is_an_image():
     assert errors[len(errors) // 2] < errors[0]
 
 
-def test_damaged_payloads_are_refused_or_decode_to_an_image():
-    data = bytearray(rlcodec.encode(rendered(disc(36)), lossless=True))
+def test_damaged_payloads_are_refused_or_decode_to_an_image(rendered, ring):
+    data = bytearray(rlcodec.encode(rendered(ring(36)), lossless=True))
     for at in range(len(data)):
         for bit in range(8):
             broken = bytearray(data)

@@ -71,6 +71,7 @@ OWN_SETTINGS: tuple[tuple[str, str, dict], ...] = (
     *(("auto-encoder alone", f"{n} bits", {"bit_budget": n, "rows": 0}) for n in (49, 98, 196, 392, 784)),
     *(("raster-encoder alone", f"{rows} rows", {"bit_budget": 0, "rows": rows}) for rows in (10, 14, 18)),
     ("raster-encoder alone", "lossless, table", {"tier": "table"}),
+    ("raster-encoder alone", "lossless, lm", {"tier": "lm"}),
     ("raster-encoder alone", "lossless, context", {"lossless": True}),
     *(("both", f"{n} bits, {rows} rows", {"bit_budget": n, "rows": rows}) for n, rows in ((49, 14), (98, 14), (98, 18))),
     *(("both, by the policy", name, {"objective": name}) for name in NAMED),

@@ -29,6 +29,16 @@ def new_figure(width: float, height: float) -> tuple[Figure, plt.Axes]:
     return plt.subplots(figsize=(width, height))
 
 
+def plot_pictures(pictures: dict[str, np.ndarray]) -> Figure:
+    """Pictures, uint8 (height, width, 3), side by side under their names."""
+    figure, axes = plt.subplots(1, len(pictures), figsize=(3 * len(pictures), 2.6), squeeze=False)
+    for one, (name, picture) in zip(axes[0], pictures.items(), strict=True):
+        one.imshow(picture, interpolation="nearest")
+        one.set_title(name, fontsize=9)
+        one.axis("off")
+    return figure
+
+
 def plot_digits(originals: Sequence[np.ndarray], columns: dict[str, Sequence[Encoded]]) -> Figure:
     """Originals in the first column, then what each setting makes of them, with bytes and PSNR above."""
     figure, axes = plt.subplots(

@@ -15,7 +15,7 @@ from rlcodec.model import (
     tuple_to_arrays,
 )
 from rlcodec.raster import RECON_FLOOR, SUMMARIES
-from rlcodec.raster_scan import SELECTED
+from rlcodec.scan_context import SELECTED
 from rlcodec.training.autoencoder import export_transforms, pad_to_stride, train_autoencoder
 from rlcodec.training.data import load_images
 from rlcodec.training.loop import Schedule
@@ -30,7 +30,9 @@ from rlcodec.training.raster import (
     train_latents,
     train_pixels,
 )
-from rlcodec.training.scans import counted_prior, find_scans, near_counts, scan_tables, smooth_prior, train_scans
+from rlcodec.training.scan_sets import counted_prior, find_scans, near_counts, smooth_prior
+from rlcodec.training.scans import scan_tables, train_quiet, train_scans
+from rlcodec.training.transformer import export_transformer, train_transformer
 from rlcodec.transform import PIXEL_MAX, ConvLayer
 
 VALIDATION_IMAGES = 2000
@@ -40,7 +42,9 @@ AUTOENCODER_SCHEDULE = Schedule(steps=30_000, batch=128, learning_rate=2e-3)
 LATENTS_SCHEDULE = Schedule(steps=4_000, batch=256, learning_rate=4e-3)
 PIXELS_SCHEDULE = Schedule(steps=20_000, batch=64, learning_rate=3e-3)
 SCANS_SCHEDULE = Schedule(steps=8_000, batch=64, learning_rate=4e-3)
-SCANNED_IMAGES, FIRST_SCANNED_IMAGES = 26_000, 600
+LM_SCHEDULE = Schedule(steps=14_000, batch=16, learning_rate=2e-3)
+QUIET_SCANS = 8000
+SCANNED_IMAGES, FIRST_SCANNED_IMAGES = 58_000, 600
 """Training images whose scans are looked for, and those looked at first, to count what the others are judged by."""
 
 
@@ -130,22 +134,38 @@ def fit_fill(images: np.ndarray, reconstructions: Reconstructions, slices: int) 
     return fill
 
 
-def pretrain_scans(images: np.ndarray, schedule: Schedule, folder: Path, resume: bool, device: str) -> dict[str, np.ndarray]:
-    """Finds the scans behind images, uint8 (n, h, w), trains what codes them, and returns its arrays.
+def pretrain_scans(
+    images: np.ndarray, schedule: Schedule, lm_schedule: Schedule, folder: Path, resume: bool, device: str
+) -> dict[str, np.ndarray]:
+    """Finds the scans behind images, trains what codes them, and returns its arrays.
+
+    Args:
+        images: uint8 (n, h, w).
+        schedule: of tier `context`.
+        lm_schedule: of tier `lm`.
+        folder: keeps the scans that were found, and checkpoints.
+        resume: go on from checkpoints; scans that were found are never looked for again.
+        device: "cpu" or "cuda".
 
     Raises:
         DataError: too few of the images have scans.
     """
     first = find_scans(images[:FIRST_SCANNED_IMAGES], smooth_prior())
     prior = counted_prior(near_counts([scan for scan in first if scan]))
-    scans = find_scans(images, prior)
+    scans = find_scans(images, prior, store=folder / "found")
     found = [scan for scan in scans if scan]
     held_out = min(VALIDATION_IMAGES // 4, len(found) // 10)
     if not held_out:
         raise DataError(f"{len(found)} of {len(images)} images are digits with a scan; at least 10 are needed")
-    net = train_scans(found[:-held_out], found[-held_out:], schedule, folder, resume, torch.device(device))
-    return tuple_to_arrays("scans", export_net(net, None, 1, 1.0, 1.0, SELECTED)) | tuple_to_arrays(
-        "scan", scan_tables(images, scans)
+    train, validation = found[:-held_out], found[-held_out:]
+    tables = scan_tables(images, scans)
+    tables = tables._replace(**train_quiet(train[:QUIET_SCANS], validation, tables.near))
+    net = train_scans(train, validation, tables.near, schedule, folder / "context", resume, torch.device(device))
+    lm = train_transformer(train, validation, tables.near, lm_schedule, folder / "lm", resume, torch.device(device))
+    return (
+        tuple_to_arrays("scans", export_net(net, None, 1, 1.0, 1.0, SELECTED))
+        | tuple_to_arrays("lm", export_transformer(lm))
+        | tuple_to_arrays("scan", tables)
     )
 
 
@@ -156,6 +176,7 @@ def pretrain_raster(
     latents_schedule: Schedule,
     pixels_schedule: Schedule,
     scans_schedule: Schedule,
+    lm_schedule: Schedule,
     resume: bool,
     device: str,
 ) -> Path:
@@ -167,7 +188,8 @@ def pretrain_raster(
         transforms: a file with the transforms' arrays, as `pretrain_autoencoder` writes or a shipped preset.
         latents_schedule: of the latents' network.
         pixels_schedule: of the pixels' network.
-        scans_schedule: of the scans' network.
+        scans_schedule: of the scans' network in tier `context`.
+        lm_schedule: of that in tier `lm`.
         resume: go on from checkpoints.
         device: "cpu" or "cuda".
 
@@ -197,7 +219,7 @@ def pretrain_raster(
     arrays |= tuple_to_arrays("pixels", export_net(pixel_net, tree, PIXEL_MAX, PIXEL_SCALE, ROW_ON / PIXEL_SCALE, SUMMARIES))
     arrays |= tuple_to_arrays("latents", export_net(latent_net, None, 1, 1.0, 1.0, 1))
     arrays |= count_static(train[index], contexts, budgets).tables(tree)
-    arrays |= pretrain_scans(train[:SCANNED_IMAGES], scans_schedule, out / "scans", resume, device)
+    arrays |= pretrain_scans(train[:SCANNED_IMAGES], scans_schedule, lm_schedule, out / "scans", resume, device)
     arrays["tables.latent"] = static_latents(latents["train"])
     arrays["fill"] = fit_fill(train[:5000], reconstructions, slices)
     path = out / "mnist.safetensors"

@@ -1,92 +1,33 @@
 """The raster-encoder of scans: finding the scans of a training set, counting, maximum likelihood, export."""
 
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as F
+from rich.console import Console
 from torch import Tensor, nn
 
-from rlcodec.coder import COST_UNIT
+from rlcodec.coder import PROBABILITY_ONE
 from rlcodec.kernel import kernel
-from rlcodec.raster_scan import (
-    PEAK_BITS,
-    PLACE_BITS,
-    PLACE_ORIGIN,
-    ROWS_ABOVE,
-    SELECTED,
+from rlcodec.raster import LOGIT_LIMIT, LOGIT_UNITS_PER_NAT, UNROLL, ContextNet, run_second
+from rlcodec.raster_scan import COLUMNS_ASIDE, PEAK_BITS, PLACE_BITS, PLACE_ORIGIN, ROWS_ABOVE, SIDE_BITS, add_ink, add_rows
+from rlcodec.scan import BOX, MAX_SIDE, MIN_SIDE, PRIOR_CONTEXTS, WHITE, Scan, box_area, gray_level, grid
+from rlcodec.scan_context import (
+    MARGIN,
+    QUIET_SHIFT,
     SELECTED_ROWS,
-    SIDE_BITS,
-    WINDOW_INPUTS,
     ScanTables,
-    gather_window,
-    is_uniform,
     scan_state,
-    select_rows,
+    window_size,
 )
-from rlcodec.scan import (
-    BOX,
-    MAX_SIDE,
-    MIN_SIDE,
-    PRIOR_CONTEXTS,
-    WHITE,
-    Scan,
-    box_area,
-    find_scan,
-    get_bit,
-    gray_level,
-    grid,
-    near_context,
-)
+from rlcodec.scan_tokens import Contexts, scan_contexts
 from rlcodec.training.loop import Schedule, fit
 from rlcodec.training.raster import RasterNet, path_bits, probability
+from rlcodec.training.scan_sets import near_counts
 
-CHUNK_IMAGES = 200
-SMOOTHNESS = 1.5
+QUIET_BATCH, QUIET_DECAY = 200, 1e-4
 BIT_PATH = np.zeros((2, 1), np.int64), np.array([[-1], [1]], np.float32)
-
-
-def smooth_prior() -> np.ndarray:
-    """What scan pixels cost before any scan was seen: less where they agree with their neighbours; int32 as `find_scan`."""
-    context = np.arange(PRIOR_CONTEXTS)
-    bit = (context[:, None] >> np.arange(11)) & 1
-    agreement = bit @ np.array([0, 0.3, 2, 0.3, 1, 2, 1, 0.3, 0, 0.3, 0]) - 3.6
-    chance = 1 / (1 + np.exp(-SMOOTHNESS * agreement))
-    return np.rint(-COST_UNIT * np.log2(np.stack([1 - chance, chance], 1))).astype(np.int32)
-
-
-def _find_chunk(images: np.ndarray, prior: np.ndarray) -> list[Scan | None]:
-    return [find_scan(image, prior) for image in images]
-
-
-def find_scans(images: np.ndarray, prior: np.ndarray, workers: int = 2) -> list[Scan | None]:
-    """The scans of images, uint8 (n, h, w), in order; None where there is none."""
-    chunks = [images[i : i + CHUNK_IMAGES] for i in range(0, len(images), CHUNK_IMAGES)]
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        return [scan for chunk in pool.map(_find_chunk, chunks, [prior] * len(chunks)) for scan in chunk]
-
-
-@kernel
-def _count_near(lines, side, counts):
-    near = lines[ROWS_ABOVE - 2 :]
-    for i in range(side):
-        for j in range(side):
-            counts[near_context(near, i, j), get_bit(lines[ROWS_ABOVE + i], j)] += 1
-
-
-def near_counts(scans: list[Scan]) -> np.ndarray:
-    """How often each neighbourhood has background and ink, int64 (PRIOR_CONTEXTS, 2)."""
-    counts = np.zeros((PRIOR_CONTEXTS, 2), np.int64)
-    for scan in scans:
-        _count_near(scan_state(scan).lines, scan.side, counts)
-    return counts
-
-
-def counted_prior(counts: np.ndarray) -> np.ndarray:
-    """What scan pixels cost given `near_counts`; int32 as `find_scan`."""
-    chance = (counts + 0.4) / (counts + 0.4).sum(1, keepdims=True)
-    return np.rint(-COST_UNIT * np.log2(chance)).astype(np.int32)
 
 
 @kernel
@@ -95,7 +36,7 @@ def _count_slips(lines, single, start, stop, peak, top, left, image, counts):
         for c in range(BOX):
             y, x = top + r, left + c
             if 0 <= y < image.shape[0] and 0 <= x < image.shape[1]:
-                level, slipped = gray_level(box_area(lines, -ROWS_ABOVE, single, start, stop, r, c), peak)
+                level, slipped = gray_level(box_area(lines, -MARGIN, single, start, stop, r, c), peak)
                 if level != slipped:
                     counts[1 if level == WHITE else 0, 1 if image[y, x] != level else 0] += 1
 
@@ -110,7 +51,7 @@ def _number_tree(values: np.ndarray, bits: int) -> np.ndarray:
 
 
 def scan_tables(images: np.ndarray, scans: list[Scan | None]) -> ScanTables:
-    """The tables of a training set whose scans are known."""
+    """The tables of a training set whose scans are known; those of quiet pixels, which take training, are zeros."""
     sides = MAX_SIDE - MIN_SIDE + 1
     cells, areas = np.zeros((sides, MAX_SIDE), np.int16), np.zeros((sides, MAX_SIDE, 2), np.int32)
     peaks = np.zeros((sides, 1 << PEAK_BITS), np.int64)
@@ -132,69 +73,79 @@ def scan_tables(images: np.ndarray, scans: list[Scan | None]) -> ScanTables:
             _count_slips(
                 scan_state(scan).lines, one.single, one.start, one.stop, one.peaks[scan.peak], scan.top, scan.left, image, slips
             )
-    none = len(scans) - len(found)
-    numbers = {name: np.array([getattr(scan, name) for scan in found], np.int64) for name in ("side", "peak", "top", "left")}
+    coded = [scan for scan in found if scan.peak < 1 << PEAK_BITS]
+    none = len(scans) - len(coded)
+    numbers = {name: np.array([getattr(scan, name) for scan in coded], np.int64) for name in ("side", "peak", "top", "left")}
     return ScanTables(
         cells,
         areas,
         peaks,
         near=probability(near[:, 1], near[:, 0]),
-        absent=probability(np.array([none]), np.array([len(found)])),
+        absent=probability(np.array([none]), np.array([len(coded)])),
         side=_number_tree(numbers["side"] - MIN_SIDE, SIDE_BITS),
         peak=_number_tree(numbers["peak"], PEAK_BITS),
         top=_number_tree(numbers["top"] + PLACE_ORIGIN, PLACE_BITS),
         left=_number_tree(numbers["left"] + PLACE_ORIGIN, PLACE_BITS),
         slip=probability(slips[:, 1], slips[:, 0]),
+        quiet=np.zeros(PRIOR_CONTEXTS, np.int32),
+        quiet_rows=np.zeros(SELECTED_ROWS, np.int32),
     )
 
 
+def one_hot(contexts: list[Contexts]) -> tuple[np.ndarray, np.ndarray]:
+    """Inputs with an indicator for each learned row behind them, uint8 (m, window + SELECTED_ROWS), and symbols (m,)."""
+    inputs, rows, symbols = (np.concatenate([getattr(c, f) for c in contexts]) for f in ("inputs", "rows", "symbols"))
+    chosen = np.zeros((len(inputs), SELECTED_ROWS), np.uint8)
+    np.put_along_axis(chosen, rows, 1, 1)
+    return np.concatenate([inputs, chosen], 1), symbols
+
+
 @kernel
-def _contexts(lines, side, inputs, symbols, count):
-    """Appends the contexts of a scan's pixels that tier `context` codes by its network; returns how many there are then."""
-    near = lines[ROWS_ABOVE - 2 :]
-    which = np.empty(WINDOW_INPUTS, np.int64)
-    selected = np.empty(SELECTED, np.int64)
-    for i in range(side):
-        for j in range(side):
-            if not is_uniform(near_context(near, i, j)):
-                inputs[count] = 0
-                for k in range(gather_window(lines, i, j, which)):
-                    inputs[count, which[k]] = 1
-                select_rows(side, i, j, selected)
-                for k in range(SELECTED):
-                    inputs[count, WINDOW_INPUTS + selected[k]] = 1
-                symbols[count] = get_bit(lines[ROWS_ABOVE + i], j)
+def _context_logits(net, inputs, rows, out):
+    room = max(inputs.shape[1], net.second.shape[0]) + UNROLL
+    which, values = np.empty(room, np.int64), np.empty(room, np.int32)
+    first, second = np.empty(net.second.shape[0], np.int32), np.empty(net.second.shape[1], np.int32)
+    half = np.int64((1 << net.shifts[2]) >> 1)
+    for n in range(inputs.shape[0]):
+        count = 0
+        for k in range(inputs.shape[1]):
+            if inputs[n, k]:
+                which[count] = k
                 count += 1
-    return count
+        add_rows(first, net.rows, rows[n])
+        add_ink(first, net.first, which, count)
+        run_second(net, which, values, first, second)
+        logit = np.int64(net.node_bias[0])
+        for k in range(second.shape[0]):
+            logit += np.int64(second[k]) * np.int64(net.nodes[0, k])
+        out[n] = min(max(((logit + half) >> net.shifts[2]) + LOGIT_LIMIT, 0), 2 * LOGIT_LIMIT - 1)
 
 
-def scan_contexts(scans: list[Scan]) -> tuple[np.ndarray, np.ndarray]:
-    """Contexts, uint8 (m, WINDOW_INPUTS + SELECTED_ROWS), and symbols, int64 (m,), that the network codes."""
-    most = sum(scan.side**2 for scan in scans)
-    inputs, symbols = np.empty((most, WINDOW_INPUTS + SELECTED_ROWS), np.uint8), np.empty(most, np.int64)
-    count = 0
-    for scan in scans:
-        count = _contexts(scan_state(scan).lines, scan.side, inputs, symbols, count)
-    return inputs[:count], symbols[:count]
+def context_logits(net: ContextNet, contexts: list[Contexts]) -> np.ndarray:
+    """What the integer network finds at the pixels of some scans: indices into the table of the sigmoid, int64 (m,)."""
+    inputs, rows = (np.concatenate([getattr(c, name) for c in contexts]) for name in ("inputs", "rows"))
+    out = np.empty(len(inputs), np.int64)
+    _context_logits(net, inputs, rows, out)
+    return out
 
 
 def train_scans(
     train: list[Scan],
     validation: list[Scan],
+    near: np.ndarray,
     schedule: Schedule,
     folder: Path,
     resume: bool,
     device: torch.device,
     widths: tuple[int, int] = (64, 32),
 ) -> RasterNet:
-    """Trains the scans' context network; the loss is in bits a scan."""
+    """Trains the scans' context network; `near` as in `ScanTables`. The loss is in bits a scan."""
     torch.manual_seed(schedule.seed)
-    model = RasterNet(WINDOW_INPUTS, SELECTED_ROWS, *widths, 1).to(device)
+    model = RasterNet(window_size(ROWS_ABOVE, COLUMNS_ASIDE), SELECTED_ROWS, *widths, 1).to(device)
 
     def bits(model: nn.Module, scans: list[Scan]) -> Tensor:
-        contexts, symbols = scan_contexts(scans)
-        inputs = torch.from_numpy(contexts).to(device).to(torch.bfloat16)
-        return path_bits(model, inputs, symbols, *BIT_PATH) / len(scans)
+        inputs, symbols = one_hot(scan_contexts(scans, near, ROWS_ABOVE, COLUMNS_ASIDE))
+        return path_bits(model, torch.from_numpy(inputs).to(device).to(torch.bfloat16), symbols, *BIT_PATH) / len(scans)
 
     def loss_of(model: nn.Module, rng: np.random.Generator, batch: int) -> Tensor:
         return bits(model, [train[i] for i in rng.integers(0, len(train), batch)]) / 100
@@ -204,3 +155,40 @@ def train_scans(
         return {"bits_per_scan": float(bits(model, validation[:500]))}
 
     return fit(model, loss_of, evaluate, schedule, folder, resume, "raster-encoder, scans")
+
+
+def train_quiet(train: list[Scan], validation: list[Scan], near: np.ndarray, epochs: int = 12) -> dict[str, np.ndarray]:
+    """Fits what codes quiet pixels, a sum of learned rows; the fields `quiet` and `quiet_rows` of `ScanTables`."""
+    torch.manual_seed(0)
+    chance = near.astype(np.float64) / PROBABILITY_ONE
+    base = torch.from_numpy(np.log(chance / (1 - chance))).float()
+    weights = torch.zeros(SELECTED_ROWS, 1, requires_grad=True)
+    shift = torch.zeros(PRIOR_CONTEXTS, requires_grad=True)
+    optimizer = torch.optim.Adam([weights, shift], lr=0.03)
+
+    def loss_of(contexts: Contexts) -> Tensor:
+        index = torch.from_numpy(contexts.near)
+        logits = base[index] + shift[index] + F.embedding_bag(torch.from_numpy(contexts.rows), weights, mode="sum")[:, 0]
+        target = torch.from_numpy(contexts.symbols).float()
+        return F.binary_cross_entropy_with_logits(logits, target, reduction="sum") / np.log(2)
+
+    def joined(scans: list[Scan]) -> Contexts:
+        return Contexts(*(np.concatenate(part) for part in zip(*scan_contexts(scans, near, 0, 0, quiet=True), strict=True)))
+
+    groups = [train[i : i + QUIET_BATCH] for i in range(0, len(train), QUIET_BATCH)]
+    for epoch in range(epochs):
+        for group in optimizer.param_groups:
+            group["lr"] = 0.03 * 0.7**epoch
+        for scans in groups:
+            optimizer.zero_grad()
+            loss = loss_of(joined(scans)) / len(scans)
+            (loss + QUIET_DECAY * weights.square().sum()).backward()
+            optimizer.step()
+    with torch.no_grad():
+        figure = float(loss_of(joined(validation))) / max(len(validation), 1)
+        Console().print(f"raster-encoder, quiet pixels  bits_per_scan {figure:.4f}")
+        unit = LOGIT_UNITS_PER_NAT << QUIET_SHIFT
+        return {
+            "quiet": np.rint((base + shift).double().numpy() * unit).astype(np.int32),
+            "quiet_rows": np.rint(weights[:, 0].double().numpy() * unit).astype(np.int32),
+        }

@@ -1,0 +1,106 @@
+"""Photographs: rate against PSNR and MS-SSIM beside JPEG, WebP and AVIF, BD-rates, and times, whole files, in one run."""
+
+import io
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from bjontegaard import bd_rate
+from common import arguments
+from PIL import Image
+from pytorch_msssim import ms_ssim
+
+import rlcodec
+from rlcodec.metrics import psnr_db
+from rlcodec.photo.stream import decode_picture
+from rlcodec.stream import unpack
+
+QUALITIES = (10, 20, 30, 40, 50, 60, 70, 80, 90, 95)
+GAINS = (6, 12, 16, 20, 24, 28, 32, 36, 40, 44)
+CLASSICAL = {
+    "jpeg": ("JPEG", {"optimize": True, "progressive": True}),
+    "webp": ("WEBP", {"method": 6}),
+    "avif": ("AVIF", {"speed": 6}),
+}
+
+
+def classical(kind: str, quality: int, options: dict) -> tuple[Callable, Callable]:
+    """Encoder and decoder of one of Pillow's formats."""
+
+    def encode(picture: Image.Image) -> bytes:
+        buffer = io.BytesIO()
+        picture.save(buffer, kind, quality=quality, **options)
+        return buffer.getvalue()
+
+    return encode, lambda data: np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
+
+
+def ours(gain: int, width: str) -> tuple[Callable, Callable]:
+    """Encoder and decoder of rlcodec with one width of the synthesis."""
+    return (
+        lambda picture: rlcodec.encode(picture, preset="photo", gain=gain),
+        lambda data: np.asarray(decode_picture(unpack(data), width).image),
+    )
+
+
+def measure(pictures: list[Image.Image]) -> pd.DataFrame:
+    """One row for each codec, setting and picture."""
+    runs = [(name, q, *classical(kind, q, options)) for name, (kind, options) in CLASSICAL.items() for q in QUALITIES]
+    runs += [(f"rlcodec {width}", g, *ours(g, width)) for width in ("light", "full") for g in GAINS]
+    rows = []
+    for name, setting, encode, decode in runs:
+        decode(encode(pictures[0]))
+        for number, picture in enumerate(pictures):
+            original = np.asarray(picture)
+            started = time.perf_counter()
+            data = encode(picture)
+            coded = time.perf_counter()
+            shown = decode(data)
+            finished = time.perf_counter()
+            tensors = [torch.from_numpy(a.copy()).permute(2, 0, 1)[None].float() for a in (original, shown)]
+            rows.append(
+                {
+                    "codec": name, "setting": setting, "picture": number, "bpp": 8 * len(data) / original[..., 0].size,
+                    "psnr_db": psnr_db(original, shown), "ms_ssim": float(ms_ssim(*tensors)),
+                    "encode_ms": 1000 * (coded - started), "decode_ms": 1000 * (finished - coded),
+                }
+            )  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def main() -> None:
+    """Measures and prints."""
+    parser = arguments(__doc__ or "")
+    parser.add_argument("--out", type=Path, help="where the rows go, .csv")
+    options = parser.parse_args()
+    files = sorted(options.data.glob("*.png"))[: options.images]
+    table = measure([Image.open(f).convert("RGB") for f in files])
+    if options.out:
+        table.to_csv(options.out, index=False)
+    means = table.groupby(["codec", "setting"]).mean(numeric_only=True).drop(columns="picture").reset_index()
+    print(means.to_string(index=False, float_format=lambda v: f"{v:.4f}"))
+    curves = {name: group.sort_values("bpp") for name, group in means.groupby("codec")}
+    for quality in ("psnr_db", "ms_ssim"):
+        for anchor in CLASSICAL:
+            for name, test in curves.items():
+                if name != anchor:
+                    a, scale = curves[anchor], (lambda v: v) if quality == "psnr_db" else (lambda v: -10 * np.log10(1 - v))
+                    rate = bd_rate(
+                        a.bpp, scale(a[quality]), test.bpp, scale(test[quality]), "pchip", require_matching_points=False,
+                        min_overlap=0,
+                    )  # fmt: skip
+                    low = max(c[quality].min() for c in (a, test))
+                    high = min(c[quality].max() for c in (a, test))
+                    print(f"BD-rate by {quality} of {name} against {anchor}: {rate:+.1f}% over {low:.4g} to {high:.4g}")
+    print(f"{len(files)} pictures; decode ms: median over pictures at the settings nearest to 1 bit per pixel")
+    for name, group in curves.items():
+        at = group.iloc[(group.bpp - 1).abs().argmin()].setting
+        rows = table[(table.codec == name) & (table.setting == at)]
+        print(f"  {name} {at}: encode {rows.encode_ms.median():.0f} ms, decode {rows.decode_ms.median():.0f} ms")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,82 @@
+"""What the integer networks lose against the float ones that they were exported from: bits of the same test symbols."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from common import arguments, print_result, test_images
+
+from rlcodec.errors import DataError
+from rlcodec.lm_torch import IntegerTransformer, padded
+from rlcodec.model import load_model
+from rlcodec.raster_lm import COLUMNS_ASIDE as LM_COLUMNS_ASIDE
+from rlcodec.raster_lm import ROWS_ABOVE as LM_ROWS_ABOVE
+from rlcodec.raster_scan import COLUMNS_ASIDE, ROWS_ABOVE, scan_of
+from rlcodec.scan import Scan
+from rlcodec.scan_context import SELECTED_ROWS, window_size
+from rlcodec.scan_tokens import scan_contexts
+from rlcodec.training.loop import CHECKPOINT
+from rlcodec.training.raster import RasterNet
+from rlcodec.training.scans import context_logits, one_hot
+from rlcodec.training.transformer import RasterTransformer
+
+CHUNK = 20
+
+
+def load(module: torch.nn.Module, folder: Path) -> torch.nn.Module:
+    """The averaged weights of a checkpoint."""
+    try:
+        module.load_state_dict(torch.load(folder / CHECKPOINT, weights_only=True)["average"])
+    except (OSError, KeyError, RuntimeError) as error:
+        raise DataError(f"{folder}: no checkpoint of this network; run `rlcodec pretrain raster` first") from error
+    return module
+
+
+def float_bits(logits: np.ndarray, symbols: np.ndarray) -> float:
+    """Code length of symbols under logits in nats."""
+    return float(np.logaddexp(0, np.where(symbols > 0, -logits, logits)).sum() / np.log(2))
+
+
+def table_bits(index: np.ndarray, sigmoid: np.ndarray, symbols: np.ndarray) -> float:
+    """Code length of symbols under indices into the table of the sigmoid."""
+    chance = sigmoid[index] / 65536
+    return float(-np.log2(np.where(symbols > 0, chance, 1 - chance)).sum())
+
+
+@torch.no_grad()
+def main() -> None:
+    """Measures and prints."""
+    parser = arguments(__doc__ or "", images=1000)
+    parser.add_argument("--checkpoints", type=Path, default=Path("runs/pretrain/scans"), help="folder with context/ and lm/")
+    options = parser.parse_args()
+    model = load_model()
+    tables = model.scan_tables
+    scans: list[Scan] = [s for image in test_images(options) if (s := scan_of(tables, image))]
+    context = load(RasterNet(window_size(ROWS_ABOVE, COLUMNS_ASIDE), SELECTED_ROWS, 64, 32, 1), options.checkpoints / "context")
+    lm, integers = (
+        load(RasterTransformer(), options.checkpoints / "lm"),
+        IntegerTransformer(model.scan_lm, torch.device("cpu")),
+    )
+    bits = np.zeros((2, 2))
+    for start in range(0, len(scans), CHUNK):
+        part = scans[start : start + CHUNK]
+        found = scan_contexts(part, tables.near, ROWS_ABOVE, COLUMNS_ASIDE)
+        inputs, symbols = one_hot(found)
+        hidden = context.hidden(torch.from_numpy(inputs).float())  # type: ignore[operator]
+        bits[0, 0] += float_bits(context.nodes(hidden)[:, 0].double().numpy(), symbols)  # type: ignore[operator]
+        bits[0, 1] += table_bits(context_logits(model.scan_net, found), model.scan_net.sigmoid, symbols)
+        found = scan_contexts(part, tables.near, LM_ROWS_ABOVE, LM_COLUMNS_ASIDE)
+        window, rows, outcomes, mask = padded(found, torch.device("cpu"))
+        symbols = outcomes[mask].numpy()
+        bits[1, 0] += float_bits(lm(window.float(), rows, outcomes)[mask].double().numpy(), symbols)
+        bits[1, 1] += table_bits(integers.logits(window, rows, outcomes)[mask].numpy(), model.scan_lm.sigmoid, symbols)
+    result = {"digits": len(scans)}
+    for name, (exact, coded) in zip(("context", "lm"), bits / len(scans), strict=True):
+        result[f"{name}: bits a digit, float"] = float(exact)
+        result[f"{name}: bits a digit, integer"] = float(coded)
+        result[f"{name}: per cent more"] = float(100 * (coded / exact - 1))
+    print_result(options, result)
+
+
+if __name__ == "__main__":
+    main()

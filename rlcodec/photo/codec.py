@@ -1,0 +1,244 @@
+"""Photographs there and back: strips of blocks, each in slices from coarse to fine, every pair a segment of its own.
+
+A strip is STRIP_ROWS rows of blocks; strips know nothing of one another, so they are coded side by side. The payload begins
+with the lengths of all segments and holds them slice by slice: what a cut stream loses is detail first.
+"""
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+
+from rlcodec.coder import COST, COST_UNIT, COSTS, MACS, decoder_state, encoder_state, finish
+from rlcodec.errors import DamagedStreamError
+from rlcodec.kernel import kernel
+from rlcodec.photo.blocks import BLOCK, PLANES, padded_size, to_coefficients
+from rlcodec.photo.model import PhotoModel
+from rlcodec.photo.raster import (
+    SLICES,
+    PhotoState,
+    choose_extents,
+    code_constants,
+    code_diagonals,
+    frequency_order,
+    gather_offsets,
+    photo_state,
+    step_of,
+)
+
+STRIP_ROWS = 16
+WEIGHT = 0.13
+"""Squared quantiser steps that a bit is worth to the encoder."""
+BYTES_PER_COEFFICIENT, SPARE_BYTES = 36, 16
+"""No coefficient takes more: 15 decisions down the chain of at most 16 bits each, an Exp-Golomb code and a sign."""
+ORDER = frequency_order()
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class PhotoSegment:
+    """One slice of one strip, as a decoder found it.
+
+    Attributes:
+        slice: index, 0 the coarsest.
+        strip: index, from the top.
+        size_bytes: that it should have.
+        complete: all of its bytes are there.
+        macs: multiply-accumulates of decoding it.
+    """
+
+    slice: int
+    strip: int
+    size_bytes: int
+    complete: bool
+    macs: int
+
+
+@dataclass(frozen=True)
+class CodedPhoto:
+    """A coded photograph.
+
+    Attributes:
+        segments: payloads, slice by slice, of every slice all strips.
+        values: int16 (3, block rows, block columns, BLOCK, BLOCK), quantised; None where they were not kept.
+        cost: code length of all segments in 1/COST_UNIT bit.
+    """
+
+    segments: tuple[bytes, ...]
+    values: np.ndarray | None
+    cost: int
+
+
+def strips_of(block_rows: int) -> list[slice]:
+    """Rows of blocks of every strip."""
+    return [slice(y, min(y + STRIP_ROWS, block_rows)) for y in range(0, block_rows, STRIP_ROWS)]
+
+
+def _side_by_side(run: Callable[[slice], Result], strips: list[slice], workers: int | None) -> list[Result]:
+    workers = min(workers or os.cpu_count() or 1, len(strips))
+    if workers == 1:
+        return [run(strip) for strip in strips]
+    with ThreadPoolExecutor(workers) as pool:
+        return list(pool.map(run, strips))
+
+
+def _code_slice(
+    model: PhotoModel, state: np.ndarray, data: np.ndarray, ps: PhotoState, coefficients: np.ndarray, gain: int, index: int,
+    weight: float,
+) -> None:  # fmt: skip
+    _, rows, columns = ps.values.shape[:3]
+    offsets = gather_offsets(rows, columns)
+    if index == 0:
+        code_constants(state, data, COSTS, model.nets, model.logs, ps, offsets, coefficients, gain)
+        return
+    low, high = SLICES[index - 1]
+    code_diagonals(
+        state, data, COSTS, model.nets, model.logs, ps, offsets, ORDER, coefficients, gain, weight / COST_UNIT, low, high
+    )
+
+
+def encode_photo(
+    model: PhotoModel, picture: np.ndarray, gain: int, weight: float = WEIGHT, workers: int | None = None, keep: bool = False
+) -> CodedPhoto:
+    """Codes a picture.
+
+    Args:
+        model: the preset's model.
+        picture: uint8 (height, width, 3).
+        gain: index of the quantiser's setting, 0 the finest.
+        weight: squared quantiser steps that a bit is worth.
+        workers: threads; as many as there are cores when None.
+        keep: whether to return the quantised coefficients, which take four times the picture's memory.
+    """
+
+    def run(strip: slice) -> tuple[list[bytes], np.ndarray | None, int]:
+        part = to_coefficients(picture[strip.start * BLOCK : strip.stop * BLOCK])
+        parts, values, cost = encode_strip(model, part, gain, weight)
+        return parts, values if keep else None, cost
+
+    rows = padded_size(*picture.shape[:2])[0] // BLOCK
+    found = _side_by_side(run, strips_of(rows), workers)
+    segments = tuple(parts[index] for index in range(1 + len(SLICES)) for parts, _, _ in found)
+    values = np.concatenate([v for _, v, _ in found if v is not None], 1) if keep else None
+    return CodedPhoto(segments, values, sum(cost for *_, cost in found))
+
+
+def encode_strip(
+    model: PhotoModel, coefficients: np.ndarray, gain: int, weight: float = WEIGHT
+) -> tuple[list[bytes], np.ndarray, int]:
+    """Codes one strip.
+
+    Args:
+        model: the preset's model.
+        coefficients: float32 (3, block rows, block columns, BLOCK, BLOCK).
+        gain: index of the quantiser's setting.
+        weight: squared quantiser steps that a bit is worth.
+
+    Returns:
+        The segments; the quantised coefficients, int16; the code length in 1/COST_UNIT bit.
+    """
+    part = coefficients * np.float32(1 / step_of(gain))
+    ps = photo_state(*part.shape[1:3])
+    choose_extents(part, weight, ps.extents)
+    data = np.zeros(part.size * BYTES_PER_COEFFICIENT + 64, np.uint8)
+    parts, cost = [], 0
+    for index in range(1 + len(SLICES)):
+        state = encoder_state()
+        _code_slice(model, state, data, ps, part, gain, index, weight)
+        parts.append(finish(state, data))
+        data[: len(parts[-1]) + SPARE_BYTES] = 0
+        cost += int(state[COST])
+    return parts, ps.values, cost
+
+
+def pack_segments(segments: tuple[bytes, ...]) -> bytes:
+    """Lengths of the segments, LEB128 each, then the segments."""
+    out = bytearray()
+    for segment in segments:
+        length = len(segment)
+        while length > 127:
+            out.append(length & 127 | 128)
+            length >>= 7
+        out.append(length)
+    return bytes(out) + b"".join(segments)
+
+
+def unpack_segments(payload: np.ndarray, count: int) -> list[tuple[np.ndarray, int]]:
+    """The bytes that are there of every segment, and how many there should be.
+
+    Raises:
+        DamagedStreamError: the lengths make no sense.
+    """
+    lengths, at = [], 0
+    for _ in range(count):
+        value = shift = 0
+        while at < len(payload):
+            byte = int(payload[at])
+            at += 1
+            value |= (byte & 127) << shift
+            shift += 7
+            if byte < 128:
+                break
+            if shift > 28:
+                raise DamagedStreamError("a segment's length makes no sense")
+        lengths.append(value)
+    segments = []
+    for length in lengths:
+        segments.append((payload[at : at + length], length))
+        at += length
+    return segments
+
+
+def decode_values(
+    model: PhotoModel, payload: np.ndarray, height: int, width: int, gain: int, workers: int | None = None
+) -> tuple[np.ndarray, list[PhotoSegment]]:
+    """What a payload holds, as far as its bytes go.
+
+    Returns:
+        Quantised coefficients, int16 (3, block rows, block columns, BLOCK, BLOCK), and the segments in the order of coding.
+    """
+    rows, columns = (n // BLOCK for n in padded_size(height, width))
+    strips = strips_of(rows)
+    segments = unpack_segments(payload, len(strips) * (1 + len(SLICES)))
+
+    def run(strip: slice) -> tuple[np.ndarray, list[PhotoSegment]]:
+        ps, found = photo_state(strip.stop - strip.start, columns), []
+        nothing = np.zeros((PLANES, 1, 1, BLOCK, BLOCK), np.float32)
+        number = strip.start // STRIP_ROWS
+        for index in range(1 + len(SLICES)):
+            data, length = segments[index * len(strips) + number]
+            state = decoder_state(data, length)
+            _code_slice(model, state, data, ps, nothing, gain, index, 0.0)
+            found.append(PhotoSegment(index, number, length, len(data) == length, int(state[MACS])))
+            if len(data) < length:
+                break
+        return ps.values, found
+
+    parts = _side_by_side(run, strips, workers)
+    found = sorted((s for _, some in parts for s in some), key=lambda s: (s.slice, s.strip))
+    return np.concatenate([values for values, _ in parts], 1), found
+
+
+def dequantise(model: PhotoModel, values: np.ndarray, gain: int) -> np.ndarray:
+    """Coefficients that quantised ones stand for, float32 of the same shape."""
+    out = np.empty(values.shape, np.float32)
+    _dequantise(values, model.centroids, np.float32(step_of(gain)), out)
+    return out
+
+
+@kernel
+def _dequantise(values, centroids, step, out):
+    planes, rows, columns = values.shape[:3]
+    for plane in range(planes):
+        for y in range(rows):
+            for x in range(columns):
+                for u in range(BLOCK):
+                    for v in range(BLOCK):
+                        value = values[plane, y, x, u, v]
+                        size = np.float32(abs(value))
+                        if value != 0:
+                            size -= centroids[plane, u + v, min(abs(value), 3) - 1]
+                        out[plane, y, x, u, v] = -size * step if value < 0 else size * step

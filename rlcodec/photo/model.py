@@ -1,0 +1,65 @@
+"""The weights of preset `photo`: integer networks that drive the coder, and what its synthesis adds."""
+
+import functools
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from rlcodec.errors import ModelError
+from rlcodec.model import FINGERPRINT_BYTES, WEIGHTS, digest_of, load_arrays
+from rlcodec.photo.raster import PhotoNets
+from rlcodec.raster import ContextNet
+
+NETS = PhotoNets._fields
+
+
+@dataclass(frozen=True)
+class PhotoModel:
+    """Everything that coding photographs needs.
+
+    Attributes:
+        digest: SHA-256 over all arrays, hexadecimal.
+        nets: of the raster-encoder.
+        logs: logarithms of magnitudes, as `rlcodec.photo.raster.log_table`.
+        centroids: float32 (3, diagonals, 3), by how much magnitudes 1, 2 and above shrink when they are given back, in steps.
+    """
+
+    digest: str
+    nets: PhotoNets
+    logs: np.ndarray
+    centroids: np.ndarray
+
+    @property
+    def fingerprint(self) -> bytes:
+        """The first bytes of the digest, as streams carry them."""
+        return bytes.fromhex(self.digest)[:FINGERPRINT_BYTES]
+
+
+def photo_arrays(nets: PhotoNets, logs: np.ndarray, centroids: np.ndarray) -> dict[str, np.ndarray]:
+    """Arrays by name, as they are stored."""
+    arrays = {f"{name}.{field}": array for name in NETS for field, array in getattr(nets, name)._asdict().items()}
+    return arrays | {"logs": logs, "centroids": centroids}
+
+
+def photo_model_from_arrays(arrays: dict[str, np.ndarray]) -> PhotoModel:
+    """Inverse of `photo_arrays`.
+
+    Raises:
+        ModelError: an array is missing.
+    """
+    try:
+        nets = PhotoNets(*(ContextNet(*(arrays[f"{name}.{field}"] for field in ContextNet._fields)) for name in NETS))
+        return PhotoModel(digest_of(arrays), nets, arrays["logs"], arrays["centroids"])
+    except KeyError as error:
+        raise ModelError(f"the weights of preset photo lack the array {error}") from error
+
+
+@functools.cache
+def load_photo_model(path: Path = WEIGHTS / "photo.safetensors") -> PhotoModel:
+    """The shipped weights, loaded once.
+
+    Raises:
+        ModelError: they are missing or broken.
+    """
+    return photo_model_from_arrays(load_arrays(path))

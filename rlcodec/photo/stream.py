@@ -1,0 +1,175 @@
+"""Streams of preset `photo`: the container around a picture's segments, and the search for a size.
+
+The header's bit budget holds three numbers: `(gain * len(WIDTHS) + width) * 2 + gray`; the width of the synthesis is the one
+that the encoder judged its picture with.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+from rlcodec.coder import COST_UNIT
+from rlcodec.color_images import ColorImage
+from rlcodec.errors import DamagedStreamError, OptionError, UnknownModelError
+from rlcodec.model import FINGERPRINT_BYTES
+from rlcodec.photo.blocks import BLOCK, TRANSFORM_MACS, padded_size
+from rlcodec.photo.codec import CodedPhoto, PhotoSegment, decode_values, encode_photo, pack_segments
+from rlcodec.photo.model import PhotoModel, load_photo_model
+from rlcodec.photo.raster import GAINS
+from rlcodec.photo.synthesis import KMAC, WIDTHS, render
+from rlcodec.presets import PHOTO
+from rlcodec.segments import MACS_PER_KMAC
+from rlcodec.stream import Header, Stream, pack
+
+DEFAULT_GAIN = 26
+MOST_PIXELS = 1 << 28
+"""Larger pictures are refused before anything is allocated."""
+
+
+@dataclass(frozen=True)
+class PhotoSetting:
+    """What a stream's header says: index of the quantiser's gain, width of the synthesis, and whether there are colours."""
+
+    gain: int
+    width: str
+    gray: bool
+
+    def to_number(self) -> int:
+        """As the header holds it."""
+        return (self.gain * len(WIDTHS) + WIDTHS.index(self.width)) * 2 + self.gray
+
+    @staticmethod
+    def from_number(number: int) -> "PhotoSetting":
+        """Inverse of `to_number`; raises DamagedStreamError where there is no such setting."""
+        gain, width = divmod(number >> 1, len(WIDTHS))
+        if gain >= GAINS:
+            raise DamagedStreamError(f"the header names gain {gain}; there are {GAINS}")
+        return PhotoSetting(gain, WIDTHS[width], bool(number & 1))
+
+
+@dataclass(frozen=True)
+class EncodedPhoto:
+    """A finished stream and what it is worth.
+
+    Attributes:
+        data: the whole stream.
+        setting: of the quantiser and the synthesis.
+        bits: code length of its segments.
+    """
+
+    data: bytes
+    setting: PhotoSetting
+    bits: float
+
+
+def _finish(model: PhotoModel, picture: ColorImage, coded: CodedPhoto, setting: PhotoSetting) -> EncodedPhoto:
+    height, width = picture.pixels.shape[:2]
+    payload = pack_segments(coded.segments)
+    data = pack(PHOTO, model.fingerprint, height, width, setting.to_number(), payload)
+    return EncodedPhoto(data, setting, coded.cost / COST_UNIT)
+
+
+def encode_picture(
+    picture: ColorImage, gain: int | None = None, max_bytes: int | None = None, width: str = "full", workers: int | None = None
+) -> EncodedPhoto:
+    """Encodes a picture at a gain, or with the finest one whose stream is no larger than asked.
+
+    Args:
+        picture: what to code.
+        gain: index of the quantiser's setting, 0 the finest; DEFAULT_GAIN when neither this nor `max_bytes` is given.
+        max_bytes: of the whole stream.
+        width: of the synthesis that decoders should use.
+        workers: threads.
+
+    Raises:
+        OptionError: options contradict each other, or no stream is so small.
+    """
+    if gain is not None and max_bytes is not None:
+        raise OptionError("give either gain or max_bytes")
+    if gain is not None and not 0 <= gain < GAINS:
+        raise OptionError(f"gain is {gain}; there are 0 to {GAINS - 1}")
+    if width not in WIDTHS:
+        raise OptionError(f"unknown width {width!r} of the synthesis; there are: {', '.join(WIDTHS)}")
+    if picture.pixels.shape[0] * picture.pixels.shape[1] > MOST_PIXELS:
+        raise OptionError(f"the picture has more than {MOST_PIXELS} pixels")
+    model = load_photo_model()
+
+    def attempt(index: int) -> EncodedPhoto:
+        coded = encode_photo(model, picture.pixels, index, workers=workers)
+        return _finish(model, picture, coded, PhotoSetting(index, width, picture.gray))
+
+    if max_bytes is None:
+        return attempt(DEFAULT_GAIN if gain is None else gain)
+    low, high, best = 0, GAINS - 1, None
+    while low <= high:
+        middle = (low + high) // 2
+        found = attempt(middle)
+        if len(found.data) <= max_bytes:
+            best, high = found, middle - 1
+        else:
+            low = middle + 1
+    if best is None:
+        raise OptionError(f"no stream of this picture is as small as {max_bytes} bytes; the smallest has {len(found.data)}")
+    return best
+
+
+@dataclass(frozen=True)
+class DecodedPhoto:
+    """What a stream holds.
+
+    Attributes:
+        image: of mode "RGB", or "L" where there are no colours.
+        setting: that the header names.
+        segments: as far as the bytes go.
+        macs: multiply-accumulates of decoding.
+        truncated: bytes are missing.
+    """
+
+    image: Image.Image
+    setting: PhotoSetting
+    segments: list[PhotoSegment]
+    macs: int
+    truncated: bool
+
+
+def decode_picture(stream: Stream, width: str | None = None, workers: int | None = None) -> DecodedPhoto:
+    """Decodes a stream, as far as its bytes go.
+
+    Args:
+        stream: parsed.
+        width: of the synthesis, the one that the stream names when None.
+        workers: threads.
+
+    Raises:
+        DamagedStreamError: a value is impossible.
+        UnknownModelError: it was coded with other weights.
+    """
+    header = stream.header
+    setting = _setting_of(header)
+    model = load_photo_model()
+    values, segments = decode_values(model, stream.payload, header.height, header.width, setting.gain, workers)
+    area = values.shape[1] * values.shape[2] * BLOCK**2
+    chosen = width or setting.width
+    macs = sum(s.macs for s in segments) + round(area * (TRANSFORM_MACS + MACS_PER_KMAC * KMAC[chosen]))
+    pixels = render(model, values, setting.gain, chosen)[: header.height, : header.width]
+    image = Image.fromarray(_to_gray(pixels) if setting.gray else np.ascontiguousarray(pixels))
+    truncated = stream.truncated or not all(s.complete for s in segments)
+    return DecodedPhoto(image, setting, segments, macs, truncated)
+
+
+def _to_gray(pixels: np.ndarray) -> np.ndarray:
+    return ((pixels.astype(np.uint16).sum(2) + 1) // 3).astype(np.uint8)
+
+
+def _setting_of(header: Header) -> PhotoSetting:
+    setting, model = PhotoSetting.from_number(header.bit_budget), load_photo_model()
+    if header.fingerprint != model.fingerprint:
+        raise UnknownModelError(
+            f"the stream was coded with weights {header.fingerprint.hex()} of preset {header.preset.name}; "
+            f"these are {model.digest[: 2 * FINGERPRINT_BYTES]}"
+        )
+    rows, columns = padded_size(header.height, header.width)
+    if rows * columns > MOST_PIXELS + BLOCK * (rows + columns):
+        raise DamagedStreamError(f"the header declares {header.width}x{header.height} pixels, more than {MOST_PIXELS}")
+    return setting

@@ -1,0 +1,111 @@
+"""What the synthesis adds to the inverse transform: a small convolutional network that repairs quantisation's traces.
+
+It works at a quarter of the resolution, on 4x4 pixels at a time, in two widths, `light` and `full`: the lever on compute.
+This last step is float: two machines may differ by a level here and there, never in a bit of the stream.
+"""
+
+import functools
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rlcodec.errors import ModelError
+from rlcodec.model import WEIGHTS
+from rlcodec.photo.blocks import BLOCK, PLANES, to_planes
+from rlcodec.photo.codec import dequantise
+from rlcodec.photo.model import PhotoModel
+from rlcodec.photo.raster import step_of
+
+FACTOR = 4
+"""Side of the squares of pixels that become channels."""
+POSITION_CHANNELS = 4
+CHANNELS = PLANES * FACTOR**2 + 1 + POSITION_CHANNELS
+SIZES = {"light": (32, 4), "full": (64, 6)}
+"""Channels, and convolutions between the first and the last, of each width."""
+WIDTHS = tuple(SIZES)
+BAND_ROWS = 512
+"""Rows made at a time; like MARGIN, whole blocks."""
+MARGIN = 64
+"""Rows beyond a band that its pixels depend on, at least."""
+
+
+KMAC = {
+    name: 9 * (CHANNELS * channels + count * channels**2 + channels * PLANES * FACTOR**2) / FACTOR**2 / 1000
+    for name, (channels, count) in SIZES.items()
+}
+"""Compute of each width, in kMAC per pixel."""
+
+
+def network_input(planes: np.ndarray, gain: int) -> np.ndarray:
+    """What the network sees.
+
+    Args:
+        planes: float32 (height, width, 3), whole blocks, about 0 to 255.
+        gain: index of the quantiser's setting.
+
+    Returns:
+        float32 (1, CHANNELS, height / FACTOR, width / FACTOR): pixels, the step, and the place within the block.
+    """
+    height, width = planes.shape[:2]
+    rows, columns = height // FACTOR, width // FACTOR
+    out = np.empty((1, CHANNELS, rows, columns), np.float32)
+    squares = planes.reshape(rows, FACTOR, columns, FACTOR, PLANES).transpose(4, 1, 3, 0, 2)
+    out[0, : PLANES * FACTOR**2] = (squares.reshape(-1, rows, columns) - 128) / 128
+    out[0, PLANES * FACTOR**2] = np.log2(step_of(gain)) / 4 - 1
+    down = 2 * np.pi * (np.arange(rows) % (BLOCK // FACTOR) + 0.5) * FACTOR / BLOCK
+    across = 2 * np.pi * (np.arange(columns) % (BLOCK // FACTOR) + 0.5) * FACTOR / BLOCK
+    places = (np.cos(down)[:, None], np.sin(down)[:, None], np.cos(across)[None], np.sin(across)[None])
+    for i, place in enumerate(places):
+        out[0, PLANES * FACTOR**2 + 1 + i] = place
+    return out
+
+
+def network_output(found: np.ndarray) -> np.ndarray:
+    """Pixels from what the network gives, float32 (1, 3 * FACTOR**2, rows, columns): (height, width, 3), to be added."""
+    _, _, rows, columns = found.shape
+    squares = found.reshape(PLANES, FACTOR, FACTOR, rows, columns).transpose(3, 1, 4, 2, 0)
+    return np.ascontiguousarray(squares).reshape(rows * FACTOR, columns * FACTOR, PLANES) * 128
+
+
+@functools.cache
+def load_synthesis(width: str, folder: Path = WEIGHTS) -> Any:
+    """ONNX Runtime's session of one width.
+
+    Raises:
+        ModelError: the file is missing or broken.
+    """
+    import onnxruntime
+
+    path = folder / f"photo-{width}.onnx"
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    try:
+        return onnxruntime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime raises its own types
+        raise ModelError(f"{path}: not a usable synthesis ({type(error).__name__})") from error
+
+
+def render(model: PhotoModel, values: np.ndarray, gain: int, width: str, folder: Path = WEIGHTS) -> np.ndarray:
+    """The picture that quantised coefficients stand for, made band by band, so that memory stays with what goes in and out.
+
+    Args:
+        model: the preset's model.
+        values: int16 (3, block rows, block columns, BLOCK, BLOCK).
+        gain: index of the quantiser's setting.
+        width: one of WIDTHS.
+        folder: of the networks.
+
+    Returns:
+        uint8 (block rows * BLOCK, block columns * BLOCK, 3).
+    """
+    session = load_synthesis(width, folder)
+    rows = values.shape[1] * BLOCK
+    out = np.empty((rows, values.shape[2] * BLOCK, PLANES), np.uint8)
+    for top in range(0, rows, BAND_ROWS):
+        first, last = max(top - MARGIN, 0), min(top + BAND_ROWS + MARGIN, rows)
+        band = to_planes(dequantise(model, values[:, first // BLOCK : last // BLOCK], gain))
+        band += network_output(session.run(None, {"picture": network_input(band, gain)})[0])
+        bottom = min(top + BAND_ROWS, rows)
+        out[top:bottom] = np.clip(np.rint(band[top - first : bottom - first]), 0, 255)
+    return out

@@ -1,0 +1,72 @@
+"""Pillow reads and writes `.rlc` files once this module is imported.
+
+Example:
+    >>> import io, rlcodec.pillow_plugin
+    >>> from PIL import Image
+    >>> file = io.BytesIO()
+    >>> Image.new("L", (28, 28), 7).save(file, "RLC", lossless=True)
+    >>> Image.open(file).getpixel((3, 3))
+    7
+"""
+
+from typing import IO, Any
+
+from PIL import Image, ImageFile
+
+from rlcodec.codec import decode, encode
+from rlcodec.errors import StreamError
+from rlcodec.presets import MNIST, PHOTO
+from rlcodec.stream import MAGIC, unpack
+
+FORMAT = "RLC"
+EXTENSION, MIME = ".rlc", "image/x-rlcodec"
+
+
+class RlcImageFile(ImageFile.ImageFile):
+    """An image in an rlcodec stream; decoded when its pixels are first asked for."""
+
+    format = FORMAT
+    format_description = "rlcodec stream"
+
+    def _open(self) -> None:
+        self._stream: bytes | None = self.fp.read() if self.fp else b""
+        try:
+            header = unpack(self._stream or b"").header
+        except StreamError as error:
+            raise SyntaxError(str(error)) from error
+        self._size = header.width, header.height
+        gray = header.preset is MNIST or bool(header.bit_budget & 1)
+        self._mode = "L" if gray else "RGB"
+        self.tile = []
+
+    def load(self) -> Any:
+        """Decodes the stream once.
+
+        Raises:
+            OSError: it cannot be decoded.
+        """
+        if self._stream is not None:
+            try:
+                self.im = decode(self._stream).im
+            except StreamError as error:
+                raise OSError(str(error)) from error
+            self._stream = None
+        return Image.Image.load(self)
+
+
+def _accept(prefix: bytes) -> bool:
+    return prefix[: len(MAGIC)] == MAGIC
+
+
+def _save(image: Image.Image, file: IO[bytes], filename: str | bytes) -> None:
+    """Writes with the keywords of `rlcodec.encode`; small gray images take preset mnist, others photo, if none is named."""
+    options = dict(image.encoderinfo)
+    small = image.mode in ("L", "1") and max(image.size) <= MNIST.max_side
+    preset = options.pop("preset", MNIST.name if small and not {"gain", "max_bytes"} & options.keys() else PHOTO.name)
+    file.write(encode(image, preset=preset, **options))
+
+
+Image.register_open(FORMAT, RlcImageFile, _accept)
+Image.register_save(FORMAT, _save)
+Image.register_extension(FORMAT, EXTENSION)
+Image.register_mime(FORMAT, MIME)

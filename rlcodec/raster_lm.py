@@ -1,0 +1,272 @@
+"""Tier `lm`: a decoder-only causal transformer over the pixels of a scan, in exact integers, with a cache.
+
+Every pixel that is not quiet (`rlcodec.scan_context`) is a token. Its embedding is the sum of what the ink in its window
+and its learned rows stand for. Each layer adds causal attention and two dense layers with a clipped ReLU, each behind a
+normalisation by the root mean square (Zhang and Sennrich, 2019; gains are folded into the weights that follow). A token
+attends to the tokens before it and to one learned entry that is always there. The values of a token tell its outcome, too:
+they are completed once its symbol is known, so no token sees its own.
+
+Numbers: the residual stream is int32 in units of 1/RESIDUAL; everything that is multiplied is int16 in units of 1/128 and
+at most ACTIVATION_MAX, weights are int16, sums int32 with bounds that the export proves. Attention weights are looked up in
+a shipped table of the exponential, so softmax is a sum of integers and one division, and its order does not matter.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from rlcodec.kernel import kernel
+from rlcodec.transform import ACTIVATION_MAX
+
+ROWS_ABOVE, COLUMNS_ASIDE = 8, 8
+RESIDUAL = 1024
+RESIDUAL_LIMIT = 1 << 20
+SMALLEST_NORM = 256
+NORM_BITS = 31
+"""Reciprocals of the root mean square, which has four more fraction bits than the residual stream, are in 2**-NORM_BITS."""
+WEIGHT_ONE = 2047
+WEIGHT_UNITS_PER_NAT = 128
+WEIGHT_ENTRIES = 1024
+"""Attention weights below exp(-WEIGHT_ENTRIES / WEIGHT_UNITS_PER_NAT) of the largest are none."""
+HEAD_SIZE = 32
+ATTENTION_SCALE = 1 / 8
+LOGIT_SHIFT = 10
+"""From a product of query and key, in units of 1/128 each and times ATTENTION_SCALE, to 1/WEIGHT_UNITS_PER_NAT nat."""
+MEMORY = 1024
+"""Entries of the cache, the learned one included; WEIGHT_ONE * ACTIVATION_MAX * MEMORY is below 2**31."""
+
+
+class LmNet(NamedTuple):
+    """The integer transformer: l layers of width d, with h hidden units.
+
+    Shapes: `first` (inputs, d) int16 and `rows` (table rows, d) int32, the embedding; `qkv` (l, d, 3 d) int16; `outcome`
+    (l, 2, d) int16; `sink` (l, 2, d) int16, key and value of the learned entry; `out` (l, d, d) int16; `up` (l, d, h),
+    `down` (l, h, d) int16 with biases `up_bias` (l, h), `down_bias` (l, d) int32; `layer_shifts` (l, 4) int64, of qkv, out,
+    up and down; `embed_shift` (1,) int64; `exponential` (WEIGHT_ENTRIES,) int32. The rest are the fields of
+    `rlcodec.raster.ContextNet` that read a symbol out.
+    """
+
+    first: np.ndarray
+    rows: np.ndarray
+    qkv: np.ndarray
+    outcome: np.ndarray
+    sink: np.ndarray
+    out: np.ndarray
+    up: np.ndarray
+    up_bias: np.ndarray
+    down: np.ndarray
+    down_bias: np.ndarray
+    layer_shifts: np.ndarray
+    embed_shift: np.ndarray
+    exponential: np.ndarray
+    nodes: np.ndarray
+    node_bias: np.ndarray
+    shifts: np.ndarray
+    threshold: np.ndarray
+    children: np.ndarray
+    sigmoid: np.ndarray
+
+
+class Memory(NamedTuple):
+    """The cache of a transformer on its way through an image, and its working space.
+
+    Shapes: `keys` (l, d, MEMORY), `values` (l, MEMORY, d) int16; `tokens` (1,) int64, how many so far; `x` (d,) int32, the
+    residual stream; `y` (d,), `hidden` (h,) int32, activations; `sums` (max(3 d, h),) int32; `weights` (MEMORY,) int32.
+    `given` (n,) int32: where an encoder has all tokens' logits already, as indices into the table of the sigmoid, else empty.
+    """
+
+    keys: np.ndarray
+    values: np.ndarray
+    tokens: np.ndarray
+    x: np.ndarray
+    y: np.ndarray
+    hidden: np.ndarray
+    sums: np.ndarray
+    weights: np.ndarray
+    given: np.ndarray
+
+
+def exponential_table() -> np.ndarray:
+    """Attention weights by distance from the largest logit, int32; shipped with the weights, never recomputed."""
+    return np.rint(WEIGHT_ONE * np.exp(-np.arange(WEIGHT_ENTRIES) / WEIGHT_UNITS_PER_NAT)).astype(np.int32)
+
+
+def memory_of(net: LmNet) -> Memory:
+    """An empty cache."""
+    layers, width, hidden = net.up.shape
+    memory = Memory(
+        np.empty((layers, width, MEMORY), np.int16),
+        np.zeros((layers, MEMORY, width), np.int16),
+        np.zeros(1, np.int64),
+        np.empty(width, np.int32),
+        np.empty(width, np.int32),
+        np.empty(hidden, np.int32),
+        np.empty(max(3 * width, hidden), np.int32),
+        np.empty(MEMORY, np.int32),
+        np.empty(0, np.int32),
+    )
+    memory.keys[:, :, 0], memory.values[:, 0] = net.sink[:, 0], net.sink[:, 1]
+    return memory
+
+
+@kernel
+def root(value):
+    """Integer part of the square root of a non-negative int64 (Newton's iteration from above)."""
+    if value < 2:
+        return value
+    guess, rest = np.int64(1), value
+    while rest:
+        guess <<= 1
+        rest >>= 2
+    better = (guess + value // guess) >> 1
+    while better < guess:
+        guess = better
+        better = (guess + value // guess) >> 1
+    return guess
+
+
+@kernel
+def _normalise(x, y):
+    """Writes x over its root mean square into y, in 1/128, clipped to ±ACTIVATION_MAX."""
+    width = x.shape[0]
+    total = np.int64(0)
+    for j in range(width):
+        total += np.int64(x[j]) * np.int64(x[j])
+    norm = max(root((total << 8) // width), SMALLEST_NORM)
+    scale = (np.int64(1) << NORM_BITS) // norm
+    for j in range(width):
+        value = (np.int64(x[j]) * scale + (1 << 19)) >> 20
+        y[j] = min(max(value, -ACTIVATION_MAX), ACTIVATION_MAX)
+
+
+@kernel
+def _multiply(inputs, weights, sums):
+    """Adds the product of inputs, int32 (n,), and weights, int16 (n, m), to sums, int32 (m,); n is a multiple of 4."""
+    columns = weights.shape[1]
+    for i in range(0, weights.shape[0], 4):
+        a, b, c, d = inputs[i], inputs[i + 1], inputs[i + 2], inputs[i + 3]
+        wa, wb, wc, wd = weights[i], weights[i + 1], weights[i + 2], weights[i + 3]
+        for j in range(columns):
+            sums[j] += a * np.int32(wa[j]) + b * np.int32(wb[j]) + c * np.int32(wc[j]) + d * np.int32(wd[j])
+
+
+@kernel
+def _add_to_residual(x, sums, shift):
+    half = np.int32((1 << shift) >> 1)
+    for j in range(x.shape[0]):
+        x[j] = min(max(x[j] + ((sums[j] + half) >> shift), -RESIDUAL_LIMIT), RESIDUAL_LIMIT)
+
+
+@kernel
+def _attend(keys, values, query, entries, exponential, weights, out):
+    """Attention of one token over the first `entries` of a layer's cache; writes into `out`, int32 (d,), in 1/128."""
+    padded = entries + -entries % 4
+    for head in range(0, query.shape[0], HEAD_SIZE):
+        weights[:padded] = 0
+        for j in range(head, head + HEAD_SIZE, 4):
+            a, b, c, d = query[j], query[j + 1], query[j + 2], query[j + 3]
+            ka, kb, kc, kd = keys[j], keys[j + 1], keys[j + 2], keys[j + 3]
+            for t in range(entries):
+                weights[t] += a * np.int32(ka[t]) + b * np.int32(kb[t]) + c * np.int32(kc[t]) + d * np.int32(kd[t])
+        largest = weights[:entries].max()
+        total = np.int64(0)
+        for t in range(entries):
+            distance = (largest - weights[t]) >> LOGIT_SHIFT
+            weight = exponential[distance] if distance < WEIGHT_ENTRIES else np.int32(0)
+            weights[t] = weight
+            total += weight
+        mixed = out[head : head + HEAD_SIZE]
+        mixed[:] = 0
+        for t in range(0, padded, 4):
+            a, b, c, d = weights[t], weights[t + 1], weights[t + 2], weights[t + 3]
+            for j in range(HEAD_SIZE):
+                mixed[j] += (
+                    a * np.int32(values[t, head + j])
+                    + b * np.int32(values[t + 1, head + j])
+                    + c * np.int32(values[t + 2, head + j])
+                    + d * np.int32(values[t + 3, head + j])
+                )
+        scale = (np.int64(1) << 32) // total
+        for j in range(HEAD_SIZE):
+            mixed[j] = (np.int64(mixed[j]) * scale + (np.int64(1) << 31)) >> 32
+
+
+@kernel
+def token_macs(net, tokens, inputs):
+    """Multiply-accumulates of a token after `tokens` others, with so many inputs and learned rows."""
+    layers, width, hidden = net.up.shape
+    return inputs * width + layers * (4 * width + 2 * hidden + 2 * min(1 + tokens, MEMORY)) * width
+
+
+@kernel
+def run_token(net, memory, selected, which, active):
+    """Runs the transformer on the next token; its final activations are then in `memory.y`.
+
+    Args:
+        net: the network.
+        memory: cache and working space.
+        selected: int64, learned rows of the token.
+        which: int64, inputs that are ink; `active` of them.
+        active: how many.
+
+    Returns:
+        Multiply-accumulates spent.
+    """
+    layers, width, hidden = net.up.shape
+    x, y, sums = memory.x, memory.y, memory.sums
+    entries = min(1 + memory.tokens[0], MEMORY)
+    slot = 1 + memory.tokens[0] % (MEMORY - 1)
+    embedding = sums[:width]
+    embedding[:] = 0
+    for k in range(selected.shape[0]):
+        row = net.rows[selected[k]]
+        for j in range(width):
+            embedding[j] += row[j]
+    for i in range(active):
+        row = net.first[which[i]]
+        for j in range(width):
+            embedding[j] += np.int32(row[j])
+    x[:] = 0
+    _add_to_residual(x, embedding, net.embed_shift[0])
+    for layer in range(layers):
+        _normalise(x, y)
+        qkv = sums[: 3 * width]
+        qkv[:] = 0
+        _multiply(y, net.qkv[layer], qkv)
+        shift = net.layer_shifts[layer, 0]
+        half = np.int32((1 << shift) >> 1)
+        for j in range(3 * width):
+            qkv[j] = min(max((qkv[j] + half) >> shift, -ACTIVATION_MAX), ACTIVATION_MAX)
+        _attend(memory.keys[layer], memory.values[layer], qkv[:width], entries, net.exponential, memory.weights, y)
+        for j in range(width):
+            memory.keys[layer, j, slot] = qkv[width + j]
+            memory.values[layer, slot, j] = qkv[2 * width + j]
+        mixed = sums[:width]
+        mixed[:] = 0
+        _multiply(y, net.out[layer], mixed)
+        _add_to_residual(x, mixed, net.layer_shifts[layer, 1])
+        _normalise(x, y)
+        raised = sums[:hidden]
+        raised[:] = net.up_bias[layer]
+        _multiply(y, net.up[layer], raised)
+        shift = net.layer_shifts[layer, 2]
+        half = np.int32((1 << shift) >> 1)
+        for j in range(hidden):
+            memory.hidden[j] = min(max((raised[j] + half) >> shift, 0), ACTIVATION_MAX)
+        lowered = sums[:width]
+        lowered[:] = net.down_bias[layer]
+        _multiply(memory.hidden, net.down[layer], lowered)
+        _add_to_residual(x, lowered, net.layer_shifts[layer, 3])
+    _normalise(x, y)
+    return token_macs(net, memory.tokens[0], selected.shape[0] + active)
+
+
+@kernel
+def remember(net, memory, symbol):
+    """Completes the values of the token that was run last with its outcome."""
+    slot = 1 + memory.tokens[0] % (MEMORY - 1)
+    for layer in range(net.up.shape[0]):
+        values = memory.values[layer, slot]
+        for j in range(values.shape[0]):
+            values[j] = min(max(np.int32(values[j]) + np.int32(net.outcome[layer, symbol, j]), -ACTIVATION_MAX), ACTIVATION_MAX)
+    memory.tokens[0] += 1

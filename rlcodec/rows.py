@@ -1,0 +1,198 @@
+"""Codes whole runs of segments, latent slices or rows of pixels, and shows the picture that they make."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from rlcodec.coder import COST, EXHAUSTED, MACS, PREVIOUS_TIER
+from rlcodec.kernel import kernel
+from rlcodec.model import Model
+from rlcodec.raster import (
+    ContextNet,
+    StaticTables,
+    code_latent_slice,
+    code_pixel_row,
+    pixel_buffer,
+    pixel_offsets,
+    pixel_totals,
+)
+from rlcodec.raster_lm import LmNet, Memory, memory_of
+from rlcodec.raster_scan import code_head, code_scan_row
+from rlcodec.scan_context import PRESENT, STATUS, ScanState, ScanTables
+from rlcodec.segments import budget_index, tiers_at
+from rlcodec.stream import (
+    CHANGE_PROBABILITY,
+    CONTEXT,
+    FIRST_ROW_CHANGE_PROBABILITY,
+    LATENT_TIERS,
+    STOP,
+    STOP_BEFORE_PIXELS_PROBABILITY,
+    STOP_PROBABILITY,
+    TABLE,
+    code_choice,
+)
+
+NOT_GIVEN = np.empty(0, np.int32)
+
+
+@kernel
+def code_latent_slices(
+    state, data, costs, net, tables, buffer, offsets, latent, start, bit_budget, last, done, choices, spent, macs
+):
+    """Codes latent slices from `start` on, each with its choice, in the direction of the coder's state.
+
+    Args:
+        state: coder state, and so on to `latent` as `code_latent_slice` takes them.
+        start: the first slice.
+        bit_budget: binary latents kept.
+        last: bits of the last slice that the budget touches.
+        done: bits coded before.
+        choices: int64, STOP or tiers; read when encoding, written when decoding.
+        spent: int64, receives each segment's cost.
+        macs: int64, receives each segment's multiply-accumulates.
+
+    Returns:
+        Segments coded, the stop mark included, and bits coded in all.
+    """
+    size = latent.shape[1] * latent.shape[2]
+    for i in range(choices.shape[0]):
+        cost_before, macs_before = state[COST], state[MACS]
+        choice = code_choice(state, data, costs, LATENT_TIERS, CHANGE_PROBABILITY, STOP_PROBABILITY, choices[i])
+        choices[i] = choice
+        if not state[EXHAUSTED] and choice != STOP:
+            bits = last if (start + i + 1) * size >= bit_budget else size
+            done += code_latent_slice(
+                state, data, costs, net, tables, buffer, offsets, latent, start + i, bits, choice == CONTEXT
+            )
+        spent[i], macs[i] = state[COST] - cost_before, state[MACS] - macs_before
+        if state[EXHAUSTED] or choice == STOP:
+            return i + 1, done
+    return choices.shape[0], done
+
+
+class RowCoder(NamedTuple):
+    """What codes rows of pixels: networks, tables, and what they know of the image so far.
+
+    The first five code pixels as they are, see `rlcodec.raster.code_pixel_row`; the others by way of a scan, see
+    `rlcodec.raster_scan.code_scan_row`.
+    """
+
+    net: ContextNet
+    tables: StaticTables
+    buffer: np.ndarray
+    totals: np.ndarray
+    offsets: np.ndarray
+    scan_net: ContextNet
+    scan_lm: LmNet
+    memory: Memory
+    scan_tables: ScanTables
+    scan: ScanState
+
+
+def row_coder(model: Model, context: np.ndarray, scan: ScanState, token_logits: np.ndarray = NOT_GIVEN) -> RowCoder:
+    """A coder of rows before the first.
+
+    Args:
+        model: the preset's model.
+        context: the reconstruction, uint8 (height, width), zeros when there is none.
+        scan: of the image, or to be decoded.
+        token_logits: as `Session.use_token_logits`.
+    """
+    return RowCoder(
+        model.pixel_net, model.tables, pixel_buffer(context), pixel_totals(context.shape[1]), pixel_offsets(*context.shape),
+        model.scan_net, model.scan_lm, memory_of(model.scan_lm)._replace(given=token_logits), model.scan_tables, scan,
+    )  # fmt: skip
+
+
+@kernel
+def code_row(state, data, costs, rows, image, y, budget, tier):
+    """Codes row `y` by way of the scan where there is one, else pixel by pixel; the first row says which.
+
+    Args:
+        state: coder state; its MACS and COST grow by what the row takes.
+        data: uint8 payload.
+        costs: `rlcodec.coder.COSTS`.
+        rows: `RowCoder`.
+        image: uint8 (height, width); read when encoding, written when decoding.
+        y: the row.
+        budget: index of the reconstruction's bit budget, 0 when there is none.
+        tier: TABLE, CONTEXT or LM; without a scan, `lm` is `context`.
+
+    Returns:
+        Pixels coded: the width, or fewer when the data is exhausted.
+    """
+    r = rows
+    if y == 0:
+        code_head(state, data, costs, r.scan_tables, r.scan)
+        if state[EXHAUSTED]:
+            return 0
+    if r.scan.head[STATUS] == PRESENT:
+        return code_scan_row(state, data, costs, r.scan_net, r.scan_lm, r.memory, r.scan_tables, r.scan, image, y, tier)
+    return code_pixel_row(state, data, costs, r.net, r.tables, r.buffer, r.totals, r.offsets, image, y, budget, tier != TABLE)
+
+
+@kernel
+def code_pixel_rows(state, data, costs, rows, image, start, budget, choices, spent, macs):
+    """Codes rows of pixels from `start` on, each with its choice, in the direction of the coder's state.
+
+    Args:
+        state: coder state, and so on to `image` as `code_row` takes them.
+        start: the first row.
+        budget: index of the reconstruction's bit budget, 0 when there is none.
+        choices: int64, STOP or tiers; read when encoding, written when decoding.
+        spent: int64, receives each segment's cost.
+        macs: int64, receives each segment's multiply-accumulates.
+
+    Returns:
+        Segments coded, the stop mark included; rows complete in all; pixels of the row after them.
+    """
+    for i in range(choices.shape[0]):
+        y = start + i
+        cost_before, macs_before = state[COST], state[MACS]
+        stop = STOP_BEFORE_PIXELS_PROBABILITY if y == 0 and budget > 0 else STOP_PROBABILITY
+        change = FIRST_ROW_CHANGE_PROBABILITY if y == 0 else CHANGE_PROBABILITY
+        choice = code_choice(state, data, costs, tiers_at(y, state[PREVIOUS_TIER]), change, stop, choices[i])
+        choices[i] = choice
+        pixels = 0
+        if not state[EXHAUSTED] and choice != STOP:
+            pixels = code_row(state, data, costs, rows, image, y, budget, choice)
+        spent[i], macs[i] = state[COST] - cost_before, state[MACS] - macs_before
+        if state[EXHAUSTED] or choice == STOP:
+            return i + 1, y, pixels
+    return choices.shape[0], start + choices.shape[0], 0
+
+
+@kernel
+def fill_rows(reconstruction, image, rows, weights, out):
+    """The picture when the first `rows` rows are known: those, then the reconstruction with the last row's correction.
+
+    Args:
+        reconstruction: uint8 (height, width).
+        image: uint8 (height, width), known in its first `rows` rows.
+        rows: how many are known.
+        weights: int32, in 1/256: how much of the last known row's error carries to each of the rows below it.
+        out: uint8 (height, width), written.
+    """
+    height, width = image.shape
+    for y in range(height):
+        if y < rows:
+            out[y] = image[y]
+            continue
+        distance = y - rows
+        for x in range(width):
+            value = np.int32(reconstruction[y, x])
+            if rows and distance < weights.shape[0]:
+                error = np.int32(image[rows - 1, x]) - np.int32(reconstruction[rows - 1, x])
+                value += (weights[distance] * error + 128) >> 8
+            out[y, x] = min(max(value, 0), 255)
+
+
+def picture_at(
+    model: Model, reconstruction: np.ndarray, image: np.ndarray, rows: int, pixels: int, bit_budget: int
+) -> np.ndarray:
+    """The decoder's image after `rows` whole rows and `pixels` of the next, uint8 (height, width)."""
+    out = np.empty_like(image)
+    fill_rows(reconstruction, image, rows, model.fill[budget_index(bit_budget, *image.shape)], out)
+    if pixels:
+        out[rows, :pixels] = image[rows, :pixels]
+    return out

@@ -1,0 +1,292 @@
+"""Preset `photo` in torch: contexts of quantised coefficients, maximum likelihood, and the export to integers."""
+
+import copy
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps
+from torch import Tensor, nn
+
+from rlcodec.errors import DataError
+from rlcodec.images import UNREADABLE
+from rlcodec.kernel import kernel
+from rlcodec.photo.blocks import BLOCK, PLANES, to_coefficients
+from rlcodec.photo.codec import WEIGHT, encode_strip
+from rlcodec.photo.model import PhotoModel, photo_arrays, photo_model_from_arrays
+from rlcodec.photo.raster import (
+    BLOCK_PAD,
+    DIAGONALS,
+    EXTENT_INPUTS,
+    EXTENT_ROWS,
+    EXTENT_SELECTED,
+    FREQUENCY_PAD,
+    GAINS,
+    INPUT_SCALE,
+    INPUTS,
+    LONGEST_CHAIN,
+    MAX_INPUT,
+    ROWS,
+    SELECTED,
+    SLICES,
+    PhotoNets,
+    choose_extents,
+    constant_shift,
+    context_of,
+    extent_context,
+    frequency_order,
+    gather_offsets,
+    log_table,
+    photo_state,
+    predicted_constant,
+    step_of,
+)
+from rlcodec.raster import UNROLL
+from rlcodec.training.loop import Schedule, fit
+from rlcodec.training.raster import RasterNet, Tree, balanced_tree, export_net, path_bits
+
+CROP, HELD_OUT, HELD_BATCHES = 128, 10, 6
+TRAINED_GAINS = (0, GAINS)
+DEAD_ZONE, ROUNDING = 0.62, 0.55
+"""Magnitudes below DEAD_ZONE become 0, others are rounded up from ROUNDING on: what an encoder's own choice comes down to."""
+CHAIN = Tree(
+    np.arange(LONGEST_CHAIN, dtype=np.int16),
+    np.array([[-1 - n, n + 1 if n + 1 < LONGEST_CHAIN else -1 - LONGEST_CHAIN] for n in range(LONGEST_CHAIN)], np.int16),
+)
+
+
+def load_pictures(folder: Path) -> list[np.ndarray]:
+    """The pictures of a folder as uint8 (height, width, 3), in the order of their names.
+
+    Raises:
+        DataError: there is none that Pillow can read.
+    """
+    pictures = []
+    for path in sorted(p for p in folder.glob("*") if p.is_file()):
+        try:
+            with Image.open(path) as image:
+                pictures.append(np.asarray(ImageOps.exif_transpose(image).convert("RGB")))
+        except UNREADABLE:
+            continue
+    if not pictures:
+        raise DataError(f"{folder}: holds no pictures")
+    return pictures
+
+
+@dataclass
+class Collected:
+    """Contexts of the coefficients of some blocks: by kind, inputs, learned rows, symbols."""
+
+    light: tuple[np.ndarray, np.ndarray, np.ndarray]
+    color: tuple[np.ndarray, np.ndarray, np.ndarray]
+    extent: tuple[np.ndarray, np.ndarray, np.ndarray]
+
+
+@kernel
+def _write_context(which, values, active, selected, inputs, rows, at):
+    inputs[at] = 0
+    for i in range(active):
+        inputs[at, which[i]] = values[i]
+    for i in range(selected.shape[0]):
+        rows[at, i] = selected[i]
+
+
+@kernel
+def _collect(values, ps, offsets, logs, order, slices, gain, light, color, extent, counts):
+    """Walks over blocks as the coder does, for values that are known, and lists every context."""
+    planes, rows, columns = values.shape[:3]
+    room = max(INPUTS, EXTENT_INPUTS) + UNROLL
+    which, found = np.empty(room, np.int64), np.empty(room, np.int32)
+    selected, chosen = np.empty(SELECTED, np.int64), np.empty(EXTENT_SELECTED, np.int64)
+    sums = np.zeros(DIAGONALS + 1, np.int64)
+    extents = ps.extents
+    for y in range(rows):
+        for x in range(columns):
+            for plane in range(planes):
+                by, bx = y + BLOCK_PAD, x + BLOCK_PAD
+                difference = np.int64(values[plane, y, x, 0, 0]) - predicted_constant(values[plane], y, x)
+                shift = constant_shift(ps.logs, plane, y, x)
+                active = context_of(ps, offsets, logs, gain, plane, y, x, 0, 0, sums, 0, which, found, selected)
+                inputs, chosen_rows, symbols = light if plane == 0 else color
+                k = 0 if plane == 0 else 1
+                _write_context(which, found, active, selected, inputs, chosen_rows, counts[k])
+                symbols[counts[k]] = min(abs(difference) >> shift, LONGEST_CHAIN)
+                counts[k] += 1
+                ps.logs[plane, by, bx, FREQUENCY_PAD, FREQUENCY_PAD] = logs[min(abs(difference), logs.shape[0] - 1)]
+                active = extent_context(ps, gain, plane, y, x, which, found, chosen)
+                _write_context(which, found, active, chosen, extent[0], extent[1], counts[2])
+                extent[2][counts[2]] = extents[plane, by, bx]
+                counts[2] += 1
+    for s in range(slices.shape[0]):
+        low, high = slices[s, 0], slices[s, 1]
+        for y in range(rows):
+            for x in range(columns):
+                for plane in range(planes):
+                    by, bx = y + BLOCK_PAD, x + BLOCK_PAD
+                    last = min(np.int64(extents[plane, by, bx]), high)
+                    if last < low:
+                        continue
+                    here = ps.diagonals[plane, by, bx]
+                    total = np.int64(here[0])
+                    for d in range(DIAGONALS):
+                        sums[d] = here[d] - here[d + 1]
+                    inputs, chosen_rows, symbols = light if plane == 0 else color
+                    k = 0 if plane == 0 else 1
+                    for at in range(order.shape[0]):
+                        u, v = order[at, 0], order[at, 1]
+                        d = u + v
+                        if d < low:
+                            continue
+                        if d > last:
+                            break
+                        active = context_of(ps, offsets, logs, gain, plane, y, x, u, v, sums, total, which, found, selected)
+                        magnitude = abs(np.int64(values[plane, y, x, u, v]))
+                        _write_context(which, found, active, selected, inputs, chosen_rows, counts[k])
+                        symbols[counts[k]] = min(magnitude, LONGEST_CHAIN)
+                        counts[k] += 1
+                        small = min(magnitude, logs.shape[0] - 1)
+                        ps.logs[plane, by, bx, u + FREQUENCY_PAD, v + FREQUENCY_PAD] = logs[small]
+                        sums[d] += small
+                        total += small
+                    running = np.int64(0)
+                    for d in range(DIAGONALS - 1, -1, -1):
+                        running += sums[d]
+                        here[d] = running
+
+
+def quantise(coefficients: np.ndarray) -> np.ndarray:
+    """Coefficients in quantiser steps as an encoder would round them, int16; the constant ones to the nearest."""
+    size = np.abs(coefficients)
+    rounded = np.where(size < DEAD_ZONE, 0, np.floor(size + 1 - ROUNDING))
+    rounded[..., 0, 0] = np.rint(size[..., 0, 0])
+    return np.clip(np.copysign(rounded, coefficients), -32767, 32767).astype(np.int16)
+
+
+def collect(coefficients: np.ndarray, gain: int, weight: float, values: np.ndarray | None = None) -> Collected:
+    """Contexts of all coefficients of some blocks.
+
+    Args:
+        coefficients: float32 (3, rows, columns, BLOCK, BLOCK).
+        gain: index of the quantiser's setting.
+        weight: squared steps that a bit is worth, for the choice of extents.
+        values: quantised, int16; by `quantise` when None.
+    """
+    scaled = coefficients / step_of(gain)
+    _, rows, columns = scaled.shape[:3]
+    ps = photo_state(rows, columns)
+    choose_extents(scaled, weight, ps.extents)
+    values = quantise(scaled) if values is None else values
+    room = (rows * columns * BLOCK**2, 2 * rows * columns * BLOCK**2, PLANES * rows * columns)
+    sizes = ((INPUTS, SELECTED), (INPUTS, SELECTED), (EXTENT_INPUTS, EXTENT_SELECTED))
+    arrays = [
+        (np.empty((n, i), np.int16), np.empty((n, r), np.int64), np.empty(n, np.int64))
+        for n, (i, r) in zip(room, sizes, strict=True)
+    ]
+    counts = np.zeros(3, np.int64)
+    _collect(
+        values, ps, gather_offsets(rows, columns), log_table(), frequency_order(), np.array(SLICES, np.int64), gain, *arrays,
+        counts,
+    )  # fmt: skip
+    return Collected(*(tuple(a[:n] for a in group) for group, n in zip(arrays, counts, strict=True)))
+
+
+class PhotoRaster(nn.Module):
+    """The three networks of `rlcodec.photo.raster` in floats."""
+
+    def __init__(self, extent_tree: Tree, widths: tuple[int, int] = (48, 32)):
+        super().__init__()
+        self.light = RasterNet(INPUTS, ROWS, *widths, LONGEST_CHAIN)
+        self.color = RasterNet(INPUTS, ROWS, *widths, LONGEST_CHAIN)
+        self.extent = RasterNet(EXTENT_INPUTS, EXTENT_ROWS, 32, 24, len(extent_tree.threshold))
+        self.trees = {"light": CHAIN, "color": CHAIN, "extent": extent_tree}
+
+    def bits(self, collected: list[Collected]) -> Tensor:
+        """Bits of all symbols, without signs and escapes."""
+        total = torch.zeros(())
+        for name, tree in self.trees.items():
+            inputs, rows, symbols = (np.concatenate([getattr(c, name)[i] for c in collected]) for i in range(3))
+            net = getattr(self, name)
+            hot = np.zeros((len(inputs), net.first.in_features), np.float32)
+            hot[:, : inputs.shape[1]] = inputs / np.float32(INPUT_SCALE)
+            np.put_along_axis(hot, rows + inputs.shape[1], 1, 1)
+            nodes, signs = tree.paths(len(tree.threshold) + 1)
+            device = net.first.weight.device
+            total = total + path_bits(net, torch.from_numpy(hot).to(device, torch.bfloat16), symbols, nodes, signs)
+        return total
+
+
+def crops(pictures: list[np.ndarray], rng: np.random.Generator, count: int) -> Iterator[tuple[np.ndarray, int]]:
+    """Random crops, as coefficients, and gains."""
+    for _ in range(count):
+        picture = pictures[rng.integers(len(pictures))]
+        y, x = (int(rng.integers(0, max(side - CROP, 0) + 1)) for side in picture.shape[:2])
+        crop = picture[y : y + CROP, x : x + CROP]
+        crop = crop[:, ::-1] if rng.random() < 0.5 else crop
+        yield to_coefficients(crop), int(rng.integers(*TRAINED_GAINS))
+
+
+def train_photo_raster(
+    pictures: list[np.ndarray],
+    schedule: Schedule,
+    folder: Path,
+    resume: bool,
+    device: torch.device,
+    before: PhotoRaster | None = None,
+) -> PhotoRaster:
+    """Trains the networks; the loss is in bits a pixel.
+
+    Args:
+        pictures: uint8 (height, width, 3); the last HELD_OUT validate.
+        schedule: length, batch of crops, rate, seed.
+        folder: of the checkpoint and TensorBoard's events.
+        resume: go on from a checkpoint.
+        device: where to train.
+        before: networks to start from, by which coefficients are rounded as the encoder will round them; without, they are
+            rounded by a rule.
+    """
+    torch.manual_seed(schedule.seed)
+    train, validation = pictures[:-HELD_OUT], pictures[-HELD_OUT:]
+    rng = np.random.default_rng(0)
+    coder = photo_model_of(before) if before else None
+
+    def contexts(pictures: list[np.ndarray], rng: np.random.Generator, count: int) -> list[Collected]:
+        drawn = crops(pictures, rng, count)
+        if coder is None:
+            return [collect(c, gain, WEIGHT) for c, gain in drawn]
+        return [collect(c, gain, WEIGHT, encode_strip(coder, c, gain)[1]) for c, gain in drawn]
+
+    if before:
+        model = copy.deepcopy(before).requires_grad_(True)
+    else:
+        extents = np.concatenate([c.extent[2] for c in contexts(train, rng, HELD_BATCHES * schedule.batch)])
+        model = PhotoRaster(balanced_tree(np.bincount(extents, minlength=DIAGONALS).astype(np.float64)))
+    model = model.to(device)
+    held = contexts(validation, rng, HELD_BATCHES * schedule.batch)
+
+    def loss_of(model: nn.Module, rng: np.random.Generator, batch: int) -> Tensor:
+        return model.bits(contexts(train, rng, batch)) / (batch * CROP**2)  # type: ignore[operator]
+
+    @torch.no_grad()
+    def evaluate(model: nn.Module) -> dict[str, float]:
+        return {"bits_per_pixel": float(model.bits(held)) / (len(held) * CROP**2)}  # type: ignore[operator]
+
+    return fit(model, loss_of, evaluate, schedule, folder, resume, "raster-encoder, photo", evaluate_every=200)  # type: ignore[return-value]
+
+
+def photo_model_of(raster: PhotoRaster, centroids: np.ndarray | None = None) -> PhotoModel:
+    """The runtime's model of trained networks; magnitudes stand for themselves without `centroids`."""
+    if centroids is None:
+        centroids = np.zeros((PLANES, DIAGONALS, 3), np.float32)
+    return photo_model_from_arrays(photo_arrays(export_photo_nets(raster), log_table(), centroids))
+
+
+def export_photo_nets(model: PhotoRaster) -> PhotoNets:
+    """The integer networks."""
+    return PhotoNets(
+        *(
+            export_net(getattr(model, name), model.trees[name], MAX_INPUT, INPUT_SCALE, 1.0, rows)
+            for name, rows in (("light", SELECTED), ("color", SELECTED), ("extent", EXTENT_SELECTED))
+        )
+    )

@@ -1,0 +1,148 @@
+"""The synthesis of preset `photo` in torch: centroids of the quantiser, and the networks that repair its traces."""
+
+import io
+import warnings
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+from torch import Tensor, nn
+
+from rlcodec.files import write_bytes
+from rlcodec.photo.blocks import BLOCK, PLANES, to_coefficients, to_planes
+from rlcodec.photo.codec import dequantise, encode_strip
+from rlcodec.photo.model import PhotoModel
+from rlcodec.photo.raster import DIAGONALS, GAINS, step_of
+from rlcodec.photo.synthesis import CHANNELS, FACTOR, SIZES, network_input
+from rlcodec.training.loop import Schedule, fit
+from rlcodec.training.photo import CROP, HELD_BATCHES, HELD_OUT
+
+OPSET = 17
+FLOOR = 0.5
+
+
+class Repair(nn.Module):
+    """Convolutions with residual connections over squares of pixels."""
+
+    def __init__(self, channels: int, count: int):
+        super().__init__()
+        self.first = nn.Conv2d(CHANNELS, channels, 3, padding=1)
+        self.middle = nn.ModuleList(nn.Conv2d(channels, channels, 3, padding=1) for _ in range(count))
+        self.last = nn.Conv2d(channels, PLANES * FACTOR**2, 3, padding=1)
+        nn.init.zeros_(self.last.weight)
+        nn.init.zeros_(self.last.bias)
+
+    def forward(self, picture: Tensor) -> Tensor:
+        """What is to be added, (n, 3 FACTOR**2, rows, columns)."""
+        x = torch.relu(self.first(picture))
+        for i in range(0, len(self.middle), 2):
+            x = x + self.middle[i + 1](torch.relu(self.middle[i](x)))
+        return self.last(torch.relu(x))
+
+
+class Synthesis(nn.Module):
+    """All widths, trained together."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.widths = nn.ModuleDict({name: Repair(*size) for name, size in SIZES.items()})
+
+
+def fit_centroids(model: PhotoModel, pictures: list[np.ndarray], seed: int, crops: int) -> np.ndarray:
+    """By how much magnitudes 1, 2 and above are larger than what they stand for on average, float32 (3, DIAGONALS, 3)."""
+    rng = np.random.default_rng(seed)
+    excess, count = np.zeros((PLANES, DIAGONALS, 3)), np.full((PLANES, DIAGONALS, 3), 1e-3)
+    diagonal = np.add.outer(np.arange(BLOCK), np.arange(BLOCK))
+    for _ in range(crops):
+        crop, gain = _crop(pictures, rng)
+        coefficients = to_coefficients(crop)
+        _, values, _ = encode_strip(model, coefficients, gain)
+        target = np.abs(coefficients / step_of(gain))
+        for plane in range(PLANES):
+            magnitude = np.abs(values[plane])
+            index = np.broadcast_to(diagonal, magnitude.shape)
+            for size in range(3):
+                chosen = magnitude == size + 1 if size < 2 else magnitude > 2
+                chosen = chosen & (index > 0)
+                np.add.at(excess[plane, :, size], index[chosen], (magnitude - target[plane])[chosen])
+                np.add.at(count[plane, :, size], index[chosen], 1)
+    shrunk = excess / (count + 30)
+    return np.clip(shrunk, -0.3, 0.3).astype(np.float32)
+
+
+def _crop(pictures: list[np.ndarray], rng: np.random.Generator) -> tuple[np.ndarray, int]:
+    picture = pictures[rng.integers(len(pictures))]
+    y, x = (int(rng.integers(0, side - CROP + 1)) for side in picture.shape[:2])
+    return picture[y : y + CROP, x : x + CROP], int(rng.integers(6, GAINS))
+
+
+def decoded_crops(model: PhotoModel, pictures: list[np.ndarray], rng: np.random.Generator, count: int) -> tuple[Tensor, Tensor]:
+    """Inputs of the networks, float16 (count, CHANNELS, ...), and what they should add, for random crops and gains."""
+    side = CROP // FACTOR
+    inputs = torch.empty((count, CHANNELS, side, side), dtype=torch.float16)
+    targets = torch.empty((count, PLANES * FACTOR**2, side, side), dtype=torch.float16)
+    for i in range(count):
+        crop, gain = _crop(pictures, rng)
+        _, values, _ = encode_strip(model, to_coefficients(crop), gain)
+        planes = to_planes(dequantise(model, values, gain))
+        inputs[i] = torch.from_numpy(network_input(planes, gain)[0])
+        wanted = network_input(crop.astype(np.float32), gain)[0, : PLANES * FACTOR**2]
+        targets[i] = torch.from_numpy(wanted) - inputs[i, : PLANES * FACTOR**2].float()
+    return inputs, targets
+
+
+def train_synthesis(
+    model: PhotoModel,
+    pictures: list[np.ndarray],
+    schedule: Schedule,
+    folder: Path,
+    resume: bool,
+    device: torch.device,
+    pool: int,
+) -> Synthesis:
+    """Trains all widths on decoded crops; the loss is the mean of log2 of the squared error: every gain counts alike."""
+    torch.manual_seed(schedule.seed)
+    rng = np.random.default_rng(schedule.seed)
+    inputs, targets = decoded_crops(model, pictures[:-HELD_OUT], rng, pool)
+    held = decoded_crops(model, pictures[-HELD_OUT:], rng, HELD_BATCHES * schedule.batch)
+    synthesis = Synthesis().to(device, memory_format=torch.channels_last)
+
+    def errors(synthesis: nn.Module, some: Tensor, wanted: Tensor) -> dict[str, Tensor]:
+        some = some.to(device, torch.float32, memory_format=torch.channels_last)
+        with torch.autocast(device.type, torch.bfloat16):
+            found = {name: net(some) for name, net in synthesis.widths.items()}  # type: ignore[union-attr, operator]
+        wanted = wanted.to(device).float()
+        return {n: 128**2 * (f.float() - wanted).square().mean((1, 2, 3)) for n, f in found.items()}
+
+    def loss_of(synthesis: nn.Module, rng: np.random.Generator, batch: int) -> Tensor:
+        index = torch.from_numpy(rng.integers(0, pool, batch))
+        each = errors(synthesis, inputs[index], targets[index])
+        return sum(torch.log2(e + FLOOR).mean() for e in each.values())  # type: ignore[return-value]
+
+    @torch.no_grad()
+    def evaluate(synthesis: nn.Module) -> dict[str, float]:
+        before = 128**2 * held[1].float().square().mean((1, 2, 3))
+        each = errors(synthesis, *held)
+        return {f"db_gained_{n}": float(10 * torch.log10(before / e.cpu()).mean()) for n, e in each.items()}
+
+    return fit(synthesis, loss_of, evaluate, schedule, folder, resume, "synthesis, photo", evaluate_every=250)  # type: ignore[return-value]
+
+
+def export_synthesis(synthesis: Synthesis, folder: Path) -> list[Path]:
+    """Writes one ONNX file for each width."""
+    written = []
+    for name, net in synthesis.widths.items():
+        buffer = io.BytesIO()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            torch.onnx.export(
+                net.cpu().float().eval(), (torch.zeros(1, CHANNELS, 16, 16),), buffer, input_names=["picture"],
+                output_names=["added"], dynamic_axes={n: {2: "rows", 3: "columns"} for n in ("picture", "added")},
+                opset_version=OPSET, dynamo=False,
+            )  # fmt: skip
+        onnx.checker.check_model(onnx.load_from_string(buffer.getvalue()))
+        path = folder / f"photo-{name}.onnx"
+        write_bytes(path, buffer.getvalue())
+        written.append(path)
+    return written

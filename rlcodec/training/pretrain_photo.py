@@ -1,0 +1,59 @@
+"""Pretraining of preset `photo`: the raster-encoder twice, the quantiser's centroids, and the synthesis."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from rlcodec.files import make_folder
+from rlcodec.model import save_model
+from rlcodec.photo.model import photo_arrays
+from rlcodec.training.loop import Schedule
+from rlcodec.training.photo import load_pictures, photo_model_of, train_photo_raster
+from rlcodec.training.photo_synthesis import export_synthesis, fit_centroids, train_synthesis
+
+RASTER_SCHEDULE = Schedule(steps=3000, batch=8, learning_rate=4e-3)
+REFINED_SCHEDULE = Schedule(steps=1500, batch=8, learning_rate=1e-3)
+SYNTHESIS_SCHEDULE = Schedule(steps=6000, batch=8, learning_rate=1e-3)
+WHOLE_SCHEDULE = Schedule(steps=1 << 30, batch=8, learning_rate=0.0)
+"""Limits of all parts; each part keeps its own rate."""
+SHARES = (0.3, 0.15, 0.55)
+"""Of the minutes given: raster-encoder, the same refined, synthesis."""
+
+
+def pretrain_photo(
+    data: Path, out: Path, schedule: Schedule, resume: bool, device: str, counted: int = 300, pool: int = 3000
+) -> Path:
+    """Trains and exports the whole preset; returns the folder with its files.
+
+    Args:
+        data: folder of pictures.
+        out: folder of checkpoints and of the exported files.
+        schedule: minutes of all parts together; batch, seed and limit of steps of each.
+        resume: go on from checkpoints.
+        device: "cpu" or "cuda".
+        counted: crops that the centroids are fitted to.
+        pool: crops that the synthesis is trained on.
+
+    Raises:
+        DataError: the data folder is unusable.
+    """
+    pictures, where = load_pictures(data), torch.device(device)
+    make_folder(out)
+    parts = [
+        replace(
+            part,
+            batch=schedule.batch,
+            steps=min(part.steps, schedule.steps),
+            minutes=schedule.minutes * share if schedule.minutes else None,
+            seed=schedule.seed,
+        )
+        for part, share in zip((RASTER_SCHEDULE, REFINED_SCHEDULE, SYNTHESIS_SCHEDULE), SHARES, strict=True)
+    ]
+    raster = train_photo_raster(pictures, parts[0], out / "raster", resume, where)
+    raster = train_photo_raster(pictures, parts[1], out / "refined", resume, where, raster.cpu())
+    model = photo_model_of(raster.cpu())
+    model = photo_model_of(raster, fit_centroids(model, pictures, schedule.seed, counted))
+    save_model(out / "photo.safetensors", photo_arrays(model.nets, model.logs, model.centroids))
+    export_synthesis(train_synthesis(model, pictures, parts[2], out / "synthesis", resume, where, pool), out)
+    return out

@@ -1,0 +1,108 @@
+"""Finding the scans of a training set: over several processes, in parts that are kept, so that nothing is found twice."""
+
+import hashlib
+import zipfile
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+from rich.progress import track
+
+from rlcodec.coder import COST_UNIT
+from rlcodec.files import make_folder, write_atomically
+from rlcodec.kernel import kernel
+from rlcodec.scan import MAX_SIDE, PRIOR_CONTEXTS, WORDS, Scan, get_bit, near_context
+from rlcodec.scan_context import MARGIN, scan_state
+from rlcodec.scan_search import find_scan
+
+CHUNK_IMAGES = 100
+STORED_IMAGES = 2000
+SMOOTHNESS = 1.5
+HEAD = ("side", "peak", "top", "left")
+
+
+def smooth_prior() -> np.ndarray:
+    """What scan pixels cost before any scan was seen: less where they agree with their neighbours; int32 as `find_scan`."""
+    context = np.arange(PRIOR_CONTEXTS)
+    bit = (context[:, None] >> np.arange(11)) & 1
+    agreement = bit @ np.array([0, 0.3, 2, 0.3, 1, 2, 1, 0.3, 0, 0.3, 0]) - 3.6
+    chance = 1 / (1 + np.exp(-SMOOTHNESS * agreement))
+    return np.rint(-COST_UNIT * np.log2(np.stack([1 - chance, chance], 1))).astype(np.int32)
+
+
+def _find_chunk(images: np.ndarray, prior: np.ndarray) -> list[Scan | None]:
+    return [find_scan(image, prior) for image in images]
+
+
+def find_scans(images: np.ndarray, prior: np.ndarray, workers: int = 2, store: Path | None = None) -> list[Scan | None]:
+    """The scans of images, uint8 (n, h, w), in order; None where there is none.
+
+    Args:
+        images: uint8 (n, h, w).
+        prior: int32 (PRIOR_CONTEXTS, 2), as `find_scan` takes it.
+        workers: processes.
+        store: folder that keeps what was found; parts that are there already are read instead.
+    """
+    if store:
+        make_folder(store)
+    found: list[Scan | None] = []
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        for start in track(range(0, len(images), STORED_IMAGES), "finding scans", disable=not store):
+            part = images[start : start + STORED_IMAGES]
+            digest = hashlib.sha256(part.tobytes() + prior.tobytes()).hexdigest()
+            path = store / f"scans-{start:06d}.npz" if store else None
+            kept = _read_scans(path, digest) if path else None
+            if kept is None:
+                chunks = [part[i : i + CHUNK_IMAGES] for i in range(0, len(part), CHUNK_IMAGES)]
+                kept = [scan for chunk in pool.map(_find_chunk, chunks, [prior] * len(chunks)) for scan in chunk]
+                if path:
+                    _write_scans(path, digest, kept)
+            found += kept
+    return found
+
+
+def _write_scans(path: Path, digest: str, scans: list[Scan | None]) -> None:
+    head = np.zeros((len(scans), len(HEAD)), np.int16)
+    rows = np.zeros((len(scans), MAX_SIDE, WORDS), np.uint64)
+    for i, scan in enumerate(scans):
+        if scan:
+            head[i] = [getattr(scan, name) for name in HEAD]
+            rows[i, : scan.side] = scan.rows
+    write_atomically(path, lambda file: np.savez_compressed(file, digest=np.array(digest), head=head, rows=rows))
+
+
+def _read_scans(path: Path, digest: str) -> list[Scan | None] | None:
+    """What `_write_scans` wrote; None when it is not there, is broken, or was found in other images."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            if str(file["digest"]) != digest:
+                return None
+            head, rows = file["head"].tolist(), file["rows"]
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        return None
+    return [
+        Scan(r[:side].copy(), peak, top, left) if side else None for (side, peak, top, left), r in zip(head, rows, strict=True)
+    ]
+
+
+@kernel
+def _count_near(lines, side, counts):
+    near = lines[MARGIN - 2 :]
+    for i in range(side):
+        for j in range(side):
+            counts[near_context(near, i, j), get_bit(lines[MARGIN + i], j)] += 1
+
+
+def near_counts(scans: list[Scan]) -> np.ndarray:
+    """How often each neighbourhood has background and ink, int64 (PRIOR_CONTEXTS, 2)."""
+    counts = np.zeros((PRIOR_CONTEXTS, 2), np.int64)
+    for scan in scans:
+        _count_near(scan_state(scan).lines, scan.side, counts)
+    return counts
+
+
+def counted_prior(counts: np.ndarray) -> np.ndarray:
+    """What scan pixels cost given `near_counts`; int32 as `find_scan`."""
+    chance = (counts + 0.4) / (counts + 0.4).sum(1, keepdims=True)
+    return np.rint(-COST_UNIT * np.log2(chance)).astype(np.int32)

@@ -1,0 +1,136 @@
+"""The Gymnasium environments: interface, determinism, legal actions, and that they never lie about the codec."""
+
+import warnings
+
+import gymnasium
+import numpy as np
+import pytest
+from gymnasium.utils.env_checker import check_env
+from stable_baselines3.common.env_checker import check_env as check_env_sb3
+
+import rlcodec
+from rlcodec.envs.environment import AdaptiveRateEnv
+from rlcodec.errors import DataError, OptionError
+from rlcodec.objective import Objective
+from rlcodec.observation import objective_scale
+
+SMALL = Objective("mse", 4000.0, 4.0)
+
+
+@pytest.fixture
+def env(traced) -> AdaptiveRateEnv:
+    return AdaptiveRateEnv(trace=traced)
+
+
+def play(env, seed, **options):
+    """Random legal actions until the end: observations, rewards, last info."""
+    random = np.random.default_rng(seed)
+    seen, info = env.reset(seed=seed, options=options)
+    trail, rewards, done = [seen], [], False
+    while not done:
+        action = int(random.choice(np.flatnonzero(env.action_masks())))
+        seen, reward, done, truncated, info = env.step(action)
+        assert truncated is False
+        trail.append(seen)
+        rewards.append(reward)
+    return trail, rewards, info
+
+
+@pytest.mark.parametrize("name", ["rlcodec/AdaptiveRate-v0", "rlcodec/AdaptiveRateFlat-v0"])
+def test_checkers_have_nothing_to_say(traced, name):
+    env = gymnasium.make(name, trace=traced)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        check_env(env.unwrapped)
+        check_env_sb3(env)
+
+
+def test_same_seed_same_episode(traced):
+    one, two = (play(AdaptiveRateEnv(trace=traced), 7) for _ in range(2))
+    assert one[1] == two[1]
+    assert one[2] == two[2]
+    for a, b in zip(one[0], two[0], strict=True):
+        assert all(np.array_equal(a[name], b[name]) for name in a)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_rewards_telescope_to_the_objective(env, seed):
+    _, first = env.reset(options={"image_index": seed, "objective": SMALL})
+    before = first["objective_value"]
+    _, rewards, info = play(env, seed, image_index=seed, objective=SMALL)
+    scale = objective_scale(np.array(SMALL.lambda_rate), np.array(SMALL.lambda_compute))
+    assert sum(rewards) == pytest.approx((before - info["objective_value"]) / scale, rel=1e-9)
+    assert info["objective_value"] == pytest.approx(
+        float(SMALL.value(info["mse"], info["rate_bpp"], info["decoder_kmac_per_pixel"])), rel=1e-12
+    )
+
+
+@pytest.mark.parametrize("image", [1, 8, 10, 11])
+def test_episodes_are_what_the_codec_does(env, image):
+    for seed in range(4):
+        _, _, info = play(env, seed, image_index=image)
+        coded = env.encode()
+        assert sum(s.bits for s in coded.segments) == info["bits"]
+        assert coded.decoder_macs / 784e3 == pytest.approx(info["decoder_kmac_per_pixel"], rel=1e-12)
+        assert coded.mse == info["mse"]
+        assert np.array_equal(np.asarray(rlcodec.decode(coded.data)), coded.picture)
+
+
+def test_masks_stand_in_the_observation(env):
+    seen, _ = env.reset(seed=2)
+    for action in (3, 3, 2, 1):
+        assert np.array_equal(seen["mask"] > 0.5, env.action_masks())
+        seen, *_ = env.step(action)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_every_action_is_legal_or_mapped_to_a_legal_one(env, seed):
+    random = np.random.default_rng(seed)
+    env.reset(seed=seed)
+    done = False
+    while not done:
+        _, _, done, _, info = env.step(int(random.integers(env.action_space.n)) or 1)
+    assert sum(s.bits for s in env.encode().segments) == info["bits"]
+
+
+def test_live_codec_and_trace_agree(traced):
+    live = AdaptiveRateEnv(images=traced.images, predictor=AdaptiveRateEnv(trace=traced).predictor)
+    table = AdaptiveRateEnv(trace=traced)
+    for image in (2, 9):
+        one, two = (play(e, 4, image_index=image, objective=SMALL) for e in (live, table))
+        assert one[1] == two[1]
+        assert one[2] == two[2]
+
+
+def test_observations_are_not_shared(env):
+    first, _ = env.reset(seed=1)
+    kept = {name: value.copy() for name, value in first.items()}
+    env.step(0)
+    assert all(np.array_equal(first[name], kept[name]) for name in first)
+
+
+def test_rendering_shows_the_picture_beside_the_original(traced):
+    env = AdaptiveRateEnv(trace=traced, render_mode="rgb_array")
+    env.reset(options={"image_index": 9, "objective": SMALL})
+    env.step(0)
+    for _ in range(28):
+        env.step(2)
+    frame = env.render()
+    assert frame.shape == (28, 56, 3)
+    assert np.array_equal(frame[:, :28], frame[:, 28:])
+
+
+@pytest.mark.parametrize("options", [{"image_index": 99}, {"image_index": -1}, {"objective": "small"}])
+def test_impossible_episodes_are_refused(env, options):
+    with pytest.raises(OptionError):
+        env.reset(options=options)
+
+
+def test_nothing_happens_before_reset(env):
+    with pytest.raises(OptionError, match="reset"):
+        env.step(0)
+
+
+def test_no_images_no_environment():
+    with pytest.raises(DataError):
+        AdaptiveRateEnv(images=np.zeros((0, 28, 28), np.uint8))

@@ -1,0 +1,165 @@
+"""Preset photo: exact coefficients, any size, any prefix, any mode, sizes kept, and what is no stream refused."""
+
+import warnings
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import rlcodec
+from rlcodec.color_images import read_color
+from rlcodec.metrics import psnr_db
+from rlcodec.photo.blocks import BLOCK, to_coefficients, to_planes
+from rlcodec.photo.codec import decode_values, encode_photo, pack_segments
+from rlcodec.photo.model import load_photo_model
+from rlcodec.photo.stream import PhotoSetting
+from rlcodec.presets import PHOTO
+
+
+def test_blocks_are_orthonormal(photograph):
+    picture = np.asarray(photograph)[:160, :96]
+    coefficients = to_coefficients(picture)
+    assert coefficients.shape == (3, 10, 6, BLOCK, BLOCK)
+    assert np.square(coefficients).sum() == pytest.approx(np.square(picture.astype(float) - 128).sum(), rel=1e-5)
+    assert np.abs(to_planes(coefficients) - picture).max() < 1e-3
+
+
+@pytest.mark.parametrize("gain", [0, 17, 30, 47])
+@pytest.mark.parametrize("size", [(1, 1), (16, 16), (17, 301), (290, 40)])
+def test_coefficients_come_back_exactly(photograph, gain, size):
+    model = load_photo_model()
+    picture = np.tile(np.asarray(photograph), (2, 1, 1))[: size[0], : size[1]]
+    coded = encode_photo(model, picture, gain, keep=True)
+    payload = np.frombuffer(pack_segments(coded.segments), np.uint8).copy()
+    values, segments = decode_values(model, payload, *size, gain)
+    assert np.array_equal(values, coded.values)
+    assert all(s.complete for s in segments)
+    assert sum(s.size_bytes for s in segments) == sum(map(len, coded.segments))
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3])
+def test_threads_change_nothing(photograph, workers):
+    model, picture = load_photo_model(), np.asarray(photograph)
+    assert encode_photo(model, picture, 25, workers=workers).segments == encode_photo(model, picture, 25).segments
+
+
+def test_finer_gains_cost_more_and_look_better(photograph):
+    original = np.asarray(photograph)
+    coded = [rlcodec.encode(photograph, preset="photo", gain=gain) for gain in (10, 20, 30, 40)]
+    quality = [psnr_db(original, np.asarray(rlcodec.decode(data))) for data in coded]
+    assert [len(d) for d in coded] == sorted((len(d) for d in coded), reverse=True)
+    assert quality == sorted(quality, reverse=True)
+    assert quality[0] > 38
+
+
+@pytest.mark.parametrize("most", [3000, 8000, 20_000])
+def test_max_bytes_is_kept_and_nearly_used(photograph, most):
+    size = len(rlcodec.encode(photograph, preset="photo", max_bytes=most))
+    assert 0.8 * most < size <= most
+
+
+def test_every_prefix_is_a_picture(photograph):
+    small = photograph.crop((0, 0, 120, 300))
+    data = rlcodec.encode(small, preset="photo", gain=28)
+    first = rlcodec.inspect(data).header_bytes
+    quality = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", rlcodec.TruncatedStreamWarning)
+        for length in [*range(first, first + 40), *range(first + 40, len(data), 97), len(data)]:
+            shown = rlcodec.decode(data[:length])
+            assert shown.size == small.size
+            quality.append(psnr_db(np.asarray(small), np.asarray(shown)))
+    assert quality[-1] == max(quality) > quality[len(quality) // 2] > quality[0]
+
+
+def test_cut_streams_are_said_to_be(photograph):
+    data = rlcodec.encode(photograph, preset="photo", gain=30)
+    with pytest.warns(rlcodec.TruncatedStreamWarning):
+        rlcodec.decode(data[:-9])
+    with pytest.raises(rlcodec.TruncatedStreamError):
+        rlcodec.decode(data[:-9], partial=False)
+    assert rlcodec.inspect(data[:-9]).truncated
+
+
+def test_changed_bytes_are_noticed(photograph):
+    data = bytearray(rlcodec.encode(photograph.crop((0, 0, 64, 64)), preset="photo", gain=30))
+    for at in range(0, len(data), 7):
+        broken = bytearray(data)
+        broken[at] ^= 16
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", rlcodec.TruncatedStreamWarning)
+            with pytest.raises((rlcodec.StreamError, rlcodec.TruncatedStreamWarning)):
+                rlcodec.decode(bytes(broken))
+
+
+def test_payloads_of_noise_decode_to_a_picture():
+    from rlcodec.stream import pack
+
+    rng, model = np.random.default_rng(1), load_photo_model()
+    for _ in range(60):
+        payload = rng.integers(0, 128, 200, np.uint8).tobytes()
+        data = pack(PHOTO, model.fingerprint, 40, 50, PhotoSetting(20, "light", False).to_number(), payload)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", rlcodec.TruncatedStreamWarning)
+            assert rlcodec.decode(data).size == (50, 40)
+
+
+def test_inspect_tells_slices_and_compute(photograph):
+    data = rlcodec.encode(photograph, preset="photo", gain=24)
+    found = rlcodec.inspect(data)
+    assert (found.preset, found.width, found.height) == ("photo", *photograph.size)
+    assert found.size_bytes == len(data)
+    assert 10 < found.decoder_kmac_per_pixel < 40
+    assert sum(s.cost for s in found.segments) / 8 / 2**20 < found.payload_bytes
+    assert not found.lossless
+
+
+@pytest.mark.parametrize(
+    "options", [{"gain": 48}, {"gain": -1}, {"gain": 3, "max_bytes": 99}, {"max_bytes": 5}, {"lossless": True}, {"tier": "lm"}]
+)
+def test_options_that_make_no_sense(photograph, options):
+    with pytest.raises(rlcodec.OptionError):
+        rlcodec.encode(photograph.crop((0, 0, 32, 32)), preset="photo", **options)
+
+
+@pytest.mark.parametrize("mode", ["L", "1", "P", "RGBA", "LA", "CMYK", "I;16", "F", "YCbCr", "HSV", "LAB"])
+def test_every_mode_is_read(photograph, mode):
+    picture = photograph.crop((0, 0, 40, 30))
+    if mode in ("I;16", "F"):
+        deep = np.asarray(picture.convert("L")).astype(np.float32)
+        picture = Image.fromarray((deep * 257).astype(np.uint16) if mode == "I;16" else deep)
+    else:
+        picture = picture.convert("L").convert(mode) if mode in ("1", "LA") else picture.convert(mode)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", rlcodec.ImageWarning)
+        shown = rlcodec.decode(rlcodec.encode(picture, preset="photo", gain=8))
+        expected = read_color(picture, PHOTO)
+    assert shown.size == (40, 30)
+    assert shown.mode == ("L" if mode in ("L", "1", "LA", "I;16", "F") else "RGB")
+    assert psnr_db(expected.pixels, np.asarray(shown.convert("RGB"))) > 30
+
+
+def test_orientation_is_applied(photograph, tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    photograph.crop((0, 0, 48, 32)).save(tmp_path / "a.jpg", exif=exif, quality=95)
+    assert rlcodec.decode(rlcodec.encode(tmp_path / "a.jpg", preset="photo", gain=10)).size == (32, 48)
+
+
+@pytest.mark.parametrize(("mode", "word"), [("RGBA", "transparent"), ("I;16", "8 bits"), ("CMYK", "CMYK")])
+def test_what_cannot_be_kept_is_said(photograph, mode, word):
+    picture = photograph.crop((0, 0, 20, 20))
+    if mode == "I;16":
+        picture = Image.fromarray(np.full((20, 20), 40_000, np.uint16))
+    else:
+        picture = picture.convert(mode)
+        if mode == "RGBA":
+            picture.putalpha(90)
+    with pytest.warns(rlcodec.ImageWarning, match=word):
+        rlcodec.encode(picture, preset="photo", gain=20)
+
+
+def test_arrays_of_the_wrong_kind_are_refused():
+    for array in (np.zeros((4, 4, 4), np.uint8), np.zeros((4, 4, 3)), np.zeros((0, 4, 3), np.uint8), np.zeros(7, np.uint8)):
+        with pytest.raises(rlcodec.ImageError):
+            rlcodec.encode(array, preset="photo")

@@ -1,0 +1,73 @@
+"""Many files on the command line: the same bytes as one by one, and a file that fails costs itself alone."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import rlcodec
+
+
+@pytest.fixture
+def folder(tmp_path, digits):
+    path = tmp_path / "digits"
+    path.mkdir()
+    for i, digit in enumerate(digits[:5]):
+        Image.fromarray(digit).save(path / f"{i}.png")
+    (path / "notes.txt").write_text("no image")
+    return path
+
+
+def test_a_folder_there_and_back(run, folder, tmp_path, digits):
+    code, out, _ = run("encode", folder, tmp_path / "streams", "--lossless")
+    assert code == 0
+    assert "5 of 5 files" in out
+    for i, digit in enumerate(digits[:5]):
+        assert (tmp_path / "streams" / f"{i}.rlc").read_bytes() == rlcodec.encode(digit, lossless=True)
+    assert run("decode", tmp_path / "streams", tmp_path / "back", "--ending", ".bmp", "--workers", 2)[0] == 0
+    for i, digit in enumerate(digits[:5]):
+        assert np.array_equal(np.asarray(Image.open(tmp_path / "back" / f"{i}.bmp")), digit)
+
+
+def test_several_files_and_a_folder_that_is_there(run, folder, tmp_path):
+    (tmp_path / "out").mkdir()
+    assert run("encode", folder / "0.png", folder / "1.png", tmp_path / "out", "--tier", "table")[0] == 0
+    assert run("encode", folder / "2.png", tmp_path / "out", "--tier", "table")[0] == 0
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["0.rlc", "1.rlc", "2.rlc"]
+
+
+def test_a_broken_file_costs_itself_alone(run, folder, tmp_path):
+    (folder / "broken.png").write_bytes(b"\x89PNG and no more")
+    code, out, err = run("encode", folder, tmp_path / "streams", "--lossless")
+    assert code == 2
+    assert "5 of 6 files" in out
+    assert err.count("rlcodec: ") == 1
+    assert "broken.png" in err
+    assert len(list((tmp_path / "streams").iterdir())) == 5
+
+
+def test_names_that_collide_are_refused_before_anything_is_written(run, folder, tmp_path):
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "0.png").write_bytes((folder / "0.png").read_bytes())
+    code, _, err = run("encode", folder, other, tmp_path / "streams", "--lossless")
+    assert code == 2
+    assert "0.rlc" in err
+    assert not (tmp_path / "streams").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (("{folder}/0.png",), "what to write"),
+        (("{folder}/0.png", "{folder}/1.png", "{folder}/notes.txt"), "is a file"),
+        (("{empty}", "{out}"), "no files"),
+        (("{folder}", "{out}", "--workers", "0"), "workers"),
+    ],
+)
+def test_arguments_that_make_no_sense(run, folder, tmp_path, arguments, word):
+    (tmp_path / "empty").mkdir()
+    names = {"folder": folder, "empty": tmp_path / "empty", "out": tmp_path / "out"}
+    code, out, err = run("encode", *(a.format(**names) for a in arguments))
+    assert code == 2
+    assert out == ""
+    assert word in err

@@ -1,0 +1,65 @@
+"""Pretraining of preset photo: from a folder of pictures to files that code, and on from a checkpoint."""
+
+import numpy as np
+import pytest
+
+from rlcodec.errors import DataError
+from rlcodec.model import load_arrays
+from rlcodec.photo.blocks import to_coefficients
+from rlcodec.photo.codec import decode_values, encode_photo, pack_segments
+from rlcodec.photo.model import photo_model_from_arrays
+from rlcodec.photo.raster import DIAGONALS, SLICES
+from rlcodec.photo.synthesis import render
+from rlcodec.training.loop import Schedule
+from rlcodec.training.photo import collect, quantise
+from rlcodec.training.pretrain_photo import pretrain_photo
+
+
+@pytest.fixture(scope="module")
+def folder(photograph, tmp_path_factory):
+    path = tmp_path_factory.mktemp("pictures")
+    for i in range(12):
+        photograph.crop((10 * i, 5 * i, 10 * i + 140, 5 * i + 140)).save(path / f"{i:02d}.png")
+    (path / "notes.txt").write_text("no picture")
+    return path
+
+
+def test_trained_files_code_pictures(folder, photograph, tmp_path):
+    schedule = Schedule(steps=2, batch=2, learning_rate=1e-3)
+    out = pretrain_photo(folder, tmp_path, schedule, False, "cpu", counted=4, pool=6)
+    model = photo_model_from_arrays(load_arrays(out / "photo.safetensors"))
+    picture = np.asarray(photograph)[:96, :80]
+    coded = encode_photo(model, picture, 20, keep=True)
+    values, _ = decode_values(model, np.frombuffer(pack_segments(coded.segments), np.uint8).copy(), 96, 80, 20)
+    assert np.array_equal(values, coded.values)
+    for width in ("light", "full"):
+        assert np.abs(render(model, values, 20, width, out).astype(float) - picture).mean() < 40
+    pretrain_photo(folder, tmp_path, schedule, True, "cpu", counted=4, pool=6)
+    again = load_arrays(out / "photo.safetensors")
+    assert all(np.array_equal(again[f"light.{name}"], getattr(model.nets.light, name)) for name in model.nets.light._fields)
+
+
+def test_no_pictures_no_training(tmp_path):
+    with pytest.raises(DataError, match="no pictures"):
+        pretrain_photo(tmp_path, tmp_path / "out", Schedule(1, 1, 1e-3), False, "cpu")
+
+
+def test_contexts_are_one_for_each_symbol(photograph):
+    coefficients = to_coefficients(np.asarray(photograph)[:64, :64])
+    found = collect(coefficients, 20, 0.13)
+    blocks = 16
+    assert len(found.extent[2]) == 3 * blocks
+    inside = sum(
+        (extent + 1) * (extent + 2) // 2 if extent < 16 else 256 - (30 - extent) * (31 - extent) // 2
+        for extent in found.extent[2]
+    )
+    assert len(found.light[2]) + len(found.color[2]) == inside
+
+
+def test_slices_hold_every_diagonal_once():
+    assert [d for low, high in SLICES for d in range(low, high + 1)] == list(range(1, DIAGONALS))
+
+
+def test_small_coefficients_are_dropped():
+    values = quantise(np.array([[[[[0.4, 0.61], [0.63, -1.6]]]]], np.float32))
+    assert values.reshape(-1).tolist() == [0, 0, 1, -2]
