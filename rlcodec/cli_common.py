@@ -1,0 +1,61 @@
+"""What the parts of the command line share: the application, options, progress and messages."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from rlcodec.errors import OptionError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Learned image compression whose encoder is driven by a policy.",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+pretrain_app = typer.Typer(no_args_is_help=True, help="Train a preset's networks from images.")
+data_app = typer.Typer(no_args_is_help=True, help="Fetch data sets.")
+app.add_typer(pretrain_app, name="pretrain")
+app.add_typer(data_app, name="data")
+
+PresetOption = Annotated[str, typer.Option(help="Whose model to use.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+DeviceOption = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
+ResumeOption = Annotated[bool, typer.Option(help="Go on from the checkpoint that is there.")]
+SeedOption = Annotated[int, typer.Option(help="Of weights, batches and noise.")]
+WorkersOption = Annotated[int | None, typer.Option(help="Threads; as many as cores if not given.")]
+DataOption = Annotated[Path, typer.Option(help="Folder of idx files or of images, or one idx file.")]
+
+
+def announce_compilation() -> None:
+    """Says that the first run on a machine compiles, where it will."""
+    from rlcodec.kernel import is_compiled
+    from rlcodec.raster import code_pixel_row
+
+    if not is_compiled(code_pixel_row):
+        print("rlcodec: compiling the kernels for this machine, once (about 10 s)", file=sys.stderr)
+
+
+def torch_device(name: str) -> str:
+    """What torch calls a device; raises OptionError where there is none."""
+    import torch
+
+    if name not in ("auto", "cpu", "cuda"):
+        raise OptionError(f"unknown device {name!r}; there are: auto, cpu, cuda")
+    if name == "cuda" and not torch.cuda.is_available():
+        raise OptionError("there is no CUDA device that torch can use; take --device cpu")
+    return ("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name
+
+
+@contextmanager
+def progress(title: str) -> Iterator[Any]:
+    """A progress bar on standard error; yields a function of (done, of all)."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(title, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
