@@ -17,6 +17,7 @@ from rlcodec.codec import encode_image
 SETTINGS: dict[str, dict[str, Any]] = {
     "lossless, context": {"lossless": True},
     "lossless, table": {"tier": "table"},
+    "lossless, lm": {"tier": "lm"},
     "8 latent slices, context": {"bit_budget": 392, "rows": 0, "tier": "context"},
     "policy, small": {"objective": "small"},
     "policy, balanced": {"objective": "balanced"},

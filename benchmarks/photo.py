@@ -14,28 +14,21 @@ from PIL import Image
 from pytorch_msssim import ms_ssim
 
 import rlcodec
+from rlcodec.evaluation.photographs import CLASSICAL, classical_bytes
 from rlcodec.metrics import psnr_db
 from rlcodec.photo.stream import decode_picture
 from rlcodec.stream import unpack
 
-QUALITIES = (10, 20, 30, 40, 50, 60, 70, 80, 90, 95)
-GAINS = (6, 12, 16, 20, 24, 28, 32, 36, 40, 44)
-CLASSICAL = {
-    "jpeg": ("JPEG", {"optimize": True, "progressive": True}),
-    "webp": ("WEBP", {"method": 6}),
-    "avif": ("AVIF", {"speed": 6}),
-}
+QUALITIES = (10, 25, 40, 55, 70, 80, 90)
+GAINS = (8, 14, 20, 26, 32, 38, 44)
 
 
-def classical(kind: str, quality: int, options: dict) -> tuple[Callable, Callable]:
+def classical(name: str, quality: int) -> tuple[Callable, Callable]:
     """Encoder and decoder of one of Pillow's formats."""
-
-    def encode(picture: Image.Image) -> bytes:
-        buffer = io.BytesIO()
-        picture.save(buffer, kind, quality=quality, **options)
-        return buffer.getvalue()
-
-    return encode, lambda data: np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
+    return (
+        lambda picture: classical_bytes(picture, name, quality),
+        lambda data: np.asarray(Image.open(io.BytesIO(data)).convert("RGB")),
+    )
 
 
 def ours(gain: int, width: str) -> tuple[Callable, Callable]:
@@ -48,7 +41,7 @@ def ours(gain: int, width: str) -> tuple[Callable, Callable]:
 
 def measure(pictures: list[Image.Image]) -> pd.DataFrame:
     """One row for each codec, setting and picture."""
-    runs = [(name, q, *classical(kind, q, options)) for name, (kind, options) in CLASSICAL.items() for q in QUALITIES]
+    runs = [(name, q, *classical(name, q)) for name in CLASSICAL for q in QUALITIES]
     runs += [(f"rlcodec {width}", g, *ours(g, width)) for width in ("light", "full") for g in GAINS]
     rows = []
     for name, setting, encode, decode in runs:

@@ -28,7 +28,7 @@ ESCAPE_BITS = 15
 HALF = PROBABILITY_ONE // 2
 
 # What `choose_extents` takes a coefficient to cost before any network has run.
-ZERO_BITS, ONE_BITS, SMALLEST_SENT = 0.15, 4.5, 0.6
+ZERO_BITS, ONE_BITS, SMALLEST_SENT = 0.1, 3.5, 0.6
 
 # Around a block's magnitudes lie FREQUENCY_PAD empty frequencies and BLOCK_PAD empty blocks, so that contexts need no edge.
 FREQUENCY_PAD, BLOCK_PAD = 2, 2
@@ -48,7 +48,11 @@ ACROSS = ((0, 0), (0, -1), (0, 1), (-1, 0), (1, 0))
 GATHERED = len(INSIDE) + 2 * len(NEXT) + 4 * len(FAR) + 2 * len(ACROSS)
 SUMS = 8
 """Sums over diagonals: of the left and upper block, this diagonal and those beyond; of this block, two before, and so on."""
-INPUTS = GATHERED + SUMS
+REACHES = 6
+"""By how much the extents of the four blocks around, and of the planes before, reach beyond this diagonal."""
+INPUTS = GATHERED + SUMS + REACHES
+REACH_SCALE = 32
+BESIDE_DOWN, BESIDE_ACROSS = (0, -1, 0, 1), (-1, 0, 1, 0)
 INPUT_SCALE = 64
 MAX_INPUT = 1023
 
@@ -187,6 +191,17 @@ def context_of(ps, offsets, logs, gain, plane, y, x, u, v, sums, total, which, v
         active = _add_sum(logs, total, GATHERED + 6, which, values, active)
     if plane > 0:
         active = _add_sum(logs, ps.diagonals[plane - 1, by, bx, d], GATHERED + 7, which, values, active)
+    if d > 0:
+        extents = ps.extents
+        for i in range(REACHES):
+            if i < 4:
+                extent = extents[plane, by + BESIDE_DOWN[i], bx + BESIDE_ACROSS[i]]
+            else:
+                extent = extents[plane - (i - 3), by, bx] if plane >= i - 3 else np.int16(0)
+            if extent >= d:
+                which[active] = GATHERED + SUMS + i
+                values[active] = REACH_SCALE * (extent - d + 1)
+                active += 1
     _pad(which, values, active)
     selected[BY_FREQUENCY] = ROW_BASES[BY_FREQUENCY] + (plane * BLOCK + u) * BLOCK + v
     left_over = ps.extents[plane, by, bx] - d if d > 0 else DIAGONALS

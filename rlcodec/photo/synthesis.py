@@ -20,7 +20,11 @@ from rlcodec.photo.raster import step_of
 FACTOR = 4
 """Side of the squares of pixels that become channels."""
 POSITION_CHANNELS = 4
-CHANNELS = PLANES * FACTOR**2 + 1 + POSITION_CHANNELS
+CHANNELS = PLANES * FACTOR**2 + PLANES + 1 + POSITION_CHANNELS
+LARGEST = 8.0
+"""Differences from a square's mean are clipped to so many steps."""
+OUTPUT_STEPS = 1 / 8
+"""The network's output is in these, so that what it learns at one gain holds at the others."""
 SIZES = {"light": (32, 4), "full": (64, 6)}
 """Channels, and convolutions between the first and the last, of each width."""
 WIDTHS = tuple(SIZES)
@@ -45,27 +49,40 @@ def network_input(planes: np.ndarray, gain: int) -> np.ndarray:
         gain: index of the quantiser's setting.
 
     Returns:
-        float32 (1, CHANNELS, height / FACTOR, width / FACTOR): pixels, the step, and the place within the block.
+        float32 (1, CHANNELS, height / FACTOR, width / FACTOR): pixels less the mean of their square, in quantiser steps; the
+        means; the step; and the place within the block.
     """
-    height, width = planes.shape[:2]
-    rows, columns = height // FACTOR, width // FACTOR
+    rows, columns = (n // FACTOR for n in planes.shape[:2])
+    step = step_of(gain)
     out = np.empty((1, CHANNELS, rows, columns), np.float32)
-    squares = planes.reshape(rows, FACTOR, columns, FACTOR, PLANES).transpose(4, 1, 3, 0, 2)
-    out[0, : PLANES * FACTOR**2] = (squares.reshape(-1, rows, columns) - 128) / 128
-    out[0, PLANES * FACTOR**2] = np.log2(step_of(gain)) / 4 - 1
+    squares = to_squares(planes) * np.float32(1 / step)
+    means = squares.mean(1, keepdims=True)
+    np.clip(squares - means, -LARGEST, LARGEST, out=squares)
+    at = PLANES * FACTOR**2
+    out[0, :at] = squares.reshape(-1, rows, columns)
+    out[0, at : at + PLANES] = (means[:, 0] - np.float32(128 / step)) / 4
+    out[0, at + PLANES] = np.log2(step) / 4 - 1
     down = 2 * np.pi * (np.arange(rows) % (BLOCK // FACTOR) + 0.5) * FACTOR / BLOCK
     across = 2 * np.pi * (np.arange(columns) % (BLOCK // FACTOR) + 0.5) * FACTOR / BLOCK
     places = (np.cos(down)[:, None], np.sin(down)[:, None], np.cos(across)[None], np.sin(across)[None])
     for i, place in enumerate(places):
-        out[0, PLANES * FACTOR**2 + 1 + i] = place
+        out[0, at + PLANES + 1 + i] = place
     return out
 
 
-def network_output(found: np.ndarray) -> np.ndarray:
-    """Pixels from what the network gives, float32 (1, 3 * FACTOR**2, rows, columns): (height, width, 3), to be added."""
+def to_squares(planes: np.ndarray) -> np.ndarray:
+    """Pixels (height, width, 3) as squares: (3, FACTOR**2, height / FACTOR, width / FACTOR)."""
+    rows, columns = (n // FACTOR for n in planes.shape[:2])
+    squares = planes.reshape(rows, FACTOR, columns, FACTOR, PLANES).transpose(4, 1, 3, 0, 2)
+    return np.ascontiguousarray(squares).reshape(PLANES, FACTOR**2, rows, columns)
+
+
+def network_output(found: np.ndarray, gain: int) -> np.ndarray:
+    """What is to be added to the pixels, float32 (height, width, 3), from float32 (1, 3 * FACTOR**2, rows, columns)."""
     _, _, rows, columns = found.shape
     squares = found.reshape(PLANES, FACTOR, FACTOR, rows, columns).transpose(3, 1, 4, 2, 0)
-    return np.ascontiguousarray(squares).reshape(rows * FACTOR, columns * FACTOR, PLANES) * 128
+    pixels = np.ascontiguousarray(squares).reshape(rows * FACTOR, columns * FACTOR, PLANES)
+    return pixels * np.float32(OUTPUT_STEPS * step_of(gain))
 
 
 @functools.cache
@@ -105,7 +122,7 @@ def render(model: PhotoModel, values: np.ndarray, gain: int, width: str, folder:
     for top in range(0, rows, BAND_ROWS):
         first, last = max(top - MARGIN, 0), min(top + BAND_ROWS + MARGIN, rows)
         band = to_planes(dequantise(model, values[:, first // BLOCK : last // BLOCK], gain))
-        band += network_output(session.run(None, {"picture": network_input(band, gain)})[0])
+        band += network_output(session.run(None, {"picture": network_input(band, gain)})[0], gain)
         bottom = min(top + BAND_ROWS, rows)
         out[top:bottom] = np.clip(np.rint(band[top - first : bottom - first]), 0, 255)
     return out

@@ -14,12 +14,12 @@ from rlcodec.photo.blocks import BLOCK, PLANES, to_coefficients, to_planes
 from rlcodec.photo.codec import dequantise, encode_strip
 from rlcodec.photo.model import PhotoModel
 from rlcodec.photo.raster import DIAGONALS, GAINS, step_of
-from rlcodec.photo.synthesis import CHANNELS, FACTOR, SIZES, network_input
+from rlcodec.photo.synthesis import CHANNELS, FACTOR, OUTPUT_STEPS, SIZES, network_input, to_squares
 from rlcodec.training.loop import Schedule, fit
 from rlcodec.training.photo import CROP, HELD_BATCHES, HELD_OUT
 
 OPSET = 17
-FLOOR = 0.5
+FLOOR = 0.02
 
 
 class Repair(nn.Module):
@@ -78,7 +78,7 @@ def _crop(pictures: list[np.ndarray], rng: np.random.Generator) -> tuple[np.ndar
 
 
 def decoded_crops(model: PhotoModel, pictures: list[np.ndarray], rng: np.random.Generator, count: int) -> tuple[Tensor, Tensor]:
-    """Inputs of the networks, float16 (count, CHANNELS, ...), and what they should add, for random crops and gains."""
+    """Inputs of the networks, float16 (count, CHANNELS, ...), and the outputs wanted, for random crops and gains."""
     side = CROP // FACTOR
     inputs = torch.empty((count, CHANNELS, side, side), dtype=torch.float16)
     targets = torch.empty((count, PLANES * FACTOR**2, side, side), dtype=torch.float16)
@@ -87,8 +87,8 @@ def decoded_crops(model: PhotoModel, pictures: list[np.ndarray], rng: np.random.
         _, values, _ = encode_strip(model, to_coefficients(crop), gain)
         planes = to_planes(dequantise(model, values, gain))
         inputs[i] = torch.from_numpy(network_input(planes, gain)[0])
-        wanted = network_input(crop.astype(np.float32), gain)[0, : PLANES * FACTOR**2]
-        targets[i] = torch.from_numpy(wanted) - inputs[i, : PLANES * FACTOR**2].float()
+        wanted = to_squares(crop - planes) / (OUTPUT_STEPS * step_of(gain))
+        targets[i] = torch.from_numpy(wanted.reshape(-1, side, side))
     return inputs, targets
 
 
@@ -101,30 +101,29 @@ def train_synthesis(
     device: torch.device,
     pool: int,
 ) -> Synthesis:
-    """Trains all widths on decoded crops; the loss is the mean of log2 of the squared error: every gain counts alike."""
+    """Trains all widths on decoded crops; the loss is the error left, as a part of what it was."""
     torch.manual_seed(schedule.seed)
     rng = np.random.default_rng(schedule.seed)
     inputs, targets = decoded_crops(model, pictures[:-HELD_OUT], rng, pool)
     held = decoded_crops(model, pictures[-HELD_OUT:], rng, HELD_BATCHES * schedule.batch)
     synthesis = Synthesis().to(device, memory_format=torch.channels_last)
 
-    def errors(synthesis: nn.Module, some: Tensor, wanted: Tensor) -> dict[str, Tensor]:
+    def left(synthesis: nn.Module, some: Tensor, wanted: Tensor) -> dict[str, Tensor]:
+        """Error of every crop after each width, as a part of what it was."""
         some = some.to(device, torch.float32, memory_format=torch.channels_last)
+        wanted = wanted.to(device).float()
         with torch.autocast(device.type, torch.bfloat16):
             found = {name: net(some) for name, net in synthesis.widths.items()}  # type: ignore[union-attr, operator]
-        wanted = wanted.to(device).float()
-        return {n: 128**2 * (f.float() - wanted).square().mean((1, 2, 3)) for n, f in found.items()}
+        before = wanted.square().mean((1, 2, 3)) + FLOOR
+        return {n: ((f.float() - wanted).square().mean((1, 2, 3)) + FLOOR) / before for n, f in found.items()}
 
     def loss_of(synthesis: nn.Module, rng: np.random.Generator, batch: int) -> Tensor:
         index = torch.from_numpy(rng.integers(0, pool, batch))
-        each = errors(synthesis, inputs[index], targets[index])
-        return sum(torch.log2(e + FLOOR).mean() for e in each.values())  # type: ignore[return-value]
+        return sum(part.mean() for part in left(synthesis, inputs[index], targets[index]).values())  # type: ignore[return-value]
 
     @torch.no_grad()
     def evaluate(synthesis: nn.Module) -> dict[str, float]:
-        before = 128**2 * held[1].float().square().mean((1, 2, 3))
-        each = errors(synthesis, *held)
-        return {f"db_gained_{n}": float(10 * torch.log10(before / e.cpu()).mean()) for n, e in each.items()}
+        return {f"db_gained_{n}": float(-10 * torch.log10(part).mean()) for n, part in left(synthesis, *held).items()}
 
     return fit(synthesis, loss_of, evaluate, schedule, folder, resume, "synthesis, photo", evaluate_every=250)  # type: ignore[return-value]
 

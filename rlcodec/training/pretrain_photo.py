@@ -14,10 +14,10 @@ from rlcodec.training.photo_synthesis import export_synthesis, fit_centroids, tr
 
 RASTER_SCHEDULE = Schedule(steps=3000, batch=8, learning_rate=4e-3)
 REFINED_SCHEDULE = Schedule(steps=1500, batch=8, learning_rate=1e-3)
-SYNTHESIS_SCHEDULE = Schedule(steps=6000, batch=8, learning_rate=1e-3)
+SYNTHESIS_SCHEDULE = Schedule(steps=20_000, batch=8, learning_rate=1e-3)
 WHOLE_SCHEDULE = Schedule(steps=1 << 30, batch=8, learning_rate=0.0)
 """Limits of all parts; each part keeps its own rate."""
-SHARES = (0.3, 0.15, 0.55)
+SHARES = (0.4, 0.2, 0.4)
 """Of the minutes given: raster-encoder, the same refined, synthesis."""
 
 

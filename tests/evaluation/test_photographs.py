@@ -1,0 +1,21 @@
+"""The comparison of photographs at equal bytes."""
+
+import numpy as np
+
+from rlcodec.evaluation.figures import save_figure
+from rlcodec.evaluation.photographs import CLASSICAL, at_equal_bytes, plot_equal_bytes
+from rlcodec.metrics import psnr_db
+
+
+def test_no_codec_takes_more_than_its_share(photograph, tmp_path):
+    found = at_equal_bytes(photograph, 9000)
+    assert set(found) == {"rlcodec", *CLASSICAL}
+    for shown in found.values():
+        assert 4500 < len(shown.data) <= 9000
+        assert psnr_db(np.asarray(photograph), shown.pixels) > 20
+    save_figure(plot_equal_bytes(photograph, found, (slice(0, 50), slice(0, 80))), tmp_path / "a.png")
+    assert (tmp_path / "a.png").stat().st_size > 1000
+
+
+def test_codecs_that_cannot_be_so_small_are_left_out(photograph):
+    assert "JPEG" not in at_equal_bytes(photograph, 900)
