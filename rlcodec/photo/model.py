@@ -8,7 +8,7 @@ import numpy as np
 
 from rlcodec.errors import ModelError
 from rlcodec.model import FINGERPRINT_BYTES, WEIGHTS, digest_of, load_arrays
-from rlcodec.photo.raster import PhotoNets
+from rlcodec.photo.raster import EXTENT_INPUTS, EXTENT_ROWS, INPUTS, ROWS, PhotoNets
 from rlcodec.raster import ContextNet
 
 NETS = PhotoNets._fields
@@ -46,10 +46,14 @@ def photo_model_from_arrays(arrays: dict[str, np.ndarray]) -> PhotoModel:
     """Inverse of `photo_arrays`.
 
     Raises:
-        ModelError: an array is missing.
+        ModelError: an array is missing, or has a shape that this version's contexts do not fit.
     """
     try:
         nets = PhotoNets(*(ContextNet(*(arrays[f"{name}.{field}"] for field in ContextNet._fields)) for name in NETS))
+        for name, inputs, rows in (("light", INPUTS, ROWS), ("color", INPUTS, ROWS), ("extent", EXTENT_INPUTS, EXTENT_ROWS)):
+            net = getattr(nets, name)
+            if (len(net.first), len(net.rows)) != (inputs, rows):
+                raise ModelError(f"the weights of preset photo do not fit this version: {name} has {len(net.first)} inputs")
         return PhotoModel(digest_of(arrays), nets, arrays["logs"], arrays["centroids"])
     except KeyError as error:
         raise ModelError(f"the weights of preset photo lack the array {error}") from error
