@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from rlcodec import __version__
-from rlcodec.cli_common import JsonOption, PresetOption, WorkersOption, announce_compilation, app, progress
+from rlcodec.cli_common import JsonOption, PresetOption, SynthesisOption, WorkersOption, announce_compilation, app, progress
 from rlcodec.errors import OptionError, OutputError, RlcodecError, StreamError
 from rlcodec.file_batches import convert_files, is_batch, pair_files
 
@@ -88,6 +88,7 @@ def encode(
     rows: Annotated[int | None, typer.Option(help="Rows of pixels to send after the latents.")] = None,
     gain: Annotated[int | None, typer.Option(help="Preset photo: the quantiser's setting, 0 the finest to 47.")] = None,
     max_bytes: Annotated[int | None, typer.Option(help="Preset photo: at most so many bytes a file.")] = None,
+    synthesis: SynthesisOption = None,
     workers: WorkersOption = None,
 ) -> None:
     """Encode an image, or many.
@@ -108,7 +109,7 @@ def encode(
         return encode_one(
             image, preset=preset, policy=policy, objective=objective, lambda_rate=lambda_rate,
             lambda_compute=lambda_compute, distortion=distortion, lossless=lossless, bit_budget=bit_budget, tier=tier,
-            rows=rows, gain=gain, max_bytes=max_bytes,
+            rows=rows, gain=gain, max_bytes=max_bytes, synthesis=synthesis,
         )  # fmt: skip
 
     *images, output = _sources_and_target(paths)
@@ -140,6 +141,7 @@ def decode(
         ),
     ],
     partial: Annotated[bool, typer.Option(help="Show what is left of a stream that was cut.")] = False,
+    synthesis: SynthesisOption = None,
     ending: Annotated[str, typer.Option(help="Of the images in a folder.")] = ".png",
     workers: WorkersOption = None,
 ) -> None:
@@ -162,7 +164,7 @@ def decode(
         raise OptionError(f"{name}: Pillow writes no images that end in {suffix!r}; take .png")
 
     def run(stream: Path) -> bytes:
-        image, buffer = decode_stream(_read(stream), partial=partial), io.BytesIO()
+        image, buffer = decode_stream(_read(stream), partial=partial, synthesis=synthesis), io.BytesIO()
         try:
             image.save(buffer, kind)
         except (OSError, ValueError, KeyError) as error:

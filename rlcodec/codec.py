@@ -80,6 +80,7 @@ def encode(
     rows: int | None = None,
     gain: int | None = None,
     max_bytes: int | None = None,
+    synthesis: str | None = None,
 ) -> bytes:
     """Encodes an image.
 
@@ -100,6 +101,7 @@ def encode(
         rows: rows of pixels to send after the latents; all when `bit_budget` or `tier` is set and this is not.
         gain: the quantiser's setting, 0 the finest to 47.
         max_bytes: of the whole stream, which is then as fine as it may be.
+        synthesis: "light" or "full", what decoders of a photograph should spend on its repair; "full" if not given.
 
     Returns:
         The stream.
@@ -123,9 +125,10 @@ def encode(
             raise OptionError("preset photo takes gain or max_bytes")
         from rlcodec.photo.stream import encode_picture
 
-        return encode_picture(read_color(image, PHOTO), _whole("gain", gain), _whole("max_bytes", max_bytes)).data
-    if gain is not None or max_bytes is not None:
-        raise OptionError("gain and max_bytes are for preset photo")
+        picture = read_color(image, PHOTO)
+        return encode_picture(picture, _whole("gain", gain), _whole("max_bytes", max_bytes), synthesis or "full").data
+    if any(option is not None for option in (gain, max_bytes, synthesis)):
+        raise OptionError("gain, max_bytes and synthesis are for preset photo")
     return encode_image(
         image, preset=preset, policy=policy, objective=objective, lambda_rate=lambda_rate,
         lambda_compute=lambda_compute, distortion=distortion, lossless=lossless, bit_budget=bit_budget, tier=tier, rows=rows,
@@ -194,13 +197,14 @@ def start_decoder(data: bytes) -> tuple[Header, Session, bool]:
     return header, Session(model, state, stream.payload, image, latent, header.bit_budget), stream.truncated
 
 
-def decode(data: bytes, *, partial: bool = True) -> Image.Image:
+def decode(data: bytes, *, partial: bool = True, synthesis: str | None = None) -> Image.Image:
     """Decodes a stream.
 
     Args:
         data: the stream.
         partial: what to do with a stream that was cut: give the best image that its bytes allow, with a
             `TruncatedStreamWarning`, or raise.
+        synthesis: "light" or "full", for photographs; what the stream names if not given.
 
     Returns:
         An image of mode "L", or "RGB" for photographs with colours.
@@ -212,9 +216,11 @@ def decode(data: bytes, *, partial: bool = True) -> Image.Image:
         StreamError: this is not a stream.
     """
     if preset_of(data) is PHOTO:
-        decoded = _decode_photo(data)
+        decoded = _decode_photo(data, synthesis)
         header, image, truncated = unpack(bytes(data)).header, decoded.image, decoded.truncated
     else:
+        if synthesis is not None:
+            raise OptionError("synthesis is for streams of preset photo")
         header, session, truncated = start_decoder(data)
         session.run_all()
         image = Image.fromarray(session.picture())
@@ -238,10 +244,10 @@ def preset_of(data: bytes) -> Preset | None:
     return preset_by_id(data[2] >> 1 & 15) if len(data) > 2 else None
 
 
-def _decode_photo(data: bytes) -> "DecodedPhoto":
+def _decode_photo(data: bytes, synthesis: str | None = None) -> "DecodedPhoto":
     from rlcodec.photo.stream import decode_picture
 
-    return decode_picture(unpack(bytes(data)))
+    return decode_picture(unpack(bytes(data)), synthesis)
 
 
 def inspect(data: bytes) -> StreamInfo:

@@ -47,7 +47,8 @@ STATISTICS = (
 KNOWN_TIERS = (TABLE, CONTEXT)
 """Tiers whose exact costs the first pass finds; what `lm` would cost is predicted, since it is dear to find out."""
 STATISTICS_MACS_PER_PIXEL = 8
-MOST_BYTES_PER_SYMBOL = 48
+MOST_BYTES_PER_SYMBOL = 64
+"""Of a pixel: one of a scan stands for up to 30 binary decisions, of two bytes at most each."""
 
 
 @dataclass(frozen=True)

@@ -63,6 +63,12 @@ class EncodedPhoto:
     bits: float
 
 
+def check_width(width: str | None) -> None:
+    """Raises OptionError where the synthesis has no such width."""
+    if width is not None and width not in WIDTHS:
+        raise OptionError(f"unknown synthesis {width!r}; there are: {', '.join(WIDTHS)}")
+
+
 def _finish(model: PhotoModel, picture: ColorImage, coded: CodedPhoto, setting: PhotoSetting) -> EncodedPhoto:
     height, width = picture.pixels.shape[:2]
     payload = pack_segments(coded.segments)
@@ -89,8 +95,7 @@ def encode_picture(
         raise OptionError("give either gain or max_bytes")
     if gain is not None and not 0 <= gain < GAINS:
         raise OptionError(f"gain is {gain}; there are 0 to {GAINS - 1}")
-    if width not in WIDTHS:
-        raise OptionError(f"unknown width {width!r} of the synthesis; there are: {', '.join(WIDTHS)}")
+    check_width(width)
     if picture.pixels.shape[0] * picture.pixels.shape[1] > MOST_PIXELS:
         raise OptionError(f"the picture has more than {MOST_PIXELS} pixels")
     model = load_photo_model()
@@ -143,8 +148,10 @@ def decode_picture(stream: Stream, width: str | None = None, workers: int | None
 
     Raises:
         DamagedStreamError: a value is impossible.
+        OptionError: there is no such width.
         UnknownModelError: it was coded with other weights.
     """
+    check_width(width)
     header = stream.header
     setting = _setting_of(header)
     model = load_photo_model()

@@ -163,3 +163,14 @@ def test_arrays_of_the_wrong_kind_are_refused():
     for array in (np.zeros((4, 4, 4), np.uint8), np.zeros((4, 4, 3)), np.zeros((0, 4, 3), np.uint8), np.zeros(7, np.uint8)):
         with pytest.raises(rlcodec.ImageError):
             rlcodec.encode(array, preset="photo")
+
+
+def test_the_light_synthesis_is_chosen_by_the_stream_or_by_the_reader(photograph):
+    light, full = (rlcodec.encode(photograph, preset="photo", gain=30, synthesis=width) for width in ("light", "full"))
+    assert len(light) == len(full)
+    assert 2 * rlcodec.inspect(light).decoder_kmac_per_pixel < rlcodec.inspect(full).decoder_kmac_per_pixel
+    assert np.array_equal(np.asarray(rlcodec.decode(full, synthesis="light")), np.asarray(rlcodec.decode(light)))
+    with pytest.raises(rlcodec.OptionError, match="synthesis"):
+        rlcodec.decode(full, synthesis="heavy")
+    with pytest.raises(rlcodec.OptionError, match="synthesis"):
+        rlcodec.encode(photograph, preset="photo", synthesis="heavy")
