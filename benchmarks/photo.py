@@ -19,8 +19,8 @@ from rlcodec.metrics import psnr_db
 from rlcodec.photo.stream import decode_picture
 from rlcodec.stream import unpack
 
-QUALITIES = (10, 25, 40, 55, 70, 80, 90)
-GAINS = (8, 14, 20, 26, 32, 38, 44)
+QUALITIES = (10, 25, 45, 65, 80, 90)
+GAINS = (6, 12, 18, 24, 30, 36)
 
 
 def classical(name: str, quality: int) -> tuple[Callable, Callable]:
