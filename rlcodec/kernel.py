@@ -15,6 +15,11 @@ def kernel(function: Callable[..., Any]) -> Any:
         return njit(nogil=True)(function)
 
 
+def inlined(function: Callable[..., Any]) -> Any:
+    """Compiles a function into each kernel that calls it: worth it where passing its arrays costs more than the work."""
+    return njit(nogil=True, inline="always")(function)
+
+
 def is_compiled(compiled: Any) -> bool:
     """Whether a kernel's machine code is in the cache already."""
     path = getattr(compiled.stats, "cache_path", None)

@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 
 from rlcodec.coder import EXHAUSTED, MACS, code_decision
-from rlcodec.kernel import kernel
+from rlcodec.kernel import inlined, kernel
 from rlcodec.transform import ACTIVATION_MAX
 
 LOGIT_LIMIT = 2048
@@ -251,62 +251,78 @@ def _gather(flat, base, offsets, which, values):
     count = 0
     for i in range(offsets.shape[0]):
         value = flat[base + offsets[i]]
-        if value != 0:
-            which[count] = i
-            values[count] = value
-            count += 1
+        which[count] = i
+        values[count] = value
+        count += 1 if value != 0 else 0
     for i in range(count, count + UNROLL - 1):
         which[i] = 0
         values[i] = 0
     return count
 
 
-@kernel
+@inlined
 def _accumulate(sums, weights, which, values, count):
-    """Adds `values[i] * weights[which[i]]` to `sums`; four at a time, so that the sums are fetched a quarter as often."""
+    """Adds `values[i] * weights[which[i]]` to `sums`; four at a time, so that the sums are fetched a quarter as often.
+
+    Rows are indexed, not sliced: a slice counts references, which costs as much as a short row's arithmetic.
+    """
     for i in range(0, count, UNROLL):
         a, b, c, d = values[i], values[i + 1], values[i + 2], values[i + 3]
-        wa, wb, wc, wd = weights[which[i]], weights[which[i + 1]], weights[which[i + 2]], weights[which[i + 3]]
+        p, q, r, s = which[i], which[i + 1], which[i + 2], which[i + 3]
         for j in range(sums.shape[0]):
-            sums[j] += a * np.int32(wa[j]) + b * np.int32(wb[j]) + c * np.int32(wc[j]) + d * np.int32(wd[j])
+            sums[j] += (
+                a * np.int32(weights[p, j])
+                + b * np.int32(weights[q, j])
+                + c * np.int32(weights[r, j])
+                + d * np.int32(weights[s, j])
+            )
 
 
-@kernel
+@inlined
+def add_rows(sums, rows, selected):
+    """Writes the sum of the selected learned rows into `sums`."""
+    for j in range(sums.shape[0]):
+        sums[j] = rows[selected[0], j]
+    for i in range(1, selected.shape[0]):
+        row = selected[i]
+        for j in range(sums.shape[0]):
+            sums[j] += rows[row, j]
+
+
+@inlined
 def run_hidden(net, selected, which, values, count, first, second):
     """Runs both hidden layers on the inputs that `_gather` listed, into `second`.
 
     `which` and `values` are used up. Returns the multiply-accumulates spent.
     """
     width1 = net.second.shape[0]
-    first[:] = net.rows[selected[0]]
-    for i in range(1, selected.shape[0]):
-        row = net.rows[selected[i]]
-        for j in range(width1):
-            first[j] += row[j]
+    add_rows(first, net.rows, selected)
     _accumulate(first, net.first, which, values, count)
     return (selected.shape[0] + count) * width1 + run_second(net, which, values, first, second)
 
 
-@kernel
+@inlined
 def run_second(net, which, values, first, second):
     """Runs the second hidden layer on the sums of the first, into `second`; returns the multiply-accumulates spent."""
     width1, width2 = net.second.shape
-    half = np.int32((1 << net.shifts[0]) >> 1)
+    shift = net.shifts[0]
+    half = np.int32((1 << shift) >> 1)
     count = 0
     for j in range(width1):
-        value = (first[j] + half) >> net.shifts[0]
-        if value > 0:
-            which[count] = j
-            values[count] = min(value, ACTIVATION_MAX)
-            count += 1
+        value = (first[j] + half) >> shift
+        # Written in any case and kept by counting on: a branch here is mispredicted half of the time.
+        which[count] = j
+        values[count] = min(max(value, 0), ACTIVATION_MAX)
+        count += 1 if value > 0 else 0
     for i in range(count, count + UNROLL - 1):
         which[i] = 0
         values[i] = 0
     second[:] = net.second_bias
     _accumulate(second, net.second, which, values, count)
-    half = np.int32((1 << net.shifts[1]) >> 1)
+    shift = net.shifts[1]
+    half = np.int32((1 << shift) >> 1)
     for k in range(width2):
-        second[k] = min(max((second[k] + half) >> net.shifts[1], 0), ACTIVATION_MAX)
+        second[k] = min(max((second[k] + half) >> shift, 0), ACTIVATION_MAX)
     return count * width2
 
 

@@ -145,9 +145,13 @@ def _multiply(inputs, weights, sums):
     columns = weights.shape[1]
     for i in range(0, weights.shape[0], 4):
         a, b, c, d = inputs[i], inputs[i + 1], inputs[i + 2], inputs[i + 3]
-        wa, wb, wc, wd = weights[i], weights[i + 1], weights[i + 2], weights[i + 3]
         for j in range(columns):
-            sums[j] += a * np.int32(wa[j]) + b * np.int32(wb[j]) + c * np.int32(wc[j]) + d * np.int32(wd[j])
+            sums[j] += (
+                a * np.int32(weights[i, j])
+                + b * np.int32(weights[i + 1, j])
+                + c * np.int32(weights[i + 2, j])
+                + d * np.int32(weights[i + 3, j])
+            )
 
 
 @kernel

@@ -15,7 +15,7 @@ import numpy as np
 
 from rlcodec.coder import COSTS, EXHAUSTED, MACS, PROBABILITY_ONE, code_decision
 from rlcodec.kernel import kernel
-from rlcodec.raster import LOGIT_LIMIT, UNROLL, code_tree, run_second
+from rlcodec.raster import LOGIT_LIMIT, UNROLL, add_rows, code_tree, run_second
 from rlcodec.raster_lm import COLUMNS_ASIDE as LM_COLUMNS_ASIDE
 from rlcodec.raster_lm import ROWS_ABOVE as LM_ROWS_ABOVE
 from rlcodec.raster_lm import remember, run_token, token_macs
@@ -116,27 +116,17 @@ def code_head(state, data, costs, tables, scan):
 
 
 @kernel
-def add_rows(sums, rows, selected):
-    """Writes the sum of the selected learned rows into `sums`."""
-    sums[:] = rows[selected[0]]
-    for k in range(1, SELECTED):
-        row = rows[selected[k]]
-        for j in range(sums.shape[0]):
-            sums[j] += row[j]
-
-
-@kernel
 def add_ink(sums, weights, which, count):
     """Adds the weights of the `count` inputs that are ink to `sums`; four at a time, as `rlcodec.raster` does."""
     whole = count - count % UNROLL
     for i in range(0, whole, UNROLL):
-        a, b, c, d = weights[which[i]], weights[which[i + 1]], weights[which[i + 2]], weights[which[i + 3]]
+        p, q, r, s = which[i], which[i + 1], which[i + 2], which[i + 3]
         for j in range(sums.shape[0]):
-            sums[j] += np.int32(a[j]) + np.int32(b[j]) + np.int32(c[j]) + np.int32(d[j])
+            sums[j] += np.int32(weights[p, j]) + np.int32(weights[q, j]) + np.int32(weights[r, j]) + np.int32(weights[s, j])
     for i in range(whole, count):
-        a = weights[which[i]]
+        p = which[i]
         for j in range(sums.shape[0]):
-            sums[j] += a[j]
+            sums[j] += weights[p, j]
 
 
 @kernel

@@ -131,29 +131,6 @@ def gather_offsets(rows: int, columns: int) -> np.ndarray:
 
 
 @kernel
-def _gather_logs(flat, base, offsets, count, which, values):
-    """Lists the inputs among the first `count` that are not zero."""
-    active = 0
-    for i in range(count):
-        value = flat[base + offsets[i]]
-        if value != 0:
-            which[active] = i
-            values[active] = value
-            active += 1
-    return active
-
-
-@kernel
-def _add_sum(logs, total, index, which, values, active):
-    """Adds a sum of magnitudes to the inputs, when it is not zero; returns how many there are then."""
-    if total > 0:
-        which[active] = index
-        values[active] = logs[min(total, logs.shape[0] - 1)]
-        active += 1
-    return active
-
-
-@kernel
 def _pad(which, values, active):
     for i in range(active, active + UNROLL - 1):
         which[i] = 0
@@ -161,11 +138,14 @@ def _pad(which, values, active):
 
 
 @kernel
-def context_of(ps, offsets, logs, gain, plane, y, x, u, v, sums, total, which, values, selected):
+def context_of(ps, flat, offsets, logs, gain, plane, y, x, u, v, sums, total, which, values, selected):
     """Writes inputs and learned rows of one coefficient; returns how many inputs are not zero.
+
+    Inputs are written in any case and kept by counting on: branches here would be mispredicted.
 
     Args:
         ps: `PhotoState`.
+        flat: its `logs`, flat.
         offsets: from `gather_offsets`.
         logs: from `log_table`.
         gain: index of the quantiser's setting.
@@ -175,36 +155,52 @@ def context_of(ps, offsets, logs, gain, plane, y, x, u, v, sums, total, which, v
         which, values, selected: receive the context.
     """
     by, bx, d = y + BLOCK_PAD, x + BLOCK_PAD, u + v
-    columns = ps.logs.shape[2]
-    base = ((plane * ps.logs.shape[1] + by) * columns + bx) * SPAN * SPAN + (u + FREQUENCY_PAD) * SPAN + v + FREQUENCY_PAD
-    count = GATHERED - (PLANES - 1 - plane) * len(ACROSS)
-    active = _gather_logs(ps.logs.reshape(-1), base, offsets, count, which, values)
-    left, above = ps.diagonals[plane, by, bx - 1], ps.diagonals[plane, by - 1, bx]
-    active = _add_sum(logs, left[d] - left[d + 1], GATHERED, which, values, active)
-    active = _add_sum(logs, left[d + 1], GATHERED + 1, which, values, active)
-    active = _add_sum(logs, above[d] - above[d + 1], GATHERED + 2, which, values, active)
-    active = _add_sum(logs, above[d + 1], GATHERED + 3, which, values, active)
-    if d > 0:
-        active = _add_sum(logs, sums[d - 1], GATHERED + 4, which, values, active)
-        if d > 1:
-            active = _add_sum(logs, sums[d - 2], GATHERED + 5, which, values, active)
-        active = _add_sum(logs, total, GATHERED + 6, which, values, active)
-    if plane > 0:
-        active = _add_sum(logs, ps.diagonals[plane - 1, by, bx, d], GATHERED + 7, which, values, active)
-    if d > 0:
-        extents = ps.extents
-        for i in range(REACHES):
-            if i < 4:
-                extent = extents[plane, by + BESIDE_DOWN[i], bx + BESIDE_ACROSS[i]]
+    diagonals, extents = ps.diagonals, ps.extents
+    lines, columns = extents.shape[1], extents.shape[2]
+    base = ((plane * lines + by) * columns + bx) * SPAN * SPAN + (u + FREQUENCY_PAD) * SPAN + v + FREQUENCY_PAD
+    active = 0
+    for i in range(GATHERED - (PLANES - 1 - plane) * len(ACROSS)):
+        value = flat[base + offsets[i]]
+        which[active] = i
+        values[active] = value
+        active += 1 if value != 0 else 0
+    most = logs.shape[0] - 1
+    for k in range(SUMS):
+        amount = np.int64(0)
+        if k == 0:
+            amount = np.int64(diagonals[plane, by, bx - 1, d] - diagonals[plane, by, bx - 1, d + 1])
+        elif k == 1:
+            amount = np.int64(diagonals[plane, by, bx - 1, d + 1])
+        elif k == 2:
+            amount = np.int64(diagonals[plane, by - 1, bx, d] - diagonals[plane, by - 1, bx, d + 1])
+        elif k == 3:
+            amount = np.int64(diagonals[plane, by - 1, bx, d + 1])
+        elif k == 7:
+            if plane > 0:
+                amount = np.int64(diagonals[plane - 1, by, bx, d])
+        elif d > 0:
+            if k == 4:
+                amount = sums[d - 1]
+            elif k == 5:
+                amount = sums[d - 2] if d > 1 else np.int64(0)
             else:
-                extent = extents[plane - (i - 3), by, bx] if plane >= i - 3 else np.int16(0)
-            if extent >= d:
-                which[active] = GATHERED + SUMS + i
-                values[active] = REACH_SCALE * (extent - d + 1)
-                active += 1
+                amount = total
+        which[active] = GATHERED + k
+        values[active] = logs[min(amount, most)]
+        active += 1 if amount > 0 else 0
+    if d > 0:
+        for i in range(REACHES):
+            extent = np.int64(0)
+            if i < 4:
+                extent = np.int64(extents[plane, by + BESIDE_DOWN[i], bx + BESIDE_ACROSS[i]])
+            elif plane >= i - 3:
+                extent = np.int64(extents[plane - (i - 3), by, bx])
+            which[active] = GATHERED + SUMS + i
+            values[active] = REACH_SCALE * (extent - d + 1)
+            active += 1 if extent >= d else 0
     _pad(which, values, active)
     selected[BY_FREQUENCY] = ROW_BASES[BY_FREQUENCY] + (plane * BLOCK + u) * BLOCK + v
-    left_over = ps.extents[plane, by, bx] - d if d > 0 else DIAGONALS
+    left_over = extents[plane, by, bx] - d if d > 0 else DIAGONALS
     selected[BY_LEFT_OVER] = ROW_BASES[BY_LEFT_OVER] + left_over
     selected[BY_GAIN] = ROW_BASES[BY_GAIN] + gain
     return active
@@ -387,6 +383,7 @@ def code_constants(state, data, costs, nets, logs, ps, offsets, coefficients, ga
     extent_second = np.empty(nets.extent.second.shape[1], np.int32)
     first = np.empty(nets.light.second.shape[0], np.int32)
     second = np.empty(nets.light.second.shape[1], np.int32)
+    flat = ps.logs.reshape(-1)
     encoding = state[DIRECTION] == ENCODE
     for y in range(rows):
         for x in range(columns):
@@ -396,7 +393,7 @@ def code_constants(state, data, costs, nets, logs, ps, offsets, coefficients, ga
                 shift = constant_shift(ps.logs, plane, y, x)
                 difference = np.int64(np.rint(coefficients[plane, y, x, 0, 0])) - expected if encoding else np.int64(0)
                 extent = np.int64(ps.extents[plane, y + BLOCK_PAD, x + BLOCK_PAD])
-                active = context_of(ps, offsets, logs, gain, plane, y, x, 0, 0, sums, 0, which, values, selected)
+                active = context_of(ps, flat, offsets, logs, gain, plane, y, x, 0, 0, sums, 0, which, values, selected)
                 state[MACS] += run_hidden(net, selected, which, values, active, first, second)
                 magnitude = _code_magnitude(state, data, costs, net, second, abs(difference) >> shift) << shift
                 magnitude += code_bits(state, data, costs, abs(difference), shift)
@@ -454,6 +451,7 @@ def code_diagonals(state, data, costs, nets, logs, ps, offsets, order, coefficie
     sums = np.zeros(DIAGONALS + 1, np.int64)
     first = np.empty(nets.light.second.shape[0], np.int32)
     second = np.empty(nets.light.second.shape[1], np.int32)
+    flat = ps.logs.reshape(-1)
     encoding = state[DIRECTION] == ENCODE
     for y in range(rows):
         for x in range(columns):
@@ -474,7 +472,7 @@ def code_diagonals(state, data, costs, nets, logs, ps, offsets, order, coefficie
                         continue
                     if d > last:
                         break
-                    active = context_of(ps, offsets, logs, gain, plane, y, x, u, v, sums, total, which, values, selected)
+                    active = context_of(ps, flat, offsets, logs, gain, plane, y, x, u, v, sums, total, which, values, selected)
                     state[MACS] += run_hidden(net, selected, which, values, active, first, second)
                     target, magnitude = 0.0, np.int64(0)
                     if encoding:

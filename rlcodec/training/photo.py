@@ -101,14 +101,14 @@ def _collect(values, ps, offsets, logs, order, slices, gain, light, color, exten
     which, found = np.empty(room, np.int64), np.empty(room, np.int32)
     selected, chosen = np.empty(SELECTED, np.int64), np.empty(EXTENT_SELECTED, np.int64)
     sums = np.zeros(DIAGONALS + 1, np.int64)
-    extents = ps.extents
+    extents, flat = ps.extents, ps.logs.reshape(-1)
     for y in range(rows):
         for x in range(columns):
             for plane in range(planes):
                 by, bx = y + BLOCK_PAD, x + BLOCK_PAD
                 difference = np.int64(values[plane, y, x, 0, 0]) - predicted_constant(values[plane], y, x)
                 shift = constant_shift(ps.logs, plane, y, x)
-                active = context_of(ps, offsets, logs, gain, plane, y, x, 0, 0, sums, 0, which, found, selected)
+                active = context_of(ps, flat, offsets, logs, gain, plane, y, x, 0, 0, sums, 0, which, found, selected)
                 inputs, chosen_rows, symbols = light if plane == 0 else color
                 k = 0 if plane == 0 else 1
                 _write_context(which, found, active, selected, inputs, chosen_rows, counts[k])
@@ -141,7 +141,9 @@ def _collect(values, ps, offsets, logs, order, slices, gain, light, color, exten
                             continue
                         if d > last:
                             break
-                        active = context_of(ps, offsets, logs, gain, plane, y, x, u, v, sums, total, which, found, selected)
+                        active = context_of(
+                            ps, flat, offsets, logs, gain, plane, y, x, u, v, sums, total, which, found, selected
+                        )
                         magnitude = abs(np.int64(values[plane, y, x, u, v]))
                         _write_context(which, found, active, selected, inputs, chosen_rows, counts[k])
                         symbols[counts[k]] = min(magnitude, LONGEST_CHAIN)
