@@ -70,8 +70,9 @@ class LmNet(NamedTuple):
 class Memory(NamedTuple):
     """The cache of a transformer on its way through an image, and its working space.
 
-    Shapes: `keys` (l, d, MEMORY), `values` (l, MEMORY, d) int16; `tokens` (1,) int64, how many so far; `x` (d,) int32, the
-    residual stream; `y` (d,), `hidden` (h,) int32, activations; `sums` (max(3 d, h),) int32; `weights` (MEMORY,) int32.
+    Shapes: `keys`, `values` (l, d, MEMORY) int16; `tokens` (1,) int64, how many so far; `x` (d,) int32, the residual
+    stream; `y` (d,), `hidden` (h,) int32, activations; `sums` (max(3 d, h),) int32; `weights` (MEMORY,) int32 and `shares`
+    (MEMORY,) int16, of attention.
     `given` (n,) int32: where an encoder has all tokens' logits already, as indices into the table of the sigmoid, else empty.
     """
 
@@ -83,6 +84,7 @@ class Memory(NamedTuple):
     hidden: np.ndarray
     sums: np.ndarray
     weights: np.ndarray
+    shares: np.ndarray
     given: np.ndarray
 
 
@@ -96,16 +98,17 @@ def memory_of(net: LmNet) -> Memory:
     layers, width, hidden = net.up.shape
     memory = Memory(
         np.empty((layers, width, MEMORY), np.int16),
-        np.zeros((layers, MEMORY, width), np.int16),
+        np.empty((layers, width, MEMORY), np.int16),
         np.zeros(1, np.int64),
         np.empty(width, np.int32),
         np.empty(width, np.int32),
         np.empty(hidden, np.int32),
         np.empty(max(3 * width, hidden), np.int32),
         np.empty(MEMORY, np.int32),
+        np.empty(MEMORY, np.int16),
         np.empty(0, np.int32),
     )
-    memory.keys[:, :, 0], memory.values[:, 0] = net.sink[:, 0], net.sink[:, 1]
+    memory.keys[:, :, 0], memory.values[:, :, 0] = net.sink[:, 0], net.sink[:, 1]
     return memory
 
 
@@ -162,37 +165,37 @@ def _add_to_residual(x, sums, shift):
 
 
 @kernel
-def _attend(keys, values, query, entries, exponential, weights, out):
-    """Attention of one token over the first `entries` of a layer's cache; writes into `out`, int32 (d,), in 1/128."""
-    padded = entries + -entries % 4
+def _attend(keys, values, query, entries, exponential, weights, shares, out):
+    """Attention of one token over the first `entries` of a layer's cache; writes into `out`, int32 (d,), in 1/128.
+
+    Both products run along the cache, the second one of int16 by int16, which processors have an instruction for.
+    """
     for head in range(0, query.shape[0], HEAD_SIZE):
-        weights[:padded] = 0
+        weights[:entries] = 0
         for j in range(head, head + HEAD_SIZE, 4):
             a, b, c, d = query[j], query[j + 1], query[j + 2], query[j + 3]
-            ka, kb, kc, kd = keys[j], keys[j + 1], keys[j + 2], keys[j + 3]
             for t in range(entries):
-                weights[t] += a * np.int32(ka[t]) + b * np.int32(kb[t]) + c * np.int32(kc[t]) + d * np.int32(kd[t])
-        largest = weights[:entries].max()
+                weights[t] += (
+                    a * np.int32(keys[j, t])
+                    + b * np.int32(keys[j + 1, t])
+                    + c * np.int32(keys[j + 2, t])
+                    + d * np.int32(keys[j + 3, t])
+                )
+        largest = weights[0]
+        for t in range(1, entries):
+            largest = max(largest, weights[t])
         total = np.int64(0)
         for t in range(entries):
             distance = (largest - weights[t]) >> LOGIT_SHIFT
-            weight = exponential[distance] if distance < WEIGHT_ENTRIES else np.int32(0)
-            weights[t] = weight
-            total += weight
-        mixed = out[head : head + HEAD_SIZE]
-        mixed[:] = 0
-        for t in range(0, padded, 4):
-            a, b, c, d = weights[t], weights[t + 1], weights[t + 2], weights[t + 3]
-            for j in range(HEAD_SIZE):
-                mixed[j] += (
-                    a * np.int32(values[t, head + j])
-                    + b * np.int32(values[t + 1, head + j])
-                    + c * np.int32(values[t + 2, head + j])
-                    + d * np.int32(values[t + 3, head + j])
-                )
+            share = exponential[distance] if distance < WEIGHT_ENTRIES else np.int32(0)
+            shares[t] = share
+            total += share
         scale = (np.int64(1) << 32) // total
-        for j in range(HEAD_SIZE):
-            mixed[j] = (np.int64(mixed[j]) * scale + (np.int64(1) << 31)) >> 32
+        for j in range(head, head + HEAD_SIZE):
+            mixed = np.int32(0)
+            for t in range(entries):
+                mixed = np.int32(mixed + np.int32(shares[t]) * np.int32(values[j, t]))
+            out[j] = (np.int64(mixed) * scale + (np.int64(1) << 31)) >> 32
 
 
 @kernel
@@ -241,10 +244,11 @@ def run_token(net, memory, selected, which, active):
         half = np.int32((1 << shift) >> 1)
         for j in range(3 * width):
             qkv[j] = min(max((qkv[j] + half) >> shift, -ACTIVATION_MAX), ACTIVATION_MAX)
-        _attend(memory.keys[layer], memory.values[layer], qkv[:width], entries, net.exponential, memory.weights, y)
+        keys, values = memory.keys[layer], memory.values[layer]
+        _attend(keys, values, qkv[:width], entries, net.exponential, memory.weights, memory.shares, y)
         for j in range(width):
-            memory.keys[layer, j, slot] = qkv[width + j]
-            memory.values[layer, slot, j] = qkv[2 * width + j]
+            keys[j, slot] = qkv[width + j]
+            values[j, slot] = qkv[2 * width + j]
         mixed = sums[:width]
         mixed[:] = 0
         _multiply(y, net.out[layer], mixed)
@@ -270,7 +274,8 @@ def remember(net, memory, symbol):
     """Completes the values of the token that was run last with its outcome."""
     slot = 1 + memory.tokens[0] % (MEMORY - 1)
     for layer in range(net.up.shape[0]):
-        values = memory.values[layer, slot]
+        values = memory.values[layer]
         for j in range(values.shape[0]):
-            values[j] = min(max(np.int32(values[j]) + np.int32(net.outcome[layer, symbol, j]), -ACTIVATION_MAX), ACTIVATION_MAX)
+            value = np.int32(values[j, slot]) + np.int32(net.outcome[layer, symbol, j])
+            values[j, slot] = min(max(value, -ACTIVATION_MAX), ACTIVATION_MAX)
     memory.tokens[0] += 1
