@@ -39,7 +39,7 @@ def announce_compilation() -> None:
     from rlcodec.raster import code_pixel_row
 
     if not is_compiled(code_pixel_row):
-        print("rlcodec: compiling the kernels for this machine, once (about 10 s)", file=sys.stderr)
+        print("rlcodec: compiling the kernels for this machine, once (about 25 s)", file=sys.stderr)
 
 
 def torch_device(name: str) -> str:
