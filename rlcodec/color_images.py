@@ -1,16 +1,14 @@
 """Reading photographs as people mean them: upright, in sRGB, eight bits a channel; what cannot be kept is said in one line."""
 
 import io
-import os
 import warnings
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageCms, ImageOps
 
 from rlcodec.errors import ImageError, ImageWarning
-from rlcodec.images import UNREADABLE, ImageLike
+from rlcodec.images import UNREADABLE, ImageLike, with_image
 from rlcodec.presets import Preset
 
 DEEP_MODES = ("I", "I;16", "I;16B", "I;16L", "I;16N", "F")
@@ -46,21 +44,7 @@ def read_color(image: ImageLike, preset: Preset) -> ColorImage:
     """
     if isinstance(image, np.ndarray):
         return _from_array(image, preset)
-    if isinstance(image, Image.Image):
-        return _from_pil(image, "the image", preset)
-    try:
-        path = Path(os.fspath(image))
-    except TypeError as error:
-        raise ImageError(f"cannot take a {type(image).__name__} for an image; give a path, a PIL image or an array") from error
-    try:
-        with Image.open(path) as opened:
-            return _from_pil(opened, str(path), preset)
-    except FileNotFoundError as error:
-        raise ImageError(f"{path}: no such file") from error
-    except UnidentifiedImageError as error:
-        raise ImageError(f"{path}: not an image that Pillow can read") from error
-    except UNREADABLE as error:
-        raise ImageError(f"{path}: cannot be read as an image ({error})") from error
+    return with_image(image, lambda opened, name: _from_pil(opened, name, preset))
 
 
 def read_like(image: ImageLike, preset: Preset, mode: str) -> np.ndarray:

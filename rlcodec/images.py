@@ -1,7 +1,9 @@
 """Reading the images that people hand in: a path, a PIL image or an array."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
@@ -12,6 +14,7 @@ from rlcodec.presets import Preset
 GRAY_MODES = {"L", "1"}
 UNREADABLE = (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError)
 """What Pillow raises for files that are broken, cut or monstrous."""
+Result = TypeVar("Result")
 ImageLike = Image.Image | np.ndarray | str | os.PathLike[str]
 
 
@@ -30,15 +33,24 @@ def read_gray(image: ImageLike, preset: Preset | None = None) -> np.ndarray:
     """
     if isinstance(image, np.ndarray):
         return _check_array(image, preset)
+    return with_image(image, lambda opened, name: _from_pil(opened, name, preset))
+
+
+def with_image(image: Image.Image | str | os.PathLike[str], use: Callable[[Image.Image, str], Result]) -> Result:
+    """What `use` makes of an image and of the name that errors call it by.
+
+    Raises:
+        ImageError: a path at which there is no image that Pillow can read, or neither a path nor an image.
+    """
     if isinstance(image, Image.Image):
-        return _from_pil(image, "the image", preset)
+        return use(image, "the image")
     try:
         path = Path(image)
     except TypeError as error:
         raise ImageError(f"cannot take a {type(image).__name__} for an image; give a path, a PIL image or an array") from error
     try:
         with Image.open(path) as opened:
-            return _from_pil(opened, str(path), preset)
+            return use(opened, str(path))
     except FileNotFoundError as error:
         raise ImageError(f"{path}: no such file") from error
     except UnidentifiedImageError as error:
