@@ -16,12 +16,10 @@ from rlcodec.model import Model
 from rlcodec.objective import KINDS, Objective
 from rlcodec.observation import (
     CHANGE_COSTS,
-    FIRST_ROW,
     FIRST_TIER_ACTION,
-    LATENT_SEGMENT,
-    LATER_ROW,
     STOP_ACTION,
     distortion_of,
+    segment_class,
 )
 from rlcodec.segments import MACS_PER_KMAC, synthesis_macs
 from rlcodec.stream import (
@@ -98,9 +96,8 @@ def _search(tables: _Tables, objective: Objective, model: Model, pixels: tuple[i
                 chosen[case] = (budget, slices, i, int(reach[case].argmin()))
             if i == segments:
                 break
-            kind = LATENT_SEGMENT if i < slices else (FIRST_ROW if i == slices else LATER_ROW)
             cost = tables.latent[:, LATENT_COLUMNS, i] if i < slices else tables.pixel[:, budget, :, i - slices]
-            step = reach[:, :, None] + per_cost * (COSTS[PROBABILITY_ONE - stop] + CHANGE_COSTS[kind])[None]
+            step = reach[:, :, None] + per_cost * (COSTS[PROBABILITY_ONE - stop] + CHANGE_COSTS[segment_class(i, slices)])[None]
             back[i] = step.argmin(1)
             reach = step.min(1) + cost
         pointers[budget] = back

@@ -41,12 +41,12 @@ def in_batches(workers: int):
 
 
 def on_device(device: str):
-    """The same, with the network of tier `lm` in torch; in the other settings none runs there."""
+    """The same in tier `lm`, with its network in torch on both ways; in the other settings none runs there."""
 
     def run(images: np.ndarray, setting: dict) -> tuple[list[bytes], list]:
-        options = setting | {"device": device} if setting == LM else setting
-        streams = rlcodec.encode_many(images, **options)
-        return streams, rlcodec.decode_many(streams)
+        options = {"device": device} if setting == LM else {}
+        streams = rlcodec.encode_many(images, **setting, **options)
+        return streams, rlcodec.decode_many(streams, **options)
 
     return run
 
@@ -64,9 +64,12 @@ def main() -> None:
     """Compares and prints how many images differ."""
     parser = arguments(__doc__ or "")
     parser.add_argument("--hashes", action="store_true", help="print this process's hashes, for the comparison")
-    parser.add_argument("--without-lm", action="store_true", help="leave tier lm out, which takes most of the time")
+    only = parser.add_mutually_exclusive_group()
+    only.add_argument("--without-lm", action="store_true", help="leave tier lm out, which takes most of the time")
+    only.add_argument("--only-lm", action="store_true", help="nothing but tier lm")
     options = parser.parse_args()
-    settings = [setting for setting in SETTINGS if setting is not LM or not options.without_lm]
+    left_out = options.without_lm, options.only_lm
+    settings = [setting for setting in SETTINGS if not left_out[setting is not LM]]
     images = test_images(options)
     if options.hashes:
         print(json.dumps(hashes(in_batches(2), images, settings)))

@@ -17,11 +17,8 @@ from rlcodec.objective import COMPUTE_RANGE, KINDS, RATE_RANGE, Objective
 from rlcodec.observation import (
     BUDGET_PHASE,
     CHANGE_COSTS,
-    FIRST_ROW,
     FIRST_TIER_ACTION,
     LATENT_PHASE,
-    LATENT_SEGMENT,
-    LATER_ROW,
     PIXEL_PHASE,
     STOP_ACTION,
     Goal,
@@ -30,6 +27,7 @@ from rlcodec.observation import (
     Standing,
     distortion_of,
     objective_scale,
+    segment_class,
 )
 from rlcodec.policy import geometry_of
 from rlcodec.segments import MACS_PER_KMAC
@@ -151,19 +149,13 @@ class Episodes:
         choosing = self.phase == BUDGET_PHASE
         masks[choosing, : len(self.budget_slices)] = True
         masks[~choosing, STOP_ACTION] = True
-        legal = np.isfinite(CHANGE_COSTS[self._segment_class(), self.tier])
+        legal = np.isfinite(CHANGE_COSTS[segment_class(self.position, self.slices), self.tier])
         masks[:, FIRST_TIER_ACTION : FIRST_TIER_ACTION + len(TIERS)] |= legal & ~choosing[:, None]
         return masks
 
-    def _segment_class(self) -> np.ndarray:
-        """Which of `CHANGE_COSTS` the next segment takes, (B,)."""
-        return np.where(
-            self.position < self.slices, LATENT_SEGMENT, np.where(self.position == self.slices, FIRST_ROW, LATER_ROW)
-        )
-
     def legalise(self, action: np.ndarray) -> np.ndarray:
         """Actions with illegal ones replaced by the nearest legal one: the last tier that can be named."""
-        legal = np.isfinite(CHANGE_COSTS[self._segment_class(), self.tier]).sum(1)
+        legal = np.isfinite(CHANGE_COSTS[segment_class(self.position, self.slices), self.tier]).sum(1)
         return np.where(self.phase == BUDGET_PHASE, action, np.minimum(action, FIRST_TIER_ACTION + legal - 1))
 
     def step(self, action: np.ndarray) -> Outcome:
@@ -191,7 +183,7 @@ class Episodes:
         stop_probability = np.where(boundary, STOP_BEFORE_PIXELS_PROBABILITY, STOP_PROBABILITY)
         stopping = action == STOP_ACTION
         tier = np.maximum(action - FIRST_TIER_ACTION, 0)
-        change = np.where(stopping, 0, CHANGE_COSTS[self._segment_class()[e], self.tier[e], tier]).astype(np.int64)
+        change = np.where(stopping, 0, CHANGE_COSTS[segment_class(position, slices), self.tier[e], tier]).astype(np.int64)
         named = COSTS[PROBABILITY_ONE - stop_probability] + change
         latent_tier = np.minimum(tier, LATENT_TIERS - 1)
         at_slice = np.minimum(position, trace.latent_cost.shape[2] - 1)

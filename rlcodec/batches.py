@@ -7,10 +7,11 @@ from typing import Any, TypeVar
 
 from PIL import Image
 
-from rlcodec.codec import decode, encode
+from rlcodec.codec import decode, encode, parse, report_cut, start_decoder
 from rlcodec.errors import OptionError
 from rlcodec.images import ImageLike, read_gray
 from rlcodec.model import load_model
+from rlcodec.presets import MNIST
 from rlcodec.stream import LM, TIERS
 
 Item = TypeVar("Item")
@@ -41,20 +42,27 @@ def encode_many(
     return _map(lambda image: encode(image, **options), images, workers)
 
 
-def decode_many(streams: Iterable[bytes], *, partial: bool = True, workers: int | None = None) -> list[Image.Image]:
+def decode_many(
+    streams: Iterable[bytes], *, partial: bool = True, workers: int | None = None, device: str | None = None
+) -> list[Image.Image]:
     """Decodes streams.
+
+    With a device, the network of tier `lm` runs there for many streams at once; other tiers run on the cores as ever.
 
     Args:
         streams: each as `decode` takes it.
         partial: what to do with streams that were cut, as `decode`.
         workers: threads; as many as there are cores when None.
+        device: "cuda" or another of torch's; needs torch.
 
     Returns:
-        The images, in the order of the streams.
+        The images, in the order of the streams; a device changes no pixel.
 
     Raises:
         RlcodecError: as `decode`, of the first stream that fails.
     """
+    if device is not None:
+        return _decode_on_device(list(streams), device, partial, workers)
     return _map(lambda data: decode(data, partial=partial), streams, workers)
 
 
@@ -64,11 +72,26 @@ def _encode_on_device(
 ) -> list[bytes]:  # fmt: skip
     if tier != TIERS[LM] or options:
         raise OptionError(f"a device is for tier {TIERS[LM]}, with bit_budget and rows; other tiers run on the cores")
-    from rlcodec.lm_torch import encode_batch
+    from rlcodec.lm_batches import encode_batch
 
     model = load_model(preset)
     pixels = [read_gray(image, model.preset) for image in images]
     return [done.data for done in encode_batch(model, pixels, device, bit_budget, rows)]
+
+
+def _decode_on_device(streams: list[bytes], device: str, partial: bool, workers: int | None) -> list[Image.Image]:
+    from rlcodec.lm_batches import decode_batch
+
+    parsed = [parse(data) for data in streams]
+    sessions = {i: start_decoder(stream) for i, stream in enumerate(parsed) if stream.header.preset is MNIST}
+    decode_batch(load_model(MNIST.name), list(sessions.values()), device)
+    for i in sessions:
+        if parsed[i].truncated:
+            report_cut(parsed[i], partial)
+    others = iter(
+        _map(lambda data: decode(data, partial=partial), [d for i, d in enumerate(streams) if i not in sessions], workers)
+    )
+    return [Image.fromarray(sessions[i].picture()) if i in sessions else next(others) for i in range(len(streams))]
 
 
 def _map(run: Callable[[Item], Result], items: Iterable[Item], workers: int | None) -> list[Result]:

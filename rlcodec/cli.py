@@ -4,15 +4,25 @@ import json
 import math
 import sys
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from rlcodec import __version__
-from rlcodec.cli_common import JsonOption, PresetOption, SynthesisOption, WorkersOption, announce_compilation, app, progress
+from rlcodec.cli_common import (
+    CodingDeviceOption,
+    JsonOption,
+    PresetOption,
+    SynthesisOption,
+    WorkersOption,
+    announce_compilation,
+    app,
+    progress,
+)
 from rlcodec.errors import OptionError, OutputError, RlcodecError, StreamError
-from rlcodec.file_batches import convert_files, is_batch, pair_files
+from rlcodec.file_batches import FileOutcome, convert_files, convert_together, is_batch, pair_files
 
 EXIT_FAILURE = 2
 TRAINING_EXTRA = "this command needs the training tools: pip install 'rlcodec[train]'"
@@ -90,6 +100,7 @@ def encode(
     max_bytes: Annotated[int | None, typer.Option(help="Preset photo: at most so many bytes a file.")] = None,
     synthesis: SynthesisOption = None,
     workers: WorkersOption = None,
+    device: CodingDeviceOption = None,
 ) -> None:
     """Encode an image, or many.
 
@@ -98,19 +109,27 @@ def encode(
     """
     import numpy as np
 
+    from rlcodec.batches import encode_many
     from rlcodec.codec import decode as decode_stream
     from rlcodec.codec import encode as encode_one
     from rlcodec.color_images import read_like
     from rlcodec.files import write_bytes
+    from rlcodec.images import read_gray
     from rlcodec.metrics import psnr_db
     from rlcodec.presets import preset_by_name
 
+    options: dict[str, Any] = {
+        "preset": preset, "policy": policy, "objective": objective, "lambda_rate": lambda_rate,
+        "lambda_compute": lambda_compute, "distortion": distortion, "lossless": lossless, "bit_budget": bit_budget,
+        "tier": tier, "rows": rows, "gain": gain, "max_bytes": max_bytes, "synthesis": synthesis,
+    }  # fmt: skip
+
     def run(image: Path) -> bytes:
-        return encode_one(
-            image, preset=preset, policy=policy, objective=objective, lambda_rate=lambda_rate,
-            lambda_compute=lambda_compute, distortion=distortion, lossless=lossless, bit_budget=bit_budget, tier=tier,
-            rows=rows, gain=gain, max_bytes=max_bytes, synthesis=synthesis,
-        )  # fmt: skip
+        return encode_one(image, **options)
+
+    def run_together(images: list[np.ndarray]) -> list[bytes]:
+        given = {name: value for name, value in options.items() if value not in (None, False)}
+        return encode_many(images, device=device, **given)
 
     *images, output = _sources_and_target(paths)
     announce_compilation()
@@ -119,9 +138,12 @@ def encode(
 
         kinds = Image.registered_extensions()
         pairs = pair_files(images, output, ".rlc", lambda path: path.suffix.lower() in kinds)
-        _convert_many(pairs, run, workers)
+        if device is None:
+            _report(pairs, lambda report: convert_files(pairs, run, workers, report))
+        else:
+            _report(pairs, lambda report: convert_together(pairs, read_gray, run_together, report))
         return
-    data = run(images[0])
+    data = run(images[0]) if device is None else run_together([read_gray(images[0])])[0]
     write_bytes(output, data)
     shown = decode_stream(data)
     original = read_like(images[0], preset_by_name(preset), shown.mode)
@@ -144,6 +166,7 @@ def decode(
     synthesis: SynthesisOption = None,
     ending: Annotated[str, typer.Option(help="Of the images in a folder.")] = ".png",
     workers: WorkersOption = None,
+    device: CodingDeviceOption = None,
 ) -> None:
     """Decode a stream, or many.
 
@@ -153,6 +176,7 @@ def decode(
 
     from PIL import Image
 
+    from rlcodec.batches import decode_many
     from rlcodec.codec import decode as decode_stream
     from rlcodec.files import write_bytes
 
@@ -163,8 +187,17 @@ def decode(
     if kind is None or kind not in Image.SAVE:
         raise OptionError(f"{name}: Pillow writes no images that end in {suffix!r}; take .png")
 
+    if device is not None and synthesis is not None:
+        raise OptionError("synthesis is for photographs, which no device decodes")
+
     def run(stream: Path) -> bytes:
-        image, buffer = decode_stream(_read(stream), partial=partial, synthesis=synthesis), io.BytesIO()
+        return write(decode_stream(_read(stream), partial=partial, synthesis=synthesis))
+
+    def run_together(streams: list[bytes]) -> list[bytes]:
+        return [write(image) for image in decode_many(streams, partial=partial, workers=workers, device=device)]
+
+    def write(image: Image.Image) -> bytes:
+        buffer = io.BytesIO()
         try:
             image.save(buffer, kind)
         except (OSError, ValueError, KeyError) as error:
@@ -174,9 +207,12 @@ def decode(
     announce_compilation()
     if is_batch(paths):
         pairs = pair_files(streams, output, suffix, lambda path: path.suffix == ".rlc")
-        _convert_many(pairs, run, workers)
+        if device is None:
+            _report(pairs, lambda report: convert_files(pairs, run, workers, report))
+        else:
+            _report(pairs, lambda report: convert_together(pairs, _read, run_together, report))
     else:
-        write_bytes(output, run(streams[0]))
+        write_bytes(output, run(streams[0]) if device is None else run_together([_read(streams[0])])[0])
 
 
 def _sources_and_target(paths: list[Path]) -> list[Path]:
@@ -187,10 +223,10 @@ def _sources_and_target(paths: list[Path]) -> list[Path]:
     return paths
 
 
-def _convert_many(pairs: list[tuple[Path, Path]], convert: Any, workers: int | None) -> None:
+def _report(pairs: list[tuple[Path, Path]], convert: Callable[[Any], list[FileOutcome]]) -> None:
     """Converts files with a progress bar; every failure is one line on standard error, and any makes the command fail."""
     with progress("coding") as report:
-        outcomes = convert_files(pairs, convert, workers, report)
+        outcomes = convert(report)
     failed = [outcome for outcome in outcomes if outcome.error]
     for outcome in failed:
         print(f"rlcodec: {outcome.error}", file=sys.stderr)

@@ -24,6 +24,9 @@ app.add_typer(data_app, name="data")
 PresetOption = Annotated[str, typer.Option(help="Whose model to use.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 DeviceOption = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
+CodingDeviceOption = Annotated[
+    str | None, typer.Option(help="cuda, or another of torch's: runs the network of tier lm there, for many files at once.")
+]
 ResumeOption = Annotated[bool, typer.Option(help="Go on from the checkpoint that is there.")]
 SeedOption = Annotated[int, typer.Option(help="Of weights, batches and noise.")]
 WorkersOption = Annotated[int | None, typer.Option(help="Threads; as many as cores if not given.")]

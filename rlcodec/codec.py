@@ -4,7 +4,6 @@ import operator
 import os
 import warnings
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
@@ -12,18 +11,15 @@ from PIL import Image
 from rlcodec.coder import COST_UNIT, decoder_state
 from rlcodec.color_images import read_color
 from rlcodec.encoding import Encoded, constant_choices, encode_with
-from rlcodec.errors import DamagedStreamError, OptionError, TruncatedStreamError, TruncatedStreamWarning, UnknownModelError
+from rlcodec.errors import DamagedStreamError, OptionError, TruncatedStreamError, TruncatedStreamWarning
 from rlcodec.images import ImageLike, read_gray
-from rlcodec.model import FINGERPRINT_BYTES, load_model
+from rlcodec.model import check_fingerprint, load_model
 from rlcodec.objective import resolve_objective
 from rlcodec.policy import encode_under_policy, load_policy
-from rlcodec.presets import PHOTO, Preset, preset_by_id
+from rlcodec.presets import PHOTO
 from rlcodec.segments import MACS_PER_KMAC, CodedSegment, Segment, max_bit_budget
 from rlcodec.session import Session
-from rlcodec.stream import CONTEXT, STOP, TIERS, Header, unpack
-
-if TYPE_CHECKING:
-    from rlcodec.photo.stream import DecodedPhoto
+from rlcodec.stream import CONTEXT, STOP, TIERS, VERSION, Stream, unpack
 
 
 @dataclass(frozen=True)
@@ -126,7 +122,7 @@ def encode(
         from rlcodec.photo.stream import encode_picture
 
         picture = read_color(image, PHOTO)
-        return encode_picture(picture, _whole("gain", gain), _whole("max_bytes", max_bytes), synthesis or "full").data
+        return encode_picture(picture, _whole("gain", gain), _whole("max_bytes", max_bytes), synthesis or "full")
     if any(option is not None for option in (gain, max_bytes, synthesis)):
         raise OptionError("gain, max_bytes and synthesis are for preset photo")
     return encode_image(
@@ -179,22 +175,24 @@ def _whole(name: str, value: int | None) -> int | None:
         raise OptionError(f"{name} is {value!r}; give a whole number") from error
 
 
-def start_decoder(data: bytes) -> tuple[Header, Session, bool]:
-    """Header, a session that will decode, and whether bytes are missing; see `decode` for the errors."""
-    stream = unpack(bytes(data))
+def parse(data: bytes) -> Stream:
+    """As `rlcodec.stream.unpack`, and raises OptionError where these are no bytes."""
+    if not isinstance(data, bytes | bytearray | memoryview):
+        raise OptionError(f"decode takes bytes, not {type(data).__name__}")
+    return unpack(bytes(data))
+
+
+def start_decoder(stream: Stream) -> Session:
+    """A session that will decode a stream of preset "mnist"; see `decode` for the errors."""
     header = stream.header
     model = load_model(header.preset.name)
-    if header.fingerprint != model.fingerprint:
-        raise UnknownModelError(
-            f"the stream was coded with weights {header.fingerprint.hex()} of preset {header.preset.name}; "
-            f"these are {model.digest[: 2 * FINGERPRINT_BYTES]}"
-        )
+    check_fingerprint(header, model.digest)
     if header.bit_budget > max_bit_budget(model, header.height, header.width):
         raise DamagedStreamError(f"the header declares {header.bit_budget} latent bits, more than such an image has")
     image = np.zeros((header.height, header.width), np.uint8)
     latent = np.zeros((model.slices, -(-header.height // 4), -(-header.width // 4)), np.int8)
     state = decoder_state(stream.payload, header.payload_bytes)
-    return header, Session(model, state, stream.payload, image, latent, header.bit_budget), stream.truncated
+    return Session(model, state, stream.payload, image, latent, header.bit_budget)
 
 
 def decode(data: bytes, *, partial: bool = True, synthesis: str | None = None) -> Image.Image:
@@ -215,39 +213,32 @@ def decode(data: bytes, *, partial: bool = True, synthesis: str | None = None) -
         UnknownModelError: a version or model that is not installed.
         StreamError: this is not a stream.
     """
-    if preset_of(data) is PHOTO:
-        decoded = _decode_photo(data, synthesis)
-        header, image, truncated = unpack(bytes(data)).header, decoded.image, decoded.truncated
+    stream = parse(data)
+    truncated = stream.truncated
+    if stream.header.preset is PHOTO:
+        from rlcodec.photo.stream import decode_picture
+
+        decoded = decode_picture(stream, synthesis)
+        image, truncated = decoded.image, decoded.truncated
     else:
         if synthesis is not None:
             raise OptionError("synthesis is for streams of preset photo")
-        header, session, truncated = start_decoder(data)
+        session = start_decoder(stream)
         session.run_all()
         image = Image.fromarray(session.picture())
     if truncated:
-        missing = header.header_bytes + header.payload_bytes - len(data)
-        message = f"the stream is cut: {missing} of its {len(data) + missing} bytes are missing"
-        if not partial:
-            raise TruncatedStreamError(f"{message}; ask for a partial image to see what is left")
-        warnings.warn(message, TruncatedStreamWarning, stacklevel=2)
+        report_cut(stream, partial)
     return image
 
 
-def preset_of(data: bytes) -> Preset | None:
-    """The preset that a stream's third byte names; None where there is no such byte or preset.
-
-    Raises:
-        OptionError: these are no bytes.
-    """
-    if not isinstance(data, bytes | bytearray | memoryview):
-        raise OptionError(f"decode takes bytes, not {type(data).__name__}")
-    return preset_by_id(data[2] >> 1 & 15) if len(data) > 2 else None
-
-
-def _decode_photo(data: bytes, synthesis: str | None = None) -> "DecodedPhoto":
-    from rlcodec.photo.stream import decode_picture
-
-    return decode_picture(unpack(bytes(data)), synthesis)
+def report_cut(stream: Stream, partial: bool) -> None:
+    """Says what a cut stream lacks: warns, or raises TruncatedStreamError where no partial image is wanted."""
+    there = len(stream.payload) + stream.header.header_bytes
+    missing = stream.header.payload_bytes - len(stream.payload)
+    message = f"the stream is cut: {missing} of its {there + missing} bytes are missing"
+    if not partial:
+        raise TruncatedStreamError(f"{message}; ask for a partial image to see what is left")
+    warnings.warn(message, TruncatedStreamWarning, stacklevel=3)
 
 
 def inspect(data: bytes) -> StreamInfo:
@@ -256,55 +247,48 @@ def inspect(data: bytes) -> StreamInfo:
     Raises:
         StreamError: as `decode`; a cut stream is described as far as it goes.
     """
-    if preset_of(data) is PHOTO:
-        return _inspect_photo(data)
-    header, session, truncated = start_decoder(data)
+    stream = parse(data)
+    if stream.header.preset is PHOTO:
+        return _inspect_photo(stream)
+    session = start_decoder(stream)
     coded = session.run_all()
-    sent = [c for c in coded if c.tier != STOP and c.complete]
-    pixels = header.height * header.width
-    return StreamInfo(
-        preset=header.preset.name,
-        version=data[2] >> 5,
-        model_digest=session.model.digest,
-        height=header.height,
-        width=header.width,
-        bit_budget=header.bit_budget,
-        segments=coded,
-        stopped_after=f"{sent[-1].segment.kind} {sent[-1].segment.index}" if sent else None,
-        lossless=session.rows_done == header.height,
-        truncated=truncated,
-        header_bytes=header.header_bytes,
-        payload_bytes=len(data) - header.header_bytes,
-        size_bytes=len(data),
-        rate_bpp=8 * len(data) / pixels,
-        decoder_kmac_per_pixel=session.macs / MACS_PER_KMAC / pixels,
-    )
+    lossless = session.rows_done == stream.header.height
+    return _info(stream, session.model.digest, coded, lossless, stream.truncated, session.macs)
 
 
-def _inspect_photo(data: bytes) -> StreamInfo:
+def _inspect_photo(stream: Stream) -> StreamInfo:
     from rlcodec.photo.model import load_photo_model
+    from rlcodec.photo.stream import decode_picture
 
-    header, decoded = unpack(bytes(data)).header, _decode_photo(data)
+    decoded = decode_picture(stream)
     segments = tuple(
         CodedSegment(Segment(f"slice {s.slice}", s.strip, 0), CONTEXT, 8 * s.size_bytes * COST_UNIT, s.macs, s.complete)
         for s in decoded.segments
     )
-    sent = [s for s in segments if s.complete]
+    return _info(stream, load_photo_model().digest, segments, False, decoded.truncated, decoded.macs)
+
+
+def _info(
+    stream: Stream, digest: str, segments: tuple[CodedSegment, ...], lossless: bool, truncated: bool, macs: int
+) -> StreamInfo:
+    header = stream.header
+    sent = [s for s in segments if s.tier != STOP and s.complete]
     pixels = header.height * header.width
+    size = header.header_bytes + len(stream.payload)
     return StreamInfo(
         preset=header.preset.name,
-        version=data[2] >> 5,
-        model_digest=load_photo_model().digest,
+        version=VERSION,
+        model_digest=digest,
         height=header.height,
         width=header.width,
         bit_budget=header.bit_budget,
         segments=segments,
         stopped_after=f"{sent[-1].segment.kind} {sent[-1].segment.index}" if sent else None,
-        lossless=False,
-        truncated=decoded.truncated,
+        lossless=lossless,
+        truncated=truncated,
         header_bytes=header.header_bytes,
-        payload_bytes=len(data) - header.header_bytes,
-        size_bytes=len(data),
-        rate_bpp=8 * len(data) / pixels,
-        decoder_kmac_per_pixel=decoded.macs / MACS_PER_KMAC / pixels,
+        payload_bytes=len(stream.payload),
+        size_bytes=size,
+        rate_bpp=8 * size / pixels,
+        decoder_kmac_per_pixel=macs / MACS_PER_KMAC / pixels,
     )

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image, ImageCms, ImageOps
 
 from rlcodec.errors import ImageError, ImageWarning
-from rlcodec.images import UNREADABLE, ImageLike, with_image
+from rlcodec.images import UNREADABLE, ImageLike, check_size, with_image
 from rlcodec.presets import Preset
 
 DEEP_MODES = ("I", "I;16", "I;16B", "I;16L", "I;16N", "F")
@@ -60,20 +60,13 @@ def _from_array(array: np.ndarray, preset: Preset) -> ColorImage:
         raise ImageError(f"the array has shape {array.shape}; a picture has (height, width) or (height, width, 3)")
     if array.dtype != np.uint8:
         raise ImageError(f"the array holds {array.dtype}; give uint8")
-    _check_size(array.shape[0], array.shape[1], "the array", preset)
+    check_size(array.shape[0], array.shape[1], "the array", preset)
     gray = array.ndim == 2
     return ColorImage(np.repeat(array[..., None], 3, 2) if gray else array.copy(), gray)
 
 
-def _check_size(height: int, width: int, name: str, preset: Preset) -> None:
-    if height < 1 or width < 1:
-        raise ImageError(f"{name}: is empty ({width}x{height})")
-    if max(height, width) > preset.max_side:
-        raise ImageError(f"{name}: is {width}x{height}; preset {preset.name} takes at most {preset.max_side} a side")
-
-
 def _from_pil(image: Image.Image, name: str, preset: Preset) -> ColorImage:
-    _check_size(image.height, image.width, name, preset)
+    check_size(image.height, image.width, name, preset)
     profile = image.info.get("icc_profile")
     gray = image.mode in GRAY_MODES
     try:

@@ -22,6 +22,9 @@ from rlcodec.raster import (
     is_trivial,
     latent_buffer,
     latent_offsets,
+    pixel_buffer,
+    pixel_offsets,
+    pixel_totals,
     record_pixel,
 )
 from rlcodec.raster_scan import scan_of
@@ -151,6 +154,10 @@ def _measure_slices(state, data, costs, net, tables, buffer, offsets, latent, us
         spent[i], macs[i] = state[COST] - cost_before, state[MACS] - macs_before
 
 
+def _context_image(reconstruction: np.ndarray, bit_budget: int) -> np.ndarray:
+    return reconstruction if bit_budget else np.zeros_like(reconstruction)
+
+
 def measure_rows(model: Model, pixels: np.ndarray, reconstruction: np.ndarray, bit_budget: int, tier: int) -> RowFacts:
     """Costs of all rows under a tier, by coding them into nowhere.
 
@@ -163,7 +170,7 @@ def measure_rows(model: Model, pixels: np.ndarray, reconstruction: np.ndarray, b
     """
     index = budget_index(bit_budget, *pixels.shape)
     scan = scan_state(scan_of(model.scan_tables, pixels), known=True)
-    rows = row_coder(model, reconstruction if bit_budget else np.zeros_like(pixels), scan)
+    rows = row_coder(model, _context_image(reconstruction, bit_budget), scan)
     scratch = np.zeros(pixels.size * MOST_BYTES_PER_SYMBOL + 64, np.uint8)
     found = RowFacts(np.empty(len(pixels), np.int64), np.empty(len(pixels), np.int64))
     _measure_rows(encoder_state(), scratch, COSTS, rows, pixels.copy(), index, tier, found.cost, found.macs)
@@ -184,8 +191,8 @@ def measure_latents(model: Model, latent: np.ndarray, tier: int) -> RowFacts:
 def budget_facts(model: Model, pixels: np.ndarray, reconstruction: np.ndarray, bit_budget: int) -> BudgetFacts:
     """Facts under a bit budget; arguments as `measure_rows`."""
     table = measure_rows(model, pixels, reconstruction, bit_budget, TABLE)
-    rows = row_coder(model, reconstruction if bit_budget else np.zeros_like(pixels), scan_state())
-    busy = _busy_pixels(rows.buffer, rows.offsets, rows.totals, pixels)
+    context = _context_image(reconstruction, bit_budget)
+    busy = _busy_pixels(pixel_buffer(context), pixel_offsets(*pixels.shape), pixel_totals(pixels.shape[1]), pixels)
     sse = _stop_errors(reconstruction, pixels, model.fill[budget_index(bit_budget, *pixels.shape)])
     return BudgetFacts(table, busy, sse)
 

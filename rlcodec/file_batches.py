@@ -5,9 +5,13 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from rlcodec.errors import OptionError, RlcodecError
 from rlcodec.files import make_folder, write_bytes
+
+FILES_TOGETHER = 256
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
@@ -79,22 +83,62 @@ def convert_files(
     """
     if workers is not None and workers < 1:
         raise OptionError(f"workers is {workers}; give a positive number")
-    for folder in {target.parent for _, target in pairs}:
-        make_folder(folder)
-
-    def one(pair: tuple[Path, Path]) -> FileOutcome:
-        source, target = pair
-        try:
-            data = convert(source)
-            write_bytes(target, data)
-            return FileOutcome(source, target, source.stat().st_size, len(data), None)
-        except (RlcodecError, OSError) as error:
-            return FileOutcome(source, target, 0, 0, " ".join(str(error).split()))
+    _make_folders(pairs)
 
     outcomes = []
     with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
-        for outcome in pool.map(one, pairs):
+        for outcome in pool.map(lambda pair: _outcome(pair, convert), pairs):
             outcomes.append(outcome)
             if report:
                 report(len(outcomes), len(pairs))
     return outcomes
+
+
+def convert_together(
+    pairs: Sequence[tuple[Path, Path]],
+    load: Callable[[Path], Item],
+    convert: Callable[[list[Item]], list[bytes]],
+    report: Callable[[int, int], None] | None = None,
+    size: int = FILES_TOGETHER,
+) -> list[FileOutcome]:
+    """As `convert_files`, for conversions that many files share; where one fails, its group is converted one by one.
+
+    Args:
+        pairs: source and target of every file.
+        load: reads a source.
+        convert: from what was read to the bytes of the targets.
+        report: called with (files done, files in all).
+        size: how many files at once.
+
+    Raises:
+        OptionError: what `convert` says of its options.
+    """
+    _make_folders(pairs)
+    outcomes: list[FileOutcome] = []
+    for start in range(0, len(pairs), size):
+        group = pairs[start : start + size]
+        try:
+            ready = dict(zip(group, convert([load(source) for source, _ in group]), strict=True))
+        except OptionError:
+            raise
+        except (RlcodecError, OSError):
+            ready = {}
+        outcomes += [_outcome(pair, lambda source: convert([load(source)])[0], ready.get(pair)) for pair in group]
+        if report:
+            report(len(outcomes), len(pairs))
+    return outcomes
+
+
+def _make_folders(pairs: Sequence[tuple[Path, Path]]) -> None:
+    for folder in {target.parent for _, target in pairs}:
+        make_folder(folder)
+
+
+def _outcome(pair: tuple[Path, Path], convert: Callable[[Path], bytes], ready: bytes | None = None) -> FileOutcome:
+    source, target = pair
+    try:
+        data = convert(source) if ready is None else ready
+        write_bytes(target, data)
+        return FileOutcome(source, target, source.stat().st_size, len(data), None)
+    except (RlcodecError, OSError) as error:
+        return FileOutcome(source, target, 0, 0, " ".join(str(error).split()))

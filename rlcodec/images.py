@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from rlcodec.errors import ImageError
-from rlcodec.presets import Preset
+from rlcodec.presets import PHOTO, Preset
 
 GRAY_MODES = {"L", "1"}
 UNREADABLE = (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError)
@@ -60,7 +60,7 @@ def with_image(image: Image.Image | str | os.PathLike[str], use: Callable[[Image
 
 
 def _from_pil(image: Image.Image, name: str, preset: Preset | None) -> np.ndarray:
-    _check_size(image.height, image.width, name, preset)
+    check_size(image.height, image.width, name, preset)
     if image.mode not in GRAY_MODES:
         raise ImageError(
             f"{name}: is {image.mode}, and this preset codes 8-bit gray; take preset photo, or convert it: image.convert('L')"
@@ -74,7 +74,7 @@ def _from_pil(image: Image.Image, name: str, preset: Preset | None) -> np.ndarra
 def _check_array(array: np.ndarray, preset: Preset | None) -> np.ndarray:
     if array.ndim != 2:
         raise ImageError(f"the array has shape {array.shape}; a gray image has (height, width)")
-    _check_size(array.shape[0], array.shape[1], "the array", preset)
+    check_size(array.shape[0], array.shape[1], "the array", preset)
     if array.dtype == bool:
         return np.where(array, np.uint8(255), np.uint8(0))
     if array.dtype != np.uint8:
@@ -84,11 +84,12 @@ def _check_array(array: np.ndarray, preset: Preset | None) -> np.ndarray:
     return array.astype(np.uint8)
 
 
-def _check_size(height: int, width: int, name: str, preset: Preset | None) -> None:
+def check_size(height: int, width: int, name: str, preset: Preset | None) -> None:
+    """Raises ImageError where an image is empty, or larger than a preset takes."""
     if height < 1 or width < 1:
         raise ImageError(f"{name}: is empty ({width}x{height})")
     if preset and max(height, width) > preset.max_side:
+        other = "" if preset is PHOTO else "; for photographs take preset photo"
         raise ImageError(
-            f"{name}: is {width}x{height}; preset {preset.name} takes at most {preset.max_side}x{preset.max_side} pixels; "
-            "for photographs take preset photo"
+            f"{name}: is {width}x{height}; preset {preset.name} takes at most {preset.max_side}x{preset.max_side} pixels{other}"
         )

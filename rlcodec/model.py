@@ -5,17 +5,19 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
-from rlcodec.errors import ModelError
+from rlcodec.errors import ModelError, UnknownModelError
 from rlcodec.files import write_bytes
 from rlcodec.presets import Preset, preset_by_name
 from rlcodec.raster import ContextNet, StaticTables
 from rlcodec.raster_lm import LmNet
 from rlcodec.scan_context import ScanTables
+from rlcodec.stream import Header
 from rlcodec.transform import ConvLayer
 
 WEIGHTS = Path(__file__).parent / "weights"
@@ -63,7 +65,21 @@ class Model:
     @property
     def fingerprint(self) -> bytes:
         """The first bytes of the digest, as streams carry them."""
-        return bytes.fromhex(self.digest)[:FINGERPRINT_BYTES]
+        return fingerprint_of(self.digest)
+
+
+def fingerprint_of(digest: str) -> bytes:
+    """What streams carry of a model's digest."""
+    return bytes.fromhex(digest)[:FINGERPRINT_BYTES]
+
+
+def check_fingerprint(header: Header, digest: str) -> None:
+    """Raises UnknownModelError where a stream was coded with other weights."""
+    if header.fingerprint != fingerprint_of(digest):
+        raise UnknownModelError(
+            f"the stream was coded with weights {header.fingerprint.hex()} of preset {header.preset.name}; "
+            f"these are {fingerprint_of(digest).hex()}"
+        )
 
 
 def digest_of(arrays: Mapping[str, np.ndarray]) -> str:
@@ -97,7 +113,7 @@ def layers_from_arrays(prefix: str, arrays: Mapping[str, np.ndarray]) -> tuple[C
     return tuple(layers)
 
 
-def tuple_to_arrays(prefix: str, values: ContextNet | LmNet | StaticTables | ScanTables) -> dict[str, np.ndarray]:
+def tuple_to_arrays(prefix: str, values: Any) -> dict[str, np.ndarray]:
     """Arrays of a named tuple, named `prefix.field`."""
     return {f"{prefix}.{name}": array for name, array in values._asdict().items()}
 

@@ -241,9 +241,9 @@ class Geometry:
         return self.height * self.width
 
 
-def _segment_class(column: np.ndarray | int, most: int) -> np.ndarray:
-    """Which of `CHANGE_COSTS` a column of an `Outlook` with `most` slices takes; also of an array of columns."""
-    return np.where(column < most, LATENT_SEGMENT, np.where(column == most, FIRST_ROW, LATER_ROW))
+def segment_class(position: np.ndarray | int, slices: np.ndarray | int) -> np.ndarray:
+    """Which of `CHANGE_COSTS` the segment at a position takes, after so many latent slices; also of arrays of both."""
+    return np.where(position < slices, LATENT_SEGMENT, np.where(position == slices, FIRST_ROW, LATER_ROW))
 
 
 class Planner:
@@ -344,7 +344,7 @@ class Planner:
         change = rate[:, None, None, None] * CHANGE_BITS
         for i in range(total - 1, -1, -1):
             ahead = (cost[:, :, i] + go[:, i + 1])[:, None, :]
-            named = (ahead + change[:, _segment_class(i, most)]).min(2) + rate[:, None] * go_bits[:, i : i + 1]
+            named = (ahead + change[:, segment_class(i, most)]).min(2) + rate[:, None] * go_bits[:, i : i + 1]
             go[:, i] = np.where(dropped[:, i : i + 1], go[:, i + 1], np.minimum(named, stop[:, i : i + 1]))
         stop_db = -distortion_of(np.full(len(slices), KINDS.index("psnr")), errors)
         return Outlook(bits, kmac, stop, go, stop_db)
@@ -382,7 +382,7 @@ class Planner:
         cost = (
             rate[:, None] * outlook.bits[rows, :, column] + (goal.compute / g.pixels)[:, None] * outlook.kmac[rows, :, column]
         )
-        change = CHANGE_BITS[_segment_class(column, most), standing.tier]
+        change = CHANGE_BITS[segment_class(column, most), standing.tier]
         named = cost + outlook.go[rows, column + 1] + rate[:, None] * (go_bits[:, None] + change)
         costs = np.full((batch, self.actions), np.inf)
         costs[:, STOP_ACTION] = outlook.stop[rows, column]

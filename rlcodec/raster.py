@@ -289,6 +289,20 @@ def add_rows(sums, rows, selected):
             sums[j] += rows[row, j]
 
 
+@kernel
+def add_ink(sums, weights, which, count):
+    """Adds the weights of the `count` inputs that are ink to `sums`; four at a time."""
+    whole = count - count % UNROLL
+    for i in range(0, whole, UNROLL):
+        p, q, r, s = which[i], which[i + 1], which[i + 2], which[i + 3]
+        for j in range(sums.shape[0]):
+            sums[j] += np.int32(weights[p, j]) + np.int32(weights[q, j]) + np.int32(weights[r, j]) + np.int32(weights[s, j])
+    for i in range(whole, count):
+        p = which[i]
+        for j in range(sums.shape[0]):
+            sums[j] += weights[p, j]
+
+
 @inlined
 def run_hidden(net, selected, which, values, count, first, second):
     """Runs both hidden layers on the inputs that `_gather` listed, into `second`.
@@ -327,16 +341,21 @@ def run_second(net, which, values, first, second):
 
 
 @kernel
+def node_probability(net, second, node):
+    """Probability, in 1/65536, of the upper way at a node of the tree."""
+    logit = net.node_bias[node]
+    for k in range(second.shape[0]):
+        logit += np.int32(second[k]) * np.int32(net.nodes[node, k])
+    half = np.int32((1 << net.shifts[2]) >> 1)
+    return np.int64(net.sigmoid[_clip(((logit + half) >> net.shifts[2]) + LOGIT_LIMIT, 0, 2 * LOGIT_LIMIT - 1)])
+
+
+@kernel
 def code_tree(state, data, costs, net, second, root, symbol):
     """Codes a symbol down the tree from `root`; -1 when the data is exhausted."""
     node = root
-    half = np.int32((1 << net.shifts[2]) >> 1)
     while node >= 0:
-        logit = net.node_bias[node]
-        for k in range(second.shape[0]):
-            logit += np.int32(second[k]) * np.int32(net.nodes[node, k])
-        index = _clip(((logit + half) >> net.shifts[2]) + LOGIT_LIMIT, 0, 2 * LOGIT_LIMIT - 1)
-        bit = code_decision(state, data, costs, np.int64(net.sigmoid[index]), 1 if symbol > net.threshold[node] else 0)
+        bit = code_decision(state, data, costs, node_probability(net, second, node), 1 if symbol > net.threshold[node] else 0)
         if state[EXHAUSTED]:
             return -1
         state[MACS] += second.shape[0]

@@ -15,7 +15,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from rlcodec.coder import EXHAUSTED, STATE_FIELDS
 from rlcodec.kernel import kernel
+from rlcodec.raster import add_ink, add_rows
+from rlcodec.scan import MAX_SIDE
+from rlcodec.scan_context import SELECTED, window_size
 from rlcodec.transform import ACTIVATION_MAX
 
 ROWS_ABOVE, COLUMNS_ASIDE = 8, 8
@@ -34,6 +38,16 @@ LOGIT_SHIFT = 10
 """From a product of query and key, in units of 1/128 each and times ATTENTION_SCALE, to 1/WEIGHT_UNITS_PER_NAT nat."""
 MEMORY = 1024
 """Entries of the cache, the learned one included; WEIGHT_ONE * ACTIVATION_MAX * MEMORY is below 2**31."""
+
+
+CODED, GIVEN = 0, 1
+WAITS, OUTCOME, INK = range(3)
+ASKED_ROWS = 3
+ASKED_INPUTS = ASKED_ROWS + SELECTED
+ASKED = ASKED_INPUTS + window_size(ROWS_ABOVE, COLUMNS_ASIDE)
+BEFORE = STATE_FIELDS + 1 + MAX_SIDE
+WAITING = 2
+"""Said by a coder's EXHAUSTED while a decoder waits for what it asked."""
 
 
 class LmNet(NamedTuple):
@@ -73,7 +87,11 @@ class Memory(NamedTuple):
     Shapes: `keys`, `values` (l, d, MEMORY) int16; `tokens` (1,) int64, how many so far; `x` (d,) int32, the residual
     stream; `y` (d,), `hidden` (h,) int32, activations; `sums` (max(3 d, h),) int32; `weights` (MEMORY,) int32 and `shares`
     (MEMORY,) int16, of attention.
-    `given` (n,) int32: where an encoder has all tokens' logits already, as indices into the table of the sigmoid, else empty.
+
+    Where something else runs the network: `given` (n,) int32, what it found at each token, as indices into the table of the
+    sigmoid; `progress` (2,) int64, tokens coded and tokens given; `asked` (ASKED,) int64, what a decoder needs to know next:
+    whether it waits, the outcome of the token before, how many inputs are ink, the learned rows, the inputs; `before` int64,
+    where a decoder that waits goes back to. All are empty where the kernel runs the network itself.
     """
 
     keys: np.ndarray
@@ -86,6 +104,9 @@ class Memory(NamedTuple):
     weights: np.ndarray
     shares: np.ndarray
     given: np.ndarray
+    progress: np.ndarray
+    asked: np.ndarray
+    before: np.ndarray
 
 
 def exponential_table() -> np.ndarray:
@@ -106,10 +127,34 @@ def memory_of(net: LmNet) -> Memory:
         np.empty(max(3 * width, hidden), np.int32),
         np.empty(MEMORY, np.int32),
         np.empty(MEMORY, np.int16),
-        np.empty(0, np.int32),
+        *_nothing_given(),
     )
     memory.keys[:, :, 0], memory.values[:, :, 0] = net.sink[:, 0], net.sink[:, 1]
     return memory
+
+
+def _nothing_given() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    return np.empty(0, np.int32), np.zeros(2, np.int64), np.empty(0, np.int64), np.empty(0, np.int64)
+
+
+def memory_of_logits(logits: np.ndarray) -> Memory:
+    """For encoders that know all tokens' logits, int32 (tokens,), as indices into the table of the sigmoid."""
+    progress = np.array([0, len(logits)], np.int64)
+    return _without_cache()._replace(given=logits, progress=progress)
+
+
+def memory_that_asks() -> Memory:
+    """For decoders that wait at every token for what something else makes of it."""
+    given = np.empty(MAX_SIDE**2, np.int32)
+    return _without_cache()._replace(given=given, asked=np.zeros(ASKED, np.int64), before=np.empty(BEFORE, np.int64))
+
+
+def _without_cache() -> Memory:
+    return Memory(
+        np.empty((0, 0, 0), np.int16), np.empty((0, 0, 0), np.int16), np.zeros(1, np.int64),
+        np.empty(0, np.int32), np.empty(0, np.int32), np.empty(0, np.int32), np.empty(0, np.int32), np.empty(0, np.int32),
+        np.empty(0, np.int16), *_nothing_given(),
+    )  # fmt: skip
 
 
 @kernel
@@ -224,15 +269,8 @@ def run_token(net, memory, selected, which, active):
     entries = min(1 + memory.tokens[0], MEMORY)
     slot = 1 + memory.tokens[0] % (MEMORY - 1)
     embedding = sums[:width]
-    embedding[:] = 0
-    for k in range(selected.shape[0]):
-        row = net.rows[selected[k]]
-        for j in range(width):
-            embedding[j] += row[j]
-    for i in range(active):
-        row = net.first[which[i]]
-        for j in range(width):
-            embedding[j] += np.int32(row[j])
+    add_rows(embedding, net.rows, selected)
+    add_ink(embedding, net.first, which, active)
     x[:] = 0
     _add_to_residual(x, embedding, net.embed_shift[0])
     for layer in range(layers):
@@ -279,3 +317,39 @@ def remember(net, memory, symbol):
             value = np.int32(values[j, slot]) + np.int32(net.outcome[layer, symbol, j])
             values[j, slot] = min(max(value, -ACTIVATION_MAX), ACTIVATION_MAX)
     memory.tokens[0] += 1
+
+
+@kernel
+def ask(state, memory, selected, which, active):
+    """Writes down what has to be known of the next token, and makes the coder's kernels return."""
+    asked = memory.asked
+    asked[WAITS], asked[INK] = 1, active
+    asked[ASKED_ROWS:ASKED_INPUTS] = selected
+    asked[ASKED_INPUTS : ASKED_INPUTS + active] = which[:active]
+    state[EXHAUSTED] = WAITING
+
+
+@kernel
+def answer(memory, index):
+    """Gives a decoder that waits what was found at its token."""
+    memory.given[memory.progress[GIVEN]] = index
+    memory.progress[GIVEN] += 1
+    memory.asked[WAITS] = 0
+
+
+@kernel
+def keep_place(state, memory, up):
+    """Notes where a row of pixels begins, for a decoder that may have to wait inside it."""
+    before = memory.before
+    before[:STATE_FIELDS] = state
+    before[STATE_FIELDS] = memory.progress[CODED]
+    before[STATE_FIELDS + 1 :] = up
+
+
+@kernel
+def go_back(state, memory, up):
+    """Back to where the row begins. What was decoded of it stays in the scan, and decodes to the same again."""
+    before = memory.before
+    state[:] = before[:STATE_FIELDS]
+    memory.progress[CODED] = before[STATE_FIELDS]
+    up[:] = before[STATE_FIELDS + 1 :]

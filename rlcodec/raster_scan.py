@@ -15,10 +15,10 @@ import numpy as np
 
 from rlcodec.coder import COSTS, EXHAUSTED, MACS, PROBABILITY_ONE, code_decision
 from rlcodec.kernel import kernel
-from rlcodec.raster import LOGIT_LIMIT, UNROLL, add_rows, code_tree, run_second
+from rlcodec.raster import LOGIT_LIMIT, UNROLL, add_ink, add_rows, code_tree, run_second
+from rlcodec.raster_lm import CODED, GIVEN, OUTCOME, ask, remember, run_token, token_macs
 from rlcodec.raster_lm import COLUMNS_ASIDE as LM_COLUMNS_ASIDE
 from rlcodec.raster_lm import ROWS_ABOVE as LM_ROWS_ABOVE
-from rlcodec.raster_lm import remember, run_token, token_macs
 from rlcodec.scan import BOX, MAX_SIDE, MIN_SIDE, WHITE, Scan, box_area, first_fresh, get_bit, gray_level, near_context, set_bit
 from rlcodec.scan_context import (
     ABSENT,
@@ -116,20 +116,6 @@ def code_head(state, data, costs, tables, scan):
 
 
 @kernel
-def add_ink(sums, weights, which, count):
-    """Adds the weights of the `count` inputs that are ink to `sums`; four at a time, as `rlcodec.raster` does."""
-    whole = count - count % UNROLL
-    for i in range(0, whole, UNROLL):
-        p, q, r, s = which[i], which[i + 1], which[i + 2], which[i + 3]
-        for j in range(sums.shape[0]):
-            sums[j] += np.int32(weights[p, j]) + np.int32(weights[q, j]) + np.int32(weights[r, j]) + np.int32(weights[s, j])
-    for i in range(whole, count):
-        p = which[i]
-        for j in range(sums.shape[0]):
-            sums[j] += weights[p, j]
-
-
-@kernel
 def code_scan_row(state, data, costs, net, lm, memory, tables, scan, image, y, tier):
     """Codes one row of pixels by way of the scan, in the direction that the coder's state says.
 
@@ -215,12 +201,18 @@ def _code_line(state, data, costs, net, lm, memory, tables, scan, i, by_lm, whic
 
 @kernel
 def _code_token(state, data, costs, lm, memory, selected, which, active, symbol):
-    """Codes a pixel by the transformer, or by the logit that it gave before."""
+    """Codes a pixel by the transformer, or by what it is said to have found."""
+    progress = memory.progress
     if memory.given.shape[0]:
-        index = memory.given[memory.tokens[0]]
-        state[MACS] += token_macs(lm, memory.tokens[0], SELECTED + active) + lm.nodes.shape[1]
-        memory.tokens[0] += 1
-        return code_decision(state, data, costs, np.int64(lm.sigmoid[index]), symbol)
+        if progress[CODED] == progress[GIVEN]:
+            ask(state, memory, selected, which, active)
+            return 0
+        state[MACS] += token_macs(lm, progress[CODED], SELECTED + active) + lm.nodes.shape[1]
+        symbol = code_decision(state, data, costs, np.int64(lm.sigmoid[memory.given[progress[CODED]]]), symbol)
+        progress[CODED] += 1
+        if memory.asked.shape[0]:
+            memory.asked[OUTCOME] = symbol
+        return symbol
     state[MACS] += run_token(lm, memory, selected, which, active)
     symbol = code_tree(state, data, costs, lm, memory.y, 0, symbol)
     if not state[EXHAUSTED]:

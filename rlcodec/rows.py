@@ -16,7 +16,7 @@ from rlcodec.raster import (
     pixel_offsets,
     pixel_totals,
 )
-from rlcodec.raster_lm import LmNet, Memory, memory_of
+from rlcodec.raster_lm import WAITING, LmNet, Memory, go_back, keep_place, memory_of
 from rlcodec.raster_scan import code_head, code_scan_row
 from rlcodec.scan_context import PRESENT, STATUS, ScanState, ScanTables
 from rlcodec.segments import budget_index, tiers_at
@@ -31,8 +31,6 @@ from rlcodec.stream import (
     TABLE,
     code_choice,
 )
-
-NOT_GIVEN = np.empty(0, np.int32)
 
 
 @kernel
@@ -89,18 +87,18 @@ class RowCoder(NamedTuple):
     scan: ScanState
 
 
-def row_coder(model: Model, context: np.ndarray, scan: ScanState, token_logits: np.ndarray = NOT_GIVEN) -> RowCoder:
+def row_coder(model: Model, context: np.ndarray, scan: ScanState, memory: Memory | None = None) -> RowCoder:
     """A coder of rows before the first.
 
     Args:
         model: the preset's model.
         context: the reconstruction, uint8 (height, width), zeros when there is none.
         scan: of the image, or to be decoded.
-        token_logits: as `Session.use_token_logits`.
+        memory: of tier `lm`; a cache, with which the kernel runs the network, when None.
     """
     return RowCoder(
         model.pixel_net, model.tables, pixel_buffer(context), pixel_totals(context.shape[1]), pixel_offsets(*context.shape),
-        model.scan_net, model.scan_lm, memory_of(model.scan_lm)._replace(given=token_logits), model.scan_tables, scan,
+        model.scan_net, model.scan_lm, memory or memory_of(model.scan_lm), model.scan_tables, scan,
     )  # fmt: skip
 
 
@@ -144,11 +142,15 @@ def code_pixel_rows(state, data, costs, rows, image, start, budget, choices, spe
         macs: int64, receives each segment's multiply-accumulates.
 
     Returns:
-        Segments coded, the stop mark included; rows complete in all; pixels of the row after them.
+        Segments coded, the stop mark included; rows complete in all; pixels of the row after them. A decoder that waits
+        for what it asked of tier `lm` returns before the row in which it waits.
     """
+    memory, up = rows.memory, rows.scan.up
     for i in range(choices.shape[0]):
         y = start + i
         cost_before, macs_before = state[COST], state[MACS]
+        if memory.asked.shape[0]:
+            keep_place(state, memory, up)
         stop = STOP_BEFORE_PIXELS_PROBABILITY if y == 0 and budget > 0 else STOP_PROBABILITY
         change = FIRST_ROW_CHANGE_PROBABILITY if y == 0 else CHANGE_PROBABILITY
         choice = code_choice(state, data, costs, tiers_at(y, state[PREVIOUS_TIER]), change, stop, choices[i])
@@ -156,6 +158,9 @@ def code_pixel_rows(state, data, costs, rows, image, start, budget, choices, spe
         pixels = 0
         if not state[EXHAUSTED] and choice != STOP:
             pixels = code_row(state, data, costs, rows, image, y, budget, choice)
+        if state[EXHAUSTED] == WAITING:
+            go_back(state, memory, up)
+            return i, y, 0
         spent[i], macs[i] = state[COST] - cost_before, state[MACS] - macs_before
         if state[EXHAUSTED] or choice == STOP:
             return i + 1, y, pixels

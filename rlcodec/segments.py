@@ -13,8 +13,6 @@ from rlcodec.stream import (
     LATENT_TIERS,
     LM,
     STOP,
-    STOP_BEFORE_PIXELS_PROBABILITY,
-    STOP_PROBABILITY,
     TIERS,
 )
 from rlcodec.transform import latent_shape
@@ -108,12 +106,6 @@ def analysis_macs(model: Model, height: int, width: int) -> int:
         total += layer.macs(rows, columns)
         rows, columns = -(-rows // layer.stride), -(-columns // layer.stride)
     return total
-
-
-def stop_probability(segment: Segment, bit_budget: int) -> int:
-    """Probability, in 1/65536, that a stream stops before this segment."""
-    first_row = segment.kind == PIXELS and segment.index == 0
-    return STOP_BEFORE_PIXELS_PROBABILITY if first_row and bit_budget else STOP_PROBABILITY
 
 
 @kernel

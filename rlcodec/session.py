@@ -6,8 +6,10 @@ from rlcodec.coder import COSTS, DIRECTION, ENCODE, EXHAUSTED, PREVIOUS_TIER
 from rlcodec.errors import OptionError
 from rlcodec.model import Model
 from rlcodec.raster import latent_buffer, latent_offsets
+from rlcodec.raster_lm import Memory
 from rlcodec.raster_scan import scan_of
-from rlcodec.rows import NOT_GIVEN, RowCoder, code_latent_slices, code_pixel_rows, picture_at, row_coder
+from rlcodec.rows import RowCoder, code_latent_slices, code_pixel_rows, picture_at, row_coder
+from rlcodec.scan import Scan
 from rlcodec.scan_context import scan_state
 from rlcodec.segments import LATENT, CodedSegment, Segment, budget_index, segments_of, synthesis_macs, tiers_at
 from rlcodec.stream import LATENT_TIERS, STOP, TIERS
@@ -23,6 +25,10 @@ class Session:
         done: whether nothing can follow.
         image: uint8 (height, width); the source when encoding, filled row by row when decoding.
         latent: int8 (slices, rows, columns); the source when encoding, filled when decoding.
+        rows_done: whole rows of pixels coded.
+        pixels_of_next_row: coded of the row after them, where a stream was cut.
+        bits_done: binary latents coded.
+        budget_index: slices that the budget touches.
     """
 
     def __init__(
@@ -37,12 +43,12 @@ class Session:
         self.rows_done = 0
         self.pixels_of_next_row = 0
         self.bits_done = 0
-        self._budget_index = budget_index(bit_budget, height, width)
+        self.budget_index = budget_index(bit_budget, height, width)
         self._latent_buffer = latent_buffer(*latent.shape)
         self._latent_offsets = latent_offsets(*latent.shape)
         self._reconstruction: np.ndarray | None = None
         self._rows: RowCoder | None = None
-        self._token_logits = NOT_GIVEN
+        self._memory: Memory | None = None
 
     @property
     def next_segment(self) -> Segment:
@@ -61,9 +67,9 @@ class Session:
         """Takes over a reconstruction that the encoder has synthesised already; it must be that of the whole budget."""
         self._reconstruction = reconstruction
 
-    def use_token_logits(self, logits: np.ndarray) -> None:
-        """Takes over what tier `lm` would find at every token of the scan, int32 (tokens,), from `rlcodec.lm_torch`."""
-        self._token_logits = logits
+    def use_memory(self, memory: Memory) -> None:
+        """Has tier `lm` told what its network finds, which something else runs; before the first row."""
+        self._memory = memory
 
     @property
     def macs(self) -> int:
@@ -126,15 +132,17 @@ class Session:
         )  # fmt: skip
         return int(coded)
 
+    def start_rows(self, scan: Scan | None = None, known: bool = False) -> RowCoder:
+        """What codes the rows, before the first of them; arguments as `scan_state`."""
+        context = self.reconstruction if self.bit_budget else np.zeros_like(self.image)
+        return row_coder(self.model, context, scan_state(scan, known), self._memory)
+
     def _code_rows(self, start: int, choices: np.ndarray, costs: np.ndarray, macs: np.ndarray) -> int:
-        model = self.model
         if self._rows is None:
-            context = self.reconstruction if self.bit_budget else np.zeros_like(self.image)
-            coded = self.state[DIRECTION] == ENCODE and choices[0] != STOP
-            scan = scan_state(scan_of(model.scan_tables, self.image), known=True) if coded else scan_state()
-            self._rows = row_coder(model, context, scan, self._token_logits)
+            encoding = self.state[DIRECTION] == ENCODE and choices[0] != STOP
+            self._rows = self.start_rows(scan_of(self.model.scan_tables, self.image) if encoding else None, encoding)
         coded, self.rows_done, self.pixels_of_next_row = code_pixel_rows(
-            self.state, self.data, COSTS, self._rows, self.image, self.rows_done, self._budget_index, choices, costs, macs
+            self.state, self.data, COSTS, self._rows, self.image, self.rows_done, self.budget_index, choices, costs, macs
         )
         return int(coded)
 

@@ -77,7 +77,8 @@ class Stream:
     truncated: bool
 
 
-def _varint(value: int) -> bytes:
+def varint(value: int) -> bytes:
+    """A number from 0 on as LEB128: seven bits a byte, the lowest first, the high bit set on all but the last."""
     out = bytearray()
     while value > 127:
         out.append(value & 127 | 128)
@@ -110,17 +111,17 @@ class _Reader:
 
 def header_bytes(preset: Preset, height: int, width: int, bit_budget: int, payload_bytes: int) -> int:
     """Length of the header that `pack` writes for these values."""
-    size = 0 if (height, width) == preset.native else len(_varint(height - 1)) + len(_varint(width - 1))
-    return FIXED_BYTES + len(_varint(payload_bytes)) + size + len(_varint(bit_budget))
+    size = 0 if (height, width) == preset.native else len(varint(height - 1)) + len(varint(width - 1))
+    return FIXED_BYTES + len(varint(payload_bytes)) + size + len(varint(bit_budget))
 
 
 def pack(preset: Preset, fingerprint: bytes, height: int, width: int, bit_budget: int, payload: bytes) -> bytes:
     """A whole stream."""
     native = (height, width) == preset.native
     kind = VERSION << 5 | preset.id << 1 | (not native)
-    size = b"" if native else _varint(height - 1) + _varint(width - 1)
+    size = b"" if native else varint(height - 1) + varint(width - 1)
     front = MAGIC + bytes([kind]) + fingerprint
-    back = _varint(len(payload)) + size + _varint(bit_budget) + payload
+    back = varint(len(payload)) + size + varint(bit_budget) + payload
     return front + binascii.crc_hqx(front + back, 0).to_bytes(2, "big") + back
 
 

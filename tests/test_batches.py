@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import rlcodec
-from rlcodec.errors import ImageError, OptionError, StreamError
+from rlcodec.errors import ImageError, OptionError, StreamError, TruncatedStreamError, TruncatedStreamWarning
 
 
 @pytest.mark.parametrize("workers", [1, 2, 5, None])
@@ -40,6 +40,29 @@ def test_a_device_changes_no_byte(digits, rendered, ring, options):
     assert rlcodec.encode_many(images, device="cpu", tier="lm", **options) == alone
 
 
+def test_a_device_changes_no_pixel(digits, rendered, ring, photograph):
+    images = [rendered(ring(33)), digits[0], rendered(ring(52), 2, 5), rendered(ring(80)), digits[1]]
+    streams = [rlcodec.encode(image, tier="lm") for image in images]
+    streams += [
+        rlcodec.encode(image, tier="lm", bit_budget=98, rows=rows)
+        for image, rows in zip(images, (0, 7, 28, 12, 3), strict=True)
+    ]
+    streams += [rlcodec.encode(images[0], lossless=True), rlcodec.encode(images[2], tier="table", rows=20)]
+    streams.insert(3, rlcodec.encode(photograph, preset="photo", gain=40))
+    pictures = rlcodec.decode_many(streams, device="cpu")
+    assert all(np.array_equal(a, rlcodec.decode(data)) for a, data in zip(pictures, streams, strict=True))
+
+
+def test_a_device_shows_what_is_left_of_cut_streams(rendered, ring):
+    whole = rlcodec.encode(rendered(ring(52), 2, 5), tier="lm")
+    streams = [whole[:length] for length in range(len(whole) - 12, len(whole), 4)]
+    with pytest.warns(TruncatedStreamWarning):
+        pictures, alone = rlcodec.decode_many(streams, device="cpu"), [rlcodec.decode(data) for data in streams]
+    assert all(np.array_equal(a, b) for a, b in zip(pictures, alone, strict=True))
+    with pytest.raises(TruncatedStreamError):
+        rlcodec.decode_many(streams, device="cpu", partial=False)
+
+
 @pytest.mark.parametrize("options", [{"tier": "table"}, {"lossless": True}, {"tier": "lm", "objective": "small"}])
 def test_a_device_is_for_tier_lm(digits, options):
     with pytest.raises(OptionError, match="tier lm"):
@@ -49,3 +72,5 @@ def test_a_device_is_for_tier_lm(digits, options):
 def test_a_device_that_is_not_there_is_refused(digits):
     with pytest.raises(OptionError, match="device"):
         rlcodec.encode_many(digits[:1], device="teapot", tier="lm")
+    with pytest.raises(OptionError, match="device"):
+        rlcodec.decode_many([rlcodec.encode(digits[0])], device="teapot")

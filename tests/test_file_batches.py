@@ -71,3 +71,25 @@ def test_arguments_that_make_no_sense(run, folder, tmp_path, arguments, word):
     assert code == 2
     assert out == ""
     assert word in err
+
+
+def test_a_device_writes_the_same_files(run, folder, tmp_path, digits):
+    (folder / "broken.png").write_bytes(b"\x89PNG and no more")
+    code, out, err = run("encode", folder, tmp_path / "streams", "--tier", "lm", "--device", "cpu")
+    assert code == 2
+    assert "5 of 6 files" in out
+    assert "broken.png" in err
+    for i, digit in enumerate(digits[:5]):
+        assert (tmp_path / "streams" / f"{i}.rlc").read_bytes() == rlcodec.encode(digit, tier="lm")
+    (tmp_path / "streams" / "0.rlc").write_bytes(b"no stream")
+    code, out, err = run("decode", tmp_path / "streams", tmp_path / "back", "--device", "cpu")
+    assert code == 2
+    assert "4 of 5 files" in out
+    assert "magic" in err
+    assert np.array_equal(np.asarray(Image.open(tmp_path / "back" / "1.png")), digits[1])
+
+
+def test_a_device_needs_tier_lm(run, folder, tmp_path):
+    code, _, err = run("encode", folder, tmp_path / "streams", "--lossless", "--device", "cpu")
+    assert code == 2
+    assert "tier lm" in err

@@ -5,14 +5,14 @@ with the lengths of all segments and holds them slice by slice: what a cut strea
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
 
-from rlcodec.coder import COST, COST_UNIT, COSTS, MACS, decoder_state, encoder_state, finish
+from rlcodec.coder import COST_UNIT, COSTS, MACS, decoder_state, encoder_state, finish
 from rlcodec.errors import DamagedStreamError
 from rlcodec.kernel import kernel
 from rlcodec.photo.blocks import BLOCK, PLANES, padded_size, to_coefficients
@@ -28,11 +28,12 @@ from rlcodec.photo.raster import (
     photo_state,
     step_of,
 )
+from rlcodec.stream import varint
 
 STRIP_ROWS = 16
 WEIGHT = 0.13
 """Squared quantiser steps that a bit is worth to the encoder."""
-BYTES_PER_COEFFICIENT, SPARE_BYTES = 36, 16
+BYTES_PER_COEFFICIENT = 36
 """No coefficient takes more: 15 decisions down the chain of at most 16 bits each, an Exp-Golomb code and a sign."""
 ORDER = frequency_order()
 Result = TypeVar("Result")
@@ -64,12 +65,10 @@ class CodedPhoto:
     Attributes:
         segments: payloads, slice by slice, of every slice all strips.
         values: int16 (3, block rows, block columns, BLOCK, BLOCK), quantised; None where they were not kept.
-        cost: code length of all segments in 1/COST_UNIT bit.
     """
 
     segments: tuple[bytes, ...]
     values: np.ndarray | None
-    cost: int
 
 
 def strips_of(block_rows: int) -> list[slice]:
@@ -114,21 +113,21 @@ def encode_photo(
         keep: whether to return the quantised coefficients, which take four times the picture's memory.
     """
 
-    def run(strip: slice) -> tuple[list[bytes], np.ndarray | None, int]:
+    def run(strip: slice) -> tuple[list[bytes], np.ndarray | None]:
         part = to_coefficients(picture[strip.start * BLOCK : strip.stop * BLOCK])
-        parts, values, cost = encode_strip(model, part, gain, weight)
-        return parts, values if keep else None, cost
+        parts, values = encode_strip(model, part, gain, weight)
+        return parts, values if keep else None
 
     rows = padded_size(*picture.shape[:2])[0] // BLOCK
     found = _side_by_side(run, strips_of(rows), workers)
-    segments = tuple(parts[index] for index in range(1 + len(SLICES)) for parts, _, _ in found)
-    values = np.concatenate([v for _, v, _ in found if v is not None], 1) if keep else None
-    return CodedPhoto(segments, values, sum(cost for *_, cost in found))
+    segments = tuple(parts[index] for index in range(1 + len(SLICES)) for parts, _ in found)
+    values = np.concatenate([v for _, v in found if v is not None], 1) if keep else None
+    return CodedPhoto(segments, values)
 
 
 def encode_strip(
     model: PhotoModel, coefficients: np.ndarray, gain: int, weight: float = WEIGHT
-) -> tuple[list[bytes], np.ndarray, int]:
+) -> tuple[list[bytes], np.ndarray]:
     """Codes one strip.
 
     Args:
@@ -138,32 +137,23 @@ def encode_strip(
         weight: squared quantiser steps that a bit is worth.
 
     Returns:
-        The segments; the quantised coefficients, int16; the code length in 1/COST_UNIT bit.
+        The segments, and the quantised coefficients, int16.
     """
     part = coefficients * np.float32(1 / step_of(gain))
     ps = photo_state(*part.shape[1:3])
     choose_extents(part, weight, ps.extents)
     data = np.zeros(part.size * BYTES_PER_COEFFICIENT + 64, np.uint8)
-    parts, cost = [], 0
+    parts = []
     for index in range(1 + len(SLICES)):
         state = encoder_state()
         _code_slice(model, state, data, ps, part, gain, index, weight)
         parts.append(finish(state, data))
-        data[: len(parts[-1]) + SPARE_BYTES] = 0
-        cost += int(state[COST])
-    return parts, ps.values, cost
+    return parts, ps.values
 
 
-def pack_segments(segments: tuple[bytes, ...]) -> bytes:
+def pack_segments(segments: Sequence[bytes]) -> bytes:
     """Lengths of the segments, LEB128 each, then the segments."""
-    out = bytearray()
-    for segment in segments:
-        length = len(segment)
-        while length > 127:
-            out.append(length & 127 | 128)
-            length >>= 7
-        out.append(length)
-    return bytes(out) + b"".join(segments)
+    return b"".join(varint(len(segment)) for segment in segments) + b"".join(segments)
 
 
 def unpack_segments(payload: np.ndarray, count: int) -> list[tuple[np.ndarray, int]]:

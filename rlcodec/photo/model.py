@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from rlcodec.errors import ModelError
-from rlcodec.model import FINGERPRINT_BYTES, WEIGHTS, digest_of, load_arrays
+from rlcodec.model import WEIGHTS, digest_of, fingerprint_of, load_arrays, tuple_to_arrays
 from rlcodec.photo.raster import EXTENT_INPUTS, EXTENT_ROWS, INPUTS, ROWS, PhotoNets
 from rlcodec.raster import ContextNet
 
@@ -33,13 +33,15 @@ class PhotoModel:
     @property
     def fingerprint(self) -> bytes:
         """The first bytes of the digest, as streams carry them."""
-        return bytes.fromhex(self.digest)[:FINGERPRINT_BYTES]
+        return fingerprint_of(self.digest)
 
 
 def photo_arrays(nets: PhotoNets, logs: np.ndarray, centroids: np.ndarray) -> dict[str, np.ndarray]:
     """Arrays by name, as they are stored."""
-    arrays = {f"{name}.{field}": array for name in NETS for field, array in getattr(nets, name)._asdict().items()}
-    return arrays | {"logs": logs, "centroids": centroids}
+    arrays = {"logs": logs, "centroids": centroids}
+    for name in NETS:
+        arrays |= tuple_to_arrays(name, getattr(nets, name))
+    return arrays
 
 
 def photo_model_from_arrays(arrays: dict[str, np.ndarray]) -> PhotoModel:

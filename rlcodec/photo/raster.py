@@ -8,6 +8,7 @@ they are. When encoding, the loop also decides: each coefficient is rounded to t
 of squared error plus lambda times bits, with the very probabilities that code it (rate-distortion-optimised quantisation).
 """
 
+import functools
 from typing import NamedTuple
 
 import numpy as np
@@ -15,7 +16,7 @@ import numpy as np
 from rlcodec.coder import COST_UNIT, DIRECTION, ENCODE, EXHAUSTED, MACS, PROBABILITY_ONE, code_decision
 from rlcodec.kernel import kernel
 from rlcodec.photo.blocks import BLOCK, PLANES
-from rlcodec.raster import LOGIT_LIMIT, UNROLL, ContextNet, run_hidden
+from rlcodec.raster import UNROLL, ContextNet, code_tree, node_probability, run_hidden
 
 DIAGONALS = 2 * BLOCK - 1
 GAINS = 48
@@ -116,6 +117,7 @@ def frequency_order() -> np.ndarray:
     return np.array(order, np.int64)
 
 
+@functools.cache
 def gather_offsets(rows: int, columns: int) -> np.ndarray:
     """Flat offsets in `PhotoState.logs` of the magnitudes around a coefficient, int64 (GATHERED,), planes before it last."""
     block = SPAN * SPAN
@@ -271,16 +273,6 @@ def extent_context(ps, gain, plane, y, x, which, values, selected):
 
 
 @kernel
-def _node_probability(net, second, node):
-    logit = net.node_bias[node]
-    for k in range(second.shape[0]):
-        logit += np.int32(second[k]) * np.int32(net.nodes[node, k])
-    half = np.int32((1 << net.shifts[2]) >> 1)
-    index = min(max(((logit + half) >> net.shifts[2]) + LOGIT_LIMIT, 0), 2 * LOGIT_LIMIT - 1)
-    return np.int64(net.sigmoid[index])
-
-
-@kernel
 def _code_number(state, data, costs, value, first):
     """Codes a number from 0 on by an Exp-Golomb code of order `first`."""
     bits = first
@@ -312,7 +304,7 @@ def _code_magnitude(state, data, costs, net, second, value):
     """Codes a magnitude down the chain of the network's nodes."""
     for node in range(LONGEST_CHAIN):
         state[MACS] += second.shape[0]
-        if not code_decision(state, data, costs, _node_probability(net, second, node), 1 if value > node else 0):
+        if not code_decision(state, data, costs, node_probability(net, second, node), 1 if value > node else 0):
             return np.int64(node)
     return LONGEST_CHAIN + _code_number(state, data, costs, value - LONGEST_CHAIN, 0)
 
@@ -323,13 +315,13 @@ def _cheaper(costs, net, second, target, weight):
     low = np.int64(target)
     if low >= LONGEST_CHAIN or target - low < 0.3:
         return np.int64(target + 0.5)
-    p = _node_probability(net, second, low)
+    p = node_probability(net, second, low)
     gain_low = (target - low) ** 2 + weight * costs[PROBABILITY_ONE - p]
     cost_high = costs[p]
     if low == 0:
         cost_high += COST_UNIT
     if low + 1 < LONGEST_CHAIN:
-        cost_high += costs[PROBABILITY_ONE - _node_probability(net, second, low + 1)]
+        cost_high += costs[PROBABILITY_ONE - node_probability(net, second, low + 1)]
     return low if gain_low <= (low + 1 - target) ** 2 + weight * cost_high else low + 1
 
 
@@ -411,24 +403,11 @@ def code_constants(state, data, costs, nets, logs, ps, offsets, coefficients, ga
                 ps.logs[plane, y + BLOCK_PAD, x + BLOCK_PAD, FREQUENCY_PAD, FREQUENCY_PAD] = logs[small]
                 active = extent_context(ps, gain, plane, y, x, which, values, chosen)
                 state[MACS] += run_hidden(nets.extent, chosen, which, values, active, extent_first, extent_second)
-                extent = code_path(state, data, costs, nets.extent, extent_second, extent)
+                extent = np.int64(code_tree(state, data, costs, nets.extent, extent_second, 0, extent))
                 if state[EXHAUSTED]:
                     return y * columns + x
                 ps.extents[plane, y + BLOCK_PAD, x + BLOCK_PAD] = extent
     return rows * columns
-
-
-@kernel
-def code_path(state, data, costs, net, second, symbol):
-    """Codes a symbol down the network's tree; 0 when the data is exhausted."""
-    node = 0
-    while node >= 0:
-        bit = code_decision(state, data, costs, _node_probability(net, second, node), 1 if symbol > net.threshold[node] else 0)
-        if state[EXHAUSTED]:
-            return np.int64(0)
-        state[MACS] += second.shape[0]
-        node = net.children[node, bit]
-    return np.int64(-1 - node)
 
 
 @kernel

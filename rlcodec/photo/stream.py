@@ -9,13 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from rlcodec.coder import COST_UNIT
 from rlcodec.color_images import ColorImage
-from rlcodec.errors import DamagedStreamError, OptionError, UnknownModelError
-from rlcodec.model import FINGERPRINT_BYTES
+from rlcodec.errors import DamagedStreamError, OptionError
+from rlcodec.model import check_fingerprint
 from rlcodec.photo.blocks import BLOCK, TRANSFORM_MACS, padded_size
-from rlcodec.photo.codec import CodedPhoto, PhotoSegment, decode_values, encode_photo, pack_segments
-from rlcodec.photo.model import PhotoModel, load_photo_model
+from rlcodec.photo.codec import PhotoSegment, decode_values, encode_photo, pack_segments
+from rlcodec.photo.model import load_photo_model
 from rlcodec.photo.raster import GAINS
 from rlcodec.photo.synthesis import KMAC, WIDTHS, render
 from rlcodec.presets import PHOTO
@@ -48,37 +47,15 @@ class PhotoSetting:
         return PhotoSetting(gain, WIDTHS[width], bool(number & 1))
 
 
-@dataclass(frozen=True)
-class EncodedPhoto:
-    """A finished stream and what it is worth.
-
-    Attributes:
-        data: the whole stream.
-        setting: of the quantiser and the synthesis.
-        bits: code length of its segments.
-    """
-
-    data: bytes
-    setting: PhotoSetting
-    bits: float
-
-
 def check_width(width: str | None) -> None:
     """Raises OptionError where the synthesis has no such width."""
     if width is not None and width not in WIDTHS:
         raise OptionError(f"unknown synthesis {width!r}; there are: {', '.join(WIDTHS)}")
 
 
-def _finish(model: PhotoModel, picture: ColorImage, coded: CodedPhoto, setting: PhotoSetting) -> EncodedPhoto:
-    height, width = picture.pixels.shape[:2]
-    payload = pack_segments(coded.segments)
-    data = pack(PHOTO, model.fingerprint, height, width, setting.to_number(), payload)
-    return EncodedPhoto(data, setting, coded.cost / COST_UNIT)
-
-
 def encode_picture(
     picture: ColorImage, gain: int | None = None, max_bytes: int | None = None, width: str = "full", workers: int | None = None
-) -> EncodedPhoto:
+) -> bytes:
     """Encodes a picture at a gain, or with the finest one whose stream is no larger than asked.
 
     Args:
@@ -100,9 +77,12 @@ def encode_picture(
         raise OptionError(f"the picture has more than {MOST_PIXELS} pixels")
     model = load_photo_model()
 
-    def attempt(index: int) -> EncodedPhoto:
+    height, columns = picture.pixels.shape[:2]
+
+    def attempt(index: int) -> bytes:
         coded = encode_photo(model, picture.pixels, index, workers=workers)
-        return _finish(model, picture, coded, PhotoSetting(index, width, picture.gray))
+        setting = PhotoSetting(index, width, picture.gray).to_number()
+        return pack(PHOTO, model.fingerprint, height, columns, setting, pack_segments(coded.segments))
 
     if max_bytes is None:
         return attempt(DEFAULT_GAIN if gain is None else gain)
@@ -110,12 +90,12 @@ def encode_picture(
     while low <= high:
         middle = (low + high) // 2
         found = attempt(middle)
-        if len(found.data) <= max_bytes:
+        if len(found) <= max_bytes:
             best, high = found, middle - 1
         else:
             low = middle + 1
     if best is None:
-        raise OptionError(f"no stream of this picture is as small as {max_bytes} bytes; the smallest has {len(found.data)}")
+        raise OptionError(f"no stream of this picture is as small as {max_bytes} bytes; the smallest has {len(found)}")
     return best
 
 
@@ -125,14 +105,12 @@ class DecodedPhoto:
 
     Attributes:
         image: of mode "RGB", or "L" where there are no colours.
-        setting: that the header names.
         segments: as far as the bytes go.
         macs: multiply-accumulates of decoding.
         truncated: bytes are missing.
     """
 
     image: Image.Image
-    setting: PhotoSetting
     segments: list[PhotoSegment]
     macs: int
     truncated: bool
@@ -162,7 +140,7 @@ def decode_picture(stream: Stream, width: str | None = None, workers: int | None
     pixels = render(model, values, setting.gain, chosen)[: header.height, : header.width]
     image = Image.fromarray(_to_gray(pixels) if setting.gray else np.ascontiguousarray(pixels))
     truncated = stream.truncated or not all(s.complete for s in segments)
-    return DecodedPhoto(image, setting, segments, macs, truncated)
+    return DecodedPhoto(image, segments, macs, truncated)
 
 
 def _to_gray(pixels: np.ndarray) -> np.ndarray:
@@ -170,12 +148,8 @@ def _to_gray(pixels: np.ndarray) -> np.ndarray:
 
 
 def _setting_of(header: Header) -> PhotoSetting:
-    setting, model = PhotoSetting.from_number(header.bit_budget), load_photo_model()
-    if header.fingerprint != model.fingerprint:
-        raise UnknownModelError(
-            f"the stream was coded with weights {header.fingerprint.hex()} of preset {header.preset.name}; "
-            f"these are {model.digest[: 2 * FINGERPRINT_BYTES]}"
-        )
+    setting = PhotoSetting.from_number(header.bit_budget)
+    check_fingerprint(header, load_photo_model().digest)
     rows, columns = padded_size(header.height, header.width)
     if rows * columns > MOST_PIXELS + BLOCK * (rows + columns):
         raise DamagedStreamError(f"the header declares {header.width}x{header.height} pixels, more than {MOST_PIXELS}")

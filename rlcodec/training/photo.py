@@ -14,7 +14,7 @@ from rlcodec.errors import DataError
 from rlcodec.images import UNREADABLE
 from rlcodec.kernel import kernel
 from rlcodec.photo.blocks import BLOCK, PLANES, to_coefficients
-from rlcodec.photo.codec import WEIGHT, encode_strip
+from rlcodec.photo.codec import ORDER, WEIGHT, encode_strip
 from rlcodec.photo.model import PhotoModel, photo_arrays, photo_model_from_arrays
 from rlcodec.photo.raster import (
     BLOCK_PAD,
@@ -36,7 +36,6 @@ from rlcodec.photo.raster import (
     constant_shift,
     context_of,
     extent_context,
-    frequency_order,
     gather_offsets,
     log_table,
     photo_state,
@@ -47,6 +46,7 @@ from rlcodec.raster import UNROLL
 from rlcodec.training.loop import Schedule, fit
 from rlcodec.training.raster import RasterNet, Tree, balanced_tree, export_net, path_bits
 
+LOGS = log_table()
 CROP, HELD_OUT, HELD_BATCHES = 128, 10, 6
 TRAINED_GAINS = (0, GAINS)
 DEAD_ZONE, ROUNDING = 0.62, 0.55
@@ -187,10 +187,7 @@ def collect(coefficients: np.ndarray, gain: int, weight: float, values: np.ndarr
         for n, (i, r) in zip(room, sizes, strict=True)
     ]
     counts = np.zeros(3, np.int64)
-    _collect(
-        values, ps, gather_offsets(rows, columns), log_table(), frequency_order(), np.array(SLICES, np.int64), gain, *arrays,
-        counts,
-    )  # fmt: skip
+    _collect(values, ps, gather_offsets(rows, columns), LOGS, ORDER, np.array(SLICES, np.int64), gain, *arrays, counts)
     return Collected(*(tuple(a[:n] for a in group) for group, n in zip(arrays, counts, strict=True)))
 
 
@@ -281,7 +278,7 @@ def photo_model_of(raster: PhotoRaster, centroids: np.ndarray | None = None) -> 
     """The runtime's model of trained networks; magnitudes stand for themselves without `centroids`."""
     if centroids is None:
         centroids = np.zeros((PLANES, DIAGONALS, 3), np.float32)
-    return photo_model_from_arrays(photo_arrays(export_photo_nets(raster), log_table(), centroids))
+    return photo_model_from_arrays(photo_arrays(export_photo_nets(raster), LOGS, centroids))
 
 
 def export_photo_nets(model: PhotoRaster) -> PhotoNets:
