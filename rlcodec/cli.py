@@ -80,8 +80,8 @@ def encode(
         list[Path],
         typer.Argument(
             metavar="IMAGE... OUTPUT",
-            help="Images, or folders of them: 8-bit gray and at most 64x64 for preset mnist, any picture for photo; then the "
-            "stream to write, or the folder of streams.",
+            help="Images, or folders of them: 8-bit gray and at most 64x64 for preset mnist, any picture for photo and "
+            "compact; then the stream to write, or the folder of streams.",
         ),
     ],
     preset: PresetOption = "mnist",

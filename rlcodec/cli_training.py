@@ -22,7 +22,7 @@ from rlcodec.cli_common import (
     torch_device,
 )
 from rlcodec.errors import DataError, OptionError
-from rlcodec.presets import PRESETS
+from rlcodec.presets import COMPACT, MNIST, PRESETS
 
 if TYPE_CHECKING:
     from rlcodec.envs.trace import Trace
@@ -42,31 +42,43 @@ def data_mnist(folder: Annotated[Path, typer.Argument(help="Where the four files
 
 @pretrain_app.command("autoencoder")
 def pretrain_autoencoder(
-    preset: Annotated[str, typer.Argument(help="mnist or photo")],
+    preset: Annotated[str, typer.Argument(help="mnist, photo or compact")],
     data: DataOption,
     out: Annotated[Path, typer.Option(help="Folder of checkpoints and results.")] = Path("runs/pretrain"),
     steps: Annotated[int | None, typer.Option(help="Optimiser steps; of each part, for preset photo.")] = None,
     minutes: Annotated[float | None, typer.Option(help="Limit on wall time.")] = None,
     batch: Annotated[int | None, typer.Option(help="Images a step.")] = None,
+    learning_rate: Annotated[
+        float | None, typer.Option(help="Peak of the schedule, for mnist and compact; 5e-5 for compact, as published.")
+    ] = None,
     seed: SeedOption = 0,
     device: DeviceOption = "auto",
     resume: ResumeOption = True,
 ) -> None:
-    """Train the auto-encoder and export its transforms in integers; for preset photo, all that there is to train.
+    """Train the auto-encoder and export its transforms; for photo and compact, all that there is to train.
 
     Examples: rlcodec pretrain autoencoder mnist --data data/mnist --minutes 13;
-    rlcodec pretrain autoencoder photo --data photos/train --out runs/photo --minutes 20
+    rlcodec pretrain autoencoder photo --data photos/train --out runs/photo --minutes 20;
+    rlcodec pretrain autoencoder compact --data photos/train --out runs/compact --minutes 30
     """
-    from rlcodec.presets import PHOTO, preset_by_name
+    from rlcodec.presets import COMPACT, PHOTO, preset_by_name
     from rlcodec.training import pretrain
 
     if preset_by_name(preset) is PHOTO:
         from rlcodec.training.pretrain_photo import WHOLE_SCHEDULE, pretrain_photo
 
+        if learning_rate is not None:
+            raise OptionError("the parts of preset photo have rates of their own")
         whole = _schedule(WHOLE_SCHEDULE, steps, minutes, batch, seed)
         print(f"wrote {pretrain_photo(data, out, whole, resume, torch_device(device))}")
         return
-    schedule = _schedule(pretrain.AUTOENCODER_SCHEDULE, steps, minutes, batch, seed)
+    if preset_by_name(preset) is COMPACT:
+        from rlcodec.training.pretrain_compact import SCHEDULE, pretrain_compact
+
+        whole = _schedule(SCHEDULE, steps, minutes, batch, seed, learning_rate)
+        print(f"wrote {pretrain_compact(data, out, whole, resume, torch_device(device))}")
+        return
+    schedule = _schedule(pretrain.AUTOENCODER_SCHEDULE, steps, minutes, batch, seed, learning_rate)
     print(f"wrote {pretrain.pretrain_autoencoder(data, out, schedule, resume, torch_device(device))}")
 
 
@@ -110,11 +122,16 @@ def pretrain_raster(
     print(f"wrote {pretrain.pretrain_raster(data, out, transforms, latents, pixels, scans, lm, resume, torch_device(device))}")
 
 
-def _schedule(default: Any, steps: int | None, minutes: float | None, batch: int | None, seed: int) -> Any:
-    for name, value in (("steps", steps), ("minutes", minutes), ("batch", batch)):
+def _schedule(
+    default: Any, steps: int | None, minutes: float | None, batch: int | None, seed: int, learning_rate: float | None = None
+) -> Any:
+    for name, value in (("steps", steps), ("minutes", minutes), ("batch", batch), ("learning_rate", learning_rate)):
         if value is not None and value <= 0:
             raise OptionError(f"{name} is {value}; it must be positive")
-    return replace(default, steps=steps or default.steps, minutes=minutes, batch=batch or default.batch, seed=seed)
+    rate = learning_rate or default.learning_rate
+    return replace(
+        default, steps=steps or default.steps, minutes=minutes, batch=batch or default.batch, seed=seed, learning_rate=rate
+    )
 
 
 @app.command()
@@ -190,9 +207,11 @@ def train(
 
 @app.command()
 def evaluate(
-    subject: Annotated[Path, typer.Argument(metavar="TRACE|PRESET", help="A trace of held-out images, or: mnist")],
+    subject: Annotated[Path, typer.Argument(metavar="TRACE|PRESET", help="A trace of held-out images; or mnist or compact.")],
     data: Annotated[Path | None, typer.Option(help="With a preset: folder of idx files or images.")] = None,
-    images: Annotated[int, typer.Option(min=100, help="With a preset: at most so many images.")] = 1000,
+    images: Annotated[
+        int | None, typer.Option(min=1, help="With a preset: at most so many images; 1000 digits if not given.")
+    ] = None,
     policy: Annotated[Path | None, typer.Option(help="A policy file; the shipped one if not given.")] = None,
     out: Annotated[Path | None, typer.Option(help="Where to write the table, .csv.")] = None,
     preset: PresetOption = "mnist",
@@ -200,14 +219,23 @@ def evaluate(
 ) -> None:
     """Compare a policy with the best fixed setting, a threshold rule, the planner and the oracle; or the codec with others.
 
-    With a trace the policy is evaluated. With the name of a preset, its codec stands beside JPEG, PNG, WebP, AVIF, JPEG
-    2000, JPEG XL, gzip, bz2 and xz, on the test images of a folder; a figure is written beside the table.
+    With a trace the policy is evaluated. With the name of a preset, its codec stands beside others on the images of a
+    folder, and a figure is written beside the table: mnist beside JPEG, PNG, WebP, AVIF, JPEG 2000, JPEG XL, gzip, bz2 and
+    xz, on test digits; compact beside JPEG and WebP at their defaults and at equal quality.
 
     Examples: rlcodec evaluate runs/test.npz --policy runs/policy.onnx --out runs/evaluation.csv;
-    rlcodec evaluate mnist --data data/mnist --out runs/comparison.csv
+    rlcodec evaluate mnist --data data/mnist --out runs/comparison.csv;
+    rlcodec evaluate compact --data photos/val720 --out runs/compact.csv
     """
     if subject.name in [p.name for p in PRESETS] and not subject.exists():
-        _compare(subject.name, data, images, out, as_json)
+        if data is None:
+            raise OptionError(f"name the folder of images: rlcodec evaluate {subject} --data DIR")
+        if subject.name == MNIST.name:
+            _compare_digits(data, images, out, as_json)
+        elif subject.name == COMPACT.name:
+            _compare_compact(data, images, out, as_json)
+        else:
+            raise OptionError("photographs are compared by benchmarks/photo.py")
         return
     from rlcodec.agents.evaluate import evaluate_policy
     from rlcodec.envs.trace import load_trace
@@ -234,26 +262,42 @@ def evaluate(
     )
 
 
-def _compare(preset: str, data: Path | None, images: int, out: Path | None, as_json: bool) -> None:
+def _compare_digits(data: Path, images: int | None, out: Path | None, as_json: bool) -> None:
     from rlcodec.evaluation.comparison import COMPARED_PSNR_DB, compare, plot_comparison, rates_at
-    from rlcodec.evaluation.figures import save_figure
-    from rlcodec.files import write_bytes
     from rlcodec.training.data import load_images
 
-    if data is None:
-        raise OptionError(f"name the folder of images: rlcodec evaluate {preset} --data DIR")
-    pictures = load_images(data, "test", images)
+    pictures = load_images(data, "test", images or 1000)
     with progress("comparing") as report:
         table = compare(pictures, report)
+    _show_table(table, plot_comparison(table), out, as_json)
+    if not as_json:
+        print(f"\nbits per pixel at {COMPARED_PSNR_DB} dB:")
+        print(rates_at(table, COMPARED_PSNR_DB).to_string(index=False, float_format=lambda v: f"{v:.3f}"))
+
+
+def _compare_compact(data: Path, images: int | None, out: Path | None, as_json: bool) -> None:
+    from PIL import Image
+
+    from rlcodec.evaluation.compact import compare_compact, plot_compact
+    from rlcodec.training.photo import load_pictures
+
+    pictures = [Image.fromarray(picture) for picture in load_pictures(data)[:images]]
+    with progress("comparing") as report:
+        table = compare_compact(pictures, report)
+    _show_table(table, plot_compact(pictures[0]), out, as_json)
+
+
+def _show_table(table: Any, figure: Any, out: Path | None, as_json: bool) -> None:
+    from rlcodec.evaluation.figures import save_figure
+    from rlcodec.files import write_bytes
+
     if out is not None:
         write_bytes(out, table.to_csv(index=False).encode())
-        save_figure(plot_comparison(table), out.with_suffix(".png"))
+        save_figure(figure, out.with_suffix(".png"))
     if as_json:
         print(table.to_json(orient="records"))
     else:
         print(table.to_string(index=False, float_format=lambda v: f"{v:.3f}"))
-        print(f"\nbits per pixel at {COMPARED_PSNR_DB} dB:")
-        print(rates_at(table, COMPARED_PSNR_DB).to_string(index=False, float_format=lambda v: f"{v:.3f}"))
 
 
 @app.command()

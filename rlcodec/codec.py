@@ -3,7 +3,7 @@
 import operator
 import os
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from PIL import Image
@@ -16,7 +16,7 @@ from rlcodec.images import ImageLike, read_gray
 from rlcodec.model import check_fingerprint, load_model
 from rlcodec.objective import resolve_objective
 from rlcodec.policy import encode_under_policy, load_policy
-from rlcodec.presets import PHOTO
+from rlcodec.presets import COMPACT, PHOTO
 from rlcodec.segments import MACS_PER_KMAC, CodedSegment, Segment, max_bit_budget
 from rlcodec.session import Session
 from rlcodec.stream import CONTEXT, STOP, TIERS, VERSION, Stream, unpack
@@ -81,10 +81,12 @@ def encode(
     """Encodes an image.
 
     Preset "mnist": a policy makes the choices, the shipped one when none is named. `lossless` codes every pixel exactly
-    instead; `bit_budget`, `tier` and `rows` set the choices by hand. Preset "photo": `gain` or `max_bytes`.
+    instead; `bit_budget`, `tier` and `rows` set the choices by hand. Preset "photo": `gain` or `max_bytes`. Preset
+    "compact": `bit_budget` and `tier`.
 
     Args:
-        image: a PIL image, a path, or a uint8 array; for preset "mnist" 8-bit gray, for "photo" anything that Pillow reads.
+        image: a PIL image, a path, or a uint8 array; for preset "mnist" 8-bit gray, for the others anything that
+            Pillow reads.
         preset: whose model to use.
         policy: a policy file that `rlcodec export` wrote.
         objective: "small", "balanced", "fast" or "lossless".
@@ -115,16 +117,23 @@ def encode(
         >>> bool((np.asarray(rlcodec.decode(data)) == digit).all())
         True
     """
+    by_policy = (policy, objective, lambda_rate, lambda_compute, distortion)
+    for_photo, of_latent = (gain, max_bytes, synthesis), (bit_budget, tier)
     if preset == PHOTO.name:
-        by_policy = (policy, objective, lambda_rate, lambda_compute, distortion, bit_budget, tier, rows)
-        if lossless or any(option is not None for option in by_policy):
-            raise OptionError("preset photo takes gain or max_bytes")
+        if lossless or any(option is not None for option in (*by_policy, *of_latent, rows)):
+            raise OptionError("preset photo takes gain or max_bytes, and synthesis")
         from rlcodec.photo.stream import encode_picture
 
         picture = read_color(image, PHOTO)
         return encode_picture(picture, _whole("gain", gain), _whole("max_bytes", max_bytes), synthesis or "full")
-    if any(option is not None for option in (gain, max_bytes, synthesis)):
+    if any(option is not None for option in for_photo):
         raise OptionError("gain, max_bytes and synthesis are for preset photo")
+    if preset == COMPACT.name:
+        if lossless or any(option is not None for option in (*by_policy, rows)):
+            raise OptionError("preset compact takes bit_budget and tier")
+        from rlcodec.compact.stream import encode_picture as encode_compact
+
+        return encode_compact(read_color(image, COMPACT), _whole("bit_budget", bit_budget), tier)
     return encode_image(
         image, preset=preset, policy=policy, objective=objective, lambda_rate=lambda_rate,
         lambda_compute=lambda_compute, distortion=distortion, lossless=lossless, bit_budget=bit_budget, tier=tier, rows=rows,
@@ -146,7 +155,7 @@ def encode_image(
     rows: int | None = None,
 ) -> Encoded:
     """As `encode` of preset "mnist", and tells how the stream came about."""
-    if preset == PHOTO.name:
+    if preset in (PHOTO.name, COMPACT.name):
         raise OptionError("encode_image is for preset mnist; take encode")
     model = load_model(preset)
     pixels = read_gray(image, model.preset)
@@ -220,9 +229,13 @@ def decode(data: bytes, *, partial: bool = True, synthesis: str | None = None) -
 
         decoded = decode_picture(stream, synthesis)
         image, truncated = decoded.image, decoded.truncated
+    elif synthesis is not None:
+        raise OptionError("synthesis is for streams of preset photo")
+    elif stream.header.preset is COMPACT:
+        from rlcodec.compact.stream import decode_picture as decode_compact
+
+        image = decode_compact(stream).image
     else:
-        if synthesis is not None:
-            raise OptionError("synthesis is for streams of preset photo")
         session = start_decoder(stream)
         session.run_all()
         image = Image.fromarray(session.picture())
@@ -250,6 +263,13 @@ def inspect(data: bytes) -> StreamInfo:
     stream = parse(data)
     if stream.header.preset is PHOTO:
         return _inspect_photo(stream)
+    if stream.header.preset is COMPACT:
+        from rlcodec.compact.model import load_compact_model
+        from rlcodec.compact.stream import decode_picture
+
+        decoded = decode_picture(stream)
+        found = _info(stream, load_compact_model().digest, decoded.segments, False, stream.truncated, decoded.macs)
+        return replace(found, bit_budget=decoded.bit_budget)
     session = start_decoder(stream)
     coded = session.run_all()
     lossless = session.rows_done == stream.header.height

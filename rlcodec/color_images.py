@@ -55,6 +55,11 @@ def read_like(image: ImageLike, preset: Preset, mode: str) -> np.ndarray:
     return pixels[..., 0] if mode == "L" else pixels
 
 
+def to_gray(pixels: np.ndarray) -> np.ndarray:
+    """What decoders of gray pictures show of decoded colours, uint8 (height, width): their mean."""
+    return ((pixels.astype(np.uint16).sum(2) + 1) // 3).astype(np.uint8)
+
+
 def _from_array(array: np.ndarray, preset: Preset) -> ColorImage:
     if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] != 3):
         raise ImageError(f"the array has shape {array.shape}; a picture has (height, width) or (height, width, 3)")

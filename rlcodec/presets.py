@@ -26,7 +26,10 @@ class Preset:
 
 MNIST = Preset(id=1, name="mnist", native=(28, 28), max_side=64, budget_slices=(0, 1, 2, 3, 4, 6, 8, 12, 16))
 PHOTO = Preset(id=2, name="photo", native=(0, 0), max_side=1 << 16, budget_slices=())
-PRESETS = (MNIST, PHOTO)
+COMPACT = Preset(id=3, name="compact", native=(0, 0), max_side=1 << 16, budget_slices=())
+PRESETS = (MNIST, PHOTO, COMPACT)
+MOST_PIXELS = 1 << 28
+"""Larger photographs are refused before anything is allocated."""
 
 
 def preset_by_name(name: str) -> Preset:

@@ -79,7 +79,7 @@ class StaticTables(NamedTuple):
 
     Shapes: `pixel` (TABLE_CONTEXTS, nodes) int32 for tier `table`; `trivial` (TRIVIAL_STATES, GRID, GRID) int32, the
     probability of ink where the whole context is background; `escape` (nodes,) int32 for the value of such ink;
-    `latent` (slices, LATENT_GRID, LATENT_GRID) int32.
+    `latent` (slices, grid, grid) int32; positions beyond the grid count as its last.
     """
 
     pixel: np.ndarray
@@ -459,7 +459,7 @@ def code_latent_slice(state, data, costs, net, tables, buffer, offsets, latent, 
     Returns:
         Bits coded: `count`, or fewer when the data is exhausted.
     """
-    columns = latent.shape[2]
+    columns, grid = latent.shape[2], tables.latent.shape[1]
     flat = buffer.reshape(-1)
     selected = np.empty(1, np.int64)
     room = max(offsets.shape[0], net.second.shape[0]) + UNROLL
@@ -468,10 +468,10 @@ def code_latent_slice(state, data, costs, net, tables, buffer, offsets, latent, 
     second = np.empty(net.second.shape[1], np.int32)
     for position in range(count):
         y, x = position // columns, position % columns
-        grid_y, grid_x = min(y, LATENT_GRID - 1), min(x, LATENT_GRID - 1)
+        grid_y, grid_x = min(y, grid - 1), min(x, grid - 1)
         symbol = np.int64(1 if latent[index, y, x] > 0 else 0)
         if use_network:
-            selected[0] = (index * LATENT_GRID + grid_y) * LATENT_GRID + grid_x
+            selected[0] = (index * grid + grid_y) * grid + grid_x
             active = _gather(flat, (y + 1) * (columns + 2) + x + 1, offsets, which, values)
             state[MACS] += run_hidden(net, selected, which, values, active, first, second)
             symbol = code_tree(state, data, costs, net, second, index, symbol)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from rlcodec.color_images import ColorImage
+from rlcodec.color_images import ColorImage, to_gray
 from rlcodec.errors import DamagedStreamError, OptionError
 from rlcodec.model import check_fingerprint
 from rlcodec.photo.blocks import BLOCK, TRANSFORM_MACS, padded_size
@@ -17,13 +17,11 @@ from rlcodec.photo.codec import PhotoSegment, decode_values, encode_photo, pack_
 from rlcodec.photo.model import load_photo_model
 from rlcodec.photo.raster import GAINS
 from rlcodec.photo.synthesis import KMAC, WIDTHS, render
-from rlcodec.presets import PHOTO
+from rlcodec.presets import MOST_PIXELS, PHOTO
 from rlcodec.segments import MACS_PER_KMAC
 from rlcodec.stream import Header, Stream, pack
 
 DEFAULT_GAIN = 26
-MOST_PIXELS = 1 << 28
-"""Larger pictures are refused before anything is allocated."""
 
 
 @dataclass(frozen=True)
@@ -138,13 +136,9 @@ def decode_picture(stream: Stream, width: str | None = None, workers: int | None
     chosen = width or setting.width
     macs = sum(s.macs for s in segments) + round(area * (TRANSFORM_MACS + MACS_PER_KMAC * KMAC[chosen]))
     pixels = render(model, values, setting.gain, chosen)[: header.height, : header.width]
-    image = Image.fromarray(_to_gray(pixels) if setting.gray else np.ascontiguousarray(pixels))
+    image = Image.fromarray(to_gray(pixels) if setting.gray else np.ascontiguousarray(pixels))
     truncated = stream.truncated or not all(s.complete for s in segments)
     return DecodedPhoto(image, segments, macs, truncated)
-
-
-def _to_gray(pixels: np.ndarray) -> np.ndarray:
-    return ((pixels.astype(np.uint16).sum(2) + 1) // 3).astype(np.uint8)
 
 
 def _setting_of(header: Header) -> PhotoSetting:

@@ -4,14 +4,12 @@ It works at a quarter of the resolution, on 4x4 pixels at a time, in two widths,
 This last step is float: two machines may differ by a level here and there, never in a bit of the stream.
 """
 
-import functools
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from rlcodec.errors import ModelError
 from rlcodec.model import WEIGHTS
+from rlcodec.networks import load_network
 from rlcodec.photo.blocks import BLOCK, PLANES, to_planes
 from rlcodec.photo.codec import dequantise
 from rlcodec.photo.model import PhotoModel
@@ -85,24 +83,6 @@ def network_output(found: np.ndarray, gain: int) -> np.ndarray:
     return pixels * np.float32(OUTPUT_STEPS * step_of(gain))
 
 
-@functools.cache
-def load_synthesis(width: str, folder: Path = WEIGHTS) -> Any:
-    """ONNX Runtime's session of one width.
-
-    Raises:
-        ModelError: the file is missing or broken.
-    """
-    import onnxruntime
-
-    path = folder / f"photo-{width}.onnx"
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4
-    try:
-        return onnxruntime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime raises its own types
-        raise ModelError(f"{path}: not a usable synthesis ({type(error).__name__})") from error
-
-
 def render(model: PhotoModel, values: np.ndarray, gain: int, width: str, folder: Path = WEIGHTS) -> np.ndarray:
     """The picture that quantised coefficients stand for, made band by band, so that memory stays with what goes in and out.
 
@@ -116,7 +96,7 @@ def render(model: PhotoModel, values: np.ndarray, gain: int, width: str, folder:
     Returns:
         uint8 (block rows * BLOCK, block columns * BLOCK, 3).
     """
-    session = load_synthesis(width, folder)
+    session = load_network(folder / f"photo-{width}.onnx")
     rows = values.shape[1] * BLOCK
     out = np.empty((rows, values.shape[2] * BLOCK, PLANES), np.uint8)
     for top in range(0, rows, BAND_ROWS):

@@ -45,6 +45,10 @@ NO_BUDGET_SHARE = 0.5
 """Share of the training images coded without a reconstruction: the lossless case."""
 
 
+Neighbours = tuple[tuple[int, int], ...]
+ALL_AROUND: Neighbours = tuple((down, across) for down in (-1, 0, 1) for across in (-1, 0, 1))
+
+
 @dataclass(frozen=True)
 class Tree:
     """An order-preserving tree of decisions over symbols 0..n-1; `symbol > threshold` goes to the second child."""
@@ -362,15 +366,20 @@ def train_latents(
     resume: bool,
     device: torch.device,
     widths: tuple[int, int] = (48, 32),
+    around: Neighbours = ALL_AROUND,
+    grid: int = LATENT_GRID,
 ) -> RasterNet:
-    """Trains the latents' context network on int8 latents (n, slices, rows, columns) of -1 and +1."""
+    """Trains the latents' context network on int8 latents (n, slices, rows, columns) of -1 and +1.
+
+    `around` and `grid` as `latent_contexts`.
+    """
     torch.manual_seed(schedule.seed)
     slices = train.shape[1]
-    model = RasterNet(slices * 9, slices * LATENT_GRID**2, *widths, slices).to(device)
+    model = RasterNet(slices * len(around), slices * grid**2, *widths, slices).to(device)
 
     def bits_of_slice(model: nn.Module, latent: np.ndarray, index: int) -> Tensor:
         n = len(latent)
-        window, rows = (torch.from_numpy(a).to(device) for a in latent_contexts(latent, index))
+        window, rows = (torch.from_numpy(a).to(device) for a in latent_contexts(latent, index, around, grid))
         weight = model.first.weight
         with torch.autocast(device.type, torch.bfloat16):
             first = F.linear(window.to(torch.bfloat16), weight[:, : model.window]).view(n, len(rows), -1)
@@ -391,11 +400,20 @@ def train_latents(
     return fit(model, loss_of, evaluate, schedule, folder, resume, "raster-encoder, latents")
 
 
-def latent_contexts(latent: np.ndarray, index: int) -> tuple[np.ndarray, np.ndarray]:
+def latent_contexts(
+    latent: np.ndarray, index: int, around: Neighbours = ALL_AROUND, grid: int = LATENT_GRID
+) -> tuple[np.ndarray, np.ndarray]:
     """Contexts of slice `index` for latents (n, slices, rows, columns).
 
+    Args:
+        latent: int8, -1 or +1.
+        index: of the slice.
+        around: positions, (down, across), whose bits in all slices are inputs.
+        grid: positions along a side that have learned rows of their own.
+
     Returns:
-        int8 windows (n * rows * columns, slices * 9) and the learned row of each position, int64 (rows * columns,).
+        int8 windows (n * rows * columns, slices * len(around)) and the learned row of each position, int64
+        (rows * columns,).
     """
     n, slices, rows, columns = latent.shape
     padded = np.zeros((n, slices, rows + 2, columns + 2), np.int8)
@@ -403,9 +421,10 @@ def latent_contexts(latent: np.ndarray, index: int) -> tuple[np.ndarray, np.ndar
     window = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), axis=(2, 3)).copy()
     window[:, index, :, :, 1, 1:] = 0
     window[:, index, :, :, 2, :] = 0
-    inputs = window.transpose(0, 2, 3, 1, 4, 5).reshape(n * rows * columns, slices * 9)
+    chosen = window[..., [1 + down for down, _ in around], [1 + across for _, across in around]]
+    inputs = chosen.transpose(0, 2, 3, 1, 4).reshape(n * rows * columns, slices * len(around))
     y, x = np.meshgrid(np.arange(rows), np.arange(columns), indexing="ij")
-    row = (index * LATENT_GRID + np.minimum(y, LATENT_GRID - 1)) * LATENT_GRID + np.minimum(x, LATENT_GRID - 1)
+    row = (index * grid + np.minimum(y, grid - 1)) * grid + np.minimum(x, grid - 1)
     return np.ascontiguousarray(inputs), row.reshape(-1)
 
 

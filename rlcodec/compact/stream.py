@@ -1,0 +1,123 @@
+"""Streams of preset `compact`: the container around a picture's binary latent, channel by channel.
+
+The header's bit budget holds two numbers: `binary latents kept * 2 + gray`.
+"""
+
+import functools
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+from rlcodec.coder import COSTS, EXHAUSTED, decoder_state, encoder_state, finish
+from rlcodec.color_images import ColorImage, to_gray
+from rlcodec.compact.model import NEIGHBOURS, CompactModel, load_compact_model
+from rlcodec.compact.transform import LATENT_CHANNELS, MACS_PER_PIXEL, STRIDE, analyse, latent_size, synthesise
+from rlcodec.errors import DamagedStreamError, OptionError
+from rlcodec.model import check_fingerprint
+from rlcodec.presets import COMPACT, MOST_PIXELS
+from rlcodec.raster import latent_buffer
+from rlcodec.rows import code_latent_slices
+from rlcodec.segments import LATENT, CodedSegment, Segment
+from rlcodec.stream import CONTEXT, LATENT_TIERS, TIERS, Stream, pack
+from rlcodec.transform import keep_bits
+
+BITS_A_DECISION = 16
+
+
+@functools.cache
+def context_offsets(rows: int, columns: int) -> np.ndarray:
+    """Flat offsets in the latent's buffer of a bit's context, int64, relative to its position in slice 0."""
+    plane = (rows + 2) * (columns + 2)
+    around = [down * (columns + 2) + across for down, across in NEIGHBOURS]
+    return np.array([s * plane + o for s in range(LATENT_CHANNELS) for o in around], np.int64)
+
+
+def _code(
+    model: CompactModel, state: np.ndarray, data: np.ndarray, latent: np.ndarray, bit_budget: int, tier: int
+) -> tuple[tuple[CodedSegment, ...], int]:
+    """Codes the first `bit_budget` bits of a latent, in the direction of the coder's state; returns also how many it coded."""
+    _, rows, columns = latent.shape
+    size = rows * columns
+    slices = -(-bit_budget // size)
+    choices, costs, macs = np.full(slices, tier), np.zeros(slices, np.int64), np.zeros(slices, np.int64)
+    coded, bits = code_latent_slices(
+        state, data, COSTS, model.net, model.tables, latent_buffer(*latent.shape), context_offsets(rows, columns), latent, 0,
+        bit_budget, bit_budget - (slices - 1) * size, 0, choices, costs, macs,
+    )  # fmt: skip
+    segments = tuple(
+        CodedSegment(
+            Segment(LATENT, i, min(size, bit_budget - i * size)), int(choices[i]), int(costs[i]), int(macs[i]),
+            not (state[EXHAUSTED] and i == coded - 1),
+        )
+        for i in range(coded)
+    )  # fmt: skip
+    return segments, int(bits)
+
+
+def encode_picture(picture: ColorImage, bit_budget: int | None = None, tier: str | None = None) -> bytes:
+    """Encodes a picture.
+
+    Args:
+        picture: what to code.
+        bit_budget: binary latents to keep, channel by channel; all when None.
+        tier: "table" or "context"; "context" when None.
+
+    Raises:
+        OptionError: there is no such tier or budget, or the picture is too large.
+    """
+    tiers = TIERS[:LATENT_TIERS]
+    if tier is not None and tier not in tiers:
+        raise OptionError(f"unknown tier {tier!r}; preset compact has: {', '.join(tiers)}")
+    height, width = picture.pixels.shape[:2]
+    if height * width > MOST_PIXELS:
+        raise OptionError(f"the picture has more than {MOST_PIXELS} pixels")
+    rows, columns = latent_size(height, width)
+    most = LATENT_CHANNELS * rows * columns
+    kept = most if bit_budget is None else bit_budget
+    if not 0 <= kept <= most:
+        raise OptionError(f"bit_budget is {kept}; this picture takes 0 to {most}")
+    model = load_compact_model()
+    latent = analyse(picture.pixels, model.folder)
+    state, data = encoder_state(), np.zeros(most * BITS_A_DECISION // 8 + LATENT_CHANNELS * 8, np.uint8)
+    _code(model, state, data, latent, kept, TIERS.index(tier) if tier else CONTEXT)
+    return pack(COMPACT, model.fingerprint, height, width, 2 * kept + picture.gray, finish(state, data))
+
+
+@dataclass(frozen=True)
+class DecodedCompact:
+    """What a stream holds.
+
+    Attributes:
+        image: of mode "RGB", or "L" where there are no colours.
+        bit_budget: binary latents that the encoder kept.
+        segments: slices of the latent, as far as the bytes go.
+        macs: multiply-accumulates of decoding.
+    """
+
+    image: Image.Image
+    bit_budget: int
+    segments: tuple[CodedSegment, ...]
+    macs: int
+
+
+def decode_picture(stream: Stream) -> DecodedCompact:
+    """Decodes a stream, as far as its bytes go; what is missing counts as neither -1 nor +1.
+
+    Raises:
+        DamagedStreamError: a value is impossible.
+        UnknownModelError: it was coded with other weights.
+    """
+    header, model = stream.header, load_compact_model()
+    check_fingerprint(header, model.digest)
+    rows, columns = latent_size(header.height, header.width)
+    bit_budget, gray = divmod(header.bit_budget, 2)
+    if rows * columns * STRIDE**2 > MOST_PIXELS + STRIDE**2 * (rows + columns):
+        raise DamagedStreamError(f"the header declares {header.width}x{header.height} pixels, more than {MOST_PIXELS}")
+    if bit_budget > LATENT_CHANNELS * rows * columns:
+        raise DamagedStreamError(f"the header declares {bit_budget} latent bits, more than such a picture has")
+    latent = np.zeros((LATENT_CHANNELS, rows, columns), np.int8)
+    segments, bits = _code(model, decoder_state(stream.payload, header.payload_bytes), stream.payload, latent, bit_budget, 0)
+    pixels = synthesise(keep_bits(latent, bits), header.height, header.width, model.folder)
+    macs = sum(s.macs for s in segments) + round(MACS_PER_PIXEL * rows * columns * STRIDE**2)
+    return DecodedCompact(Image.fromarray(to_gray(pixels) if gray else pixels), bit_budget, segments, macs)

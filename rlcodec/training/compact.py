@@ -1,0 +1,130 @@
+"""The auto-encoder of preset `compact` in torch: COMPACT (Rekhi), with its stochastic binarization, training and export.
+
+Six convolutions with generalised divisive normalisation between them, a binary latent, six up-convolutions with the inverse
+between them. The normalisation is that of Balle, Laparra and Simoncelli, "Density Modeling of Images using a Generalized
+Normalization Transformation" (2016), equation 2; the binarization that of `rlcodec.training.autoencoder`. The seed trained
+with Adam at 5e-5, decayed, and a batch of 8. What it leaves open is chosen here: every convolution halves the resolution, so
+that 256 bits for each 64x64 pixels are its 7.5 kilobytes for 1280x720.
+"""
+
+import io
+import warnings
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+from torch import Tensor, nn
+
+from rlcodec.compact.transform import CHANNELS, LATENT_CHANNELS, LAYERS, STRIDE
+from rlcodec.files import write_bytes
+from rlcodec.training.autoencoder import binarize_deterministically, binarize_stochastically
+from rlcodec.training.loop import Schedule, fit
+
+CROP, HELD_OUT = 256, 10
+KERNEL = 5
+OPSET = 17
+SMALLEST_BETA = 1e-3
+
+
+class DivisiveNormalisation(nn.Module):
+    """Divides every channel by the root of a learned, positive sum of all channels' squares; its inverse multiplies."""
+
+    def __init__(self, channels: int, inverse: bool = False):
+        super().__init__()
+        self.inverse = inverse
+        self.root_beta = nn.Parameter(torch.ones(channels))
+        self.root_gamma = nn.Parameter((0.1 * torch.eye(channels) + 1e-4).sqrt())
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Of (n, channels, rows, columns)."""
+        gamma = self.root_gamma.square()[:, :, None, None]
+        norm = nn.functional.conv2d(x * x, gamma, self.root_beta.square() + SMALLEST_BETA).sqrt()
+        return x * norm if self.inverse else x / norm
+
+
+class Compact(nn.Module):
+    """Analysis (n, 3, h, w) to logits (n, LATENT_CHANNELS, h/64, w/64); synthesis of {-1, 0, +1} latents back.
+
+    Pixels are between -1 and 1.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        widths = (3, *(CHANNELS,) * (LAYERS - 1), LATENT_CHANNELS)
+        down, up = [], []
+        for i in range(LAYERS):
+            down.append(nn.Conv2d(widths[i], widths[i + 1], KERNEL, 2, KERNEL // 2))
+            up.append(nn.ConvTranspose2d(widths[-1 - i], widths[-2 - i], KERNEL, 2, KERNEL // 2, output_padding=1))
+            if i + 1 < LAYERS:
+                down.append(DivisiveNormalisation(CHANNELS))
+                up.append(DivisiveNormalisation(CHANNELS, inverse=True))
+        self.analysis, self.synthesis = nn.Sequential(*down), nn.Sequential(*up)
+
+
+def to_pixels(crops: np.ndarray, device: torch.device) -> Tensor:
+    """Crops, uint8 (n, h, w, 3), as the networks take them: float32 (n, 3, h, w) between -1 and 1."""
+    pixels = torch.from_numpy(crops).to(device).permute(0, 3, 1, 2).float() / 127.5 - 1
+    return pixels.contiguous(memory_format=torch.channels_last)
+
+
+def train_compact(pictures: list[np.ndarray], schedule: Schedule, folder: Path, resume: bool, device: torch.device) -> Compact:
+    """Trains on random crops and returns the moving average; the loss is the squared error, pixels between -1 and 1.
+
+    Args:
+        pictures: uint8 (height, width, 3), at least CROP a side; the last HELD_OUT validate.
+        schedule: length, batch of crops, rate, seed.
+        folder: of the checkpoint and TensorBoard's events.
+        resume: go on from a checkpoint.
+        device: where to train.
+    """
+    torch.manual_seed(schedule.seed)
+    train, held = pictures[:-HELD_OUT], pictures[-HELD_OUT:]
+    model = Compact().to(device, memory_format=torch.channels_last)
+    held_crops = to_pixels(np.stack([p[:CROP, :CROP] for p in held]), device)
+
+    def crops(rng: np.random.Generator, count: int) -> np.ndarray:
+        out = np.empty((count, CROP, CROP, 3), np.uint8)
+        for i in range(count):
+            picture = train[rng.integers(len(train))]
+            y, x = (int(rng.integers(0, side - CROP + 1)) for side in picture.shape[:2])
+            crop = picture[y : y + CROP, x : x + CROP]
+            out[i] = crop[:, ::-1] if rng.random() < 0.5 else crop
+        return out
+
+    def loss_of(model: nn.Module, rng: np.random.Generator, batch: int) -> Tensor:
+        pixels = to_pixels(crops(rng, batch), device)
+        with torch.autocast(device.type, torch.bfloat16):
+            bits = binarize_stochastically(model.analysis(pixels))  # type: ignore[operator]
+            shown = model.synthesis(bits)  # type: ignore[operator]
+        return (shown.float() - pixels).square().mean()
+
+    @torch.no_grad()
+    def evaluate(model: nn.Module) -> dict[str, float]:
+        shown = model.synthesis(binarize_deterministically(model.analysis(held_crops))).clamp(-1, 1)  # type: ignore[operator]
+        errors = (shown - held_crops).square().mean((1, 2, 3)) * 127.5**2
+        return {"psnr_db": float(10 * torch.log10(255**2 / errors).mean())}
+
+    return fit(model, loss_of, evaluate, schedule, folder, resume, "auto-encoder, compact", evaluate_every=250)  # type: ignore[return-value]
+
+
+def export_compact(model: Compact, folder: Path) -> dict[str, Path]:
+    """Writes both transforms as ONNX; returns the files by name."""
+    model = model.cpu().float().eval()
+    examples = {
+        "analysis": torch.zeros(1, 3, 2 * STRIDE, 2 * STRIDE),
+        "synthesis": torch.zeros(1, LATENT_CHANNELS, 2, 2),
+    }
+    written = {}
+    for name, example in examples.items():
+        buffer = io.BytesIO()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            torch.onnx.export(
+                getattr(model, name), (example,), buffer, input_names=["from"], output_names=["to"], opset_version=OPSET,
+                dynamic_axes={n: {2: "rows", 3: "columns"} for n in ("from", "to")}, dynamo=False,
+            )  # fmt: skip
+        onnx.checker.check_model(onnx.load_from_string(buffer.getvalue()))
+        written[name] = folder / f"compact-{name}.onnx"
+        write_bytes(written[name], buffer.getvalue())
+    return written

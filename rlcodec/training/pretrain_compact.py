@@ -1,0 +1,63 @@
+"""Pretraining of preset `compact`: the auto-encoder as published, then what codes its bits."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from rlcodec.compact.model import NEIGHBOURS, compact_arrays
+from rlcodec.compact.transform import analyse
+from rlcodec.files import make_folder
+from rlcodec.model import save_model
+from rlcodec.training.compact import HELD_OUT, export_compact, train_compact
+from rlcodec.training.loop import Schedule
+from rlcodec.training.photo import load_pictures
+from rlcodec.training.raster import export_net, probability, train_latents
+
+SCHEDULE = Schedule(steps=200_000, batch=8, learning_rate=5e-5)
+LATENTS_SCHEDULE = Schedule(steps=1500, batch=64, learning_rate=4e-3)
+LATENTS_SHARE = 0.1
+"""Of the minutes given."""
+CROP, CROPS_A_PICTURE = 512, 6
+
+
+def pretrain_compact(data: Path, out: Path, schedule: Schedule, resume: bool, device: str) -> Path:
+    """Trains and exports the whole preset; returns the folder with its files.
+
+    Args:
+        data: folder of pictures.
+        out: folder of checkpoints and of the exported files.
+        schedule: of the auto-encoder; its minutes, if any, are those of all.
+        resume: go on from checkpoints.
+        device: "cpu" or "cuda".
+
+    Raises:
+        DataError: the data folder is unusable.
+    """
+    pictures, where = load_pictures(data), torch.device(device)
+    make_folder(out)
+    whole = schedule.minutes
+    latents_schedule = replace(LATENTS_SCHEDULE, seed=schedule.seed, steps=min(LATENTS_SCHEDULE.steps, schedule.steps))
+    if whole:
+        schedule = replace(schedule, minutes=whole * (1 - LATENTS_SHARE))
+        latents_schedule = replace(latents_schedule, minutes=whole * LATENTS_SHARE)
+    export_compact(train_compact(pictures, schedule, out / "autoencoder", resume, where), out)
+    train, held = (crop_latents(part, out, schedule.seed) for part in (pictures[:-HELD_OUT], pictures[-HELD_OUT:]))
+    net = train_latents(train, held, latents_schedule, out / "latents", resume, where, around=NEIGHBOURS, grid=1)
+    ones = (train > 0).sum((0, 2, 3), keepdims=True)[0]
+    frequency = probability(ones, train[:, 0].size - ones)
+    save_model(out / "compact.safetensors", compact_arrays(export_net(net, None, 1, 1.0, 1.0, 1), frequency, out))
+    return out
+
+
+def crop_latents(pictures: list[np.ndarray], folder: Path, seed: int) -> np.ndarray:
+    """Latents of random crops, int8 (n, channels, rows, columns), by the analysis in a folder."""
+    rng = np.random.default_rng(seed)
+    out = []
+    for picture in pictures:
+        side = min(CROP, *picture.shape[:2])
+        for _ in range(CROPS_A_PICTURE):
+            y, x = (int(rng.integers(0, n - side + 1)) for n in picture.shape[:2])
+            out.append(analyse(picture[y : y + side, x : x + side], folder))
+    return np.stack(out)

@@ -1,0 +1,116 @@
+"""Preset compact: bits there and back, prefixes, tiles, options."""
+
+import warnings
+
+import numpy as np
+import pytest
+
+import rlcodec
+from rlcodec.compact import transform
+from rlcodec.compact.transform import LATENT_CHANNELS, MARGIN, STRIDE, analyse, latent_size, synthesise
+from rlcodec.metrics import psnr_db
+from rlcodec.model import fingerprint_of
+from rlcodec.presets import COMPACT
+from rlcodec.stream import pack
+
+
+@pytest.fixture(scope="module")
+def coded(photograph) -> bytes:
+    return rlcodec.encode(photograph, preset="compact")
+
+
+@pytest.mark.parametrize("tier", ["table", "context"])
+@pytest.mark.parametrize("size", [(1, 1), (64, 64), (65, 130), (200, 64)])
+def test_a_stream_gives_the_latent_back(photograph, tier, size):
+    picture = np.asarray(photograph)[: size[0], : size[1]]
+    data = rlcodec.encode(picture, preset="compact", tier=tier)
+    shown = np.asarray(rlcodec.decode(data))
+    assert np.array_equal(shown, synthesise(analyse(picture), *picture.shape[:2]))
+    rows, columns = latent_size(*picture.shape[:2])
+    found = rlcodec.inspect(data)
+    assert found.bit_budget == sum(s.segment.symbols for s in found.segments) == LATENT_CHANNELS * rows * columns
+    assert {s.tier_name for s in found.segments} == {tier}
+
+
+def test_context_needs_fewer_bits_than_the_table_and_that_fewer_than_none(photograph):
+    sizes = [len(rlcodec.encode(photograph, preset="compact", tier=tier)) for tier in ("context", "table")]
+    rows, columns = latent_size(photograph.height, photograph.width)
+    assert sizes[0] < sizes[1] < LATENT_CHANNELS * rows * columns // 8
+
+
+def test_tiles_show_no_seams(photograph, monkeypatch):
+    picture = np.tile(np.asarray(photograph), (2, 2, 1))
+    latent = analyse(picture)
+    whole = synthesise(latent, *picture.shape[:2]).astype(int)
+    monkeypatch.setattr(transform, "TILE", MARGIN)
+    assert np.array_equal(analyse(picture), latent)
+    assert np.abs(synthesise(latent, *picture.shape[:2]) - whole).max() <= 1
+
+
+def test_gray_stays_gray(photograph):
+    assert rlcodec.decode(rlcodec.encode(photograph.convert("L"), preset="compact")).mode == "L"
+
+
+def test_every_prefix_is_a_picture(photograph, coded):
+    first = rlcodec.inspect(coded).header_bytes
+    original, quality = np.asarray(photograph), []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", rlcodec.TruncatedStreamWarning)
+        for length in range(first, len(coded), (len(coded) - first) // 5):
+            quality.append(psnr_db(original, np.asarray(rlcodec.decode(coded[:length]))))
+    assert quality[0] < quality[-1] < psnr_db(original, np.asarray(rlcodec.decode(coded)))
+
+
+def test_a_budget_keeps_the_first_bits(photograph, coded):
+    data = rlcodec.encode(photograph, preset="compact", bit_budget=700)
+    found = rlcodec.inspect(data)
+    assert found.bit_budget == 700 == sum(s.segment.symbols for s in found.segments)
+    assert len(data) < len(coded) / 4
+    assert len(rlcodec.inspect(rlcodec.encode(photograph, preset="compact", bit_budget=0)).segments) == 0
+
+
+def test_changed_bytes_are_noticed(coded):
+    for at in range(0, len(coded), 37):
+        broken = bytearray(coded)
+        broken[at] ^= 16
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", rlcodec.TruncatedStreamWarning)
+            with pytest.raises((rlcodec.StreamError, rlcodec.TruncatedStreamWarning)):
+                rlcodec.decode(bytes(broken))
+
+
+@pytest.mark.parametrize("number", [2 * (LATENT_CHANNELS + 1), 1 << 27])
+def test_impossible_headers_are_refused(coded, number):
+    model = fingerprint_of(rlcodec.inspect(coded).model_digest)
+    with pytest.raises(rlcodec.DamagedStreamError, match="latent bits"):
+        rlcodec.decode(pack(COMPACT, model, STRIDE, STRIDE, number, b"abc"))
+    with pytest.raises(rlcodec.DamagedStreamError, match="pixels"):
+        rlcodec.decode(pack(COMPACT, model, 1 << 16, 1 << 16, 2, b"abc"))
+    with pytest.raises(rlcodec.UnknownModelError):
+        rlcodec.decode(pack(COMPACT, b"??", STRIDE, STRIDE, 2, b"abc"))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"tier": "lm"},
+        {"bit_budget": -1},
+        {"bit_budget": 1 << 20},
+        {"rows": 2},
+        {"gain": 2},
+        {"lossless": True},
+        {"objective": "small"},
+    ],
+)
+def test_options_that_make_no_sense(photograph, options):
+    with pytest.raises(rlcodec.OptionError):
+        rlcodec.encode(photograph.crop((0, 0, 32, 32)), preset="compact", **options)
+
+
+def test_the_command_line_takes_it(run, photograph, tmp_path):
+    photograph.save(tmp_path / "a.png")
+    code, out, _ = run("encode", tmp_path / "a.png", tmp_path / "a.rlc", "--preset", "compact")
+    assert code == 0
+    assert "PSNR" in out
+    assert run("decode", tmp_path / "a.rlc", tmp_path / "b.png")[0] == 0
+    assert "preset compact" in run("info", tmp_path / "a.rlc")[1]

@@ -1,0 +1,40 @@
+"""Training of preset compact leaves files that code pictures, and goes on where it was."""
+
+import numpy as np
+import pytest
+
+from rlcodec.compact.model import load_compact_model
+from rlcodec.compact.transform import FILES, LATENT_CHANNELS, analyse, synthesise
+from rlcodec.errors import ModelError
+from rlcodec.training.compact import CROP, DivisiveNormalisation, torch
+from rlcodec.training.loop import Schedule
+from rlcodec.training.pretrain_compact import pretrain_compact
+
+
+def test_the_inverse_normalisation_multiplies_by_what_the_other_divides_by():
+    x = torch.randn(2, 6, 5, 4)
+    divide, multiply = DivisiveNormalisation(6), DivisiveNormalisation(6, inverse=True)
+    assert torch.allclose(divide(x) * multiply(x), x * x, atol=1e-5)
+    assert (divide(10 * x).abs() < 10 * x.abs() + 1e-6).all()
+
+
+def test_trained_files_code_pictures(photograph, tmp_path):
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    large = photograph.resize((CROP + 30, CROP + 20))
+    for i in range(12):
+        large.rotate(i).save(pictures / f"{i:02d}.png")
+    schedule = Schedule(steps=2, batch=1, learning_rate=5e-5)
+    out = pretrain_compact(pictures, tmp_path / "out", schedule, False, "cpu")
+    model = load_compact_model(out)
+    picture = np.asarray(photograph)
+    latent = analyse(picture, out)
+    assert latent.shape == (LATENT_CHANNELS, 4, 5)
+    assert synthesise(latent, *picture.shape[:2], out).shape == picture.shape
+    assert pretrain_compact(pictures, tmp_path / "out", schedule, True, "cpu") == out
+    load_compact_model.cache_clear()
+    assert load_compact_model(out).digest == model.digest
+    (out / FILES["synthesis"]).write_bytes(b"another")
+    load_compact_model.cache_clear()
+    with pytest.raises(ModelError, match="another synthesis"):
+        load_compact_model(out)
