@@ -13,9 +13,10 @@ from safetensors.numpy import load_file, save
 
 from rlcodec.errors import ModelError, UnknownModelError
 from rlcodec.files import write_bytes
+from rlcodec.pairs import PAIRS
 from rlcodec.presets import Preset, preset_by_name
-from rlcodec.raster import ContextNet, StaticTables
-from rlcodec.raster_lm import LmNet
+from rlcodec.raster import ContextNet, StaticTables, context_net
+from rlcodec.raster_lm import LmNet, lm_net
 from rlcodec.scan_context import ScanTables
 from rlcodec.stream import Header
 from rlcodec.transform import ConvLayer
@@ -114,8 +115,18 @@ def layers_from_arrays(prefix: str, arrays: Mapping[str, np.ndarray]) -> tuple[C
 
 
 def tuple_to_arrays(prefix: str, values: Any) -> dict[str, np.ndarray]:
-    """Arrays of a named tuple, named `prefix.field`."""
-    return {f"{prefix}.{name}": array for name, array in values._asdict().items()}
+    """Arrays of a named tuple, named `prefix.field`, but for those that are made when it is loaded."""
+    return {f"{prefix}.{name}": getattr(values, name) for name in stored_fields(type(values))}
+
+
+def stored_fields(kind: Any) -> tuple[str, ...]:
+    """Fields of a named tuple of arrays that are stored."""
+    return tuple(name for name in kind._fields if not name.endswith(PAIRS))
+
+
+def context_net_of(arrays: Mapping[str, np.ndarray], prefix: str) -> ContextNet:
+    """Inverse of `tuple_to_arrays` for networks; raises KeyError where an array is missing."""
+    return context_net(**{field: arrays[f"{prefix}.{field}"] for field in stored_fields(ContextNet)})
 
 
 def save_model(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
@@ -151,11 +162,11 @@ def model_from_arrays(preset: Preset, arrays: Mapping[str, np.ndarray]) -> Model
             digest=digest_of(arrays),
             analysis=layers_from_arrays("analysis", arrays),
             synthesis=layers_from_arrays("synthesis", arrays),
-            pixel_net=ContextNet(*(arrays[f"pixels.{field}"] for field in ContextNet._fields)),
-            latent_net=ContextNet(*(arrays[f"latents.{field}"] for field in ContextNet._fields)),
+            pixel_net=context_net_of(arrays, "pixels"),
+            latent_net=context_net_of(arrays, "latents"),
             tables=StaticTables(*(arrays[f"tables.{field}"] for field in StaticTables._fields)),
-            scan_net=ContextNet(*(arrays[f"scans.{field}"] for field in ContextNet._fields)),
-            scan_lm=LmNet(*(arrays[f"lm.{field}"] for field in LmNet._fields)),
+            scan_net=context_net_of(arrays, "scans"),
+            scan_lm=lm_net(**{field: arrays[f"lm.{field}"] for field in stored_fields(LmNet)}),
             scan_tables=ScanTables(*(arrays[f"scan.{field}"] for field in ScanTables._fields)),
             fill=arrays["fill"],
         )

@@ -20,7 +20,7 @@ import numpy as np
 
 from rlcodec.coder import EXHAUSTED, MACS, code_decision
 from rlcodec.kernel import inlined, kernel
-from rlcodec.transform import ACTIVATION_MAX
+from rlcodec.pairs import LANES, PAIRS, activate, dot_row, multiply_pairs, padded, to_pairs
 
 LOGIT_LIMIT = 2048
 """Logits are clipped to ±LOGIT_LIMIT units; the sigmoid table has twice as many entries."""
@@ -59,7 +59,8 @@ class ContextNet(NamedTuple):
 
     Shapes: `first` (inputs, h1) int16, `rows` (table rows, h1) int32, `second` (h1, h2) int16, `second_bias` (h2,)
     int32, `nodes` (nodes, h2) int16, `node_bias` (nodes,) int32, `shifts` (3,) int64, `threshold` (nodes,) int16,
-    `children` (nodes, 2) int16 with leaves as -1 - symbol, `sigmoid` (2 * LOGIT_LIMIT,) int32.
+    `children` (nodes, 2) int16 with leaves as -1 - symbol, `sigmoid` (2 * LOGIT_LIMIT,) int32; and, made from them by
+    `context_net`, `first_pairs`, `second_pairs` and `node_pairs`, padded as `rlcodec.pairs` takes them.
     """
 
     first: np.ndarray
@@ -72,6 +73,20 @@ class ContextNet(NamedTuple):
     threshold: np.ndarray
     children: np.ndarray
     sigmoid: np.ndarray
+    first_pairs: np.ndarray
+    second_pairs: np.ndarray
+    node_pairs: np.ndarray
+
+
+class Layers(NamedTuple):
+    """Working space of a network: `inputs`, `hidden` and `last` int16, what enters the first and the second layer and the
+    tree; `first` and `second` int32, the sums of both layers. What pads them is zero and stays so."""
+
+    inputs: np.ndarray
+    hidden: np.ndarray
+    last: np.ndarray
+    first: np.ndarray
+    second: np.ndarray
 
 
 class StaticTables(NamedTuple):
@@ -86,6 +101,21 @@ class StaticTables(NamedTuple):
     trivial: np.ndarray
     escape: np.ndarray
     latent: np.ndarray
+
+
+def context_net(**stored: np.ndarray) -> ContextNet:
+    """A network from what is stored of it."""
+    pairs = {name + PAIRS: to_pairs(stored[name]) for name in ("first", "second")}
+    return ContextNet(**stored, **pairs, node_pairs=padded(stored["nodes"], 2 * LANES))
+
+
+@kernel
+def layers_of(net):
+    """Working space for a network."""
+    inputs, hidden = np.zeros(2 * net.first_pairs.shape[0], np.int16), np.zeros(2 * net.second_pairs.shape[0], np.int16)
+    last = np.zeros(net.node_pairs.shape[1], np.int16)
+    first, second = np.zeros(net.first_pairs.shape[1], np.int32), np.zeros(net.second_pairs.shape[1], np.int32)
+    return Layers(inputs, hidden, last, first, second)
 
 
 def sigmoid_table() -> np.ndarray:
@@ -269,7 +299,7 @@ def _accumulate(sums, weights, which, values, count):
     for i in range(0, count, UNROLL):
         a, b, c, d = values[i], values[i + 1], values[i + 2], values[i + 3]
         p, q, r, s = which[i], which[i + 1], which[i + 2], which[i + 3]
-        for j in range(sums.shape[0]):
+        for j in range(weights.shape[1]):
             sums[j] += (
                 a * np.int32(weights[p, j])
                 + b * np.int32(weights[q, j])
@@ -281,84 +311,81 @@ def _accumulate(sums, weights, which, values, count):
 @inlined
 def add_rows(sums, rows, selected):
     """Writes the sum of the selected learned rows into `sums`."""
-    for j in range(sums.shape[0]):
+    width = rows.shape[1]
+    for j in range(width):
         sums[j] = rows[selected[0], j]
     for i in range(1, selected.shape[0]):
         row = selected[i]
-        for j in range(sums.shape[0]):
+        for j in range(width):
             sums[j] += rows[row, j]
 
 
 @kernel
 def add_ink(sums, weights, which, count):
     """Adds the weights of the `count` inputs that are ink to `sums`; four at a time."""
-    whole = count - count % UNROLL
+    whole, width = count - count % UNROLL, weights.shape[1]
     for i in range(0, whole, UNROLL):
         p, q, r, s = which[i], which[i + 1], which[i + 2], which[i + 3]
-        for j in range(sums.shape[0]):
+        for j in range(width):
             sums[j] += np.int32(weights[p, j]) + np.int32(weights[q, j]) + np.int32(weights[r, j]) + np.int32(weights[s, j])
     for i in range(whole, count):
         p = which[i]
-        for j in range(sums.shape[0]):
+        for j in range(width):
             sums[j] += weights[p, j]
 
 
 @inlined
-def run_hidden(net, selected, which, values, count, first, second):
-    """Runs both hidden layers on the inputs that `_gather` listed, into `second`.
+def run_sparse(net, layers, selected, which, values, count):
+    """Runs both hidden layers on the inputs that `_gather` listed, into `layers.last`.
 
-    `which` and `values` are used up. Returns the multiply-accumulates spent.
+    Returns the multiply-accumulates with what is not zero.
     """
-    width1 = net.second.shape[0]
-    add_rows(first, net.rows, selected)
-    _accumulate(first, net.first, which, values, count)
-    return (selected.shape[0] + count) * width1 + run_second(net, which, values, first, second)
+    add_rows(layers.first, net.rows, selected)
+    _accumulate(layers.first, net.first, which, values, count)
+    return (selected.shape[0] + count) * net.rows.shape[1] + run_second(net, layers)
 
 
 @inlined
-def run_second(net, which, values, first, second):
-    """Runs the second hidden layer on the sums of the first, into `second`; returns the multiply-accumulates spent."""
-    width1, width2 = net.second.shape
-    shift = net.shifts[0]
-    half = np.int32((1 << shift) >> 1)
+def run_dense(net, layers, selected):
+    """Runs both hidden layers on `layers.inputs`, into `layers.last`; returns as `run_sparse`."""
+    inputs = layers.inputs
+    add_rows(layers.first, net.rows, selected)
+    multiply_pairs(inputs, net.first_pairs, layers.first)
     count = 0
-    for j in range(width1):
-        value = (first[j] + half) >> shift
-        # Written in any case and kept by counting on: a branch here is mispredicted half of the time.
-        which[count] = j
-        values[count] = min(max(value, 0), ACTIVATION_MAX)
-        count += 1 if value > 0 else 0
-    for i in range(count, count + UNROLL - 1):
-        which[i] = 0
-        values[i] = 0
-    second[:] = net.second_bias
-    _accumulate(second, net.second, which, values, count)
-    shift = net.shifts[1]
-    half = np.int32((1 << shift) >> 1)
-    for k in range(width2):
-        second[k] = min(max((second[k] + half) >> shift, 0), ACTIVATION_MAX)
-    return count * width2
+    for i in range(inputs.shape[0]):
+        count += 1 if inputs[i] != 0 else 0
+    return (selected.shape[0] + count) * net.rows.shape[1] + run_second(net, layers)
+
+
+@inlined
+def run_second(net, layers):
+    """Runs the second hidden layer on the sums of the first, into `layers.last`; returns as `run_sparse`."""
+    second, width = layers.second, net.second_bias.shape[0]
+    count = activate(layers.first, net.shifts[0], layers.hidden)
+    for k in range(width):
+        second[k] = net.second_bias[k]
+    multiply_pairs(layers.hidden, net.second_pairs, second)
+    activate(second, net.shifts[1], layers.last)
+    return count * width
 
 
 @kernel
-def node_probability(net, second, node):
-    """Probability, in 1/65536, of the upper way at a node of the tree."""
-    logit = net.node_bias[node]
-    for k in range(second.shape[0]):
-        logit += np.int32(second[k]) * np.int32(net.nodes[node, k])
+def node_probability(net, last, node):
+    """Probability, in 1/65536, of the upper way at a node of the tree, from the last activations."""
+    logit = net.node_bias[node] + dot_row(last, net.node_pairs, node)
     half = np.int32((1 << net.shifts[2]) >> 1)
     return np.int64(net.sigmoid[_clip(((logit + half) >> net.shifts[2]) + LOGIT_LIMIT, 0, 2 * LOGIT_LIMIT - 1)])
 
 
 @kernel
-def code_tree(state, data, costs, net, second, root, symbol):
+def code_tree(state, data, costs, net, last, root, symbol):
     """Codes a symbol down the tree from `root`; -1 when the data is exhausted."""
     node = root
     while node >= 0:
-        bit = code_decision(state, data, costs, node_probability(net, second, node), 1 if symbol > net.threshold[node] else 0)
+        bit = code_decision(state, data, costs, node_probability(net, last, node), 1 if symbol > net.threshold[node] else 0)
         if state[EXHAUSTED]:
             return -1
-        state[MACS] += second.shape[0]
+        state[MACS] += net.nodes.shape[1]
         node = net.children[node, bit]
     return -1 - node
 
@@ -411,10 +438,8 @@ def code_pixel_row(state, data, costs, net, tables, buffer, totals, offsets, ima
     height, width = image.shape
     flat = buffer.reshape(-1)
     selected = np.empty(SUMMARIES, np.int64)
-    room = max(offsets.shape[0], net.second.shape[0]) + UNROLL
-    which, values = np.empty(room, np.int64), np.empty(room, np.int32)
-    first = np.empty(net.second.shape[0], np.int32)
-    second = np.empty(net.second.shape[1], np.int32)
+    which, values = np.empty(offsets.shape[0] + UNROLL, np.int64), np.empty(offsets.shape[0] + UNROLL, np.int32)
+    layers = layers_of(net)
     runs_above, runs_here, before = runs_in_row(buffer, y - 1, width) if y else 0, 0, 0
     line = (y + ROWS_ABOVE) * (width + 2 * COLUMNS_ASIDE) + COLUMNS_ASIDE
     for x in range(width):
@@ -427,8 +452,8 @@ def code_pixel_row(state, data, costs, net, tables, buffer, totals, offsets, ima
                 symbol = _code_trivial(state, data, costs, net, tables, trivial_state(totals, budget), y, x, symbol)
             else:
                 summarise(buffer, totals, y, x, height, width, budget, runs_above, runs_here, selected)
-                state[MACS] += run_hidden(net, selected, which, values, active, first, second)
-                symbol = code_tree(state, data, costs, net, second, 0, symbol)
+                state[MACS] += run_sparse(net, layers, selected, which, values, active)
+                symbol = code_tree(state, data, costs, net, layers.last, 0, symbol)
         if state[EXHAUSTED]:
             return x
         image[y, x] = symbol
@@ -462,19 +487,18 @@ def code_latent_slice(state, data, costs, net, tables, buffer, offsets, latent, 
     columns, grid = latent.shape[2], tables.latent.shape[1]
     flat = buffer.reshape(-1)
     selected = np.empty(1, np.int64)
-    room = max(offsets.shape[0], net.second.shape[0]) + UNROLL
-    which, values = np.empty(room, np.int64), np.empty(room, np.int32)
-    first = np.empty(net.second.shape[0], np.int32)
-    second = np.empty(net.second.shape[1], np.int32)
+    layers = layers_of(net)
     for position in range(count):
         y, x = position // columns, position % columns
         grid_y, grid_x = min(y, grid - 1), min(x, grid - 1)
         symbol = np.int64(1 if latent[index, y, x] > 0 else 0)
         if use_network:
             selected[0] = (index * grid + grid_y) * grid + grid_x
-            active = _gather(flat, (y + 1) * (columns + 2) + x + 1, offsets, which, values)
-            state[MACS] += run_hidden(net, selected, which, values, active, first, second)
-            symbol = code_tree(state, data, costs, net, second, index, symbol)
+            base = (y + 1) * (columns + 2) + x + 1
+            for i in range(offsets.shape[0]):
+                layers.inputs[i] = flat[base + offsets[i]]
+            state[MACS] += run_dense(net, layers, selected)
+            symbol = code_tree(state, data, costs, net, layers.last, index, symbol)
         else:
             symbol = code_decision(state, data, costs, np.int64(tables.latent[index, grid_y, grid_x]), symbol)
             state[MACS] += 1

@@ -17,6 +17,7 @@ import numpy as np
 
 from rlcodec.coder import EXHAUSTED, STATE_FIELDS
 from rlcodec.kernel import kernel
+from rlcodec.pairs import LANES, PAIRS, activate, multiply_pairs, padded, to_pairs
 from rlcodec.raster import add_ink, add_rows
 from rlcodec.scan import MAX_SIDE
 from rlcodec.scan_context import SELECTED, window_size
@@ -57,7 +58,7 @@ class LmNet(NamedTuple):
     (l, 2, d) int16; `sink` (l, 2, d) int16, key and value of the learned entry; `out` (l, d, d) int16; `up` (l, d, h),
     `down` (l, h, d) int16 with biases `up_bias` (l, h), `down_bias` (l, d) int32; `layer_shifts` (l, 4) int64, of qkv, out,
     up and down; `embed_shift` (1,) int64; `exponential` (WEIGHT_ENTRIES,) int32. The rest are the fields of
-    `rlcodec.raster.ContextNet` that read a symbol out.
+    `rlcodec.raster.ContextNet` that read a symbol out; and, made by `lm_net`, the matrices as in `rlcodec.pairs`.
     """
 
     first: np.ndarray
@@ -79,14 +80,25 @@ class LmNet(NamedTuple):
     threshold: np.ndarray
     children: np.ndarray
     sigmoid: np.ndarray
+    qkv_pairs: np.ndarray
+    out_pairs: np.ndarray
+    up_pairs: np.ndarray
+    down_pairs: np.ndarray
+    node_pairs: np.ndarray
+
+
+def lm_net(**stored: np.ndarray) -> LmNet:
+    """A network from what is stored of it."""
+    pairs = {name + PAIRS: to_pairs(stored[name]) for name in ("qkv", "out", "up", "down")}
+    return LmNet(**stored, **pairs, node_pairs=padded(stored["nodes"], 2 * LANES))
 
 
 class Memory(NamedTuple):
     """The cache of a transformer on its way through an image, and its working space.
 
-    Shapes: `keys`, `values` (l, d, MEMORY) int16; `tokens` (1,) int64, how many so far; `x` (d,) int32, the residual
-    stream; `y` (d,), `hidden` (h,) int32, activations; `sums` (max(3 d, h),) int32; `weights` (MEMORY,) int32 and `shares`
-    (MEMORY,) int16, of attention.
+    Shapes: `keys` (l, d / 2, MEMORY, 2) int16, pairs as in `rlcodec.pairs`; `values` (l, d, MEMORY) int16; `tokens` (1,)
+    int64, how many so far; `x` (d,) int32, the residual stream; `y` (d,), `hidden` (h,) int16, activations; `sums`
+    (max(3 d, h),) int32; `weights` (MEMORY,) int32 and `shares` (MEMORY,) int16, of attention.
 
     Where something else runs the network: `given` (n,) int32, what it found at each token, as indices into the table of the
     sigmoid; `progress` (2,) int64, tokens coded and tokens given; `asked` (ASKED,) int64, what a decoder needs to know next:
@@ -118,18 +130,18 @@ def memory_of(net: LmNet) -> Memory:
     """An empty cache."""
     layers, width, hidden = net.up.shape
     memory = Memory(
-        np.empty((layers, width, MEMORY), np.int16),
+        np.empty((layers, width // 2, MEMORY, 2), np.int16),
         np.empty((layers, width, MEMORY), np.int16),
         np.zeros(1, np.int64),
         np.empty(width, np.int32),
-        np.empty(width, np.int32),
-        np.empty(hidden, np.int32),
+        np.empty(width, np.int16),
+        np.empty(hidden, np.int16),
         np.empty(max(3 * width, hidden), np.int32),
         np.empty(MEMORY, np.int32),
         np.empty(MEMORY, np.int16),
         *_nothing_given(),
     )
-    memory.keys[:, :, 0], memory.values[:, :, 0] = net.sink[:, 0], net.sink[:, 1]
+    memory.keys[:, :, 0], memory.values[:, :, 0] = net.sink[:, 0].reshape(layers, -1, 2), net.sink[:, 1]
     return memory
 
 
@@ -151,8 +163,8 @@ def memory_that_asks() -> Memory:
 
 def _without_cache() -> Memory:
     return Memory(
-        np.empty((0, 0, 0), np.int16), np.empty((0, 0, 0), np.int16), np.zeros(1, np.int64),
-        np.empty(0, np.int32), np.empty(0, np.int32), np.empty(0, np.int32), np.empty(0, np.int32), np.empty(0, np.int32),
+        np.empty((0, 0, 0, 0), np.int16), np.empty((0, 0, 0), np.int16), np.zeros(1, np.int64),
+        np.empty(0, np.int32), np.empty(0, np.int16), np.empty(0, np.int16), np.empty(0, np.int32), np.empty(0, np.int32),
         np.empty(0, np.int16), *_nothing_given(),
     )  # fmt: skip
 
@@ -188,21 +200,6 @@ def _normalise(x, y):
 
 
 @kernel
-def _multiply(inputs, weights, sums):
-    """Adds the product of inputs, int32 (n,), and weights, int16 (n, m), to sums, int32 (m,); n is a multiple of 4."""
-    columns = weights.shape[1]
-    for i in range(0, weights.shape[0], 4):
-        a, b, c, d = inputs[i], inputs[i + 1], inputs[i + 2], inputs[i + 3]
-        for j in range(columns):
-            sums[j] += (
-                a * np.int32(weights[i, j])
-                + b * np.int32(weights[i + 1, j])
-                + c * np.int32(weights[i + 2, j])
-                + d * np.int32(weights[i + 3, j])
-            )
-
-
-@kernel
 def _add_to_residual(x, sums, shift):
     half = np.int32((1 << shift) >> 1)
     for j in range(x.shape[0]):
@@ -211,21 +208,16 @@ def _add_to_residual(x, sums, shift):
 
 @kernel
 def _attend(keys, values, query, entries, exponential, weights, shares, out):
-    """Attention of one token over the first `entries` of a layer's cache; writes into `out`, int32 (d,), in 1/128.
+    """Attention of one token over the first `entries` of a layer's cache; writes into `out`, int16 (d,), in 1/128.
 
-    Both products run along the cache, the second one of int16 by int16, which processors have an instruction for.
+    Both products run along the cache, of int16 by int16.
     """
+    # Whole vectors: what lies beyond the entries is computed and not looked at.
+    columns = entries + -entries % LANES
     for head in range(0, query.shape[0], HEAD_SIZE):
-        weights[:entries] = 0
-        for j in range(head, head + HEAD_SIZE, 4):
-            a, b, c, d = query[j], query[j + 1], query[j + 2], query[j + 3]
-            for t in range(entries):
-                weights[t] += (
-                    a * np.int32(keys[j, t])
-                    + b * np.int32(keys[j + 1, t])
-                    + c * np.int32(keys[j + 2, t])
-                    + d * np.int32(keys[j + 3, t])
-                )
+        weights[:columns] = 0
+        near = keys[head // 2 : (head + HEAD_SIZE) // 2, :columns]
+        multiply_pairs(query[head : head + HEAD_SIZE], near, weights)
         largest = weights[0]
         for t in range(1, entries):
             largest = max(largest, weights[t])
@@ -277,31 +269,29 @@ def run_token(net, memory, selected, which, active):
         _normalise(x, y)
         qkv = sums[: 3 * width]
         qkv[:] = 0
-        _multiply(y, net.qkv[layer], qkv)
+        multiply_pairs(y, net.qkv_pairs[layer], qkv)
         shift = net.layer_shifts[layer, 0]
         half = np.int32((1 << shift) >> 1)
         for j in range(3 * width):
             qkv[j] = min(max((qkv[j] + half) >> shift, -ACTIVATION_MAX), ACTIVATION_MAX)
-        keys, values = memory.keys[layer], memory.values[layer]
-        _attend(keys, values, qkv[:width], entries, net.exponential, memory.weights, memory.shares, y)
+        keys, values, query = memory.keys[layer], memory.values[layer], memory.hidden[:width]
+        query[:] = qkv[:width]
+        _attend(keys, values, query, entries, net.exponential, memory.weights, memory.shares, y)
         for j in range(width):
-            keys[j, slot] = qkv[width + j]
+            keys[j // 2, slot, j % 2] = qkv[width + j]
             values[j, slot] = qkv[2 * width + j]
         mixed = sums[:width]
         mixed[:] = 0
-        _multiply(y, net.out[layer], mixed)
+        multiply_pairs(y, net.out_pairs[layer], mixed)
         _add_to_residual(x, mixed, net.layer_shifts[layer, 1])
         _normalise(x, y)
         raised = sums[:hidden]
         raised[:] = net.up_bias[layer]
-        _multiply(y, net.up[layer], raised)
-        shift = net.layer_shifts[layer, 2]
-        half = np.int32((1 << shift) >> 1)
-        for j in range(hidden):
-            memory.hidden[j] = min(max((raised[j] + half) >> shift, 0), ACTIVATION_MAX)
+        multiply_pairs(y, net.up_pairs[layer], raised)
+        activate(raised, net.layer_shifts[layer, 2], memory.hidden)
         lowered = sums[:width]
         lowered[:] = net.down_bias[layer]
-        _multiply(memory.hidden, net.down[layer], lowered)
+        multiply_pairs(memory.hidden, net.down_pairs[layer], lowered)
         _add_to_residual(x, lowered, net.layer_shifts[layer, 3])
     _normalise(x, y)
     return token_macs(net, memory.tokens[0], selected.shape[0] + active)

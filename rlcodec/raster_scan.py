@@ -15,7 +15,7 @@ import numpy as np
 
 from rlcodec.coder import COSTS, EXHAUSTED, MACS, PROBABILITY_ONE, code_decision
 from rlcodec.kernel import kernel
-from rlcodec.raster import LOGIT_LIMIT, UNROLL, add_ink, add_rows, code_tree, run_second
+from rlcodec.raster import LOGIT_LIMIT, UNROLL, add_ink, add_rows, code_tree, layers_of, run_second
 from rlcodec.raster_lm import CODED, GIVEN, OUTCOME, ask, remember, run_token, token_macs
 from rlcodec.raster_lm import COLUMNS_ASIDE as LM_COLUMNS_ASIDE
 from rlcodec.raster_lm import ROWS_ABOVE as LM_ROWS_ABOVE
@@ -140,14 +140,12 @@ def code_scan_row(state, data, costs, net, lm, memory, tables, scan, image, y, t
     if r < 0 or r >= BOX:
         image[y] = 0
         return image.shape[1]
-    room = WINDOW_ROOM + net.second.shape[0]
-    which, values = np.empty(room, np.int64), np.empty(room, np.int32)
-    first, second = np.empty(net.second.shape[0], np.int32), np.empty(net.second.shape[1], np.int32)
+    which, layers = np.empty(WINDOW_ROOM, np.int64), layers_of(net)
     for i in range(first_fresh(start, stop, r), stop[r]):
         if tier == TABLE:
             _code_line_by_table(state, data, costs, tables, scan, i)
         else:
-            _code_line(state, data, costs, net, lm, memory, tables, scan, i, tier == LM, which, values, first, second)
+            _code_line(state, data, costs, net, lm, memory, tables, scan, i, tier == LM, which, layers)
         if state[EXHAUSTED]:
             return 0
     return _render_row(state, data, costs, tables, scan, image, y)
@@ -168,7 +166,7 @@ def _code_line_by_table(state, data, costs, tables, scan, i):
 
 
 @kernel
-def _code_line(state, data, costs, net, lm, memory, tables, scan, i, by_lm, which, values, first, second):
+def _code_line(state, data, costs, net, lm, memory, tables, scan, i, by_lm, which, layers):
     """Codes row `i` of the scan: quiet pixels by their few rows, the others by a network."""
     lines, up, side = scan.lines, scan.up, scan.head[SIDE]
     near, line = lines[MARGIN - 2 :], lines[MARGIN + i]
@@ -186,10 +184,10 @@ def _code_line(state, data, costs, net, lm, memory, tables, scan, i, by_lm, whic
             symbol = _code_token(state, data, costs, lm, memory, selected, which, active, symbol)
         else:
             active = gather_window(lines, i, j, ROWS_ABOVE, COLUMNS_ASIDE, which)
-            add_rows(first, net.rows, selected)
-            add_ink(first, net.first, which, active)
-            state[MACS] += (SELECTED + active) * first.shape[0] + run_second(net, which, values, first, second)
-            symbol = code_tree(state, data, costs, net, second, 0, symbol)
+            add_rows(layers.first, net.rows, selected)
+            add_ink(layers.first, net.first, which, active)
+            state[MACS] += (SELECTED + active) * net.rows.shape[1] + run_second(net, layers)
+            symbol = code_tree(state, data, costs, net, layers.last, 0, symbol)
         if state[EXHAUSTED]:
             return
         if symbol:

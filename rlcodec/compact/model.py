@@ -9,7 +9,7 @@ import numpy as np
 
 from rlcodec.compact.transform import FILES, LATENT_CHANNELS
 from rlcodec.errors import ModelError
-from rlcodec.model import WEIGHTS, digest_of, fingerprint_of, load_arrays, tuple_to_arrays
+from rlcodec.model import WEIGHTS, context_net_of, digest_of, fingerprint_of, load_arrays, tuple_to_arrays
 from rlcodec.raster import ContextNet, StaticTables
 
 NEIGHBOURS = ((0, 0), (0, -1), (-1, 0))
@@ -65,7 +65,7 @@ def load_compact_model(folder: Path = WEIGHTS) -> CompactModel:
     path = folder / "compact.safetensors"
     arrays = load_arrays(path)
     try:
-        net = ContextNet(*(arrays[f"latents.{field}"] for field in ContextNet._fields))
+        net = context_net_of(arrays, "latents")
         ones, digest = arrays["tables.latent"], arrays["synthesis"]
     except KeyError as error:
         raise ModelError(f"{path}: lacks the array {error}") from error

@@ -7,9 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from rlcodec.errors import ModelError
-from rlcodec.model import WEIGHTS, digest_of, fingerprint_of, load_arrays, tuple_to_arrays
+from rlcodec.model import WEIGHTS, context_net_of, digest_of, fingerprint_of, load_arrays, tuple_to_arrays
 from rlcodec.photo.raster import EXTENT_INPUTS, EXTENT_ROWS, INPUTS, ROWS, PhotoNets
-from rlcodec.raster import ContextNet
 
 NETS = PhotoNets._fields
 
@@ -51,7 +50,7 @@ def photo_model_from_arrays(arrays: dict[str, np.ndarray]) -> PhotoModel:
         ModelError: an array is missing, or has a shape that this version's contexts do not fit.
     """
     try:
-        nets = PhotoNets(*(ContextNet(*(arrays[f"{name}.{field}"] for field in ContextNet._fields)) for name in NETS))
+        nets = PhotoNets(*(context_net_of(arrays, name) for name in NETS))
         for name, inputs, rows in (("light", INPUTS, ROWS), ("color", INPUTS, ROWS), ("extent", EXTENT_INPUTS, EXTENT_ROWS)):
             net = getattr(nets, name)
             if (len(net.first), len(net.rows)) != (inputs, rows):

@@ -14,9 +14,9 @@ from typing import NamedTuple
 import numpy as np
 
 from rlcodec.coder import COST_UNIT, DIRECTION, ENCODE, EXHAUSTED, MACS, PROBABILITY_ONE, code_decision
-from rlcodec.kernel import kernel
+from rlcodec.kernel import inlined, kernel
 from rlcodec.photo.blocks import BLOCK, PLANES
-from rlcodec.raster import UNROLL, ContextNet, code_tree, node_probability, run_hidden
+from rlcodec.raster import ContextNet, code_tree, layers_of, node_probability, run_dense
 
 DIAGONALS = 2 * BLOCK - 1
 GAINS = 48
@@ -54,6 +54,7 @@ REACHES = 6
 INPUTS = GATHERED + SUMS + REACHES
 REACH_SCALE = 32
 BESIDE_DOWN, BESIDE_ACROSS = (0, -1, 0, 1), (-1, 0, 1, 0)
+BESIDE = len(BESIDE_DOWN)
 INPUT_SCALE = 64
 MAX_INPUT = 1023
 
@@ -133,17 +134,8 @@ def gather_offsets(rows: int, columns: int) -> np.ndarray:
 
 
 @kernel
-def _pad(which, values, active):
-    for i in range(active, active + UNROLL - 1):
-        which[i] = 0
-        values[i] = 0
-
-
-@kernel
-def context_of(ps, flat, offsets, logs, gain, plane, y, x, u, v, sums, total, which, values, selected):
-    """Writes inputs and learned rows of one coefficient; returns how many inputs are not zero.
-
-    Inputs are written in any case and kept by counting on: branches here would be mispredicted.
+def context_of(ps, flat, offsets, logs, gain, plane, y, x, u, v, sums, total, inputs, selected):
+    """Writes inputs and learned rows of one coefficient.
 
     Args:
         ps: `PhotoState`.
@@ -154,58 +146,72 @@ def context_of(ps, flat, offsets, logs, gain, plane, y, x, u, v, sums, total, wh
         plane, y, x, u, v: which coefficient; (u, v) = (0, 0) is the constant one.
         sums: int64 (DIAGONALS + 1,), of this block's magnitudes so far, by diagonal.
         total: their sum.
-        which, values, selected: receive the context.
+        inputs, selected: receive the context, int16 (INPUTS,) at least and int64 (SELECTED,).
     """
     by, bx, d = y + BLOCK_PAD, x + BLOCK_PAD, u + v
     diagonals, extents = ps.diagonals, ps.extents
     lines, columns = extents.shape[1], extents.shape[2]
     base = ((plane * lines + by) * columns + bx) * SPAN * SPAN + (u + FREQUENCY_PAD) * SPAN + v + FREQUENCY_PAD
-    active = 0
-    for i in range(GATHERED - (PLANES - 1 - plane) * len(ACROSS)):
-        value = flat[base + offsets[i]]
-        which[active] = i
-        values[active] = value
-        active += 1 if value != 0 else 0
-    most = logs.shape[0] - 1
-    for k in range(SUMS):
-        amount = np.int64(0)
-        if k == 0:
-            amount = np.int64(diagonals[plane, by, bx - 1, d] - diagonals[plane, by, bx - 1, d + 1])
-        elif k == 1:
-            amount = np.int64(diagonals[plane, by, bx - 1, d + 1])
-        elif k == 2:
-            amount = np.int64(diagonals[plane, by - 1, bx, d] - diagonals[plane, by - 1, bx, d + 1])
-        elif k == 3:
-            amount = np.int64(diagonals[plane, by - 1, bx, d + 1])
-        elif k == 7:
-            if plane > 0:
-                amount = np.int64(diagonals[plane - 1, by, bx, d])
-        elif d > 0:
-            if k == 4:
-                amount = sums[d - 1]
-            elif k == 5:
-                amount = sums[d - 2] if d > 1 else np.int64(0)
-            else:
-                amount = total
-        which[active] = GATHERED + k
-        values[active] = logs[min(amount, most)]
-        active += 1 if amount > 0 else 0
+    there = GATHERED - (PLANES - 1 - plane) * len(ACROSS)
+    for i in range(there):
+        inputs[i] = flat[base + offsets[i]]
+    for i in range(there, INPUTS):
+        inputs[i] = 0
+    left, above = diagonals[plane, by, bx - 1], diagonals[plane, by - 1, bx]
+    inputs[GATHERED] = _log_of(logs, left[d] - left[d + 1])
+    inputs[GATHERED + 1] = _log_of(logs, left[d + 1])
+    inputs[GATHERED + 2] = _log_of(logs, above[d] - above[d + 1])
+    inputs[GATHERED + 3] = _log_of(logs, above[d + 1])
+    if plane > 0:
+        inputs[GATHERED + 7] = _log_of(logs, diagonals[plane - 1, by, bx, d])
+    left_over = DIAGONALS
     if d > 0:
-        for i in range(REACHES):
-            extent = np.int64(0)
-            if i < 4:
-                extent = np.int64(extents[plane, by + BESIDE_DOWN[i], bx + BESIDE_ACROSS[i]])
-            elif plane >= i - 3:
-                extent = np.int64(extents[plane - (i - 3), by, bx])
-            which[active] = GATHERED + SUMS + i
-            values[active] = REACH_SCALE * (extent - d + 1)
-            active += 1 if extent >= d else 0
-    _pad(which, values, active)
+        inputs[GATHERED + 4] = _log_of(logs, sums[d - 1])
+        inputs[GATHERED + 5] = _log_of(logs, sums[d - 2] if d > 1 else np.int64(0))
+        inputs[GATHERED + 6] = _log_of(logs, total)
+        for i in range(BESIDE):
+            inputs[GATHERED + SUMS + i] = _reach(extents[plane, by + BESIDE_DOWN[i], bx + BESIDE_ACROSS[i]], d)
+        for i in range(plane):
+            inputs[GATHERED + SUMS + BESIDE + i] = _reach(extents[plane - 1 - i, by, bx], d)
+        left_over = extents[plane, by, bx] - d
     selected[BY_FREQUENCY] = ROW_BASES[BY_FREQUENCY] + (plane * BLOCK + u) * BLOCK + v
-    left_over = extents[plane, by, bx] - d if d > 0 else DIAGONALS
     selected[BY_LEFT_OVER] = ROW_BASES[BY_LEFT_OVER] + left_over
     selected[BY_GAIN] = ROW_BASES[BY_GAIN] + gain
-    return active
+
+
+@inlined
+def _log_of(logs, amount):
+    return logs[min(np.int64(amount), logs.shape[0] - 1)]
+
+
+@inlined
+def _reach(extent, diagonal):
+    return REACH_SCALE * max(np.int64(extent) - diagonal + 1, 0)
+
+
+@kernel
+def open_block(here, sums):
+    """Takes a block's sums of magnitudes by diagonal from its running totals; returns the sum of all."""
+    for d in range(DIAGONALS):
+        sums[d] = here[d] - here[d + 1]
+    return np.int64(here[0])
+
+
+@kernel
+def close_block(here, sums):
+    """Inverse of `open_block`."""
+    running = np.int64(0)
+    for d in range(DIAGONALS - 1, -1, -1):
+        running += sums[d]
+        here[d] = running
+
+
+@kernel
+def record_magnitude(ps, logs, plane, y, x, u, v, magnitude):
+    """Enters a magnitude into the context of what follows; returns what sums over diagonals take of it."""
+    small = min(magnitude, logs.shape[0] - 1)
+    ps.logs[plane, y + BLOCK_PAD, x + BLOCK_PAD, u + FREQUENCY_PAD, v + FREQUENCY_PAD] = logs[small]
+    return small
 
 
 @kernel
@@ -240,36 +246,20 @@ def choose_extents(coefficients, weight, extents):
 
 
 @kernel
-def extent_context(ps, gain, plane, y, x, which, values, selected):
-    """Writes the context of a block's extent; returns how many inputs are not zero."""
+def extent_context(ps, gain, plane, y, x, inputs, selected):
+    """Writes the context of a block's extent: int16 (EXTENT_INPUTS,) at least and int64 (EXTENT_SELECTED,)."""
     by, bx = y + BLOCK_PAD, x + BLOCK_PAD
     extents = ps.extents
-    active = 0
-    for i in range(EXTENT_INPUTS):
-        if i == 0:
-            value = extents[plane, by, bx - 1]
-        elif i == 1:
-            value = extents[plane, by - 1, bx]
-        elif i == 2:
-            value = extents[plane, by - 1, bx - 1]
-        elif i == 3:
-            value = extents[plane, by - 1, bx + 1]
-        elif i == 4:
-            value = extents[plane, by, bx - 2]
-        elif i == 5:
-            value = extents[plane - 1, by, bx] if plane > 0 else np.int16(0)
-        elif i == 6:
-            value = extents[plane - 2, by, bx] if plane > 1 else np.int16(0)
-        else:
-            value = ps.logs[plane, by, bx, FREQUENCY_PAD, FREQUENCY_PAD] // np.int16(EXTENT_SCALE)
-        if value:
-            which[active] = i
-            values[active] = value * EXTENT_SCALE
-            active += 1
-    _pad(which, values, active)
+    inputs[0] = extents[plane, by, bx - 1] * EXTENT_SCALE
+    inputs[1] = extents[plane, by - 1, bx] * EXTENT_SCALE
+    inputs[2] = extents[plane, by - 1, bx - 1] * EXTENT_SCALE
+    inputs[3] = extents[plane, by - 1, bx + 1] * EXTENT_SCALE
+    inputs[4] = extents[plane, by, bx - 2] * EXTENT_SCALE
+    inputs[5] = extents[plane - 1, by, bx] * EXTENT_SCALE if plane > 0 else 0
+    inputs[6] = extents[plane - 2, by, bx] * EXTENT_SCALE if plane > 1 else 0
+    inputs[7] = ps.logs[plane, by, bx, FREQUENCY_PAD, FREQUENCY_PAD] // EXTENT_SCALE * EXTENT_SCALE
     selected[0] = plane
     selected[1] = PLANES + gain
-    return active
 
 
 @kernel
@@ -300,28 +290,28 @@ def code_bits(state, data, costs, value, bits):
 
 
 @kernel
-def _code_magnitude(state, data, costs, net, second, value):
+def _code_magnitude(state, data, costs, net, last, value):
     """Codes a magnitude down the chain of the network's nodes."""
     for node in range(LONGEST_CHAIN):
-        state[MACS] += second.shape[0]
-        if not code_decision(state, data, costs, node_probability(net, second, node), 1 if value > node else 0):
+        state[MACS] += net.nodes.shape[1]
+        if not code_decision(state, data, costs, node_probability(net, last, node), 1 if value > node else 0):
             return np.int64(node)
     return LONGEST_CHAIN + _code_number(state, data, costs, value - LONGEST_CHAIN, 0)
 
 
 @kernel
-def _cheaper(costs, net, second, target, weight):
+def _cheaper(costs, net, last, target, weight):
     """The magnitude, next below or above a target, that is cheaper: squared error plus `weight` times cost."""
     low = np.int64(target)
     if low >= LONGEST_CHAIN or target - low < 0.3:
         return np.int64(target + 0.5)
-    p = node_probability(net, second, low)
+    p = node_probability(net, last, low)
     gain_low = (target - low) ** 2 + weight * costs[PROBABILITY_ONE - p]
     cost_high = costs[p]
     if low == 0:
         cost_high += COST_UNIT
     if low + 1 < LONGEST_CHAIN:
-        cost_high += costs[PROBABILITY_ONE - node_probability(net, second, low + 1)]
+        cost_high += costs[PROBABILITY_ONE - node_probability(net, last, low + 1)]
     return low if gain_low <= (low + 1 - target) ** 2 + weight * cost_high else low + 1
 
 
@@ -367,27 +357,25 @@ def code_constants(state, data, costs, nets, logs, ps, offsets, coefficients, ga
         Blocks coded; fewer than there are when the data is exhausted.
     """
     planes, rows, columns = ps.values.shape[:3]
-    room = INPUTS + UNROLL + max(nets.light.second.shape[0], nets.color.second.shape[0])
-    which, values, selected = np.empty(room, np.int64), np.empty(room, np.int32), np.empty(SELECTED, np.int64)
-    chosen = np.empty(EXTENT_SELECTED, np.int64)
-    sums = np.zeros(DIAGONALS + 1, np.int64)
-    extent_first = np.empty(nets.extent.second.shape[0], np.int32)
-    extent_second = np.empty(nets.extent.second.shape[1], np.int32)
-    first = np.empty(nets.light.second.shape[0], np.int32)
-    second = np.empty(nets.light.second.shape[1], np.int32)
+    of_light, of_color, of_extent = layers_of(nets.light), layers_of(nets.color), layers_of(nets.extent)
+    selected, chosen, sums = (
+        np.empty(SELECTED, np.int64),
+        np.empty(EXTENT_SELECTED, np.int64),
+        np.zeros(DIAGONALS + 1, np.int64),
+    )
     flat = ps.logs.reshape(-1)
     encoding = state[DIRECTION] == ENCODE
     for y in range(rows):
         for x in range(columns):
             for plane in range(planes):
-                net = nets.light if plane == 0 else nets.color
+                net, layers = (nets.light, of_light) if plane == 0 else (nets.color, of_color)
                 expected = predicted_constant(ps.values[plane], y, x)
                 shift = constant_shift(ps.logs, plane, y, x)
                 difference = np.int64(np.rint(coefficients[plane, y, x, 0, 0])) - expected if encoding else np.int64(0)
                 extent = np.int64(ps.extents[plane, y + BLOCK_PAD, x + BLOCK_PAD])
-                active = context_of(ps, flat, offsets, logs, gain, plane, y, x, 0, 0, sums, 0, which, values, selected)
-                state[MACS] += run_hidden(net, selected, which, values, active, first, second)
-                magnitude = _code_magnitude(state, data, costs, net, second, abs(difference) >> shift) << shift
+                context_of(ps, flat, offsets, logs, gain, plane, y, x, 0, 0, sums, 0, layers.inputs, selected)
+                state[MACS] += run_dense(net, layers, selected)
+                magnitude = _code_magnitude(state, data, costs, net, layers.last, abs(difference) >> shift) << shift
                 magnitude += code_bits(state, data, costs, abs(difference), shift)
                 if magnitude and not state[EXHAUSTED]:
                     if code_decision(state, data, costs, HALF, 1 if difference < 0 else 0):
@@ -399,11 +387,10 @@ def code_constants(state, data, costs, nets, logs, ps, offsets, coefficients, ga
                 if state[EXHAUSTED]:
                     return y * columns + x
                 ps.values[plane, y, x, 0, 0] = min(max(expected + difference, -32767), 32767)
-                small = min(magnitude, logs.shape[0] - 1)
-                ps.logs[plane, y + BLOCK_PAD, x + BLOCK_PAD, FREQUENCY_PAD, FREQUENCY_PAD] = logs[small]
-                active = extent_context(ps, gain, plane, y, x, which, values, chosen)
-                state[MACS] += run_hidden(nets.extent, chosen, which, values, active, extent_first, extent_second)
-                extent = np.int64(code_tree(state, data, costs, nets.extent, extent_second, 0, extent))
+                record_magnitude(ps, logs, plane, y, x, 0, 0, magnitude)
+                extent_context(ps, gain, plane, y, x, of_extent.inputs, chosen)
+                state[MACS] += run_dense(nets.extent, of_extent, chosen)
+                extent = np.int64(code_tree(state, data, costs, nets.extent, of_extent.last, 0, extent))
                 if state[EXHAUSTED]:
                     return y * columns + x
                 ps.extents[plane, y + BLOCK_PAD, x + BLOCK_PAD] = extent
@@ -425,25 +412,20 @@ def code_diagonals(state, data, costs, nets, logs, ps, offsets, order, coefficie
         Blocks coded; fewer than there are when the data is exhausted.
     """
     planes, rows, columns = ps.values.shape[:3]
-    room = INPUTS + UNROLL + max(nets.light.second.shape[0], nets.color.second.shape[0])
-    which, values, selected = np.empty(room, np.int64), np.empty(room, np.int32), np.empty(SELECTED, np.int64)
-    sums = np.zeros(DIAGONALS + 1, np.int64)
-    first = np.empty(nets.light.second.shape[0], np.int32)
-    second = np.empty(nets.light.second.shape[1], np.int32)
+    of_light, of_color = layers_of(nets.light), layers_of(nets.color)
+    selected, sums = np.empty(SELECTED, np.int64), np.zeros(DIAGONALS + 1, np.int64)
     flat = ps.logs.reshape(-1)
     encoding = state[DIRECTION] == ENCODE
     for y in range(rows):
         for x in range(columns):
             for plane in range(planes):
-                net = nets.light if plane == 0 else nets.color
+                net, layers = (nets.light, of_light) if plane == 0 else (nets.color, of_color)
                 by, bx = y + BLOCK_PAD, x + BLOCK_PAD
                 last = min(np.int64(ps.extents[plane, by, bx]), high)
                 if last < low:
                     continue
                 block, here = ps.values[plane, y, x], ps.diagonals[plane, by, bx]
-                total = np.int64(here[0])
-                for d in range(DIAGONALS):
-                    sums[d] = here[d] - here[d + 1]
+                total = open_block(here, sums)
                 for at in range(order.shape[0]):
                     u, v = order[at, 0], order[at, 1]
                     d = u + v
@@ -451,28 +433,24 @@ def code_diagonals(state, data, costs, nets, logs, ps, offsets, order, coefficie
                         continue
                     if d > last:
                         break
-                    active = context_of(ps, flat, offsets, logs, gain, plane, y, x, u, v, sums, total, which, values, selected)
-                    state[MACS] += run_hidden(net, selected, which, values, active, first, second)
+                    context_of(ps, flat, offsets, logs, gain, plane, y, x, u, v, sums, total, layers.inputs, selected)
+                    state[MACS] += run_dense(net, layers, selected)
                     target, magnitude = 0.0, np.int64(0)
                     if encoding:
                         target = np.float64(coefficients[plane, y, x, u, v])
-                        magnitude = _cheaper(costs, net, second, abs(target), weight)
-                    magnitude = _code_magnitude(state, data, costs, net, second, magnitude)
+                        magnitude = _cheaper(costs, net, layers.last, abs(target), weight)
+                    magnitude = _code_magnitude(state, data, costs, net, layers.last, magnitude)
                     if magnitude and not state[EXHAUSTED]:
                         if code_decision(state, data, costs, HALF, 1 if target < 0 else 0):
                             block[u, v] = -min(magnitude, 32767)
                         else:
                             block[u, v] = min(magnitude, 32767)
-                        small = min(magnitude, logs.shape[0] - 1)
-                        ps.logs[plane, by, bx, u + FREQUENCY_PAD, v + FREQUENCY_PAD] = logs[small]
+                        small = record_magnitude(ps, logs, plane, y, x, u, v, magnitude)
                         sums[d] += small
                         total += small
                     elif encoding:
                         block[u, v] = 0
                     if state[EXHAUSTED]:
                         return y * columns + x
-                running = np.int64(0)
-                for d in range(DIAGONALS - 1, -1, -1):
-                    running += sums[d]
-                    here[d] = running
+                close_block(here, sums)
     return rows * columns

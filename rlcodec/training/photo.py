@@ -22,7 +22,6 @@ from rlcodec.photo.raster import (
     EXTENT_INPUTS,
     EXTENT_ROWS,
     EXTENT_SELECTED,
-    FREQUENCY_PAD,
     GAINS,
     INPUT_SCALE,
     INPUTS,
@@ -33,16 +32,18 @@ from rlcodec.photo.raster import (
     SLICES,
     PhotoNets,
     choose_extents,
+    close_block,
     constant_shift,
     context_of,
     extent_context,
     gather_offsets,
     log_table,
+    open_block,
     photo_state,
     predicted_constant,
+    record_magnitude,
     step_of,
 )
-from rlcodec.raster import UNROLL
 from rlcodec.training.loop import Schedule, fit
 from rlcodec.training.raster import RasterNet, Tree, balanced_tree, export_net, path_bits
 
@@ -85,39 +86,25 @@ class Collected:
 
 
 @kernel
-def _write_context(which, values, active, selected, inputs, rows, at):
-    inputs[at] = 0
-    for i in range(active):
-        inputs[at, which[i]] = values[i]
-    for i in range(selected.shape[0]):
-        rows[at, i] = selected[i]
-
-
-@kernel
 def _collect(values, ps, offsets, logs, order, slices, gain, light, color, extent, counts):
     """Walks over blocks as the coder does, for values that are known, and lists every context."""
     planes, rows, columns = values.shape[:3]
-    room = max(INPUTS, EXTENT_INPUTS) + UNROLL
-    which, found = np.empty(room, np.int64), np.empty(room, np.int32)
-    selected, chosen = np.empty(SELECTED, np.int64), np.empty(EXTENT_SELECTED, np.int64)
     sums = np.zeros(DIAGONALS + 1, np.int64)
     extents, flat = ps.extents, ps.logs.reshape(-1)
     for y in range(rows):
         for x in range(columns):
             for plane in range(planes):
-                by, bx = y + BLOCK_PAD, x + BLOCK_PAD
                 difference = np.int64(values[plane, y, x, 0, 0]) - predicted_constant(values[plane], y, x)
                 shift = constant_shift(ps.logs, plane, y, x)
-                active = context_of(ps, flat, offsets, logs, gain, plane, y, x, 0, 0, sums, 0, which, found, selected)
-                inputs, chosen_rows, symbols = light if plane == 0 else color
+                inputs, chosen, symbols = light if plane == 0 else color
                 k = 0 if plane == 0 else 1
-                _write_context(which, found, active, selected, inputs, chosen_rows, counts[k])
-                symbols[counts[k]] = min(abs(difference) >> shift, LONGEST_CHAIN)
+                at = counts[k]
+                context_of(ps, flat, offsets, logs, gain, plane, y, x, 0, 0, sums, 0, inputs[at], chosen[at])
+                symbols[at] = min(abs(difference) >> shift, LONGEST_CHAIN)
                 counts[k] += 1
-                ps.logs[plane, by, bx, FREQUENCY_PAD, FREQUENCY_PAD] = logs[min(abs(difference), logs.shape[0] - 1)]
-                active = extent_context(ps, gain, plane, y, x, which, found, chosen)
-                _write_context(which, found, active, chosen, extent[0], extent[1], counts[2])
-                extent[2][counts[2]] = extents[plane, by, bx]
+                record_magnitude(ps, logs, plane, y, x, 0, 0, abs(difference))
+                extent_context(ps, gain, plane, y, x, extent[0][counts[2]], extent[1][counts[2]])
+                extent[2][counts[2]] = extents[plane, y + BLOCK_PAD, x + BLOCK_PAD]
                 counts[2] += 1
     for s in range(slices.shape[0]):
         low, high = slices[s, 0], slices[s, 1]
@@ -129,33 +116,25 @@ def _collect(values, ps, offsets, logs, order, slices, gain, light, color, exten
                     if last < low:
                         continue
                     here = ps.diagonals[plane, by, bx]
-                    total = np.int64(here[0])
-                    for d in range(DIAGONALS):
-                        sums[d] = here[d] - here[d + 1]
-                    inputs, chosen_rows, symbols = light if plane == 0 else color
+                    total = open_block(here, sums)
+                    inputs, chosen, symbols = light if plane == 0 else color
                     k = 0 if plane == 0 else 1
-                    for at in range(order.shape[0]):
-                        u, v = order[at, 0], order[at, 1]
+                    for i in range(order.shape[0]):
+                        u, v = order[i, 0], order[i, 1]
                         d = u + v
                         if d < low:
                             continue
                         if d > last:
                             break
-                        active = context_of(
-                            ps, flat, offsets, logs, gain, plane, y, x, u, v, sums, total, which, found, selected
-                        )
+                        at = counts[k]
+                        context_of(ps, flat, offsets, logs, gain, plane, y, x, u, v, sums, total, inputs[at], chosen[at])
                         magnitude = abs(np.int64(values[plane, y, x, u, v]))
-                        _write_context(which, found, active, selected, inputs, chosen_rows, counts[k])
-                        symbols[counts[k]] = min(magnitude, LONGEST_CHAIN)
+                        symbols[at] = min(magnitude, LONGEST_CHAIN)
                         counts[k] += 1
-                        small = min(magnitude, logs.shape[0] - 1)
-                        ps.logs[plane, by, bx, u + FREQUENCY_PAD, v + FREQUENCY_PAD] = logs[small]
+                        small = record_magnitude(ps, logs, plane, y, x, u, v, magnitude)
                         sums[d] += small
                         total += small
-                    running = np.int64(0)
-                    for d in range(DIAGONALS - 1, -1, -1):
-                        running += sums[d]
-                        here[d] = running
+                    close_block(here, sums)
 
 
 def quantise(coefficients: np.ndarray) -> np.ndarray:

@@ -21,6 +21,7 @@ from rlcodec.raster import (
     TABLE_CONTEXTS,
     TRIVIAL_STATES,
     ContextNet,
+    context_net,
     is_trivial,
     pixel_buffer,
     pixel_offsets,
@@ -463,7 +464,7 @@ def export_net(
         tree = Tree(np.zeros(nodes, np.int16), np.tile(np.array([-1, -2], np.int16), (nodes, 1)))
     shift1 = bits1 + int(np.log2(input_scale)) - int(np.log2(ACTIVATION_SCALE))
     shift3 = bits3 + int(np.log2(ACTIVATION_SCALE)) - int(np.log2(LOGIT_UNITS_PER_NAT))
-    return ContextNet(
+    return context_net(
         first=to_int16(first.T, bits1),
         rows=to_int32(rows, bits1, input_scale),
         second=to_int16(weights["second.weight"].T, bits2),

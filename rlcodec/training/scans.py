@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from rlcodec.coder import PROBABILITY_ONE
 from rlcodec.kernel import kernel
-from rlcodec.raster import LOGIT_LIMIT, LOGIT_UNITS_PER_NAT, UNROLL, ContextNet, add_ink, add_rows, run_second
+from rlcodec.raster import LOGIT_LIMIT, LOGIT_UNITS_PER_NAT, ContextNet, add_ink, add_rows, layers_of, run_second
 from rlcodec.raster_scan import COLUMNS_ASIDE, PEAK_BITS, PLACE_BITS, PLACE_ORIGIN, ROWS_ABOVE, SIDE_BITS
 from rlcodec.scan import BOX, MAX_SIDE, MIN_SIDE, PRIOR_CONTEXTS, WHITE, Scan, box_area, gray_level, grid
 from rlcodec.scan_context import (
@@ -102,9 +102,7 @@ def one_hot(contexts: list[Contexts]) -> tuple[np.ndarray, np.ndarray]:
 
 @kernel
 def _context_logits(net, inputs, rows, out):
-    room = max(inputs.shape[1], net.second.shape[0]) + UNROLL
-    which, values = np.empty(room, np.int64), np.empty(room, np.int32)
-    first, second = np.empty(net.second.shape[0], np.int32), np.empty(net.second.shape[1], np.int32)
+    which, layers = np.empty(inputs.shape[1], np.int64), layers_of(net)
     half = np.int64((1 << net.shifts[2]) >> 1)
     for n in range(inputs.shape[0]):
         count = 0
@@ -112,12 +110,12 @@ def _context_logits(net, inputs, rows, out):
             if inputs[n, k]:
                 which[count] = k
                 count += 1
-        add_rows(first, net.rows, rows[n])
-        add_ink(first, net.first, which, count)
-        run_second(net, which, values, first, second)
+        add_rows(layers.first, net.rows, rows[n])
+        add_ink(layers.first, net.first, which, count)
+        run_second(net, layers)
         logit = np.int64(net.node_bias[0])
-        for k in range(second.shape[0]):
-            logit += np.int64(second[k]) * np.int64(net.nodes[0, k])
+        for k in range(net.nodes.shape[1]):
+            logit += np.int64(layers.last[k]) * np.int64(net.nodes[0, k])
         out[n] = min(max(((logit + half) >> net.shifts[2]) + LOGIT_LIMIT, 0), 2 * LOGIT_LIMIT - 1)
 
 

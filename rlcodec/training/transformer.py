@@ -18,6 +18,7 @@ from rlcodec.raster_lm import (
     ROWS_ABOVE,
     LmNet,
     exponential_table,
+    lm_net,
 )
 from rlcodec.scan import Scan
 from rlcodec.scan_context import SELECTED, SELECTED_ROWS
@@ -159,7 +160,7 @@ def export_transformer(model: nn.Module) -> LmNet:
         )
         for name in ("outcome", "sink")
     }
-    return LmNet(
+    return lm_net(
         first=to_int16(weights["first.weight"].T, embed_bits),
         rows=to_int32(weights["rows"], embed_bits, 1),
         **{name: np.stack(parts) for name, parts in arrays.items()},

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from rlcodec.errors import DataError
-from rlcodec.model import load_arrays
+from rlcodec.model import load_arrays, stored_fields
 from rlcodec.photo.blocks import to_coefficients
 from rlcodec.photo.codec import decode_values, encode_photo, pack_segments
 from rlcodec.photo.model import photo_model_from_arrays
@@ -36,7 +36,10 @@ def test_trained_files_code_pictures(folder, photograph, tmp_path):
         assert np.abs(render(model, values, 20, width, out).astype(float) - picture).mean() < 40
     pretrain_photo(folder, tmp_path, schedule, True, "cpu", counted=4, pool=6)
     again = load_arrays(out / "photo.safetensors")
-    assert all(np.array_equal(again[f"light.{name}"], getattr(model.nets.light, name)) for name in model.nets.light._fields)
+    assert all(
+        np.array_equal(again[f"light.{name}"], getattr(model.nets.light, name))
+        for name in stored_fields(type(model.nets.light))
+    )
 
 
 def test_no_pictures_no_training(tmp_path):
