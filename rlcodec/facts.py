@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rlcodec.coder import COST, COSTS, MACS, encoder_state
-from rlcodec.kernel import kernel
+from rlcodec.kernel import array_kernel, kernel
 from rlcodec.model import Model
 from rlcodec.raster import (
     COLUMNS_ASIDE,
@@ -22,6 +22,7 @@ from rlcodec.raster import (
     is_trivial,
     latent_buffer,
     latent_offsets,
+    layers_of,
     pixel_buffer,
     pixel_offsets,
     pixel_totals,
@@ -105,7 +106,7 @@ class ImageFacts:
     encoder_macs: int
 
 
-@kernel
+@array_kernel
 def _busy_pixels(buffer, offsets, totals, image):
     """Pixels with anything but background in their context, per row."""
     height, width = image.shape
@@ -120,7 +121,7 @@ def _busy_pixels(buffer, offsets, totals, image):
     return busy
 
 
-@kernel
+@array_kernel
 def _stop_errors(reconstruction, image, weights):
     """Sum of squared errors of the picture after 0, 1, ... all rows."""
     height, width = image.shape
@@ -146,11 +147,11 @@ def _measure_rows(state, data, costs, rows, image, index, tier, spent, macs):
 
 
 @kernel
-def _measure_slices(state, data, costs, net, tables, buffer, offsets, latent, use_network, spent, macs):
+def _measure_slices(state, data, costs, net, tables, buffer, offsets, layers, selected, latent, use_network, spent, macs):
     for i in range(latent.shape[0]):
         cost_before, macs_before = state[COST], state[MACS]
         count = latent.shape[1] * latent.shape[2]
-        code_latent_slice(state, data, costs, net, tables, buffer, offsets, latent, i, count, use_network)
+        code_latent_slice(state, data, costs, net, tables, buffer, offsets, layers, selected, latent, i, count, use_network)
         spent[i], macs[i] = state[COST] - cost_before, state[MACS] - macs_before
 
 
@@ -183,7 +184,8 @@ def measure_latents(model: Model, latent: np.ndarray, tier: int) -> RowFacts:
     found = RowFacts(np.empty(len(latent), np.int64), np.empty(len(latent), np.int64))
     _measure_slices(
         encoder_state(), scratch, COSTS, model.latent_net, model.tables, latent_buffer(*latent.shape),
-        latent_offsets(*latent.shape), latent.copy(), tier == CONTEXT, found.cost, found.macs,
+        latent_offsets(*latent.shape), layers_of(model.latent_net), np.empty(1, np.int64), latent.copy(), tier == CONTEXT,
+        found.cost, found.macs,
     )  # fmt: skip
     return found
 

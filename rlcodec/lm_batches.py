@@ -16,7 +16,7 @@ from numba.typed import List
 from rlcodec.coder import COSTS
 from rlcodec.encoding import Encoded, constant_choices, finish_encoder, start_encoder
 from rlcodec.errors import OptionError
-from rlcodec.kernel import kernel
+from rlcodec.kernel import array_kernel
 from rlcodec.lm_torch import INPUTS, Cache, IntegerTransformer
 from rlcodec.model import Model
 from rlcodec.raster_lm import (
@@ -139,7 +139,7 @@ def _answers(transformer: IntegerTransformer, cache: Cache, asked: np.ndarray) -
     return transformer.step(cache, *tensors).cpu().numpy()
 
 
-@kernel
+@array_kernel
 def advance(decoders, costs, found, asked):
     """Decodes every stream until it asks for the next token or ends.
 

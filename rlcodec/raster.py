@@ -14,7 +14,7 @@ Numbers: inputs are int16, weights int16, accumulators int32 whose bounds are pr
 """
 
 import functools
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -109,9 +109,24 @@ def context_net(**stored: np.ndarray) -> ContextNet:
     return ContextNet(**stored, **pairs, node_pairs=padded(stored["nodes"], 2 * LANES))
 
 
-@kernel
-def layers_of(net):
-    """Working space for a network."""
+class PixelWork(NamedTuple):
+    """Working space of `code_pixel_row`: inputs that are not zero, `which` int64 and `values` int32, `selected` int64
+    (SUMMARIES,), and the network's layers."""
+
+    which: np.ndarray
+    values: np.ndarray
+    selected: np.ndarray
+    layers: Layers
+
+
+def pixel_work(net: ContextNet) -> PixelWork:
+    """Working space for the pixels' network."""
+    room = len(pixel_window()) + UNROLL
+    return PixelWork(np.empty(room, np.int64), np.empty(room, np.int32), np.empty(SUMMARIES, np.int64), layers_of(net))
+
+
+def layers_of(net: Any) -> Layers:
+    """Working space for a `ContextNet`."""
     inputs, hidden = np.zeros(2 * net.first_pairs.shape[0], np.int16), np.zeros(2 * net.second_pairs.shape[0], np.int16)
     last = np.zeros(net.node_pairs.shape[1], np.int16)
     first, second = np.zeros(net.first_pairs.shape[1], np.int32), np.zeros(net.second_pairs.shape[1], np.int32)
@@ -369,7 +384,7 @@ def run_second(net, layers):
     return count * width
 
 
-@kernel
+@inlined
 def node_probability(net, last, node):
     """Probability, in 1/65536, of the upper way at a node of the tree, from the last activations."""
     logit = net.node_bias[node] + dot_row(last, net.node_pairs, node)
@@ -415,7 +430,7 @@ def _code_trivial(state, data, costs, net, tables, trivial, y, x, symbol):
 
 
 @kernel
-def code_pixel_row(state, data, costs, net, tables, buffer, totals, offsets, image, y, budget, use_network):
+def code_pixel_row(state, data, costs, net, tables, buffer, totals, offsets, work, image, y, budget, use_network):
     """Codes one row of pixels, in the direction that the coder's state says.
 
     Args:
@@ -427,6 +442,7 @@ def code_pixel_row(state, data, costs, net, tables, buffer, totals, offsets, ima
         buffer: context buffer from `pixel_buffer`, holding the rows above.
         totals: running totals from `pixel_totals`.
         offsets: from `pixel_offsets`.
+        work: from `pixel_work`.
         image: uint8 (height, width); read when encoding, written when decoding.
         y: the row.
         budget: index of the reconstruction's bit budget, 0 when there is none.
@@ -437,9 +453,7 @@ def code_pixel_row(state, data, costs, net, tables, buffer, totals, offsets, ima
     """
     height, width = image.shape
     flat = buffer.reshape(-1)
-    selected = np.empty(SUMMARIES, np.int64)
-    which, values = np.empty(offsets.shape[0] + UNROLL, np.int64), np.empty(offsets.shape[0] + UNROLL, np.int32)
-    layers = layers_of(net)
+    which, values, selected, layers = work.which, work.values, work.selected, work.layers
     runs_above, runs_here, before = runs_in_row(buffer, y - 1, width) if y else 0, 0, 0
     line = (y + ROWS_ABOVE) * (width + 2 * COLUMNS_ASIDE) + COLUMNS_ASIDE
     for x in range(width):
@@ -465,7 +479,7 @@ def code_pixel_row(state, data, costs, net, tables, buffer, totals, offsets, ima
 
 
 @kernel
-def code_latent_slice(state, data, costs, net, tables, buffer, offsets, latent, index, count, use_network):
+def code_latent_slice(state, data, costs, net, tables, buffer, offsets, layers, selected, latent, index, count, use_network):
     """Codes the first `count` bits of latent slice `index` in raster order, in the direction of the coder's state.
 
     Args:
@@ -476,6 +490,8 @@ def code_latent_slice(state, data, costs, net, tables, buffer, offsets, latent, 
         tables: `StaticTables`.
         buffer: context buffer from `latent_buffer`, holding the slices before.
         offsets: from `latent_offsets`.
+        layers: from `layers_of`.
+        selected: int64 (1,), working space.
         latent: int8 (slices, rows, columns), -1 or +1; read when encoding, written when decoding.
         index: the slice.
         count: bits to code.
@@ -486,8 +502,6 @@ def code_latent_slice(state, data, costs, net, tables, buffer, offsets, latent, 
     """
     columns, grid = latent.shape[2], tables.latent.shape[1]
     flat = buffer.reshape(-1)
-    selected = np.empty(1, np.int64)
-    layers = layers_of(net)
     for position in range(count):
         y, x = position // columns, position % columns
         grid_y, grid_x = min(y, grid - 1), min(x, grid - 1)

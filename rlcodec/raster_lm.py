@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from rlcodec.coder import EXHAUSTED, STATE_FIELDS
-from rlcodec.kernel import kernel
+from rlcodec.kernel import assign, kernel
 from rlcodec.pairs import LANES, PAIRS, activate, multiply_pairs, padded, to_pairs
 from rlcodec.raster import add_ink, add_rows
 from rlcodec.scan import MAX_SIDE
@@ -275,7 +275,7 @@ def run_token(net, memory, selected, which, active):
         for j in range(3 * width):
             qkv[j] = min(max((qkv[j] + half) >> shift, -ACTIVATION_MAX), ACTIVATION_MAX)
         keys, values, query = memory.keys[layer], memory.values[layer], memory.hidden[:width]
-        query[:] = qkv[:width]
+        assign(query, qkv[:width])
         _attend(keys, values, query, entries, net.exponential, memory.weights, memory.shares, y)
         for j in range(width):
             keys[j // 2, slot, j % 2] = qkv[width + j]
@@ -286,11 +286,11 @@ def run_token(net, memory, selected, which, active):
         _add_to_residual(x, mixed, net.layer_shifts[layer, 1])
         _normalise(x, y)
         raised = sums[:hidden]
-        raised[:] = net.up_bias[layer]
+        assign(raised, net.up_bias[layer])
         multiply_pairs(y, net.up_pairs[layer], raised)
         activate(raised, net.layer_shifts[layer, 2], memory.hidden)
         lowered = sums[:width]
-        lowered[:] = net.down_bias[layer]
+        assign(lowered, net.down_bias[layer])
         multiply_pairs(memory.hidden, net.down_pairs[layer], lowered)
         _add_to_residual(x, lowered, net.layer_shifts[layer, 3])
     _normalise(x, y)
@@ -314,8 +314,8 @@ def ask(state, memory, selected, which, active):
     """Writes down what has to be known of the next token, and makes the coder's kernels return."""
     asked = memory.asked
     asked[WAITS], asked[INK] = 1, active
-    asked[ASKED_ROWS:ASKED_INPUTS] = selected
-    asked[ASKED_INPUTS : ASKED_INPUTS + active] = which[:active]
+    assign(asked[ASKED_ROWS:], selected)
+    assign(asked[ASKED_INPUTS:], which[:active])
     state[EXHAUSTED] = WAITING
 
 
@@ -331,15 +331,15 @@ def answer(memory, index):
 def keep_place(state, memory, up):
     """Notes where a row of pixels begins, for a decoder that may have to wait inside it."""
     before = memory.before
-    before[:STATE_FIELDS] = state
+    assign(before, state)
     before[STATE_FIELDS] = memory.progress[CODED]
-    before[STATE_FIELDS + 1 :] = up
+    assign(before[STATE_FIELDS + 1 :], up)
 
 
 @kernel
 def go_back(state, memory, up):
     """Back to where the row begins. What was decoded of it stays in the scan, and decodes to the same again."""
     before = memory.before
-    state[:] = before[:STATE_FIELDS]
+    assign(state, before[:STATE_FIELDS])
     memory.progress[CODED] = before[STATE_FIELDS]
-    up[:] = before[STATE_FIELDS + 1 :]
+    assign(up, before[STATE_FIELDS + 1 :])

@@ -10,12 +10,13 @@ transformer that attends to all such pixels before (`rlcodec.raster_lm`).
 """
 
 import functools
+from typing import NamedTuple
 
 import numpy as np
 
 from rlcodec.coder import COSTS, EXHAUSTED, MACS, PROBABILITY_ONE, code_decision
 from rlcodec.kernel import kernel
-from rlcodec.raster import LOGIT_LIMIT, UNROLL, add_ink, add_rows, code_tree, layers_of, run_second
+from rlcodec.raster import LOGIT_LIMIT, ContextNet, Layers, add_ink, add_rows, code_tree, layers_of, run_second
 from rlcodec.raster_lm import CODED, GIVEN, OUTCOME, ask, remember, run_token, token_macs
 from rlcodec.raster_lm import COLUMNS_ASIDE as LM_COLUMNS_ASIDE
 from rlcodec.raster_lm import ROWS_ABOVE as LM_ROWS_ABOVE
@@ -49,7 +50,23 @@ PLACE_ORIGIN = BOX
 
 # The network's window.
 ROWS_ABOVE, COLUMNS_ASIDE = 6, 7
-WINDOW_ROOM = window_size(LM_ROWS_ABOVE, LM_COLUMNS_ASIDE) + UNROLL
+WINDOW_ROOM = window_size(LM_ROWS_ABOVE, LM_COLUMNS_ASIDE)
+
+
+class ScanWork(NamedTuple):
+    """Working space of `code_scan_row`: ink in a window, `which` int64; `selected` int64 (SELECTED,), learned rows; `right`
+    int64 (MAX_SIDE,), runs; and the network's layers."""
+
+    which: np.ndarray
+    selected: np.ndarray
+    right: np.ndarray
+    layers: Layers
+
+
+def scan_work(net: ContextNet) -> ScanWork:
+    """Working space for the scans' network."""
+    which, selected, right = (np.empty(size, np.int64) for size in (WINDOW_ROOM, SELECTED, MAX_SIDE))
+    return ScanWork(which, selected, right, layers_of(net))
 
 
 def scan_of(tables: ScanTables, pixels: np.ndarray) -> Scan | None:
@@ -116,7 +133,7 @@ def code_head(state, data, costs, tables, scan):
 
 
 @kernel
-def code_scan_row(state, data, costs, net, lm, memory, tables, scan, image, y, tier):
+def code_scan_row(state, data, costs, net, lm, memory, tables, scan, work, image, y, tier):
     """Codes one row of pixels by way of the scan, in the direction that the coder's state says.
 
     Args:
@@ -128,6 +145,7 @@ def code_scan_row(state, data, costs, net, lm, memory, tables, scan, image, y, t
         memory: its cache; tier `lm` is for rows all above which were coded in it.
         tables: `ScanTables`.
         scan: `ScanState` with a head that was coded.
+        work: from `scan_work`.
         image: uint8 (height, width); read when encoding, for slips alone, written when decoding.
         y: the row.
         tier: TABLE, CONTEXT or LM.
@@ -140,12 +158,11 @@ def code_scan_row(state, data, costs, net, lm, memory, tables, scan, image, y, t
     if r < 0 or r >= BOX:
         image[y] = 0
         return image.shape[1]
-    which, layers = np.empty(WINDOW_ROOM, np.int64), layers_of(net)
     for i in range(first_fresh(start, stop, r), stop[r]):
         if tier == TABLE:
             _code_line_by_table(state, data, costs, tables, scan, i)
         else:
-            _code_line(state, data, costs, net, lm, memory, tables, scan, i, tier == LM, which, layers)
+            _code_line(state, data, costs, net, lm, memory, tables, scan, i, tier == LM, work)
         if state[EXHAUSTED]:
             return 0
     return _render_row(state, data, costs, tables, scan, image, y)
@@ -166,11 +183,11 @@ def _code_line_by_table(state, data, costs, tables, scan, i):
 
 
 @kernel
-def _code_line(state, data, costs, net, lm, memory, tables, scan, i, by_lm, which, layers):
+def _code_line(state, data, costs, net, lm, memory, tables, scan, i, by_lm, work):
     """Codes row `i` of the scan: quiet pixels by their few rows, the others by a network."""
     lines, up, side = scan.lines, scan.up, scan.head[SIDE]
     near, line = lines[MARGIN - 2 :], lines[MARGIN + i]
-    right, selected = np.empty(side, np.int64), np.empty(SELECTED, np.int64)
+    which, selected, right, layers = work.which, work.selected, work.right, work.layers
     strokes, strokes_here, left = survey_row(lines[MARGIN + i - 1], side, right), 0, BORDER
     for j in range(side):
         symbol, context = get_bit(line, j), near_context(near, i, j)

@@ -5,19 +5,21 @@ from typing import NamedTuple
 import numpy as np
 
 from rlcodec.coder import COST, EXHAUSTED, MACS, PREVIOUS_TIER
-from rlcodec.kernel import kernel
+from rlcodec.kernel import assign, kernel
 from rlcodec.model import Model
 from rlcodec.raster import (
     ContextNet,
+    PixelWork,
     StaticTables,
     code_latent_slice,
     code_pixel_row,
     pixel_buffer,
     pixel_offsets,
     pixel_totals,
+    pixel_work,
 )
 from rlcodec.raster_lm import WAITING, LmNet, Memory, go_back, keep_place, memory_of
-from rlcodec.raster_scan import code_head, code_scan_row
+from rlcodec.raster_scan import ScanWork, code_head, code_scan_row, scan_work
 from rlcodec.scan_context import PRESENT, STATUS, ScanState, ScanTables
 from rlcodec.segments import budget_index, tiers_at
 from rlcodec.stream import (
@@ -35,7 +37,23 @@ from rlcodec.stream import (
 
 @kernel
 def code_latent_slices(
-    state, data, costs, net, tables, buffer, offsets, latent, start, bit_budget, last, done, choices, spent, macs
+    state,
+    data,
+    costs,
+    net,
+    tables,
+    buffer,
+    offsets,
+    layers,
+    selected,
+    latent,
+    start,
+    bit_budget,
+    last,
+    done,
+    choices,
+    spent,
+    macs,
 ):
     """Codes latent slices from `start` on, each with its choice, in the direction of the coder's state.
 
@@ -60,7 +78,7 @@ def code_latent_slices(
         if not state[EXHAUSTED] and choice != STOP:
             bits = last if (start + i + 1) * size >= bit_budget else size
             done += code_latent_slice(
-                state, data, costs, net, tables, buffer, offsets, latent, start + i, bits, choice == CONTEXT
+                state, data, costs, net, tables, buffer, offsets, layers, selected, latent, start + i, bits, choice == CONTEXT
             )
         spent[i], macs[i] = state[COST] - cost_before, state[MACS] - macs_before
         if state[EXHAUSTED] or choice == STOP:
@@ -71,7 +89,7 @@ def code_latent_slices(
 class RowCoder(NamedTuple):
     """What codes rows of pixels: networks, tables, and what they know of the image so far.
 
-    The first five code pixels as they are, see `rlcodec.raster.code_pixel_row`; the others by way of a scan, see
+    The first six code pixels as they are, see `rlcodec.raster.code_pixel_row`; the others by way of a scan, see
     `rlcodec.raster_scan.code_scan_row`.
     """
 
@@ -80,11 +98,13 @@ class RowCoder(NamedTuple):
     buffer: np.ndarray
     totals: np.ndarray
     offsets: np.ndarray
+    work: PixelWork
     scan_net: ContextNet
     scan_lm: LmNet
     memory: Memory
     scan_tables: ScanTables
     scan: ScanState
+    scan_work: ScanWork
 
 
 def row_coder(model: Model, context: np.ndarray, scan: ScanState, memory: Memory | None = None) -> RowCoder:
@@ -98,7 +118,8 @@ def row_coder(model: Model, context: np.ndarray, scan: ScanState, memory: Memory
     """
     return RowCoder(
         model.pixel_net, model.tables, pixel_buffer(context), pixel_totals(context.shape[1]), pixel_offsets(*context.shape),
-        model.scan_net, model.scan_lm, memory or memory_of(model.scan_lm), model.scan_tables, scan,
+        pixel_work(model.pixel_net), model.scan_net, model.scan_lm, memory or memory_of(model.scan_lm), model.scan_tables,
+        scan, scan_work(model.scan_net),
     )  # fmt: skip
 
 
@@ -125,8 +146,12 @@ def code_row(state, data, costs, rows, image, y, budget, tier):
         if state[EXHAUSTED]:
             return 0
     if r.scan.head[STATUS] == PRESENT:
-        return code_scan_row(state, data, costs, r.scan_net, r.scan_lm, r.memory, r.scan_tables, r.scan, image, y, tier)
-    return code_pixel_row(state, data, costs, r.net, r.tables, r.buffer, r.totals, r.offsets, image, y, budget, tier != TABLE)
+        return code_scan_row(
+            state, data, costs, r.scan_net, r.scan_lm, r.memory, r.scan_tables, r.scan, r.scan_work, image, y, tier
+        )
+    return code_pixel_row(
+        state, data, costs, r.net, r.tables, r.buffer, r.totals, r.offsets, r.work, image, y, budget, tier != TABLE
+    )
 
 
 @kernel
@@ -181,7 +206,7 @@ def fill_rows(reconstruction, image, rows, weights, out):
     height, width = image.shape
     for y in range(height):
         if y < rows:
-            out[y] = image[y]
+            assign(out[y], image[y])
             continue
         distance = y - rows
         for x in range(width):

@@ -4,7 +4,7 @@ import functools
 
 import numpy as np
 
-from rlcodec.kernel import kernel
+from rlcodec.kernel import array_kernel, kernel
 from rlcodec.scan import (
     BOX,
     COVERED_UNITS,
@@ -99,7 +99,7 @@ def _copy_state(windows, costs, parents, sums, source, k, target, to):
     sums[target, to] = sums[source, k]
 
 
-@kernel
+@array_kernel
 def _merge(windows, costs, parents, sums, now, count, step):
     """Keeps the cheapest of the states whose windows agree from row `step` on: the rest of a scan cannot tell them apart."""
     hashes = np.empty(count, np.uint64)
@@ -122,7 +122,7 @@ def _merge(windows, costs, parents, sums, now, count, step):
     return alive
 
 
-@kernel
+@array_kernel
 def _search(levels, known, weights, start, stop, peak, prior, width, found):
     """Beam search for the cheapest scan with given gray levels, in raster order of the box.
 
@@ -244,7 +244,7 @@ def _search(levels, known, weights, start, stop, peak, prior, width, found):
     return cost
 
 
-@kernel
+@array_kernel
 def _explains(rows, levels, single, start, stop, peaks):
     """Index of the peak under which a scan renders to `levels`, slips included; -1 when it does not."""
     brightest = np.int64(0)
@@ -293,7 +293,7 @@ def find_scan(pixels: np.ndarray, prior: np.ndarray) -> Scan | None:
     return None
 
 
-@kernel
+@array_kernel
 def _place(ink, offset, levels):
     """Writes the ink into an empty box: at column `offset`, or at row `offset` when it is less high than the box."""
     levels[:] = 0
@@ -303,7 +303,7 @@ def _place(ink, offset, levels):
         levels[:, offset : offset + ink.shape[1]] = ink
 
 
-@kernel
+@array_kernel
 def _candidates(ink, weights, starts, stops, peaks, offsets, out):
     """Lists the (side, offset, peak) that the gray levels of the ink do not contradict at once; returns how many."""
     count = 0

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rlcodec.kernel import kernel
+from rlcodec.kernel import array_kernel
 from rlcodec.scan import Scan, get_bit, near_context
 from rlcodec.scan_context import (
     BORDER,
@@ -29,7 +29,7 @@ class Contexts(NamedTuple):
     symbols: np.ndarray
 
 
-@kernel
+@array_kernel
 def _contexts(lines, side, near, rows_above, columns_aside, quiet, inputs, selections, contexts, symbols):
     """Lists the contexts of a scan's quiet pixels, or of the others; returns how many."""
     above = lines[MARGIN - 2 :]

@@ -5,7 +5,7 @@ import numpy as np
 from rlcodec.coder import COSTS, DIRECTION, ENCODE, EXHAUSTED, PREVIOUS_TIER
 from rlcodec.errors import OptionError
 from rlcodec.model import Model
-from rlcodec.raster import latent_buffer, latent_offsets
+from rlcodec.raster import latent_buffer, latent_offsets, layers_of
 from rlcodec.raster_lm import Memory
 from rlcodec.raster_scan import scan_of
 from rlcodec.rows import RowCoder, code_latent_slices, code_pixel_rows, picture_at, row_coder
@@ -46,6 +46,7 @@ class Session:
         self.budget_index = budget_index(bit_budget, height, width)
         self._latent_buffer = latent_buffer(*latent.shape)
         self._latent_offsets = latent_offsets(*latent.shape)
+        self._latent_layers = layers_of(model.latent_net)
         self._reconstruction: np.ndarray | None = None
         self._rows: RowCoder | None = None
         self._memory: Memory | None = None
@@ -128,7 +129,8 @@ class Session:
         last = self.bit_budget - (budget_index(self.bit_budget, *self.image.shape) - 1) * rows * columns
         coded, self.bits_done = code_latent_slices(
             self.state, self.data, COSTS, model.latent_net, model.tables, self._latent_buffer, self._latent_offsets,
-            self.latent, start, self.bit_budget, last, self.bits_done, choices, costs, macs,
+            self._latent_layers, np.empty(1, np.int64), self.latent, start, self.bit_budget, last, self.bits_done, choices,
+            costs, macs,
         )  # fmt: skip
         return int(coded)
 

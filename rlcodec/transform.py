@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rlcodec.kernel import kernel
+from rlcodec.kernel import array_kernel
 
 ACTIVATION_MAX = 1023
 """Largest activation; stands for 8.0 in the float network, one step is 1/128."""
@@ -45,7 +45,7 @@ class ConvLayer:
         return -(-height // self.stride) * -(-width // self.stride) * int(self.weight.size)
 
 
-@kernel
+@array_kernel
 def _convolve(x, weight, bias, shift, low, high, stride, out):
     height, width, channels = x.shape
     taps_y, taps_x, _, filters = weight.shape

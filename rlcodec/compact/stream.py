@@ -16,7 +16,7 @@ from rlcodec.compact.transform import LATENT_CHANNELS, MACS_PER_PIXEL, STRIDE, a
 from rlcodec.errors import DamagedStreamError, OptionError
 from rlcodec.model import check_fingerprint
 from rlcodec.presets import COMPACT, MOST_PIXELS
-from rlcodec.raster import latent_buffer
+from rlcodec.raster import latent_buffer, layers_of
 from rlcodec.rows import code_latent_slices
 from rlcodec.segments import LATENT, CodedSegment, Segment
 from rlcodec.stream import CONTEXT, LATENT_TIERS, TIERS, Stream, pack
@@ -42,8 +42,9 @@ def _code(
     slices = -(-bit_budget // size)
     choices, costs, macs = np.full(slices, tier), np.zeros(slices, np.int64), np.zeros(slices, np.int64)
     coded, bits = code_latent_slices(
-        state, data, COSTS, model.net, model.tables, latent_buffer(*latent.shape), context_offsets(rows, columns), latent, 0,
-        bit_budget, bit_budget - (slices - 1) * size, 0, choices, costs, macs,
+        state, data, COSTS, model.net, model.tables, latent_buffer(*latent.shape), context_offsets(rows, columns),
+        layers_of(model.net), np.empty(1, np.int64), latent, 0, bit_budget, bit_budget - (slices - 1) * size, 0, choices,
+        costs, macs,
     )  # fmt: skip
     segments = tuple(
         CodedSegment(

@@ -18,6 +18,7 @@ from rlcodec.kernel import kernel
 from rlcodec.photo.blocks import BLOCK, PLANES, padded_size, to_coefficients
 from rlcodec.photo.model import PhotoModel
 from rlcodec.photo.raster import (
+    DIAGONALS,
     SLICES,
     PhotoState,
     choose_extents,
@@ -26,6 +27,7 @@ from rlcodec.photo.raster import (
     frequency_order,
     gather_offsets,
     photo_state,
+    photo_work,
     step_of,
 )
 from rlcodec.stream import varint
@@ -89,13 +91,13 @@ def _code_slice(
     weight: float,
 ) -> None:  # fmt: skip
     _, rows, columns = ps.values.shape[:3]
-    offsets = gather_offsets(rows, columns)
+    offsets, work = gather_offsets(rows, columns), photo_work(model.nets)
     if index == 0:
-        code_constants(state, data, COSTS, model.nets, model.logs, ps, offsets, coefficients, gain)
+        code_constants(state, data, COSTS, model.nets, model.logs, ps, work, offsets, coefficients, gain)
         return
     low, high = SLICES[index - 1]
     code_diagonals(
-        state, data, COSTS, model.nets, model.logs, ps, offsets, ORDER, coefficients, gain, weight / COST_UNIT, low, high
+        state, data, COSTS, model.nets, model.logs, ps, work, offsets, ORDER, coefficients, gain, weight / COST_UNIT, low, high
     )
 
 
@@ -141,7 +143,7 @@ def encode_strip(
     """
     part = coefficients * np.float32(1 / step_of(gain))
     ps = photo_state(*part.shape[1:3])
-    choose_extents(part, weight, ps.extents)
+    choose_extents(part, weight, np.empty(DIAGONALS), ps.extents)
     data = np.zeros(part.size * BYTES_PER_COEFFICIENT + 64, np.uint8)
     parts = []
     for index in range(1 + len(SLICES)):

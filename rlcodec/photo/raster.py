@@ -16,7 +16,7 @@ import numpy as np
 from rlcodec.coder import COST_UNIT, DIRECTION, ENCODE, EXHAUSTED, MACS, PROBABILITY_ONE, code_decision
 from rlcodec.kernel import inlined, kernel
 from rlcodec.photo.blocks import BLOCK, PLANES
-from rlcodec.raster import ContextNet, code_tree, layers_of, node_probability, run_dense
+from rlcodec.raster import ContextNet, Layers, code_tree, layers_of, node_probability, run_dense
 
 DIAGONALS = 2 * BLOCK - 1
 GAINS = 48
@@ -89,6 +89,24 @@ class PhotoState(NamedTuple):
     logs: np.ndarray
     diagonals: np.ndarray
     extents: np.ndarray
+
+
+class PhotoWork(NamedTuple):
+    """Working space: the networks' layers; `selected` (SELECTED,) and `chosen` (EXTENT_SELECTED,) int64, learned rows; `sums`
+    int64 (DIAGONALS + 1,), of a block's magnitudes by diagonal."""
+
+    light: Layers
+    color: Layers
+    extent: Layers
+    selected: np.ndarray
+    chosen: np.ndarray
+    sums: np.ndarray
+
+
+def photo_work(nets: PhotoNets) -> PhotoWork:
+    """Working space for the networks."""
+    selected, chosen = np.empty(SELECTED, np.int64), np.empty(EXTENT_SELECTED, np.int64)
+    return PhotoWork(*(layers_of(net) for net in nets), selected, chosen, np.zeros(DIAGONALS + 1, np.int64))
 
 
 def photo_state(rows: int, columns: int) -> PhotoState:
@@ -206,7 +224,7 @@ def close_block(here, sums):
         here[d] = running
 
 
-@kernel
+@inlined
 def record_magnitude(ps, logs, plane, y, x, u, v, magnitude):
     """Enters a magnitude into the context of what follows; returns what sums over diagonals take of it."""
     small = min(magnitude, logs.shape[0] - 1)
@@ -215,16 +233,16 @@ def record_magnitude(ps, logs, plane, y, x, u, v, magnitude):
 
 
 @kernel
-def choose_extents(coefficients, weight, extents):
+def choose_extents(coefficients, weight, worth, extents):
     """Chooses how many diagonals of each block are worth sending, an encoder's first decision.
 
     Args:
         coefficients: float32 (3, rows, columns, BLOCK, BLOCK), in quantiser steps.
         weight: squared quantiser steps that a bit is worth.
+        worth: float64 (DIAGONALS,), working space.
         extents: as in `PhotoState`, written.
     """
     planes, rows, columns = coefficients.shape[:3]
-    worth = np.empty(DIAGONALS)
     for plane in range(planes):
         for y in range(rows):
             for x in range(columns):
@@ -339,7 +357,7 @@ def constant_shift(logs, plane, y, x):
 
 
 @kernel
-def code_constants(state, data, costs, nets, logs, ps, offsets, coefficients, gain):
+def code_constants(state, data, costs, nets, logs, ps, work, offsets, coefficients, gain):
     """Codes the first slice: of every block and plane the constant coefficient and the extent.
 
     Args:
@@ -349,6 +367,7 @@ def code_constants(state, data, costs, nets, logs, ps, offsets, coefficients, ga
         nets: `PhotoNets`.
         logs: from `log_table`.
         ps: `PhotoState`; when encoding, `extents` are read and `values` are written all the same.
+        work: from `photo_work`.
         offsets: from `gather_offsets`.
         coefficients: float32 (3, rows, columns, BLOCK, BLOCK), in quantiser steps; read when encoding.
         gain: index of the quantiser's setting.
@@ -357,18 +376,13 @@ def code_constants(state, data, costs, nets, logs, ps, offsets, coefficients, ga
         Blocks coded; fewer than there are when the data is exhausted.
     """
     planes, rows, columns = ps.values.shape[:3]
-    of_light, of_color, of_extent = layers_of(nets.light), layers_of(nets.color), layers_of(nets.extent)
-    selected, chosen, sums = (
-        np.empty(SELECTED, np.int64),
-        np.empty(EXTENT_SELECTED, np.int64),
-        np.zeros(DIAGONALS + 1, np.int64),
-    )
+    of_extent, selected, chosen, sums = work.extent, work.selected, work.chosen, work.sums
     flat = ps.logs.reshape(-1)
     encoding = state[DIRECTION] == ENCODE
     for y in range(rows):
         for x in range(columns):
             for plane in range(planes):
-                net, layers = (nets.light, of_light) if plane == 0 else (nets.color, of_color)
+                net, layers = (nets.light, work.light) if plane == 0 else (nets.color, work.color)
                 expected = predicted_constant(ps.values[plane], y, x)
                 shift = constant_shift(ps.logs, plane, y, x)
                 difference = np.int64(np.rint(coefficients[plane, y, x, 0, 0])) - expected if encoding else np.int64(0)
@@ -398,7 +412,7 @@ def code_constants(state, data, costs, nets, logs, ps, offsets, coefficients, ga
 
 
 @kernel
-def code_diagonals(state, data, costs, nets, logs, ps, offsets, order, coefficients, gain, weight, low, high):
+def code_diagonals(state, data, costs, nets, logs, ps, work, offsets, order, coefficients, gain, weight, low, high):
     """Codes a later slice: of every block and plane the coefficients on diagonals `low` to `high`, as far as its extent.
 
     Args:
@@ -412,14 +426,13 @@ def code_diagonals(state, data, costs, nets, logs, ps, offsets, order, coefficie
         Blocks coded; fewer than there are when the data is exhausted.
     """
     planes, rows, columns = ps.values.shape[:3]
-    of_light, of_color = layers_of(nets.light), layers_of(nets.color)
-    selected, sums = np.empty(SELECTED, np.int64), np.zeros(DIAGONALS + 1, np.int64)
+    selected, sums = work.selected, work.sums
     flat = ps.logs.reshape(-1)
     encoding = state[DIRECTION] == ENCODE
     for y in range(rows):
         for x in range(columns):
             for plane in range(planes):
-                net, layers = (nets.light, of_light) if plane == 0 else (nets.color, of_color)
+                net, layers = (nets.light, work.light) if plane == 0 else (nets.color, work.color)
                 by, bx = y + BLOCK_PAD, x + BLOCK_PAD
                 last = min(np.int64(ps.extents[plane, by, bx]), high)
                 if last < low:

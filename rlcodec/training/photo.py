@@ -86,10 +86,9 @@ class Collected:
 
 
 @kernel
-def _collect(values, ps, offsets, logs, order, slices, gain, light, color, extent, counts):
+def _collect(values, ps, offsets, logs, order, slices, sums, gain, light, color, extent, counts):
     """Walks over blocks as the coder does, for values that are known, and lists every context."""
     planes, rows, columns = values.shape[:3]
-    sums = np.zeros(DIAGONALS + 1, np.int64)
     extents, flat = ps.extents, ps.logs.reshape(-1)
     for y in range(rows):
         for x in range(columns):
@@ -157,7 +156,7 @@ def collect(coefficients: np.ndarray, gain: int, weight: float, values: np.ndarr
     scaled = coefficients / step_of(gain)
     _, rows, columns = scaled.shape[:3]
     ps = photo_state(rows, columns)
-    choose_extents(scaled, weight, ps.extents)
+    choose_extents(scaled, weight, np.empty(DIAGONALS), ps.extents)
     values = quantise(scaled) if values is None else values
     room = (rows * columns * BLOCK**2, 2 * rows * columns * BLOCK**2, PLANES * rows * columns)
     sizes = ((INPUTS, SELECTED), (INPUTS, SELECTED), (EXTENT_INPUTS, EXTENT_SELECTED))
@@ -166,7 +165,8 @@ def collect(coefficients: np.ndarray, gain: int, weight: float, values: np.ndarr
         for n, (i, r) in zip(room, sizes, strict=True)
     ]
     counts = np.zeros(3, np.int64)
-    _collect(values, ps, gather_offsets(rows, columns), LOGS, ORDER, np.array(SLICES, np.int64), gain, *arrays, counts)
+    slices, sums = np.array(SLICES, np.int64), np.zeros(DIAGONALS + 1, np.int64)
+    _collect(values, ps, gather_offsets(rows, columns), LOGS, ORDER, slices, sums, gain, *arrays, counts)
     return Collected(*(tuple(a[:n] for a in group) for group, n in zip(arrays, counts, strict=True)))
 
 

@@ -101,8 +101,7 @@ def one_hot(contexts: list[Contexts]) -> tuple[np.ndarray, np.ndarray]:
 
 
 @kernel
-def _context_logits(net, inputs, rows, out):
-    which, layers = np.empty(inputs.shape[1], np.int64), layers_of(net)
+def _context_logits(net, layers, which, inputs, rows, out):
     half = np.int64((1 << net.shifts[2]) >> 1)
     for n in range(inputs.shape[0]):
         count = 0
@@ -123,7 +122,7 @@ def context_logits(net: ContextNet, contexts: list[Contexts]) -> np.ndarray:
     """What the integer network finds at the pixels of some scans: indices into the table of the sigmoid, int64 (m,)."""
     inputs, rows = (np.concatenate([getattr(c, name) for c in contexts]) for name in ("inputs", "rows"))
     out = np.empty(len(inputs), np.int64)
-    _context_logits(net, inputs, rows, out)
+    _context_logits(net, layers_of(net), np.empty(inputs.shape[1], np.int64), inputs, rows, out)
     return out
 
 
