@@ -27,7 +27,7 @@ def inlined(function: Callable[..., Any]) -> Any:
 
 
 @inlined
-def assign(target, source):
+def assign(target: Any, source: Any) -> None:
     """Writes one row of numbers over another, for kernels; slices assigned to one another would take an array to do it."""
     for i in range(source.shape[0]):
         target[i] = source[i]

@@ -6,8 +6,13 @@ encoder may compute its coefficients as it likes, and what a decoder makes of th
 
 import numpy as np
 
+from rlcodec.kernel import kernel
+from rlcodec.threads import parts_of, side_by_side
+
 BLOCK = 16
 PLANES = 3
+ROWS_AT_ONCE = 8
+"""Rows of blocks that a thread transforms at a time."""
 
 
 def _cosines(size: int) -> np.ndarray:
@@ -51,7 +56,65 @@ def to_coefficients(picture: np.ndarray) -> np.ndarray:
 
 def to_planes(coefficients: np.ndarray) -> np.ndarray:
     """Colours as the coefficients say, before rounding: float32 (rows, columns, 3), around 0 to 255."""
-    _, rows, columns, _, _ = coefficients.shape
-    blocks = BASIS.T @ (coefficients @ BASIS)
-    planes = blocks.transpose(1, 3, 2, 4, 0).reshape(-1, PLANES)
-    return (planes @ COLORS + 128).reshape(rows * BLOCK, columns * BLOCK, PLANES)
+    return dequantised_planes(coefficients, np.zeros((PLANES, 2 * BLOCK - 1, 3), np.float32), 1.0)
+
+
+def dequantised_planes(values: np.ndarray, centroids: np.ndarray, step: float) -> np.ndarray:
+    """Colours as quantised coefficients say, before rounding: float32 (rows, columns, 3), around 0 to 255.
+
+    Args:
+        values: int16 (3, block rows, block columns, BLOCK, BLOCK).
+        centroids: float32 (3, diagonals, 3), by how much magnitudes 1, 2 and above shrink, in steps.
+        step: of the quantiser.
+    """
+    _, rows, columns, _, _ = values.shape
+    planes = np.empty((rows * BLOCK, columns * BLOCK, PLANES), np.float32)
+
+    def run(part: slice) -> None:
+        block, half, pixels = (
+            np.zeros(shape, np.float32) for shape in ((BLOCK, BLOCK), (BLOCK, BLOCK), (PLANES, BLOCK, BLOCK))
+        )
+        lines = slice(part.start * BLOCK, part.stop * BLOCK)
+        _inverse(values[:, part], centroids, np.float32(step), BASIS, COLORS, block, half, pixels, planes[lines])
+
+    side_by_side(run, parts_of(rows, ROWS_AT_ONCE))
+    return planes
+
+
+@kernel
+def _inverse(values, centroids, step, basis, colors, block, half, pixels, planes):
+    """Dequantises and transforms some rows of blocks; frequencies beyond the last that is not zero take no time."""
+    count, rows, columns = values.shape[:3]
+    for y in range(rows):
+        for x in range(columns):
+            for plane in range(count):
+                lowest, furthest = -1, -1
+                for u in range(BLOCK):
+                    for v in range(BLOCK):
+                        value = values[plane, y, x, u, v]
+                        size = np.float32(abs(value))
+                        if value != 0:
+                            size = (size - centroids[plane, u + v, min(np.int64(size), 3) - 1]) * step
+                            lowest, furthest = u, max(furthest, v)
+                        block[u, v] = -size if value < 0 else size
+                for u in range(lowest + 1):
+                    for j in range(BLOCK):
+                        half[u, j] = np.float32(0)
+                    for v in range(furthest + 1):
+                        amount = block[u, v]
+                        for j in range(BLOCK):
+                            half[u, j] += amount * basis[v, j]
+                for i in range(BLOCK):
+                    for j in range(BLOCK):
+                        pixels[plane, i, j] = np.float32(0)
+                    for u in range(lowest + 1):
+                        amount = basis[u, i]
+                        for j in range(BLOCK):
+                            pixels[plane, i, j] += amount * half[u, j]
+            for i in range(BLOCK):
+                for j in range(BLOCK):
+                    for c in range(count):
+                        total = np.float32(128)
+                        for plane in range(count):
+                            total += pixels[plane, i, j] * colors[plane, c]
+                        planes[y * BLOCK + i, x * BLOCK + j, c] = total

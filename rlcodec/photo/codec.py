@@ -4,17 +4,13 @@ A strip is STRIP_ROWS rows of blocks; strips know nothing of one another, so the
 with the lengths of all segments and holds them slice by slice: what a cut stream loses is detail first.
 """
 
-import os
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
 
 from rlcodec.coder import COST_UNIT, COSTS, MACS, decoder_state, encoder_state, finish
 from rlcodec.errors import DamagedStreamError
-from rlcodec.kernel import kernel
 from rlcodec.photo.blocks import BLOCK, PLANES, padded_size, to_coefficients
 from rlcodec.photo.model import PhotoModel
 from rlcodec.photo.raster import (
@@ -31,6 +27,7 @@ from rlcodec.photo.raster import (
     step_of,
 )
 from rlcodec.stream import varint
+from rlcodec.threads import parts_of, side_by_side
 
 STRIP_ROWS = 16
 WEIGHT = 0.13
@@ -38,7 +35,6 @@ WEIGHT = 0.13
 BYTES_PER_COEFFICIENT = 36
 """No coefficient takes more: 15 decisions down the chain of at most 16 bits each, an Exp-Golomb code and a sign."""
 ORDER = frequency_order()
-Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -71,19 +67,6 @@ class CodedPhoto:
 
     segments: tuple[bytes, ...]
     values: np.ndarray | None
-
-
-def strips_of(block_rows: int) -> list[slice]:
-    """Rows of blocks of every strip."""
-    return [slice(y, min(y + STRIP_ROWS, block_rows)) for y in range(0, block_rows, STRIP_ROWS)]
-
-
-def _side_by_side(run: Callable[[slice], Result], strips: list[slice], workers: int | None) -> list[Result]:
-    workers = min(workers or os.cpu_count() or 1, len(strips))
-    if workers == 1:
-        return [run(strip) for strip in strips]
-    with ThreadPoolExecutor(workers) as pool:
-        return list(pool.map(run, strips))
 
 
 def _code_slice(
@@ -121,7 +104,7 @@ def encode_photo(
         return parts, values if keep else None
 
     rows = padded_size(*picture.shape[:2])[0] // BLOCK
-    found = _side_by_side(run, strips_of(rows), workers)
+    found = side_by_side(run, parts_of(rows, STRIP_ROWS), workers)
     segments = tuple(parts[index] for index in range(1 + len(SLICES)) for parts, _ in found)
     values = np.concatenate([v for _, v in found if v is not None], 1) if keep else None
     return CodedPhoto(segments, values)
@@ -193,7 +176,7 @@ def decode_values(
         Quantised coefficients, int16 (3, block rows, block columns, BLOCK, BLOCK), and the segments in the order of coding.
     """
     rows, columns = (n // BLOCK for n in padded_size(height, width))
-    strips = strips_of(rows)
+    strips = parts_of(rows, STRIP_ROWS)
     segments = unpack_segments(payload, len(strips) * (1 + len(SLICES)))
 
     def run(strip: slice) -> tuple[np.ndarray, list[PhotoSegment]]:
@@ -209,28 +192,6 @@ def decode_values(
                 break
         return ps.values, found
 
-    parts = _side_by_side(run, strips, workers)
+    parts = side_by_side(run, strips, workers)
     found = sorted((s for _, some in parts for s in some), key=lambda s: (s.slice, s.strip))
     return np.concatenate([values for values, _ in parts], 1), found
-
-
-def dequantise(model: PhotoModel, values: np.ndarray, gain: int) -> np.ndarray:
-    """Coefficients that quantised ones stand for, float32 of the same shape."""
-    out = np.empty(values.shape, np.float32)
-    _dequantise(values, model.centroids, np.float32(step_of(gain)), out)
-    return out
-
-
-@kernel
-def _dequantise(values, centroids, step, out):
-    planes, rows, columns = values.shape[:3]
-    for plane in range(planes):
-        for y in range(rows):
-            for x in range(columns):
-                for u in range(BLOCK):
-                    for v in range(BLOCK):
-                        value = values[plane, y, x, u, v]
-                        size = np.float32(abs(value))
-                        if value != 0:
-                            size -= centroids[plane, u + v, min(abs(value), 3) - 1]
-                        out[plane, y, x, u, v] = -size * step if value < 0 else size * step

@@ -106,7 +106,8 @@ class PhotoWork(NamedTuple):
 def photo_work(nets: PhotoNets) -> PhotoWork:
     """Working space for the networks."""
     selected, chosen = np.empty(SELECTED, np.int64), np.empty(EXTENT_SELECTED, np.int64)
-    return PhotoWork(*(layers_of(net) for net in nets), selected, chosen, np.zeros(DIAGONALS + 1, np.int64))
+    light, color, extent = (layers_of(net) for net in nets)
+    return PhotoWork(light, color, extent, selected, chosen, np.zeros(DIAGONALS + 1, np.int64))
 
 
 def photo_state(rows: int, columns: int) -> PhotoState:

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
+from rlcodec.kernel import kernel
 from rlcodec.model import WEIGHTS
 from rlcodec.networks import load_network
-from rlcodec.photo.blocks import BLOCK, PLANES, to_planes
-from rlcodec.photo.codec import dequantise
+from rlcodec.photo.blocks import BLOCK, PLANES, dequantised_planes
 from rlcodec.photo.model import PhotoModel
 from rlcodec.photo.raster import step_of
+from rlcodec.threads import parts_of, side_by_side
 
 FACTOR = 4
 """Side of the squares of pixels that become channels."""
@@ -28,6 +29,8 @@ SIZES = {"light": (32, 4), "full": (64, 6)}
 WIDTHS = tuple(SIZES)
 BAND_ROWS = 512
 """Rows made at a time; like MARGIN, whole blocks."""
+SQUARE_ROWS_AT_ONCE = 32
+"""Rows of squares that a thread takes at a time."""
 MARGIN = 64
 """Rows beyond a band that its pixels depend on, at least."""
 
@@ -53,19 +56,44 @@ def network_input(planes: np.ndarray, gain: int) -> np.ndarray:
     rows, columns = (n // FACTOR for n in planes.shape[:2])
     step = step_of(gain)
     out = np.empty((1, CHANNELS, rows, columns), np.float32)
-    squares = to_squares(planes) * np.float32(1 / step)
-    means = squares.mean(1, keepdims=True)
-    np.clip(squares - means, -LARGEST, LARGEST, out=squares)
-    at = PLANES * FACTOR**2
-    out[0, :at] = squares.reshape(-1, rows, columns)
-    out[0, at : at + PLANES] = (means[:, 0] - np.float32(128 / step)) / 4
-    out[0, at + PLANES] = np.log2(step) / 4 - 1
+    side_by_side(
+        lambda part: _fill_input(planes, np.float32(1 / step), np.float32(128 / step), part.start, part.stop, out[0]),
+        parts_of(rows, SQUARE_ROWS_AT_ONCE),
+    )
+    at = PLANES * FACTOR**2 + PLANES
+    out[0, at] = np.log2(step) / 4 - 1
     down = 2 * np.pi * (np.arange(rows) % (BLOCK // FACTOR) + 0.5) * FACTOR / BLOCK
     across = 2 * np.pi * (np.arange(columns) % (BLOCK // FACTOR) + 0.5) * FACTOR / BLOCK
     places = (np.cos(down)[:, None], np.sin(down)[:, None], np.cos(across)[None], np.sin(across)[None])
     for i, place in enumerate(places):
-        out[0, at + PLANES + 1 + i] = place
+        out[0, at + 1 + i] = place
     return out
+
+
+@kernel
+def _fill_input(planes, scale, middle, first, last, out):
+    """Writes rows of squares, and their means, as `network_input` says."""
+    columns = out.shape[2]
+    for row in range(first, last):
+        for plane in range(PLANES):
+            mean = PLANES * FACTOR**2 + plane
+            for x in range(columns):
+                out[mean, row, x] = np.float32(0)
+            for i in range(FACTOR**2):
+                channel, y, shift = plane * FACTOR**2 + i, row * FACTOR + i // FACTOR, i % FACTOR
+                for x in range(columns):
+                    value = planes[y, x * FACTOR + shift, plane] * scale
+                    out[channel, row, x] = value
+                    out[mean, row, x] += value
+            for x in range(columns):
+                out[mean, row, x] *= np.float32(1 / FACTOR**2)
+            for i in range(FACTOR**2):
+                channel = plane * FACTOR**2 + i
+                for x in range(columns):
+                    value = out[channel, row, x] - out[mean, row, x]
+                    out[channel, row, x] = min(max(value, np.float32(-LARGEST)), np.float32(LARGEST))
+            for x in range(columns):
+                out[mean, row, x] = (out[mean, row, x] - middle) * np.float32(0.25)
 
 
 def to_squares(planes: np.ndarray) -> np.ndarray:
@@ -75,12 +103,26 @@ def to_squares(planes: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(squares).reshape(PLANES, FACTOR**2, rows, columns)
 
 
-def network_output(found: np.ndarray, gain: int) -> np.ndarray:
-    """What is to be added to the pixels, float32 (height, width, 3), from float32 (1, 3 * FACTOR**2, rows, columns)."""
-    _, _, rows, columns = found.shape
-    squares = found.reshape(PLANES, FACTOR, FACTOR, rows, columns).transpose(3, 1, 4, 2, 0)
-    pixels = np.ascontiguousarray(squares).reshape(rows * FACTOR, columns * FACTOR, PLANES)
-    return pixels * np.float32(OUTPUT_STEPS * step_of(gain))
+@kernel
+def _add_output(planes, found, scale, first, last, out):
+    """Writes rows of squares of the picture, uint8: the planes, and what the network found times `scale`."""
+    for row in range(first, last):
+        for y in range(row * FACTOR, (row + 1) * FACTOR):
+            for x in range(out.shape[1]):
+                within = (y % FACTOR) * FACTOR + x % FACTOR
+                for c in range(PLANES):
+                    added = found[c * FACTOR**2 + within, row, x // FACTOR] * scale
+                    value = planes[y, x, c] + added + np.float32(0.5)
+                    out[y, x, c] = np.uint8(min(max(value, np.float32(0)), np.float32(255)))
+
+
+def _added(planes: np.ndarray, found: np.ndarray, gain: int) -> np.ndarray:
+    out, scale = np.empty(planes.shape, np.uint8), np.float32(OUTPUT_STEPS * step_of(gain))
+    side_by_side(
+        lambda part: _add_output(planes, found, scale, part.start, part.stop, out),
+        parts_of(len(planes) // FACTOR, SQUARE_ROWS_AT_ONCE),
+    )
+    return out
 
 
 def render(model: PhotoModel, values: np.ndarray, gain: int, width: str, folder: Path = WEIGHTS) -> np.ndarray:
@@ -101,8 +143,9 @@ def render(model: PhotoModel, values: np.ndarray, gain: int, width: str, folder:
     out = np.empty((rows, values.shape[2] * BLOCK, PLANES), np.uint8)
     for top in range(0, rows, BAND_ROWS):
         first, last = max(top - MARGIN, 0), min(top + BAND_ROWS + MARGIN, rows)
-        band = to_planes(dequantise(model, values[:, first // BLOCK : last // BLOCK], gain))
-        band += network_output(session.run(None, {"picture": network_input(band, gain)})[0], gain)
+        band = dequantised_planes(values[:, first // BLOCK : last // BLOCK], model.centroids, step_of(gain))
+        found = session.run(None, {"picture": network_input(band, gain)})[0][0]
+        picture = _added(band, found, gain)
         bottom = min(top + BAND_ROWS, rows)
-        out[top:bottom] = np.clip(np.rint(band[top - first : bottom - first]), 0, 255)
+        out[top:bottom] = picture[top - first : bottom - first]
     return out

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from rlcodec.files import write_bytes
-from rlcodec.photo.blocks import BLOCK, PLANES, to_coefficients, to_planes
-from rlcodec.photo.codec import dequantise, encode_strip
+from rlcodec.photo.blocks import BLOCK, PLANES, dequantised_planes, to_coefficients
+from rlcodec.photo.codec import encode_strip
 from rlcodec.photo.model import PhotoModel
 from rlcodec.photo.raster import DIAGONALS, GAINS, step_of
 from rlcodec.photo.synthesis import CHANNELS, FACTOR, OUTPUT_STEPS, SIZES, network_input, to_squares
@@ -85,7 +85,7 @@ def decoded_crops(model: PhotoModel, pictures: list[np.ndarray], rng: np.random.
     for i in range(count):
         crop, gain = _crop(pictures, rng)
         _, values = encode_strip(model, to_coefficients(crop), gain)
-        planes = to_planes(dequantise(model, values, gain))
+        planes = dequantised_planes(values, model.centroids, step_of(gain))
         inputs[i] = torch.from_numpy(network_input(planes, gain)[0])
         wanted = to_squares(crop - planes) / (OUTPUT_STEPS * step_of(gain))
         targets[i] = torch.from_numpy(wanted.reshape(-1, side, side))
