@@ -21,10 +21,12 @@ from rlcodec.raster import (
     code_pixel_row,
     latent_buffer,
     latent_offsets,
+    layers_of,
     pixel_buffer,
     pixel_offsets,
     pixel_totals,
     pixel_window,
+    pixel_work,
 )
 from rlcodec.training.raster import (
     PIXEL_SCALE,
@@ -141,7 +143,7 @@ def coded_cost(net: ContextNet, tables: StaticTables, picture: np.ndarray, recon
     buffer, totals, offsets = pixel_buffer(reconstruction), pixel_totals(width), pixel_offsets(height, width)
     for y in range(height):
         coded = code_pixel_row(
-            state, data, COSTS, net, tables, buffer, totals, offsets, picture.copy(), y, budget, True
+            state, data, COSTS, net, tables, buffer, totals, offsets, pixel_work(net), picture.copy(), y, budget, True
         )  # fmt: skip
         assert coded == width
     return int(state[COST])
@@ -251,7 +253,8 @@ def test_the_runtime_codes_the_latent_contexts_that_training_sees(latent_network
         for index in range(SLICES):
             before = int(state[COST])
             code_latent_slice(
-                state, data, COSTS, net, tables, buffer, offsets, latent.copy(), index, ROWS * COLUMNS, True
+                state, data, COSTS, net, tables, buffer, offsets, layers_of(net), np.empty(1, np.int64), latent.copy(), index,
+                ROWS * COLUMNS, True,
             )  # fmt: skip
             window, rows = latent_contexts(latent[None], index)
             ones = latent[index].reshape(-1) > 0
