@@ -1,10 +1,11 @@
 """Finds a scan that renders to exactly the gray levels of a digit, the cheapest that a beam search comes upon."""
 
 import functools
+from typing import NamedTuple
 
 import numpy as np
 
-from rlcodec.kernel import array_kernel, kernel
+from rlcodec.kernel import array_kernel, assign, kernel
 from rlcodec.scan import (
     BOX,
     COVERED_UNITS,
@@ -99,10 +100,9 @@ def _copy_state(windows, costs, parents, sums, source, k, target, to):
     sums[target, to] = sums[source, k]
 
 
-@array_kernel
-def _merge(windows, costs, parents, sums, now, count, step):
+@kernel
+def _merge(windows, costs, parents, sums, hashes, now, count, step):
     """Keeps the cheapest of the states whose windows agree from row `step` on: the rest of a scan cannot tell them apart."""
-    hashes = np.empty(count, np.uint64)
     alive = 0
     for k in range(count):
         value = np.uint64(14695981039346656037)
@@ -122,11 +122,67 @@ def _merge(windows, costs, parents, sums, now, count, step):
     return alive
 
 
-@array_kernel
-def _search(levels, known, weights, start, stop, peak, prior, width, found):
+class Beam(NamedTuple):
+    """Room for a beam of a width w, twice as many states as may grow from it, in two halves.
+
+    Shapes: `windows` (2, 8 w, WINDOW, WORDS) uint64; `costs`, `parents`, `sums` (2, 8 w) int64; `kept`
+    (BOX, w, WINDOW, WORDS) uint64 and `origins` (BOX, w) int64, the scan rows of every box row and where they come from;
+    `hashes` (8 w,) uint64; `order`, `spare` (8 w,) int64.
+    """
+
+    windows: np.ndarray
+    costs: np.ndarray
+    parents: np.ndarray
+    sums: np.ndarray
+    kept: np.ndarray
+    origins: np.ndarray
+    hashes: np.ndarray
+    order: np.ndarray
+    spare: np.ndarray
+
+
+def beam_of(width: int) -> Beam:
+    """Room for a beam, in which nothing is yet."""
+    room = 8 * width
+    return Beam(
+        np.zeros((2, room, WINDOW, WORDS), np.uint64),
+        *np.zeros((3, 2, room), np.int64),
+        np.zeros((BOX, width, WINDOW, WORDS), np.uint64),
+        np.zeros((BOX, width), np.int64),
+        np.empty(room, np.uint64),
+        np.empty(room, np.int64),
+        np.empty(room, np.int64),
+    )
+
+
+@kernel
+def _sort(costs, order, spare):
+    """Writes the order of costs, ties by place, into the front of `order`: a merge sort from below, with as much to spare."""
+    count = costs.shape[0]
+    for k in range(count):
+        order[k] = k
+    length = 1
+    while length < count:
+        for start in range(0, count, 2 * length):
+            middle, stop = min(start + length, count), min(start + 2 * length, count)
+            i, j = start, middle
+            for k in range(start, stop):
+                if j >= stop or (i < middle and costs[order[i]] <= costs[order[j]]):
+                    spare[k] = order[i]
+                    i += 1
+                else:
+                    spare[k] = order[j]
+                    j += 1
+        assign(order, spare[:count])
+        length *= 2
+
+
+@kernel
+def _search(beam, levels, known, weights, start, stop, peak, prior, width, found):
     """Beam search for the cheapest scan with given gray levels, in raster order of the box.
 
     Args:
+        beam: from `beam_of`, not used before.
         levels: int64 (BOX, BOX).
         known: from `_propagate`.
         weights, start, stop: of the grid.
@@ -138,13 +194,8 @@ def _search(levels, known, weights, start, stop, peak, prior, width, found):
     Returns:
         Its cost, or NOT_FOUND.
     """
-    room = 8 * width
-    windows = np.zeros((2, room, WINDOW, WORDS), np.uint64)
-    costs = np.zeros((2, room), np.int64)
-    parents = np.zeros((2, room), np.int64)
-    sums = np.zeros((2, room), np.int64)
-    kept = np.zeros((BOX, width, WINDOW, WORDS), np.uint64)
-    origins = np.zeros((BOX, width), np.int64)
+    windows, costs, parents, sums, kept, origins = beam.windows, beam.costs, beam.parents, beam.sums, beam.kept, beam.origins
+    order = beam.order
     count, now, other = 1, 0, 1
     for r in range(BOX):
         fresh = first_fresh(start, stop, r)
@@ -208,7 +259,7 @@ def _search(levels, known, weights, start, stop, peak, prior, width, found):
                         return NOT_FOUND
                     limit = 4 * width
                     if grown > limit:
-                        order = np.argsort(costs[other, :grown])[:limit]
+                        _sort(costs[other, :grown], order, beam.spare)
                         for a in range(limit):
                             _copy_state(windows, costs, parents, sums, other, order[a], now, a)
                         count = limit
@@ -223,32 +274,34 @@ def _search(levels, known, weights, start, stop, peak, prior, width, found):
             if count == 0:
                 return NOT_FOUND
             if count > width:
-                order = np.argsort(costs[now, :count])[:width]
+                _sort(costs[now, :count], order, beam.spare)
                 for a in range(width):
                     _copy_state(windows, costs, parents, sums, now, order[a], other, a)
                 now, other, count = other, now, width
         for k in range(count):
             origins[r, k] = parents[now, k]
             for i in range(fresh, stop[r]):
-                kept[r, k, i - fresh] = windows[now, k, i - base]
+                assign(kept[r, k, i - fresh], windows[now, k, i - base])
             parents[now, k] = k
         if r < BOX - 1:
-            count = _merge(windows, costs, parents, sums, now, count, start[r + 1] - start[r])
+            count = _merge(windows, costs, parents, sums, beam.hashes, now, count, start[r + 1] - start[r])
     k = np.argmin(costs[now, :count])
     cost = costs[now, k]
     for r in range(BOX - 1, -1, -1):
         fresh = first_fresh(start, stop, r)
         for i in range(fresh, stop[r]):
-            found[i] = kept[r, k, i - fresh]
+            assign(found[i], kept[r, k, i - fresh])
         k = origins[r, k]
     return cost
 
 
-@array_kernel
-def _explains(rows, levels, single, start, stop, peaks):
-    """Index of the peak under which a scan renders to `levels`, slips included; -1 when it does not."""
+@kernel
+def _explains(rows, levels, single, start, stop, peaks, areas):
+    """Index of the peak under which a scan renders to `levels`, slips included; -1 when it does not.
+
+    `areas` int64 (BOX, BOX) is working space.
+    """
     brightest = np.int64(0)
-    areas = np.empty((BOX, BOX), np.int64)
     for r in range(BOX):
         for c in range(BOX):
             areas[r, c] = box_area(rows, 0, single, start, stop, r, c)
@@ -349,6 +402,6 @@ def _find_at(ink, side, offset, peak, prior, width):
     _place(ink, offset, levels)
     _propagate(levels, weights, start, stop, peak, known)
     found = np.zeros((side, WORDS), np.uint64)
-    cost = _search(levels, known, weights, start, stop, peak, prior, width, found)
-    index = _explains(found, levels, single, start, stop, peaks) if cost < NOT_FOUND else -1
+    cost = _search(beam_of(width), levels, known, weights, start, stop, peak, prior, width, found)
+    index = _explains(found, levels, single, start, stop, peaks, np.empty_like(levels)) if cost < NOT_FOUND else -1
     return (Scan(found, int(index), 0, 0), cost) if index >= 0 else (None, NOT_FOUND)
