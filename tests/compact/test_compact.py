@@ -32,10 +32,10 @@ def test_a_stream_gives_the_latent_back(photograph, tier, size):
     assert {s.tier_name for s in found.segments} == {tier}
 
 
-def test_context_needs_fewer_bits_than_the_table_and_that_fewer_than_none(photograph):
+def test_context_needs_fewer_bits_than_the_table_or_none(photograph):
     sizes = [len(rlcodec.encode(photograph, preset="compact", tier=tier)) for tier in ("context", "table")]
     rows, columns = latent_size(photograph.height, photograph.width)
-    assert sizes[0] < sizes[1] < LATENT_CHANNELS * rows * columns // 8
+    assert sizes[0] < 0.9 * min(sizes[1], LATENT_CHANNELS * rows * columns // 8)
 
 
 def test_tiles_show_no_seams(photograph, monkeypatch):
@@ -58,7 +58,8 @@ def test_every_prefix_is_a_picture(photograph, coded):
         warnings.simplefilter("ignore", rlcodec.TruncatedStreamWarning)
         for length in range(first, len(coded), (len(coded) - first) // 5):
             quality.append(psnr_db(original, np.asarray(rlcodec.decode(coded[:length]))))
-    assert quality[0] < quality[-1] < psnr_db(original, np.asarray(rlcodec.decode(coded)))
+    assert quality[0] + 2 < quality[-1]
+    assert abs(psnr_db(original, np.asarray(rlcodec.decode(coded))) - quality[-1]) < 0.5
 
 
 def test_a_budget_keeps_the_first_bits(photograph, coded):
