@@ -2,6 +2,7 @@
 
 import copy
 import math
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from torch.utils.tensorboard import SummaryWriter
 
 from rlcodec.errors import DataError
 from rlcodec.files import make_folder, write_atomically
+from rlcodec.training.processes import join_processes
 
 CHECKPOINT = "checkpoint.pt"
 WARMUP_FRACTION = 0.02
@@ -33,6 +35,8 @@ class Schedule:
         minutes: a limit on wall time; the schedule then follows whichever of steps and time is further along.
         seed: of the weights, batches and noise. Every step draws from (seed, step), so a resumed run sees what an
             uninterrupted one would have seen; with `minutes` the schedule depends on the machine's speed as well.
+        parts: batches that make up a step, each with draws of its own. Processes that train together share them, so n of
+            them do what one does with n parts; there are at least as many as processes.
     """
 
     steps: int
@@ -40,6 +44,7 @@ class Schedule:
     learning_rate: float
     minutes: float | None = None
     seed: int = 0
+    parts: int = 1
 
 
 def learning_rate_at(progress: float, peak: float) -> float:
@@ -92,6 +97,8 @@ def fit(
         DataError: the checkpoint does not belong to this model.
     """
     make_folder(folder)
+    processes = join_processes()
+    parts = max(schedule.parts, processes.count)
     average = ExponentialMovingAverage(model)
     optimizer = torch.optim.AdamW(model.parameters(), lr=schedule.learning_rate, betas=(0.9, 0.98), weight_decay=1e-4)
     step, spent = 0, 0.0
@@ -105,8 +112,11 @@ def fit(
         except (KeyError, RuntimeError, ValueError) as error:
             raise DataError(f"{path}: not a checkpoint of this model; train into another folder") from error
         step, spent = saved["step"], saved["seconds"]
+    processes.wait()
 
     def save() -> None:
+        if not processes.leads:
+            return
         state = {
             "model": model.state_dict(),
             "average": average.module.state_dict(),
@@ -118,30 +128,34 @@ def fit(
 
     def progress_now() -> float:
         by_time = spent / (60 * schedule.minutes) if schedule.minutes else 0.0
-        return max(step / schedule.steps, by_time)
+        return processes.agree(max(step / schedule.steps, by_time))
 
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
     started, saved_at = time.monotonic() - spent, time.monotonic()
-    with SummaryWriter(folder) as board, Progress(*columns) as bar:
+    where = folder if processes.leads else tempfile.mkdtemp()
+    with SummaryWriter(where) as board, Progress(*columns, disable=not processes.leads) as bar:
         task = bar.add_task(title, total=1.0, completed=progress_now())
         while (progress := progress_now()) < 1.0:
             rate = learning_rate_at(progress, schedule.learning_rate)
             for group in optimizer.param_groups:
                 group["lr"] = rate
-            torch.manual_seed(schedule.seed * 1_000_003 + step)
-            loss = loss_of(model, np.random.default_rng((schedule.seed, step)), schedule.batch)
             optimizer.zero_grad(set_to_none=True)
-            loss.backward()
+            for part in range(processes.rank, parts, processes.count):
+                torch.manual_seed((schedule.seed * 1_000_003 + step) * parts + part)
+                draws = np.random.default_rng((schedule.seed, step, part) if part else (schedule.seed, step))
+                loss = loss_of(model, draws, schedule.batch) / parts
+                loss.backward()
+            processes.add_gradients(model)
             nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimizer.step()
             average.update(model, step)
             step += 1
             spent = time.monotonic() - started
             if step % 50 == 0:
-                board.add_scalar("train/loss", loss.item(), step)
+                board.add_scalar("train/loss", parts * loss.item(), step)
                 board.add_scalar("train/learning_rate", rate, step)
-                bar.update(task, completed=progress, description=f"{title}  step {step}  loss {loss.item():.4f}")
-            if step % evaluate_every == 0:
+                bar.update(task, completed=progress, description=f"{title}  step {step}  loss {parts * loss.item():.4f}")
+            if step % evaluate_every == 0 and processes.leads:
                 figures = evaluate(average.module)
                 for name, value in figures.items():
                     board.add_scalar(f"validation/{name}", value, step)
@@ -151,7 +165,8 @@ def fit(
                 save()
                 saved_at = time.monotonic()
         bar.update(task, completed=1.0)
-        figures = evaluate(average.module)
-        bar.console.print(f"{title}  done at step {step}  " + "  ".join(f"{n} {v:.4f}" for n, v in figures.items()))
+        if processes.leads:
+            figures = evaluate(average.module)
+            bar.console.print(f"{title}  done at step {step}  " + "  ".join(f"{n} {v:.4f}" for n, v in figures.items()))
     save()
     return average.module

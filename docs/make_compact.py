@@ -1,0 +1,16 @@
+"""Draws COMPACT's four pictures, the original, COMPACT, JPEG and WebP, of a photograph that comes with scikit-learn."""
+
+from pathlib import Path
+
+from rlcodec.evaluation.compact import plot_compact
+from rlcodec.evaluation.figures import save_figure
+from rlcodec.evaluation.photographs import sample_photograph
+
+
+def main() -> None:
+    """Writes docs/compact.png."""
+    save_figure(plot_compact(sample_photograph()), Path(__file__).with_name("compact.png"))
+
+
+if __name__ == "__main__":
+    main()

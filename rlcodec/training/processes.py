@@ -1,0 +1,63 @@
+"""Training over several processes, one a GPU or on one machine's cores, as `torchrun` starts them."""
+
+import os
+from dataclasses import dataclass
+
+import torch
+import torch.distributed as dist
+from torch import nn
+
+
+@dataclass(frozen=True)
+class Processes:
+    """Those that train together.
+
+    Attributes:
+        rank: of this one; the first writes files and shows progress.
+        count: of all.
+    """
+
+    rank: int
+    count: int
+
+    @property
+    def leads(self) -> bool:
+        """Whether this is the first."""
+        return self.rank == 0
+
+    def add_gradients(self, model: nn.Module) -> None:
+        """Sums the gradients of all processes."""
+        if self.count > 1:
+            gradients = [p.grad for p in model.parameters() if p.grad is not None]
+            whole = nn.utils.parameters_to_vector(gradients)
+            dist.all_reduce(whole)
+            nn.utils.vector_to_parameters(whole, gradients)
+
+    def agree(self, number: float) -> float:
+        """The first process's number; what hangs on clocks would differ between them."""
+        if self.count == 1:
+            return number
+        shared = torch.tensor([number], dtype=torch.float64, device=_device())
+        dist.broadcast(shared, 0)
+        return float(shared)
+
+    def wait(self) -> None:
+        """Until all are here."""
+        if self.count > 1:
+            dist.barrier()
+
+
+def join_processes() -> Processes:
+    """This process among those that `torchrun` started; alone where there are none."""
+    count = int(os.environ.get("WORLD_SIZE", "1"))
+    if count == 1:
+        return Processes(0, 1)
+    if not dist.is_initialized():
+        if torch.cuda.is_available():
+            torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+        dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+    return Processes(dist.get_rank(), dist.get_world_size())
+
+
+def _device() -> torch.device:
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
