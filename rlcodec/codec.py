@@ -99,7 +99,7 @@ def encode(
         rows: rows of pixels to send after the latents; all when `bit_budget` or `tier` is set and this is not.
         gain: the quantiser's setting, 0 the finest to 47.
         max_bytes: of the whole stream, which is then as fine as it may be.
-        synthesis: "light" or "full", what decoders of a photograph should spend on its repair; "full" if not given.
+        synthesis: "light" or "full", what decoders of a photograph should spend on its repair; "light" if not given.
 
     Returns:
         The stream.
@@ -122,10 +122,10 @@ def encode(
     if preset == PHOTO.name:
         if lossless or any(option is not None for option in (*by_policy, *of_latent, rows)):
             raise OptionError("preset photo takes gain or max_bytes, and synthesis")
-        from rlcodec.photo.stream import encode_picture
+        from rlcodec.photo.stream import DEFAULT_WIDTH, encode_picture
 
         picture = read_color(image, PHOTO)
-        return encode_picture(picture, _whole("gain", gain), _whole("max_bytes", max_bytes), synthesis or "full")
+        return encode_picture(picture, _whole("gain", gain), _whole("max_bytes", max_bytes), synthesis or DEFAULT_WIDTH)
     if any(option is not None for option in for_photo):
         raise OptionError("gain, max_bytes and synthesis are for preset photo")
     if preset == COMPACT.name:
