@@ -97,7 +97,7 @@ def main() -> None:
     for name, group in curves.items():
         at = group.iloc[(group.bpp - 1).abs().argmin()].setting
         rows = table[(table.codec == name) & (table.setting == at)]
-        print(f"  {name} {at}: encode {rows.encode_ms.median():.0f} ms, decode {rows.decode_ms.median():.0f} ms")
+        print(f"  {name} {at}: encode {rows.encode_ms.median():.0f} ms, decode {rows.decode_ms.median():.1f} ms")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """What the parts of the command line share: the application, options, progress and messages."""
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -53,7 +54,9 @@ def torch_device(name: str) -> str:
         raise OptionError(f"unknown device {name!r}; there are: auto, cpu, cuda")
     if name == "cuda" and not torch.cuda.is_available():
         raise OptionError("there is no CUDA device that torch can use; take --device cpu")
-    return ("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name
+    if name == "cpu" or not torch.cuda.is_available():
+        return "cpu"
+    return f"cuda:{os.environ.get('LOCAL_RANK', 0)}"  # which torchrun sets
 
 
 @contextmanager

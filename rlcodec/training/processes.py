@@ -29,9 +29,10 @@ class Processes:
         """Sums the gradients of all processes."""
         if self.count > 1:
             gradients = [p.grad for p in model.parameters() if p.grad is not None]
-            whole = nn.utils.parameters_to_vector(gradients)
+            whole = torch.cat([gradient.reshape(-1) for gradient in gradients])  # of any memory format
             dist.all_reduce(whole)
-            nn.utils.vector_to_parameters(whole, gradients)
+            for gradient, part in zip(gradients, whole.split([g.numel() for g in gradients]), strict=True):
+                gradient.copy_(part.view(gradient.shape))
 
     def agree(self, number: float) -> float:
         """The first process's number; what hangs on clocks would differ between them."""
