@@ -144,9 +144,12 @@ class Beam(NamedTuple):
 def beam_of(width: int) -> Beam:
     """Room for a beam, in which nothing is yet."""
     room = 8 * width
+    costs, parents, sums = np.zeros((3, 2, room), np.int64)
     return Beam(
         np.zeros((2, room, WINDOW, WORDS), np.uint64),
-        *np.zeros((3, 2, room), np.int64),
+        costs,
+        parents,
+        sums,
         np.zeros((BOX, width, WINDOW, WORDS), np.uint64),
         np.zeros((BOX, width), np.int64),
         np.empty(room, np.uint64),
