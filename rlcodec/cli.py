@@ -98,6 +98,7 @@ def encode(
     rows: Annotated[int | None, typer.Option(help="Rows of pixels to send after the latents.")] = None,
     gain: Annotated[int | None, typer.Option(help="Preset photo: the quantiser's setting, 0 the finest to 47.")] = None,
     max_bytes: Annotated[int | None, typer.Option(help="Preset photo: at most so many bytes a file.")] = None,
+    min_psnr: Annotated[float | None, typer.Option(help="Preset photo: at least so many dB in every picture.")] = None,
     synthesis: SynthesisOption = None,
     workers: WorkersOption = None,
     device: CodingDeviceOption = None,
@@ -105,7 +106,8 @@ def encode(
     """Encode an image, or many.
 
     Examples: rlcodec encode digit.png digit.rlc --objective small; rlcodec encode digits/ streams/ --lossless;
-    rlcodec encode photo.jpg photo.rlc --preset photo --max-bytes 20000
+    rlcodec encode photo.jpg photo.rlc --preset photo --max-bytes 20000;
+    rlcodec encode photos/ streams/ --preset photo --min-psnr 35
     """
     import numpy as np
 
@@ -121,7 +123,8 @@ def encode(
     options: dict[str, Any] = {
         "preset": preset, "policy": policy, "objective": objective, "lambda_rate": lambda_rate,
         "lambda_compute": lambda_compute, "distortion": distortion, "lossless": lossless, "bit_budget": bit_budget,
-        "tier": tier, "rows": rows, "gain": gain, "max_bytes": max_bytes, "synthesis": synthesis,
+        "tier": tier, "rows": rows, "gain": gain, "max_bytes": max_bytes, "min_psnr": min_psnr,
+        "synthesis": synthesis,
     }  # fmt: skip
 
     def run(image: Path) -> bytes:

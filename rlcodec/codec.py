@@ -76,13 +76,14 @@ def encode(
     rows: int | None = None,
     gain: int | None = None,
     max_bytes: int | None = None,
+    min_psnr: float | None = None,
     synthesis: str | None = None,
 ) -> bytes:
     """Encodes an image.
 
     Preset "mnist": a policy makes the choices, the shipped one when none is named. `lossless` codes every pixel exactly
-    instead; `bit_budget`, `tier` and `rows` set the choices by hand. Preset "photo": `gain` or `max_bytes`. Preset
-    "compact": `bit_budget` and `tier`.
+    instead; `bit_budget`, `tier` and `rows` set the choices by hand. Preset "photo": `gain`, or `max_bytes` and
+    `min_psnr`. Preset "compact": `bit_budget` and `tier`.
 
     Args:
         image: a PIL image, a path, or a uint8 array; for preset "mnist" 8-bit gray, for the others anything that
@@ -99,6 +100,7 @@ def encode(
         rows: rows of pixels to send after the latents; all when `bit_budget` or `tier` is set and this is not.
         gain: the quantiser's setting, 0 the finest to 47.
         max_bytes: of the whole stream, which is then as fine as it may be.
+        min_psnr: of the decoded picture, in dB, at least; the stream is then about as small as it may be.
         synthesis: "light" or "full", what decoders of a photograph should spend on its repair; "light" if not given.
 
     Returns:
@@ -118,16 +120,16 @@ def encode(
         True
     """
     by_policy = (policy, objective, lambda_rate, lambda_compute, distortion)
-    for_photo, of_latent = (gain, max_bytes, synthesis), (bit_budget, tier)
+    for_photo, of_latent = (gain, max_bytes, min_psnr, synthesis), (bit_budget, tier)
     if preset == PHOTO.name:
         if lossless or any(option is not None for option in (*by_policy, *of_latent, rows)):
-            raise OptionError("preset photo takes gain or max_bytes, and synthesis")
-        from rlcodec.photo.stream import DEFAULT_WIDTH, encode_picture
+            raise OptionError("preset photo takes gain, or max_bytes and min_psnr, and synthesis")
+        from rlcodec.photo.encode import Goals, encode_picture
 
-        picture = read_color(image, PHOTO)
-        return encode_picture(picture, _whole("gain", gain), _whole("max_bytes", max_bytes), synthesis or DEFAULT_WIDTH)
+        goals = Goals(_whole("max_bytes", max_bytes), min_psnr)
+        return encode_picture(read_color(image, PHOTO), _whole("gain", gain), goals, synthesis)
     if any(option is not None for option in for_photo):
-        raise OptionError("gain, max_bytes and synthesis are for preset photo")
+        raise OptionError("gain, max_bytes, min_psnr and synthesis are for preset photo")
     if preset == COMPACT.name:
         if lossless or any(option is not None for option in (*by_policy, rows)):
             raise OptionError("preset compact takes bit_budget and tier")

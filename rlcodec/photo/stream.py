@@ -1,4 +1,4 @@
-"""Streams of preset `photo`: the container around a picture's segments, and the search for a size.
+"""Streams of preset `photo`: the container around a picture's segments.
 
 The header's bit budget holds three numbers: `(gain * len(WIDTHS) + width) * 2 + gray`; the width of the synthesis is the one
 that the encoder judged its picture with.
@@ -9,20 +9,17 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from rlcodec.color_images import ColorImage, to_gray
+from rlcodec.color_images import to_gray
 from rlcodec.errors import DamagedStreamError, OptionError
 from rlcodec.model import check_fingerprint
 from rlcodec.photo.blocks import BLOCK, TRANSFORM_MACS, padded_size
-from rlcodec.photo.codec import PhotoSegment, decode_values, encode_photo, pack_segments
-from rlcodec.photo.model import load_photo_model
+from rlcodec.photo.codec import PhotoSegment, decode_values
+from rlcodec.photo.model import PhotoModel, load_photo_model
 from rlcodec.photo.raster import GAINS
 from rlcodec.photo.synthesis import KMAC, WIDTHS, render
-from rlcodec.presets import MOST_PIXELS, PHOTO
+from rlcodec.presets import MOST_PIXELS
 from rlcodec.segments import MACS_PER_KMAC
-from rlcodec.stream import Header, Stream, pack
-
-DEFAULT_GAIN, DEFAULT_WIDTH = 26, "light"
-"""The full width takes four times the compute for one or two per cent of the rate."""
+from rlcodec.stream import Header, Stream
 
 
 @dataclass(frozen=True)
@@ -50,56 +47,6 @@ def check_width(width: str | None) -> None:
     """Raises OptionError where the synthesis has no such width."""
     if width is not None and width not in WIDTHS:
         raise OptionError(f"unknown synthesis {width!r}; there are: {', '.join(WIDTHS)}")
-
-
-def encode_picture(
-    picture: ColorImage,
-    gain: int | None = None,
-    max_bytes: int | None = None,
-    width: str = DEFAULT_WIDTH,
-    workers: int | None = None,
-) -> bytes:
-    """Encodes a picture at a gain, or with the finest one whose stream is no larger than asked.
-
-    Args:
-        picture: what to code.
-        gain: index of the quantiser's setting, 0 the finest; DEFAULT_GAIN when neither this nor `max_bytes` is given.
-        max_bytes: of the whole stream.
-        width: of the synthesis that decoders should use.
-        workers: threads.
-
-    Raises:
-        OptionError: options contradict each other, or no stream is so small.
-    """
-    if gain is not None and max_bytes is not None:
-        raise OptionError("give either gain or max_bytes")
-    if gain is not None and not 0 <= gain < GAINS:
-        raise OptionError(f"gain is {gain}; there are 0 to {GAINS - 1}")
-    check_width(width)
-    if picture.pixels.shape[0] * picture.pixels.shape[1] > MOST_PIXELS:
-        raise OptionError(f"the picture has more than {MOST_PIXELS} pixels")
-    model = load_photo_model()
-
-    height, columns = picture.pixels.shape[:2]
-
-    def attempt(index: int) -> bytes:
-        coded = encode_photo(model, picture.pixels, index, workers=workers)
-        setting = PhotoSetting(index, width, picture.gray).to_number()
-        return pack(PHOTO, model.fingerprint, height, columns, setting, pack_segments(coded.segments))
-
-    if max_bytes is None:
-        return attempt(DEFAULT_GAIN if gain is None else gain)
-    low, high, best = 0, GAINS - 1, None
-    while low <= high:
-        middle = (low + high) // 2
-        found = attempt(middle)
-        if len(found) <= max_bytes:
-            best, high = found, middle - 1
-        else:
-            low = middle + 1
-    if best is None:
-        raise OptionError(f"no stream of this picture is as small as {max_bytes} bytes; the smallest has {len(found)}")
-    return best
 
 
 @dataclass(frozen=True)
@@ -140,10 +87,18 @@ def decode_picture(stream: Stream, width: str | None = None, workers: int | None
     area = values.shape[1] * values.shape[2] * BLOCK**2
     chosen = width or setting.width
     macs = sum(s.macs for s in segments) + round(area * (TRANSFORM_MACS + MACS_PER_KMAC * KMAC[chosen]))
-    pixels = render(model, values, setting.gain, chosen)[: header.height, : header.width]
-    image = Image.fromarray(to_gray(pixels) if setting.gray else np.ascontiguousarray(pixels))
+    pixels = shown_pixels(model, values, setting, header.height, header.width, chosen)
+    image = Image.fromarray(pixels)
     truncated = stream.truncated or not all(s.complete for s in segments)
     return DecodedPhoto(image, segments, macs, truncated)
+
+
+def shown_pixels(
+    model: PhotoModel, values: np.ndarray, setting: PhotoSetting, height: int, width: int, synthesis: str
+) -> np.ndarray:
+    """What decoders show of quantised coefficients, uint8 (height, width, 3), or (height, width) of a gray picture."""
+    pixels = render(model, values, setting.gain, synthesis)[:height, :width]
+    return to_gray(pixels) if setting.gray else np.ascontiguousarray(pixels)
 
 
 def _setting_of(header: Header) -> PhotoSetting:

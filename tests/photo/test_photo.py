@@ -55,7 +55,29 @@ def test_finer_gains_cost_more_and_look_better(photograph):
 @pytest.mark.parametrize("most", [3000, 8000, 20_000])
 def test_max_bytes_is_kept_and_nearly_used(photograph, most):
     size = len(rlcodec.encode(photograph, preset="photo", max_bytes=most))
-    assert 0.8 * most < size <= most
+    assert 0.97 * most < size <= most
+
+
+@pytest.mark.parametrize("wanted", [28, 33.3, 38])
+@pytest.mark.parametrize("synthesis", ["light", "full"])
+def test_min_psnr_is_reached_and_hardly_exceeded(photograph, wanted, synthesis):
+    data = rlcodec.encode(photograph, preset="photo", min_psnr=wanted, synthesis=synthesis)
+    assert wanted <= psnr_db(np.asarray(photograph), np.asarray(rlcodec.decode(data))) < wanted + 0.15
+
+
+def test_goals_hold_together_or_are_refused(photograph):
+    alone = len(rlcodec.encode(photograph, preset="photo", min_psnr=33))
+    assert len(rlcodec.encode(photograph, preset="photo", min_psnr=33, max_bytes=alone)) == alone
+    with pytest.raises(rlcodec.OptionError, match=f"33 dB take {alone} bytes"):
+        rlcodec.encode(photograph, preset="photo", min_psnr=33, max_bytes=alone - 1)
+    with pytest.raises(rlcodec.OptionError, match="the finest has"):
+        rlcodec.encode(photograph, preset="photo", min_psnr=70)
+
+
+def test_gray_pictures_are_judged_in_gray(photograph):
+    gray = photograph.convert("L")
+    data = rlcodec.encode(gray, preset="photo", min_psnr=34)
+    assert 34 <= psnr_db(np.asarray(gray), np.asarray(rlcodec.decode(data))) < 34.2
 
 
 def test_every_prefix_is_a_picture(photograph):
