@@ -1,5 +1,6 @@
 """The Gymnasium environments: one image under one objective is an episode."""
 
+from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
 import gymnasium
@@ -10,11 +11,20 @@ from rlcodec.coder import COST_UNIT
 from rlcodec.encoding import Encoded, encode_with
 from rlcodec.envs.episodes import Episodes, draw_objectives
 from rlcodec.envs.prediction import fit_predictor
+from rlcodec.envs.rendering import Window, draw_frame
 from rlcodec.envs.trace import Trace, build_trace
 from rlcodec.errors import DataError, OptionError
 from rlcodec.model import Model, load_model
 from rlcodec.objective import KINDS, Objective
-from rlcodec.observation import FIRST_TIER_ACTION, OBSERVATION_LIMIT, STOP_ACTION, Predictor, action_count, layout
+from rlcodec.observation import (
+    FIRST_TIER_ACTION,
+    OBSERVATION_LIMIT,
+    STOP_ACTION,
+    Predictor,
+    action_count,
+    layout,
+    objective_scale,
+)
 from rlcodec.policy import geometry_of
 from rlcodec.segments import MACS_PER_KMAC
 from rlcodec.stream import STOP
@@ -80,6 +90,39 @@ def sample_images(count: int = 64) -> np.ndarray:
     return np.stack(out)
 
 
+@dataclass(frozen=True)
+class Setting:
+    """What environments run on: a codec, images with their traces, and the encoder's predictions."""
+
+    model: Model
+    source: Any
+    predictor: Predictor
+    image_shape: tuple[int, int]
+
+
+def setting_of(preset: str, trace: Trace | None, images: np.ndarray | None, predictor: Predictor | None) -> Setting:
+    """What an environment runs on, from its arguments; see `AdaptiveRateEnv`.
+
+    Raises:
+        DataError: there are no images.
+    """
+    model = load_model(preset)
+    if trace is None and images is None:
+        trace = build_trace(sample_images(), preset, workers=1)
+    source: Source = TraceSource(trace) if trace is not None else LiveSource(images, preset)
+    if not len(source):
+        raise DataError("the environment has no images")
+    if trace is not None:
+        fitted_to = trace
+    elif predictor is None:
+        fitted_to = build_trace(sample_images(), preset, workers=1)
+    else:
+        fitted_to = source.trace_of(0)
+    height, width = fitted_to.images.shape[1:]
+    fitted = predictor or fit_predictor(fitted_to, geometry_of(model, height, width))
+    return Setting(model, source, fitted, (height, width))
+
+
 class AdaptiveRateEnv(gymnasium.Env[Any, int]):
     """`rlcodec/AdaptiveRate-v0`: choose an image's bit budget, then stop or a tier for every segment.
 
@@ -93,7 +136,8 @@ class AdaptiveRateEnv(gymnasium.Env[Any, int]):
         preset: whose codec.
         objective: of every episode; drawn anew for each when None.
         predictor: the encoder's predictions; fitted to the trace, or to the sample digits, when None.
-        render_mode: "rgb_array" shows the picture so far.
+        render_mode: "rgb_array" gives the original and the picture so far, with bits, compute and quality below; "human"
+            shows the same in a window after every step.
 
     Example:
         >>> import gymnasium, rlcodec
@@ -106,7 +150,7 @@ class AdaptiveRateEnv(gymnasium.Env[Any, int]):
         (False, 0.0)
     """
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": ["rgb_array"], "render_fps": 10}
+    metadata: ClassVar[dict[str, Any]] = {"render_modes": ["rgb_array", "human"], "render_fps": 10}
 
     def __init__(
         self,
@@ -117,21 +161,10 @@ class AdaptiveRateEnv(gymnasium.Env[Any, int]):
         predictor: Predictor | None = None,
         render_mode: str | None = None,
     ):
-        self.model: Model = load_model(preset)
-        if trace is None and images is None:
-            trace = build_trace(sample_images(), preset, workers=1)
-        self.source: Source
-        if trace is not None:
-            self.source, fitted_to = TraceSource(trace), trace
-        else:
-            assert images is not None
-            self.source = LiveSource(images, preset)
-            fitted_to = build_trace(sample_images(), preset, workers=1) if predictor is None else self.source.trace_of(0)
-        if not len(self.source):
-            raise DataError("the environment has no images")
-        geometry = geometry_of(self.model, *fitted_to.images.shape[1:])
-        self.predictor = predictor or fit_predictor(fitted_to, geometry)
+        setting = setting_of(preset, trace, images, predictor)
+        self.model, self.source, self.predictor = setting.model, setting.source, setting.predictor
         self.objective, self.render_mode = objective, render_mode
+        self._window: Window | None = None
         budgets = len(self.model.preset.budget_slices)
         self._fields = layout(budgets)
         self.observation_space: spaces.Space[Any] = spaces.Dict(
@@ -161,6 +194,7 @@ class AdaptiveRateEnv(gymnasium.Env[Any, int]):
         self._episodes = Episodes(self.source.trace_of(self._index), self.model, self.predictor, 1)
         self._episodes.reset_to(objective, np.zeros(1, np.int64))
         self._current, self._actions = objective, []
+        self._show()
         return self._observe(), self._info()
 
     def step(self, action: int) -> tuple[Any, float, bool, bool, dict[str, Any]]:
@@ -168,6 +202,7 @@ class AdaptiveRateEnv(gymnasium.Env[Any, int]):
         episodes = self._running()
         self._actions.append(int(episodes.legalise(np.array([action]))[0]))
         outcome = episodes.step(np.array([action]))
+        self._show()
         return self._observe(), float(outcome.reward[0]), bool(outcome.done[0]), False, self._info()
 
     def action_masks(self) -> np.ndarray:
@@ -180,14 +215,27 @@ class AdaptiveRateEnv(gymnasium.Env[Any, int]):
         return encode_actions(self.model, episodes.trace.images[0], tuple(self._actions))
 
     def render(self) -> np.ndarray | None:  # type: ignore[override]
-        """The picture as a decoder would show it now, and the original beside it; uint8 (h, 2 w, 3)."""
-        if self.render_mode != "rgb_array":
-            return None
+        """In mode "rgb_array" the frame that `rlcodec.envs.rendering` draws, uint8 (height, width, 3)."""
+        return self._frame() if self.render_mode == "rgb_array" else None
+
+    def close(self) -> None:
+        """Closes the window, where there is one."""
+        if self._window is not None:
+            self._window.close()
+            self._window = None
+
+    def _frame(self) -> np.ndarray:
         episodes = self._running()
         original = episodes.trace.images[0]
         actions = (*self._actions, *(() if episodes.done[0] else (STOP_ACTION,)))
         shown = encode_actions(self.model, original, actions).picture if self._actions else np.zeros_like(original)
-        return np.repeat(np.concatenate([original, shown], 1)[..., None], 3, 2)
+        info = self._info()
+        return draw_frame(original, shown, info["bits"], info["decoder_kmac_per_pixel"])
+
+    def _show(self) -> None:
+        if self.render_mode == "human":
+            self._window = self._window or Window(self.metadata["render_fps"])
+            self._window.show(self._frame())
 
     def _running(self) -> Episodes:
         if self._episodes is None:
@@ -224,6 +272,33 @@ class FlatEnv(AdaptiveRateEnv):
 
     def _observe(self) -> np.ndarray:
         return self._running().observe()[0].copy()
+
+
+class MultiObjectiveEnv(FlatEnv):
+    """`rlcodec/AdaptiveRateMO-v0`: the same with a vector for a reward: what a step takes off D, R and C.
+
+    The components are distortion (in the unit of the episode's objective), bits per pixel and decoder kMAC per pixel, each as
+    it was before less as it is now. `info["reward_weights"]` weighs them into the reward of the other environments.
+
+    Attributes:
+        reward_space: Box of three numbers.
+    """
+
+    def __init__(self, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.reward_space = spaces.Box(-np.inf, np.inf, (3,), np.float64)
+
+    def step(self, action: int) -> tuple[Any, Any, bool, bool, dict[str, Any]]:  # type: ignore[override]
+        """One choice; the reward is float64 (3,)."""
+        before = self._running().objective_parts()[:, 0]
+        observation, _, done, truncated, info = super().step(action)
+        return observation, before - self._running().objective_parts()[:, 0], done, truncated, info
+
+    def _info(self) -> dict[str, Any]:
+        episodes = self._running()
+        weights = np.array([1.0, episodes.lambda_rate[0], episodes.lambda_compute[0]])
+        scale = objective_scale(episodes.lambda_rate, episodes.lambda_compute)[0]
+        return super()._info() | {"reward_weights": weights / scale}
 
 
 def encode_actions(model: Model, pixels: np.ndarray, actions: tuple[int, ...]) -> Encoded:

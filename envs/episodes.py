@@ -110,6 +110,10 @@ class Episodes:
         """Actions; which of them are legal depends on the phase."""
         return self.planner.actions
 
+    def draw(self, rng: np.random.Generator, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Random images and objectives, as `reset` takes them."""
+        return rng.integers(0, len(self.trace), count), *draw_objectives(rng, count)
+
     def reset(self, which: np.ndarray, image: np.ndarray, kind: np.ndarray, rate: np.ndarray, compute: np.ndarray) -> None:
         """Starts episodes `which` anew on given images and objectives; each argument int64 or float64 (len(which),)."""
         self.image[which], self.kind[which] = image, kind
@@ -139,9 +143,13 @@ class Episodes:
 
     def objective_values(self) -> np.ndarray:
         """J if each episode stopped now, without the mark that says so."""
+        distortion, rate, compute = self.objective_parts()
+        return distortion + self.lambda_rate * rate + self.lambda_compute * compute
+
+    def objective_parts(self) -> np.ndarray:
+        """D, R in bits per pixel and C in decoder kMAC per pixel if each episode stopped now, (3, B)."""
         distortion = distortion_of(self.kind, self.sse / self._pixels)
-        rate = self.lambda_rate * self.cost / COST_UNIT / self._pixels
-        return distortion + rate + self.lambda_compute * self.macs / MACS_PER_KMAC / self._pixels
+        return np.stack([distortion, self.cost / COST_UNIT / self._pixels, self.macs / MACS_PER_KMAC / self._pixels])
 
     def masks(self) -> np.ndarray:
         """Legal actions, bool (B, actions)."""

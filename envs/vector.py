@@ -6,7 +6,7 @@ import numpy as np
 from gymnasium import spaces
 from stable_baselines3.common.vec_env import VecEnv
 
-from rlcodec.envs.episodes import Episodes, draw_objectives
+from rlcodec.envs.episodes import Episodes
 from rlcodec.envs.trace import Trace
 from rlcodec.model import Model
 from rlcodec.observation import OBSERVATION_LIMIT, Predictor
@@ -34,8 +34,7 @@ class TraceVecEnv(VecEnv):
         super().__init__(num_envs, box, spaces.Discrete(self.episodes.action_count))
 
     def _start(self, which: np.ndarray) -> None:
-        image = self._random.integers(0, len(self.episodes.trace), len(which))
-        self.episodes.reset(which, image, *draw_objectives(self._random, len(which)))
+        self.episodes.reset(which, *self.episodes.draw(self._random, len(which)))
         self._returns[which], self._lengths[which] = 0.0, 0
 
     def reset(self) -> np.ndarray:

@@ -14,7 +14,10 @@ from types import ModuleType
 ENVIRONMENTS = {
     "rlcodec/AdaptiveRate-v0": "rlcodec.envs.environment:AdaptiveRateEnv",
     "rlcodec/AdaptiveRateFlat-v0": "rlcodec.envs.environment:FlatEnv",
+    "rlcodec/AdaptiveRateMO-v0": "rlcodec.envs.environment:MultiObjectiveEnv",
 }
+VECTOR_REWARD = "rlcodec/AdaptiveRateMO-v0"
+VECTORS = {"rlcodec/AdaptiveRateFlat-v0": "rlcodec.envs.gymnasium_vector:AdaptiveRateVectorEnv"}
 
 
 def register() -> None:
@@ -30,7 +33,10 @@ def _register_all() -> None:
 
     for name, entry_point in ENVIRONMENTS.items():
         if name not in gymnasium.registry:
-            gymnasium.register(name, entry_point=entry_point)
+            # The checker of rewards knows no vectors.
+            gymnasium.register(
+                name, entry_point=entry_point, vector_entry_point=VECTORS.get(name), disable_env_checker=name == VECTOR_REWARD
+            )
 
 
 class _Finder(importlib.abc.MetaPathFinder):

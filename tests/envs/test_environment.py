@@ -10,6 +10,7 @@ from stable_baselines3.common.env_checker import check_env as check_env_sb3
 
 import rlcodec
 from rlcodec.envs.environment import AdaptiveRateEnv
+from rlcodec.envs.rendering import Window
 from rlcodec.errors import DataError, OptionError
 from rlcodec.objective import Objective
 from rlcodec.observation import objective_scale
@@ -113,11 +114,43 @@ def test_rendering_shows_the_picture_beside_the_original(traced):
     env = AdaptiveRateEnv(trace=traced, render_mode="rgb_array")
     env.reset(options={"image_index": 9, "objective": SMALL})
     env.step(0)
+    early = env.render()
     for _ in range(28):
         env.step(2)
     frame = env.render()
-    assert frame.shape == (28, 56, 3)
-    assert np.array_equal(frame[:, :28], frame[:, 28:])
+    side = frame.shape[1] // 2
+    assert side == 8 * 28
+    assert np.array_equal(frame[:side, :side], frame[:side, side:])
+    assert not np.array_equal(early[:side, side:], frame[:side, side:])
+    assert not np.array_equal(early[side:], frame[side:])
+
+
+def test_a_window_shows_every_step(traced, monkeypatch):
+    shown = []
+    monkeypatch.setattr(Window, "show", lambda self, frame: shown.append(frame))
+    env = AdaptiveRateEnv(trace=traced, render_mode="human")
+    env.reset(options={"image_index": 9, "objective": SMALL})
+    env.step(0)
+    env.step(2)
+    env.close()
+    assert len(shown) == 3
+    assert env.render() is None
+
+
+def test_the_vector_reward_weighed_is_the_reward(traced):
+    one, vector = (
+        gymnasium.make("rlcodec/AdaptiveRateFlat-v0", trace=traced),
+        gymnasium.make("rlcodec/AdaptiveRateMO-v0", trace=traced),
+    )
+    options = {"image_index": 9, "objective": SMALL}
+    seen, _ = one.reset(options=options)
+    same, info = vector.reset(options=options)
+    assert np.array_equal(seen, same)
+    for action in (3, 2, 1, 2, 3, 0):
+        reward = one.step(action)[1]
+        _, parts, _, _, info = vector.step(action)
+        assert vector.unwrapped.reward_space.contains(parts)
+        assert parts @ info["reward_weights"] == pytest.approx(reward, abs=1e-9)
 
 
 @pytest.mark.parametrize("options", [{"image_index": 99}, {"image_index": -1}, {"objective": "small"}])

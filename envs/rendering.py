@@ -1,0 +1,67 @@
+"""What an episode looks like: the original, the picture as it grows, and what it has cost, as a frame or in a window."""
+
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from rlcodec.metrics import psnr_db
+
+SMALLEST_SIDE = 224
+LINE_PIXELS, LINES = 14, 3
+
+
+def draw_frame(original: np.ndarray, shown: np.ndarray, bits: float, kmac_per_pixel: float) -> np.ndarray:
+    """The original and what decoders show now, side by side, with bits, compute and quality below.
+
+    Args:
+        original: uint8 (h, w).
+        shown: the same.
+        bits: code length of the segments so far.
+        kmac_per_pixel: compute of decoding them.
+
+    Returns:
+        uint8 (height, width, 3); small pictures are enlarged by a whole number.
+    """
+    factor = max(1, -(-SMALLEST_SIDE // max(original.shape)))
+    pair = np.concatenate([original, shown], 1).repeat(factor, 0).repeat(factor, 1)
+    frame = Image.new("RGB", (pair.shape[1], pair.shape[0] + LINES * LINE_PIXELS), "white")
+    frame.paste(Image.fromarray(pair).convert("RGB"), (0, 0))
+    quality = psnr_db(original, shown)
+    lines = (
+        f"{bits:.1f} bits, {bits / original.size:.3f} per pixel",
+        f"{kmac_per_pixel:.3f} decoder kMAC per pixel",
+        "exact" if np.isinf(quality) else f"{quality:.2f} dB PSNR",
+    )
+    pen = ImageDraw.Draw(frame)
+    for i, line in enumerate(lines):
+        pen.text((4, pair.shape[0] + i * LINE_PIXELS), line, fill="black")
+    return np.asarray(frame)
+
+
+class Window:
+    """A window of matplotlib's that shows frame after frame; without a display, nothing."""
+
+    def __init__(self, frames_per_second: float):
+        from matplotlib import pyplot as plt
+
+        self._plt: Any = plt
+        self._seconds = 1 / frames_per_second
+        self._figure, axes = plt.subplots(num="rlcodec")
+        axes.axis("off")
+        self._axes, self._picture = axes, None
+
+    def show(self, frame: np.ndarray) -> None:
+        """Shows a frame and waits until the next is due."""
+        if self._picture is None:
+            self._picture = self._axes.imshow(frame)
+        self._picture.set_data(frame)
+        self._figure.canvas.draw_idle()
+        if self._plt.get_backend().lower() != "agg":
+            self._plt.show(block=False)
+            self._figure.canvas.flush_events()
+            self._figure.canvas.start_event_loop(self._seconds)
+
+    def close(self) -> None:
+        """Closes the window."""
+        self._plt.close(self._figure)
