@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rlcodec.coder import COST, COSTS, MACS, encoder_state
+from rlcodec.integer_net import layers_of
 from rlcodec.kernel import array_kernel, kernel
 from rlcodec.model import Model
 from rlcodec.raster import (
@@ -22,7 +23,6 @@ from rlcodec.raster import (
     is_trivial,
     latent_buffer,
     latent_offsets,
-    layers_of,
     pixel_buffer,
     pixel_offsets,
     pixel_totals,

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from rlcodec.raster import LOGIT_LIMIT
+from rlcodec.integer_net import LOGIT_LIMIT
 from rlcodec.raster_lm import (
     COLUMNS_ASIDE,
     HEAD_SIZE,

@@ -13,9 +13,10 @@ from safetensors.numpy import load_file, save
 
 from rlcodec.errors import ModelError, UnknownModelError
 from rlcodec.files import write_bytes
+from rlcodec.integer_net import ContextNet, context_net
 from rlcodec.pairs import PAIRS
 from rlcodec.presets import Preset, preset_by_name
-from rlcodec.raster import ContextNet, StaticTables, context_net
+from rlcodec.raster import StaticTables
 from rlcodec.raster_lm import LmNet, lm_net
 from rlcodec.scan_context import ScanTables
 from rlcodec.stream import Header

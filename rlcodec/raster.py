@@ -7,25 +7,17 @@ loop encodes and decodes. Tiers:
 * `context`: two hidden layers over the causal window, the auto-encoder's reconstruction around the symbol, and running
   summaries of what was coded (first ink row, extent, moments), which enter as rows of learned tables.
 
-A symbol is coded as a path of binary decisions down a tree; only the nodes on the path are evaluated.
-
-Numbers: inputs are int16, weights int16, accumulators int32 whose bounds are proved at export, activations in
-[0, 1023], logits in units of 1/128 nat, probabilities in 1/65536.
+The network, and the tree of decisions that codes a symbol, are in `rlcodec.integer_net`.
 """
 
 import functools
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from rlcodec.coder import EXHAUSTED, MACS, code_decision
-from rlcodec.kernel import inlined, kernel
-from rlcodec.pairs import LANES, PAIRS, activate, dot_row, multiply_pairs, padded, to_pairs
-
-LOGIT_LIMIT = 2048
-"""Logits are clipped to ±LOGIT_LIMIT units; the sigmoid table has twice as many entries."""
-LOGIT_UNITS_PER_NAT = 128
-UNROLL = 4
+from rlcodec.integer_net import UNROLL, ContextNet, Layers, clip, code_tree, layers_of, run_dense, run_sparse
+from rlcodec.kernel import kernel
 
 # The causal window and its buffer. All planes hold 0..255.
 ROWS_ABOVE, COLUMNS_ASIDE = 7, 7
@@ -54,41 +46,6 @@ TABLE_CONTEXTS = 4 * 4 * 2 * 4
 LATENT_GRID = 8
 
 
-class ContextNet(NamedTuple):
-    """An integer network with two hidden layers and a tree of decisions.
-
-    Shapes: `first` (inputs, h1) int16, `rows` (table rows, h1) int32, `second` (h1, h2) int16, `second_bias` (h2,)
-    int32, `nodes` (nodes, h2) int16, `node_bias` (nodes,) int32, `shifts` (3,) int64, `threshold` (nodes,) int16,
-    `children` (nodes, 2) int16 with leaves as -1 - symbol, `sigmoid` (2 * LOGIT_LIMIT,) int32; and, made from them by
-    `context_net`, `first_pairs`, `second_pairs` and `node_pairs`, padded as `rlcodec.pairs` takes them.
-    """
-
-    first: np.ndarray
-    rows: np.ndarray
-    second: np.ndarray
-    second_bias: np.ndarray
-    nodes: np.ndarray
-    node_bias: np.ndarray
-    shifts: np.ndarray
-    threshold: np.ndarray
-    children: np.ndarray
-    sigmoid: np.ndarray
-    first_pairs: np.ndarray
-    second_pairs: np.ndarray
-    node_pairs: np.ndarray
-
-
-class Layers(NamedTuple):
-    """Working space of a network: `inputs`, `hidden` and `last` int16, what enters the first and the second layer and the
-    tree; `first` and `second` int32, the sums of both layers. What pads them is zero and stays so."""
-
-    inputs: np.ndarray
-    hidden: np.ndarray
-    last: np.ndarray
-    first: np.ndarray
-    second: np.ndarray
-
-
 class StaticTables(NamedTuple):
     """Static frequencies, in 1/65536.
 
@@ -101,12 +58,6 @@ class StaticTables(NamedTuple):
     trivial: np.ndarray
     escape: np.ndarray
     latent: np.ndarray
-
-
-def context_net(**stored: np.ndarray) -> ContextNet:
-    """A network from what is stored of it."""
-    pairs = {name + PAIRS: to_pairs(stored[name]) for name in ("first", "second")}
-    return ContextNet(**stored, **pairs, node_pairs=padded(stored["nodes"], 2 * LANES))
 
 
 class PixelWork(NamedTuple):
@@ -123,20 +74,6 @@ def pixel_work(net: ContextNet) -> PixelWork:
     """Working space for the pixels' network."""
     room = len(pixel_window()) + UNROLL
     return PixelWork(np.empty(room, np.int64), np.empty(room, np.int32), np.empty(SUMMARIES, np.int64), layers_of(net))
-
-
-def layers_of(net: Any) -> Layers:
-    """Working space for a `ContextNet`."""
-    inputs, hidden = np.zeros(2 * net.first_pairs.shape[0], np.int16), np.zeros(2 * net.second_pairs.shape[0], np.int16)
-    last = np.zeros(net.node_pairs.shape[1], np.int16)
-    first, second = np.zeros(net.first_pairs.shape[1], np.int32), np.zeros(net.second_pairs.shape[1], np.int32)
-    return Layers(inputs, hidden, last, first, second)
-
-
-def sigmoid_table() -> np.ndarray:
-    """Probability of a 1 at each clipped logit, int32 in [1, 65535]; shipped with the weights, never recomputed."""
-    logits = (np.arange(2 * LOGIT_LIMIT) - LOGIT_LIMIT) / LOGIT_UNITS_PER_NAT
-    return np.clip(np.rint(65536 / (1 + np.exp(-logits))), 1, 65535).astype(np.int32)
 
 
 def pixel_window() -> list[tuple[int, int, int]]:
@@ -196,26 +133,21 @@ def latent_buffer(slices: int, rows: int, columns: int) -> np.ndarray:
 
 
 @kernel
-def _clip(value, low, high):
-    return min(max(value, low), high)
-
-
-@kernel
 def summarise(buffer, totals, y, x, height, width, budget, runs_above, runs_here, out):
     """Writes the table rows selected at (y, x) into `out`, int64 (SUMMARIES,)."""
     out[POSITION_Y] = min(y, GRID - 1)
     out[POSITION_X] = min(x, GRID - 1)
     seen = totals[FIRST_ROW] >= 0
     out[FROM_TOP] = 1 + min(y - totals[FIRST_ROW], 27) if seen else 0
-    out[FROM_LEFT] = 21 + _clip(x - totals[LEFT], -20, 28) if seen else 0
-    out[FROM_RIGHT] = 29 + _clip(x - totals[RIGHT], -28, 20) if seen else 0
+    out[FROM_LEFT] = 21 + clip(x - totals[LEFT], -20, 28) if seen else 0
+    out[FROM_RIGHT] = 29 + clip(x - totals[RIGHT], -28, 20) if seen else 0
     out[BUDGET] = budget
     out[INK] = min(totals[INK_COUNT] >> 4, 19)
     gap = totals[TOTALS + x]
     out[COLUMN_GAP] = min(y - gap, 28) if gap >= 0 else 0
     out[RUNS] = 4 * min(runs_above, 3) + min(runs_here, 3)
-    out[MOMENT_X] = 16 + _clip(totals[SUM_X] // 6120, -16, 16)
-    out[MOMENT_Y] = 16 + _clip(totals[SUM_Y] // 12240, -16, 16)
+    out[MOMENT_X] = 16 + clip(totals[SUM_X] // 6120, -16, 16)
+    out[MOMENT_Y] = 16 + clip(totals[SUM_Y] // 12240, -16, 16)
     for i in range(SUMMARIES):
         out[i] += SUMMARY_BASES[i]
 
@@ -303,106 +235,6 @@ def _gather(flat, base, offsets, which, values):
         which[i] = 0
         values[i] = 0
     return count
-
-
-@inlined
-def _accumulate(sums, weights, which, values, count):
-    """Adds `values[i] * weights[which[i]]` to `sums`; four at a time, so that the sums are fetched a quarter as often.
-
-    Rows are indexed, not sliced: a slice counts references, which costs as much as a short row's arithmetic.
-    """
-    for i in range(0, count, UNROLL):
-        a, b, c, d = values[i], values[i + 1], values[i + 2], values[i + 3]
-        p, q, r, s = which[i], which[i + 1], which[i + 2], which[i + 3]
-        for j in range(weights.shape[1]):
-            sums[j] += (
-                a * np.int32(weights[p, j])
-                + b * np.int32(weights[q, j])
-                + c * np.int32(weights[r, j])
-                + d * np.int32(weights[s, j])
-            )
-
-
-@inlined
-def add_rows(sums, rows, selected):
-    """Writes the sum of the selected learned rows into `sums`."""
-    width = rows.shape[1]
-    for j in range(width):
-        sums[j] = rows[selected[0], j]
-    for i in range(1, selected.shape[0]):
-        row = selected[i]
-        for j in range(width):
-            sums[j] += rows[row, j]
-
-
-@kernel
-def add_ink(sums, weights, which, count):
-    """Adds the weights of the `count` inputs that are ink to `sums`; four at a time."""
-    whole, width = count - count % UNROLL, weights.shape[1]
-    for i in range(0, whole, UNROLL):
-        p, q, r, s = which[i], which[i + 1], which[i + 2], which[i + 3]
-        for j in range(width):
-            sums[j] += np.int32(weights[p, j]) + np.int32(weights[q, j]) + np.int32(weights[r, j]) + np.int32(weights[s, j])
-    for i in range(whole, count):
-        p = which[i]
-        for j in range(width):
-            sums[j] += weights[p, j]
-
-
-@inlined
-def run_sparse(net, layers, selected, which, values, count):
-    """Runs both hidden layers on the inputs that `_gather` listed, into `layers.last`.
-
-    Returns the multiply-accumulates with what is not zero.
-    """
-    add_rows(layers.first, net.rows, selected)
-    _accumulate(layers.first, net.first, which, values, count)
-    return (selected.shape[0] + count) * net.rows.shape[1] + run_second(net, layers)
-
-
-@inlined
-def run_dense(net, layers, selected):
-    """Runs both hidden layers on `layers.inputs`, into `layers.last`; returns as `run_sparse`."""
-    inputs = layers.inputs
-    add_rows(layers.first, net.rows, selected)
-    multiply_pairs(inputs, net.first_pairs, layers.first)
-    count = 0
-    for i in range(inputs.shape[0]):
-        count += 1 if inputs[i] != 0 else 0
-    return (selected.shape[0] + count) * net.rows.shape[1] + run_second(net, layers)
-
-
-@inlined
-def run_second(net, layers):
-    """Runs the second hidden layer on the sums of the first, into `layers.last`; returns as `run_sparse`."""
-    second, width = layers.second, net.second_bias.shape[0]
-    count = activate(layers.first, net.shifts[0], layers.hidden)
-    for k in range(width):
-        second[k] = net.second_bias[k]
-    multiply_pairs(layers.hidden, net.second_pairs, second)
-    activate(second, net.shifts[1], layers.last)
-    return count * width
-
-
-@inlined
-def node_probability(net, last, node):
-    """Probability, in 1/65536, of the upper way at a node of the tree, from the last activations."""
-    logit = net.node_bias[node] + dot_row(last, net.node_pairs, node)
-    half = np.int32((1 << net.shifts[2]) >> 1)
-    return np.int64(net.sigmoid[_clip(((logit + half) >> net.shifts[2]) + LOGIT_LIMIT, 0, 2 * LOGIT_LIMIT - 1)])
-
-
-@kernel
-def code_tree(state, data, costs, net, last, root, symbol):
-    """Codes a symbol down the tree from `root`; -1 when the data is exhausted."""
-    node = root
-    while node >= 0:
-        bit = code_decision(state, data, costs, node_probability(net, last, node), 1 if symbol > net.threshold[node] else 0)
-        if state[EXHAUSTED]:
-            return -1
-        state[MACS] += net.nodes.shape[1]
-        node = net.children[node, bit]
-    return -1 - node
 
 
 @kernel

@@ -16,9 +16,9 @@ from typing import NamedTuple
 import numpy as np
 
 from rlcodec.coder import EXHAUSTED, STATE_FIELDS
+from rlcodec.integer_net import add_ink, add_rows
 from rlcodec.kernel import assign, kernel
 from rlcodec.pairs import LANES, PAIRS, activate, multiply_pairs, padded, to_pairs
-from rlcodec.raster import add_ink, add_rows
 from rlcodec.scan import MAX_SIDE
 from rlcodec.scan_context import SELECTED, window_size
 from rlcodec.transform import ACTIVATION_MAX
@@ -58,7 +58,7 @@ class LmNet(NamedTuple):
     (l, 2, d) int16; `sink` (l, 2, d) int16, key and value of the learned entry; `out` (l, d, d) int16; `up` (l, d, h),
     `down` (l, h, d) int16 with biases `up_bias` (l, h), `down_bias` (l, d) int32; `layer_shifts` (l, 4) int64, of qkv, out,
     up and down; `embed_shift` (1,) int64; `exponential` (WEIGHT_ENTRIES,) int32. The rest are the fields of
-    `rlcodec.raster.ContextNet` that read a symbol out; and, made by `lm_net`, the matrices as in `rlcodec.pairs`.
+    `rlcodec.integer_net.ContextNet` that read a symbol out; and, made by `lm_net`, the matrices as in `rlcodec.pairs`.
     """
 
     first: np.ndarray

@@ -15,8 +15,8 @@ from typing import NamedTuple
 import numpy as np
 
 from rlcodec.coder import COSTS, EXHAUSTED, MACS, PROBABILITY_ONE, code_decision
+from rlcodec.integer_net import LOGIT_LIMIT, ContextNet, Layers, add_ink, add_rows, code_tree, layers_of, run_second
 from rlcodec.kernel import kernel
-from rlcodec.raster import LOGIT_LIMIT, ContextNet, Layers, add_ink, add_rows, code_tree, layers_of, run_second
 from rlcodec.raster_lm import CODED, GIVEN, OUTCOME, ask, remember, run_token, token_macs
 from rlcodec.raster_lm import COLUMNS_ASIDE as LM_COLUMNS_ASIDE
 from rlcodec.raster_lm import ROWS_ABOVE as LM_ROWS_ABOVE

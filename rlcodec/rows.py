@@ -5,10 +5,10 @@ from typing import NamedTuple
 import numpy as np
 
 from rlcodec.coder import COST, EXHAUSTED, MACS, PREVIOUS_TIER
+from rlcodec.integer_net import ContextNet
 from rlcodec.kernel import assign, kernel
 from rlcodec.model import Model
 from rlcodec.raster import (
-    ContextNet,
     PixelWork,
     StaticTables,
     code_latent_slice,

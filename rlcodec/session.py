@@ -4,8 +4,9 @@ import numpy as np
 
 from rlcodec.coder import COSTS, DIRECTION, ENCODE, EXHAUSTED, PREVIOUS_TIER
 from rlcodec.errors import OptionError
+from rlcodec.integer_net import layers_of
 from rlcodec.model import Model
-from rlcodec.raster import latent_buffer, latent_offsets, layers_of
+from rlcodec.raster import latent_buffer, latent_offsets
 from rlcodec.raster_lm import Memory
 from rlcodec.raster_scan import scan_of
 from rlcodec.rows import RowCoder, code_latent_slices, code_pixel_rows, picture_at, row_coder

@@ -9,8 +9,9 @@ import numpy as np
 
 from rlcodec.compact.transform import FILES, LATENT_CHANNELS
 from rlcodec.errors import ModelError
+from rlcodec.integer_net import ContextNet
 from rlcodec.model import WEIGHTS, context_net_of, digest_of, fingerprint_of, load_arrays, tuple_to_arrays
-from rlcodec.raster import ContextNet, StaticTables
+from rlcodec.raster import StaticTables
 
 NEIGHBOURS = ((0, 0), (0, -1), (-1, 0))
 """Positions, (down, across), that a bit's context holds of its own slice and of all before it."""

@@ -14,9 +14,10 @@ from rlcodec.color_images import ColorImage, to_gray
 from rlcodec.compact.model import NEIGHBOURS, CompactModel, load_compact_model
 from rlcodec.compact.transform import LATENT_CHANNELS, MACS_PER_PIXEL, STRIDE, analyse, latent_size, synthesise
 from rlcodec.errors import DamagedStreamError, OptionError
+from rlcodec.integer_net import layers_of
 from rlcodec.model import check_fingerprint
 from rlcodec.presets import COMPACT, MOST_PIXELS
-from rlcodec.raster import latent_buffer, layers_of
+from rlcodec.raster import latent_buffer
 from rlcodec.rows import code_latent_slices
 from rlcodec.segments import LATENT, CodedSegment, Segment
 from rlcodec.stream import CONTEXT, LATENT_TIERS, TIERS, Stream, pack

@@ -14,9 +14,9 @@ from typing import NamedTuple
 import numpy as np
 
 from rlcodec.coder import COST_UNIT, DIRECTION, ENCODE, EXHAUSTED, MACS, PROBABILITY_ONE, code_decision
+from rlcodec.integer_net import ContextNet, Layers, code_tree, layers_of, node_probability, run_dense
 from rlcodec.kernel import inlined, kernel
 from rlcodec.photo.blocks import BLOCK, PLANES
-from rlcodec.raster import ContextNet, Layers, code_tree, layers_of, node_probability, run_dense
 
 DIAGONALS = 2 * BLOCK - 1
 GAINS = 48

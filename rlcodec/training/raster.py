@@ -9,19 +9,17 @@ import torch.nn.functional as F
 from numba import njit
 from torch import Tensor, nn
 
+from rlcodec.integer_net import LOGIT_UNITS_PER_NAT, ContextNet, context_net, sigmoid_table
 from rlcodec.kernel import kernel
 from rlcodec.raster import (
     COLUMNS_ASIDE,
     GRID,
     LATENT_GRID,
-    LOGIT_UNITS_PER_NAT,
     ROWS_ABOVE,
     SUMMARIES,
     SUMMARY_ROWS,
     TABLE_CONTEXTS,
     TRIVIAL_STATES,
-    ContextNet,
-    context_net,
     is_trivial,
     pixel_buffer,
     pixel_offsets,
@@ -29,7 +27,6 @@ from rlcodec.raster import (
     pixel_window,
     record_pixel,
     runs_in_row,
-    sigmoid_table,
     summarise,
     table_context,
     trivial_state,

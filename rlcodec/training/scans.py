@@ -9,8 +9,8 @@ from rich.console import Console
 from torch import Tensor, nn
 
 from rlcodec.coder import PROBABILITY_ONE
+from rlcodec.integer_net import LOGIT_LIMIT, LOGIT_UNITS_PER_NAT, ContextNet, add_ink, add_rows, layers_of, run_second
 from rlcodec.kernel import kernel
-from rlcodec.raster import LOGIT_LIMIT, LOGIT_UNITS_PER_NAT, ContextNet, add_ink, add_rows, layers_of, run_second
 from rlcodec.raster_scan import COLUMNS_ASIDE, PEAK_BITS, PLACE_BITS, PLACE_ORIGIN, ROWS_ABOVE, SIDE_BITS
 from rlcodec.scan import BOX, MAX_SIDE, MIN_SIDE, PRIOR_CONTEXTS, WHITE, Scan, box_area, gray_level, grid
 from rlcodec.scan_context import (

@@ -7,8 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from rlcodec.integer_net import sigmoid_table
 from rlcodec.lm_torch import INPUTS, padded
-from rlcodec.raster import sigmoid_table
 from rlcodec.raster_lm import (
     ATTENTION_SCALE,
     COLUMNS_ASIDE,

@@ -8,20 +8,18 @@ from PIL import Image, ImageFilter
 
 from rlcodec.coder import COST, COST_UNIT, COSTS, PROBABILITY_ONE, encoder_state
 from rlcodec.errors import ModelError
+from rlcodec.integer_net import LOGIT_LIMIT, ContextNet, layers_of
 from rlcodec.raster import (
     COLUMNS_ASIDE,
     LATENT_GRID,
-    LOGIT_LIMIT,
     ROWS_ABOVE,
     SUMMARIES,
     SUMMARY_ROWS,
-    ContextNet,
     StaticTables,
     code_latent_slice,
     code_pixel_row,
     latent_buffer,
     latent_offsets,
-    layers_of,
     pixel_buffer,
     pixel_offsets,
     pixel_totals,

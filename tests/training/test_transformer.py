@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
+from rlcodec.integer_net import LOGIT_LIMIT
 from rlcodec.lm_torch import INPUTS, IntegerTransformer
-from rlcodec.raster import LOGIT_LIMIT
 from rlcodec.raster_lm import MEMORY, memory_of, remember, run_token
 from rlcodec.scan_context import SELECTED, SELECTED_ROWS
 from rlcodec.training.transformer import RasterTransformer, export_transformer
