@@ -1,0 +1,30 @@
+"""Supervised prediction of the oracle's choice: examples on the oracle's path, and a rule that imitates it."""
+
+import numpy as np
+
+from rlcodec.agents.evaluate import run_episodes
+from rlcodec.agents.oracle import best_fixed, oracle, replay
+from rlcodec.agents.supervised import fit_supervised, oracle_examples
+from rlcodec.envs.environment import AdaptiveRateEnv
+from rlcodec.envs.episodes import Episodes
+from rlcodec.model import load_model
+from rlcodec.objective import Objective
+
+
+def test_examples_are_the_oracles_steps_and_legal(traced):
+    model, predictor = load_model(), AdaptiveRateEnv(trace=traced).predictor
+    seen, actions = oracle_examples(traced, model, predictor, 6, 8)
+    assert len(seen) == len(actions) > 6 * 8
+    assert (seen[np.arange(len(seen)), actions] == 1).all()
+
+
+def test_what_was_seen_is_imitated(traced):
+    model, predictor = load_model(), AdaptiveRateEnv(trace=traced).predictor
+    episodes = Episodes(traced, model, predictor, len(traced))
+    choose = fit_supervised(*oracle_examples(traced, model, predictor, 40, 12), episodes.action_count)
+    objective = Objective("psnr", 60.0, 0.6)
+    found = run_episodes(episodes, objective, choose).mean()
+    best = np.mean([plan.value for plan in oracle(traced, objective, model)])
+    worst = replay(episodes, objective, [(0, 0)] * len(traced)).mean()
+    assert best <= found < best + 0.5 * (worst - best)
+    assert best_fixed(traced, objective, model).value >= best
