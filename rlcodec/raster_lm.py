@@ -16,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from rlcodec.coder import EXHAUSTED, STATE_FIELDS
+from rlcodec.errors import ModelError
 from rlcodec.integer_net import add_ink, add_rows
 from rlcodec.kernel import assign, kernel
 from rlcodec.pairs import LANES, PAIRS, activate, multiply_pairs, padded, to_pairs
@@ -88,7 +89,13 @@ class LmNet(NamedTuple):
 
 
 def lm_net(**stored: np.ndarray) -> LmNet:
-    """A network from what is stored of it."""
+    """A network from what is stored of it.
+
+    Raises:
+        ModelError: its layers do not come in whole vectors, which the kernels take for granted.
+    """
+    if any(size % LANES for size in stored["up"].shape[1:]):
+        raise ModelError(f"the transformer's widths are {stored['up'].shape[1:]}; they must be multiples of {LANES}")
     pairs = {name + PAIRS: to_pairs(stored[name]) for name in ("qkv", "out", "up", "down")}
     return LmNet(**stored, **pairs, node_pairs=padded(stored["nodes"], 2 * LANES))
 
