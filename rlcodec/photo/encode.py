@@ -4,6 +4,7 @@ A gain is a step of half a decibel. What is left between the goal and the neares
 the weight of bits when coefficients are rounded, of which decoders know nothing.
 """
 
+import math
 import operator
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,8 +23,12 @@ DEFAULT_GAIN, DEFAULT_WIDTH = 26, "light"
 """The full width takes four times the compute for one or two per cent of the rate."""
 WEIGHTS = (WEIGHT / 3, 2 * WEIGHT)
 """The least and the most that bits weigh; beyond, another gain is better."""
-TRIALS = 5
-"""Encodings that the search for a weight takes."""
+TRIALS = 4
+"""Encodings that the search for a weight takes at most."""
+FIRST_GAIN = 24
+DB_PER_GAIN, DB_NEAR = 0.5, 0.04
+BYTES_PER_GAIN, BYTES_NEAR = 0.09, 0.006
+"""In natural logarithms of bytes."""
 
 
 @dataclass(frozen=True)
@@ -106,52 +111,84 @@ def encode_picture(
 
 def _largest_within(encoder: Encoder, most: int) -> Attempt:
     """The best stream of at most so many bytes."""
-
-    def fits(attempt: Attempt) -> bool:
-        return len(attempt.data) <= most
-
-    gain, found = _first_gain(range(GAINS), lambda gain: encoder.attempt(gain, look=False), fits)
+    search = Search(
+        lambda gain, weight: encoder.attempt(gain, weight, look=False),
+        lambda attempt: -math.log(len(attempt.data)), -math.log(max(most, 1)), BYTES_PER_GAIN, WEIGHTS[0], BYTES_NEAR,
+    )  # fmt: skip
+    found = search.run(range(GAINS))
     if found is None:
         least = len(encoder.attempt(GAINS - 1, look=False).data)
         raise OptionError(f"no stream of this picture is as small as {most} bytes; the smallest has {least}")
-    return _nearest(lambda weight: encoder.attempt(gain, weight, look=False), WEIGHTS[0], found, fits)
+    return found
 
 
 def _smallest_as_good(encoder: Encoder, wanted: float) -> Attempt:
     """The smallest stream of at least so many dB."""
-
-    def good(attempt: Attempt) -> bool:
-        return attempt.psnr >= wanted
-
-    gain, found = _first_gain(range(GAINS - 1, -1, -1), encoder.attempt, good)
+    search = Search(encoder.attempt, lambda attempt: attempt.psnr, wanted, DB_PER_GAIN, WEIGHTS[1], DB_NEAR)
+    found = search.run(range(GAINS - 1, -1, -1))
     if found is None:
         raise OptionError(f"no stream of this picture has {wanted:g} dB; the finest has {encoder.attempt(0).psnr:.2f}")
-    return _nearest(lambda weight: encoder.attempt(gain, weight), WEIGHTS[1], found, good)
-
-
-def _first_gain(
-    gains: range, attempt: Callable[[int], Attempt], holds: Callable[[Attempt], bool]
-) -> tuple[int, Attempt | None]:
-    """By bisection, the first of some gains from which on a condition holds; None where it never does."""
-    low, high, found, at = 0, len(gains) - 1, None, 0
-    while low <= high:
-        middle = (low + high) // 2
-        tried = attempt(gains[middle])
-        if holds(tried):
-            found, at, high = tried, middle, middle - 1
-        else:
-            low = middle + 1
-    return gains[at], found
-
-
-def _nearest(attempt: Callable[[float], Attempt], limit: float, found: Attempt, holds: Callable[[Attempt], bool]) -> Attempt:
-    """By bisection between WEIGHT and a limit, the attempt furthest from WEIGHT for which a condition holds."""
-    near, far = WEIGHT, limit
-    for _ in range(TRIALS):
-        middle = (near * far) ** 0.5
-        tried = attempt(middle)
-        if holds(tried):
-            found, near = tried, middle
-        else:
-            far = middle
     return found
+
+
+@dataclass(frozen=True)
+class Search:
+    """Looks for the first gain at which a score is enough, and then for the weight at which it is just enough.
+
+    Scores are nearly straight lines over gains and over the logarithm of weights, so the next trial is where the line through
+    the last two would be just enough.
+
+    Attributes:
+        attempt: encodes at a gain and a weight.
+        score: of an attempt.
+        wanted: the least score.
+        slope: how much a score grows from one gain to the next, about.
+        limit: the weight at which a score is least.
+        near: a score that exceeds what is wanted by less is just enough.
+    """
+
+    attempt: Callable[[int, float], Attempt]
+    score: Callable[[Attempt], float]
+    wanted: float
+    slope: float
+    limit: float
+    near: float
+
+    def run(self, gains: range) -> Attempt | None:
+        """The attempt that is just enough; None where none is. Scores grow along the gains."""
+        low, high = -1, len(gains)
+        scores: dict[int, float] = {}
+        found, at = None, gains.index(FIRST_GAIN)
+        while high - low > 1:
+            tried = self.attempt(gains[at], WEIGHT)
+            scores[at] = self.score(tried)
+            if scores[at] >= self.wanted:
+                found, high = tried, at
+            else:
+                low = at
+            slope = (scores[high] - scores[low]) / (high - low) if low in scores and high in scores else self.slope
+            start = low if low in scores else high
+            guess = start + math.ceil((self.wanted - scores[start]) / max(slope, 1e-9))
+            at = min(max(guess, low + 1), high - 1)
+        return found and self._nearest(gains[high], found)
+
+    def _nearest(self, gain: int, found: Attempt) -> Attempt:
+        """From WEIGHT towards the limit, in logarithms, the furthest at which the score is enough."""
+        enough, too_far, failed, fall = 0.0, 1.0, False, self.slope
+        start = self.score(found)
+        for _ in range(TRIALS):
+            excess = self.score(found) - self.wanted
+            if excess < self.near:
+                break
+            margin = (too_far - enough) / 10
+            guess = (start - self.wanted - self.near / 2) / fall
+            step = min(max(guess, enough + margin), too_far - margin if failed else too_far)
+            tried = self.attempt(gain, WEIGHT * (self.limit / WEIGHT) ** step)
+            fall = max(start - self.score(tried), 1e-6) / step
+            if self.score(tried) >= self.wanted:
+                found, enough = tried, step
+            else:
+                too_far, failed = step, True
+            if enough >= too_far:
+                break
+        return found
