@@ -10,6 +10,7 @@ import torch
 from stable_baselines3 import PPO
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.policies import ActorCriticPolicy
+from stable_baselines3.common.vec_env import VecEnv
 from torch import Tensor, nn
 
 from rlcodec.envs.prediction import fit_predictor
@@ -192,23 +193,7 @@ def train_ppo(
         agent = PPO.load(checkpoint, env=vector, device=settings.device, tensorboard_log=str(folder))
         vector.seed(settings.seed + agent.num_timesteps)
     else:
-        agent = PPO(
-            AdvisedPolicy,
-            vector,
-            learning_rate=lambda left: settings.learning_rate * (0.1 + 0.9 * left),
-            n_steps=settings.steps,
-            batch_size=settings.batch,
-            n_epochs=settings.epochs,
-            gamma=1.0,
-            gae_lambda=0.95,
-            ent_coef=settings.entropy,
-            vf_coef=0.5,
-            max_grad_norm=0.5,
-            policy_kwargs={"width": settings.width, "advice": settings.advice},
-            tensorboard_log=str(folder),
-            seed=settings.seed,
-            device=settings.device,
-        )
+        agent = new_agent(vector, settings, folder)
     left = settings.timesteps - agent.num_timesteps
     if left > 0:
         agent.learn(
@@ -220,6 +205,33 @@ def train_ppo(
         )
         save_checkpoint(agent, folder)
     return agent.policy, predictor
+
+
+def new_agent(vector: VecEnv, settings: PPOSettings, folder: Path | None = None) -> PPO:
+    """An agent that has learned nothing yet.
+
+    Args:
+        vector: environments with the observations of `TraceVecEnv`.
+        settings: hyperparameters.
+        folder: for TensorBoard's events, if any.
+    """
+    return PPO(
+        AdvisedPolicy,
+        vector,
+        learning_rate=lambda left: settings.learning_rate * (0.1 + 0.9 * left),
+        n_steps=settings.steps,
+        batch_size=settings.batch,
+        n_epochs=settings.epochs,
+        gamma=1.0,
+        gae_lambda=0.95,
+        ent_coef=settings.entropy,
+        vf_coef=0.5,
+        max_grad_norm=0.5,
+        policy_kwargs={"width": settings.width, "advice": settings.advice},
+        tensorboard_log=str(folder) if folder else None,
+        seed=settings.seed,
+        device=settings.device,
+    )
 
 
 def write_run(folder: Path, model: Model, settings: PPOSettings, predictor: Predictor) -> None:
