@@ -235,9 +235,22 @@ class Episodes:
     def _goal(self) -> Goal:
         return Goal(self.kind, self.lambda_rate, self.lambda_compute)
 
-    def observe(self) -> np.ndarray:
-        """Observations, float32 (B, size)."""
-        standing = Standing(self.phase, self.slices, self.position, self.tier, self.cost / COST_UNIT, self.macs / MACS_PER_KMAC)
+    def observe(self, which: np.ndarray | slice = slice(None)) -> np.ndarray:
+        """Observations of all episodes or of some, float32 (B, size)."""
+        standing = Standing(
+            self.phase[which],
+            self.slices[which],
+            self.position[which],
+            self.tier[which],
+            self.cost[which] / COST_UNIT,
+            self.macs[which] / MACS_PER_KMAC,
+        )
+        image = self.image[which]
         return self.planner.observe(
-            self._known.take(self.image), self._predicted[self.image], self._mse, self._goal(), standing, self._outlook
+            self._known.take(image),
+            self._predicted[image],
+            self._mse[which],
+            self._goal().take(which),
+            standing,
+            self._outlook.take(which),
         )

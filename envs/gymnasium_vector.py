@@ -79,8 +79,10 @@ class AdaptiveRateVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
             self._start(np.flatnonzero(ended_before))
             reward[ended_before], done[ended_before] = 0.0, False
         elif self.autoreset_mode is AutoresetMode.SAME_STEP and done.any():
-            final = self.episodes.observe(), self._info()
-            self._start(np.flatnonzero(done))
+            which = np.flatnonzero(done)
+            final = np.zeros((self.num_envs, self.episodes.planner.size), np.float32), self._info()
+            final[0][which] = self.episodes.observe(which)
+            self._start(which)
         info = self._info()
         if final is not None:
             info |= {"final_obs": final[0], "_final_obs": done, "final_info": final[1], "_final_info": done}

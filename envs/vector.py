@@ -56,18 +56,16 @@ class TraceVecEnv(VecEnv):
         self._lengths += 1
         done = outcome.done
         infos: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
-        observation = self.episodes.observe()
-        if done.any():
-            which = np.nonzero(done)[0]
-            for i in which:
+        which = np.flatnonzero(done)
+        if len(which):
+            for i, last in zip(which, self.episodes.observe(which), strict=True):
                 infos[i] = {
-                    "terminal_observation": observation[i],
+                    "terminal_observation": last,
                     "episode": {"r": float(self._returns[i]), "l": int(self._lengths[i])},
                     "TimeLimit.truncated": False,
                 }
             self._start(which)
-            observation = self.episodes.observe()
-        return observation, outcome.reward.astype(np.float32), done, infos
+        return self.episodes.observe(), outcome.reward.astype(np.float32), done, infos
 
     def action_masks(self) -> np.ndarray:
         """Legal actions, bool (num_envs, actions)."""

@@ -10,11 +10,13 @@ objective's weights turn both into costs. A policy can follow that advice or lea
 
 import json
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 
 from rlcodec.coder import COST_UNIT, COSTS, PROBABILITY_ONE
 from rlcodec.facts import KNOWN_TIERS, STATISTICS
+from rlcodec.kernel import kernel
 from rlcodec.objective import COMPUTE_RANGE, KINDS, PEAK_SQUARED, RATE_RANGE, ROUNDING_MSE
 from rlcodec.segments import LATENT, PIXELS, change_costs
 from rlcodec.stream import CONTEXT, LM, STOP_BEFORE_PIXELS_PROBABILITY, STOP_PROBABILITY, TABLE, TIERS
@@ -144,7 +146,7 @@ class Goal:
     rate: np.ndarray
     compute: np.ndarray
 
-    def take(self, index: np.ndarray) -> "Goal":
+    def take(self, index: Any) -> "Goal":
         """The same of some of the episodes."""
         return Goal(self.kind[index], self.rate[index], self.compute[index])
 
@@ -166,6 +168,10 @@ class Outlook:
     stop: np.ndarray
     go: np.ndarray
     stop_db: np.ndarray
+
+    def take(self, index: Any) -> "Outlook":
+        """The same of some of the episodes."""
+        return Outlook(*(getattr(self, f.name)[index] for f in fields(self)))
 
 
 @dataclass
@@ -244,6 +250,43 @@ class Geometry:
 def segment_class(position: np.ndarray | int, slices: np.ndarray | int) -> np.ndarray:
     """Which of `CHANGE_COSTS` the segment at a position takes, after so many latent slices; also of arrays of both."""
     return np.where(position < slices, LATENT_SEGMENT, np.where(position == slices, FIRST_ROW, LATER_ROW))
+
+
+@kernel
+def _fill_go(
+    cost: np.ndarray,
+    stop: np.ndarray,
+    dropped: np.ndarray,
+    rate: np.ndarray,
+    go_bits: np.ndarray,
+    change_bits: np.ndarray,
+    go: np.ndarray,
+) -> None:
+    """Writes the least J from each segment on, by the tier before it: a dynamic programme from the end.
+
+    Args:
+        cost: float64 (B, t, n), of coding each of n segments.
+        stop: float64 (B, n + 1), of stopping before each.
+        dropped: bool (B, n), where there is no segment.
+        rate: float64 (B,), of a bit.
+        go_bits: float64 (B, n), of not stopping.
+        change_bits: float64 (n, t, t), of naming a tier after another, infinite where it cannot be.
+        go: float64 (B, n + 1, t), receives them.
+    """
+    batch, tiers, count = cost.shape
+    for b in range(batch):
+        for before in range(tiers):
+            go[b, count, before] = stop[b, count]
+        for i in range(count - 1, -1, -1):
+            for before in range(tiers):
+                if dropped[b, i]:
+                    go[b, i, before] = go[b, i + 1, before]
+                    continue
+                named = np.inf
+                for tier in range(tiers):
+                    if change_bits[i, before, tier] < np.inf:
+                        named = min(named, cost[b, tier, i] + go[b, i + 1, tier] + rate[b] * change_bits[i, before, tier])
+                go[b, i, before] = min(named + rate[b] * go_bits[b, i], stop[b, i])
 
 
 class Planner:
@@ -340,12 +383,7 @@ class Planner:
         stop[:, :-1] = np.where(dropped, np.inf, distortion_of(goal.kind, errors[:, :-1]) + rate[:, None] * stop_bits)
         stop[:, -1] = distortion_of(goal.kind, errors[:, -1])
         go = np.empty((len(slices), total + 1, len(TIERS)))
-        go[:, -1] = stop[:, -1:]
-        change = rate[:, None, None, None] * CHANGE_BITS
-        for i in range(total - 1, -1, -1):
-            ahead = (cost[:, :, i] + go[:, i + 1])[:, None, :]
-            named = (ahead + change[:, segment_class(i, most)]).min(2) + rate[:, None] * go_bits[:, i : i + 1]
-            go[:, i] = np.where(dropped[:, i : i + 1], go[:, i + 1], np.minimum(named, stop[:, i : i + 1]))
+        _fill_go(cost, stop, dropped, rate, go_bits, CHANGE_BITS[segment_class(np.arange(total), most)], go)
         stop_db = -distortion_of(np.full(len(slices), KINDS.index("psnr")), errors)
         return Outlook(bits, kmac, stop, go, stop_db)
 
