@@ -1,6 +1,5 @@
 """Photographs: rate against PSNR and MS-SSIM beside COMPACT, JPEG, WebP and AVIF, BD-rates, times; whole files, one run."""
 
-import io
 import os
 import time
 from collections.abc import Callable
@@ -15,7 +14,7 @@ from common import arguments
 from PIL import Image
 
 import rlcodec
-from rlcodec.evaluation.photographs import CLASSICAL, classical_bytes, ms_ssim_of
+from rlcodec.evaluation.photographs import CLASSICAL, classical_bytes, classical_pixels, ms_ssim_of
 from rlcodec.metrics import psnr_db
 from rlcodec.photo.stream import decode_picture
 from rlcodec.stream import unpack
@@ -28,7 +27,7 @@ def classical(name: str, quality: int) -> tuple[Callable, Callable]:
     """Encoder and decoder of one of Pillow's formats."""
     return (
         lambda picture: classical_bytes(picture, name, quality),
-        lambda data: np.asarray(Image.open(io.BytesIO(data)).convert("RGB")),
+        classical_pixels,
     )
 
 

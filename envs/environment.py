@@ -97,7 +97,6 @@ class Setting:
     model: Model
     source: Any
     predictor: Predictor
-    image_shape: tuple[int, int]
 
 
 def setting_of(preset: str, trace: Trace | None, images: np.ndarray | None, predictor: Predictor | None) -> Setting:
@@ -118,9 +117,8 @@ def setting_of(preset: str, trace: Trace | None, images: np.ndarray | None, pred
         fitted_to = build_trace(sample_images(), preset, workers=1)
     else:
         fitted_to = source.trace_of(0)
-    height, width = fitted_to.images.shape[1:]
-    fitted = predictor or fit_predictor(fitted_to, geometry_of(model, height, width))
-    return Setting(model, source, fitted, (height, width))
+    geometry = geometry_of(model, *fitted_to.images.shape[1:])
+    return Setting(model, source, predictor or fit_predictor(fitted_to, geometry))
 
 
 class AdaptiveRateEnv(gymnasium.Env[Any, int]):

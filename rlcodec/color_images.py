@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageCms, ImageOps
 
-from rlcodec.errors import ImageError, ImageWarning
+from rlcodec.errors import ImageError, ImageWarning, OptionError
 from rlcodec.images import UNREADABLE, ImageLike, check_size, with_image
-from rlcodec.presets import Preset
+from rlcodec.presets import MOST_PIXELS, Preset
 
 DEEP_MODES = ("I", "I;16", "I;16B", "I;16L", "I;16N", "F")
 GRAY_MODES = ("1", "L", "LA", "La", *DEEP_MODES)
@@ -53,6 +53,13 @@ def read_like(image: ImageLike, preset: Preset, mode: str) -> np.ndarray:
         warnings.simplefilter("ignore", ImageWarning)
         pixels = read_color(image, preset).pixels
     return pixels[..., 0] if mode == "L" else pixels
+
+
+def check_pixels(picture: ColorImage) -> None:
+    """Raises OptionError where a photograph is larger than any preset codes."""
+    height, width = picture.pixels.shape[:2]
+    if height * width > MOST_PIXELS:
+        raise OptionError(f"the picture has more than {MOST_PIXELS} pixels")
 
 
 def to_gray(pixels: np.ndarray) -> np.ndarray:

@@ -11,7 +11,7 @@ import numpy as np
 
 from rlcodec.coder import EXHAUSTED, MACS, code_decision
 from rlcodec.kernel import inlined, kernel
-from rlcodec.pairs import LANES, PAIRS, activate, dot_row, multiply_pairs, padded, to_pairs
+from rlcodec.pairs import activate, dot_row, made_pairs, multiply_pairs
 
 LOGIT_LIMIT = 2048
 """Logits are clipped to ±LOGIT_LIMIT units; the sigmoid table has twice as many entries."""
@@ -56,8 +56,7 @@ class Layers(NamedTuple):
 
 def context_net(**stored: np.ndarray) -> ContextNet:
     """A network from what is stored of it."""
-    pairs = {name + PAIRS: to_pairs(stored[name]) for name in ("first", "second")}
-    return ContextNet(**stored, **pairs, node_pairs=padded(stored["nodes"], 2 * LANES))
+    return ContextNet(**stored, **made_pairs(stored, "first", "second"))
 
 
 def layers_of(net: Any) -> Layers:
@@ -82,10 +81,7 @@ def clip(value, low, high):
 
 @inlined
 def _accumulate(sums, weights, which, values, count):
-    """Adds `values[i] * weights[which[i]]` to `sums`; four at a time, so that the sums are fetched a quarter as often.
-
-    Rows are indexed, not sliced: a slice counts references, which costs as much as a short row's arithmetic.
-    """
+    """Adds `values[i] * weights[which[i]]` to `sums`; four at a time, so that the sums are fetched a quarter as often."""
     for i in range(0, count, UNROLL):
         a, b, c, d = values[i], values[i + 1], values[i + 2], values[i + 3]
         p, q, r, s = which[i], which[i + 1], which[i + 2], which[i + 3]

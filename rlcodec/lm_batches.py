@@ -115,8 +115,8 @@ def _decode_together(transformer: IntegerTransformer, sessions: Sequence[Session
         return
     asked = np.zeros((len(going), ASKED), np.int64)
     advance(decoders, COSTS, np.zeros(len(going), np.int64), asked)
+    # Which decoder each scan of the cache belongs to.
     slots = np.nonzero(asked[:, WAITS])[0]
-    """Which decoder each scan of the cache belongs to."""
     cache = Cache(transformer, len(slots))
     found = np.zeros(len(going), np.int64)
     while asked[:, WAITS].any():

@@ -5,6 +5,8 @@ compilers do not find in a loop by themselves. Matrices are kept with the weight
 whatever the order, so every processor gets the same integers; where there is no such instruction plain products are taken.
 """
 
+from collections.abc import Mapping
+
 import numpy as np
 from llvmlite import ir
 from numba import types
@@ -33,6 +35,12 @@ def to_pairs(weights: np.ndarray) -> np.ndarray:
     """Weights, int16 (..., n, m), as `multiply_pairs` takes them: int16 (..., n / 2, m, 2), n and m padded to LANES."""
     whole = padded(weights, LANES, LANES)
     return np.ascontiguousarray(whole.reshape(*whole.shape[:-2], -1, 2, whole.shape[-1]).swapaxes(-1, -2))
+
+
+def made_pairs(stored: Mapping[str, np.ndarray], *matrices: str) -> dict[str, np.ndarray]:
+    """The fields of a network that are made from its stored ones: matrices in pairs, and its padded nodes for `dot_row`."""
+    made = {name + PAIRS: to_pairs(stored[name]) for name in matrices}
+    return made | {"node" + PAIRS: padded(stored["nodes"], 2 * LANES)}
 
 
 def _multiply_and_add(context, builder, values, weights):
@@ -148,7 +156,7 @@ def activate(typing, sums, shift, values):
 
     Args:
         sums: int32, contiguous, a multiple of LANES.
-        shift: int64, at least 1.
+        shift: int64, at least 0.
         values: int16, contiguous, at least as long; receives the activations.
     """
 

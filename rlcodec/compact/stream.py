@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from rlcodec.coder import COSTS, EXHAUSTED, decoder_state, encoder_state, finish
-from rlcodec.color_images import ColorImage, to_gray
+from rlcodec.color_images import ColorImage, check_pixels, to_gray
 from rlcodec.compact.model import NEIGHBOURS, CompactModel, load_compact_model
 from rlcodec.compact.transform import LATENT_CHANNELS, MACS_PER_PIXEL, STRIDE, analyse, latent_size, synthesise
 from rlcodec.errors import DamagedStreamError, OptionError
@@ -72,8 +72,7 @@ def encode_picture(picture: ColorImage, bit_budget: int | None = None, tier: str
     if tier is not None and tier not in tiers:
         raise OptionError(f"unknown tier {tier!r}; preset compact has: {', '.join(tiers)}")
     height, width = picture.pixels.shape[:2]
-    if height * width > MOST_PIXELS:
-        raise OptionError(f"the picture has more than {MOST_PIXELS} pixels")
+    check_pixels(picture)
     rows, columns = latent_size(height, width)
     most = LATENT_CHANNELS * rows * columns
     kept = most if bit_budget is None else bit_budget

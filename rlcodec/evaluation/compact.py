@@ -9,8 +9,7 @@ from PIL import Image
 
 from rlcodec.codec import decode, encode
 from rlcodec.compact.transform import LATENT_CHANNELS, latent_size
-from rlcodec.evaluation.figures import plot_pictures
-from rlcodec.evaluation.photographs import Shown, ms_ssim_of, show_classical
+from rlcodec.evaluation.photographs import Shown, ms_ssim_of, plot_shown, show_classical
 from rlcodec.metrics import psnr_db
 from rlcodec.photo.raster import GAINS
 from rlcodec.presets import PHOTO
@@ -90,10 +89,6 @@ def compare_compact(pictures: Sequence[Image.Image], report: Callable[[int, int]
 
 def plot_compact(picture: Image.Image) -> Figure:
     """The seed's four pictures: original, COMPACT, JPEG and WebP, with bytes and PSNR."""
-    original = np.asarray(picture)
     shown = {"COMPACT": _ours(picture, preset="compact")}
     shown |= {f"{name} {quality}": show_classical(picture, name, quality) for name, quality in DEFAULT_QUALITY.items()}
-    titles = {f"original: {original.size:,} bytes raw": original}
-    for name, one in shown.items():
-        titles[f"{name}: {len(one.data):,} bytes, {psnr_db(original, one.pixels):.2f} dB"] = one.pixels
-    return plot_pictures(titles)
+    return plot_shown(picture, shown)

@@ -19,7 +19,7 @@ from rlcodec.envs.environment import sample_images
 from rlcodec.envs.trace import build_trace
 from rlcodec.errors import DataError, RlcodecError
 from rlcodec.evaluation.figures import plot_digits, plot_rate_quality, plot_shares, save_figure
-from rlcodec.evaluation.photographs import SAMPLE_BYTES, SAMPLE_CROP, at_equal_bytes, plot_equal_bytes, sample_photograph
+from rlcodec.evaluation.photographs import SAMPLE_BYTES, SAMPLE_CROP, at_equal_bytes, plot_shown, sample_photograph
 from rlcodec.files import make_folder, write_bytes
 from rlcodec.metrics import psnr_db
 from rlcodec.model import load_model
@@ -92,7 +92,7 @@ def run_demo(out: Path, data: Path | None, seconds: float, seed: int) -> None:
     console.print("6  a photograph, beside JPEG, WebP and AVIF at equal bytes")
     photograph = sample_photograph()
     shown = at_equal_bytes(photograph, SAMPLE_BYTES)
-    save_figure(plot_equal_bytes(photograph, shown, SAMPLE_CROP), out / "photo.png")
+    save_figure(plot_shown(photograph, shown, SAMPLE_CROP), out / "photo.png")
     write_bytes(out / "photo.rlc", shown["rlcodec"].data)
     for name, one in shown.items():
         quality = psnr_db(np.asarray(photograph), one.pixels)

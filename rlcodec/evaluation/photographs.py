@@ -22,6 +22,7 @@ CLASSICAL: Mapping[str, tuple[str, dict[str, Any]]] = {
 """Name, Pillow's name of the format, and settings."""
 FINEST_QUALITY = 95
 SAMPLE, SAMPLE_BYTES = "flower.jpg", 14_000
+WHOLE = (slice(None), slice(None))
 SAMPLE_CROP = (slice(120, 300), slice(250, 490))
 
 
@@ -57,7 +58,12 @@ def classical_bytes(picture: Image.Image, name: str, quality: int) -> bytes:
 def show_classical(picture: Image.Image, name: str, quality: int) -> Shown:
     """What one of `CLASSICAL` makes of a picture at a quality."""
     data = classical_bytes(picture, name, quality)
-    return Shown(data, np.asarray(Image.open(io.BytesIO(data)).convert("RGB")))
+    return Shown(data, classical_pixels(data))
+
+
+def classical_pixels(data: bytes) -> np.ndarray:
+    """What a file that Pillow wrote holds, uint8 (height, width, 3)."""
+    return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
 
 
 def ms_ssim_of(one: np.ndarray, other: np.ndarray) -> float:
@@ -82,12 +88,12 @@ def at_equal_bytes(picture: Image.Image, most_bytes: int) -> dict[str, Shown]:
             else:
                 high = middle - 1
         if best:
-            found[name] = Shown(best, np.asarray(Image.open(io.BytesIO(best)).convert("RGB")))
+            found[name] = Shown(best, classical_pixels(best))
     return found
 
 
-def plot_equal_bytes(picture: Image.Image, found: Mapping[str, Shown], crop: tuple[slice, slice]) -> Figure:
-    """The original and what every codec made of it, a part, with bytes and PSNR of the whole."""
+def plot_shown(picture: Image.Image, found: Mapping[str, Shown], crop: tuple[slice, slice] = WHOLE) -> Figure:
+    """The original and what every codec made of it, or a part, with bytes and PSNR of the whole."""
     original = np.asarray(picture)
     titles = {f"original: {original.size:,} bytes raw": original[crop]}
     for name, shown in found.items():

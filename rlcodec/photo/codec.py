@@ -17,6 +17,7 @@ from rlcodec.photo.raster import (
     DIAGONALS,
     SLICES,
     PhotoState,
+    PhotoWork,
     choose_extents,
     code_constants,
     code_diagonals,
@@ -70,11 +71,11 @@ class CodedPhoto:
 
 
 def _code_slice(
-    model: PhotoModel, state: np.ndarray, data: np.ndarray, ps: PhotoState, coefficients: np.ndarray, gain: int, index: int,
-    weight: float,
+    model: PhotoModel, state: np.ndarray, data: np.ndarray, ps: PhotoState, work: PhotoWork, coefficients: np.ndarray,
+    gain: int, index: int, weight: float,
 ) -> None:  # fmt: skip
     _, rows, columns = ps.values.shape[:3]
-    offsets, work = gather_offsets(rows, columns), photo_work(model.nets)
+    offsets = gather_offsets(rows, columns)
     if index == 0:
         code_constants(state, data, COSTS, model.nets, model.logs, ps, work, offsets, coefficients, gain)
         return
@@ -128,10 +129,10 @@ def encode_strip(
     ps = photo_state(*part.shape[1:3])
     choose_extents(part, weight, np.empty(DIAGONALS), ps.extents)
     data = np.zeros(part.size * BYTES_PER_COEFFICIENT + 64, np.uint8)
-    parts = []
+    parts, work = [], photo_work(model.nets)
     for index in range(1 + len(SLICES)):
         state = encoder_state()
-        _code_slice(model, state, data, ps, part, gain, index, weight)
+        _code_slice(model, state, data, ps, work, part, gain, index, weight)
         parts.append(finish(state, data))
     return parts, ps.values
 
@@ -180,13 +181,13 @@ def decode_values(
     segments = unpack_segments(payload, len(strips) * (1 + len(SLICES)))
 
     def run(strip: slice) -> tuple[np.ndarray, list[PhotoSegment]]:
-        ps, found = photo_state(strip.stop - strip.start, columns), []
+        ps, work, found = photo_state(strip.stop - strip.start, columns), photo_work(model.nets), []
         nothing = np.zeros((PLANES, 1, 1, BLOCK, BLOCK), np.float32)
         number = strip.start // STRIP_ROWS
         for index in range(1 + len(SLICES)):
             data, length = segments[index * len(strips) + number]
             state = decoder_state(data, length)
-            _code_slice(model, state, data, ps, nothing, gain, index, 0.0)
+            _code_slice(model, state, data, ps, work, nothing, gain, index, 0.0)
             found.append(PhotoSegment(index, number, length, len(data) == length, int(state[MACS])))
             if len(data) < length:
                 break

@@ -5,18 +5,17 @@ the weight of bits when coefficients are rounded, of which decoders know nothing
 """
 
 import math
-import operator
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from rlcodec.color_images import ColorImage
+from rlcodec.color_images import ColorImage, check_pixels
 from rlcodec.errors import OptionError
 from rlcodec.metrics import psnr_db
 from rlcodec.photo.codec import WEIGHT, encode_photo, pack_segments
 from rlcodec.photo.model import load_photo_model
 from rlcodec.photo.raster import GAINS
 from rlcodec.photo.stream import PhotoSetting, check_width, shown_pixels
-from rlcodec.presets import MOST_PIXELS, PHOTO
+from rlcodec.presets import PHOTO
 from rlcodec.stream import pack
 
 DEFAULT_GAIN, DEFAULT_WIDTH = 26, "light"
@@ -90,19 +89,18 @@ def encode_picture(
     Raises:
         OptionError: options contradict each other, or the goals cannot be met; the message names the nearest that can.
     """
-    asked = goals.max_bytes is not None or goals.min_psnr is not None
+    asked = goals != Goals()
     if gain is not None and asked:
         raise OptionError("give either gain, or max_bytes and min_psnr")
     if gain is not None and not 0 <= gain < GAINS:
         raise OptionError(f"gain is {gain}; there are 0 to {GAINS - 1}")
     check_width(width)
-    if picture.pixels.shape[0] * picture.pixels.shape[1] > MOST_PIXELS:
-        raise OptionError(f"the picture has more than {MOST_PIXELS} pixels")
+    check_pixels(picture)
     encoder = Encoder(picture, width or DEFAULT_WIDTH, workers)
     if not asked:
         return encoder.attempt(DEFAULT_GAIN if gain is None else gain, look=False).data
     if goals.min_psnr is None:
-        return _largest_within(encoder, operator.index(goals.max_bytes or 0)).data
+        return _largest_within(encoder, goals.max_bytes or 0).data
     found = _smallest_as_good(encoder, goals.min_psnr)
     if goals.max_bytes is not None and len(found.data) > goals.max_bytes:
         raise OptionError(f"{goals.min_psnr:g} dB take {len(found.data)} bytes of this picture, more than {goals.max_bytes}")
@@ -175,20 +173,18 @@ class Search:
     def _nearest(self, gain: int, found: Attempt) -> Attempt:
         """From WEIGHT towards the limit, in logarithms, the furthest at which the score is enough."""
         enough, too_far, failed, fall = 0.0, 1.0, False, self.slope
-        start = self.score(found)
+        start = reached = self.score(found)
         for _ in range(TRIALS):
-            excess = self.score(found) - self.wanted
-            if excess < self.near:
+            if reached - self.wanted < self.near or enough >= too_far:
                 break
             margin = (too_far - enough) / 10
             guess = (start - self.wanted - self.near / 2) / fall
             step = min(max(guess, enough + margin), too_far - margin if failed else too_far)
             tried = self.attempt(gain, WEIGHT * (self.limit / WEIGHT) ** step)
-            fall = max(start - self.score(tried), 1e-6) / step
-            if self.score(tried) >= self.wanted:
-                found, enough = tried, step
+            score = self.score(tried)
+            fall = max(start - score, 1e-6) / step
+            if score >= self.wanted:
+                found, reached, enough = tried, score, step
             else:
                 too_far, failed = step, True
-            if enough >= too_far:
-                break
         return found

@@ -132,8 +132,11 @@ def fit(
 
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
     started, saved_at = time.monotonic() - spent, time.monotonic()
-    where = folder if processes.leads else tempfile.mkdtemp()
-    with SummaryWriter(where) as board, Progress(*columns, disable=not processes.leads) as bar:
+    with (
+        tempfile.TemporaryDirectory() as elsewhere,
+        SummaryWriter(folder if processes.leads else elsewhere) as board,
+        Progress(*columns, disable=not processes.leads) as bar,
+    ):
         task = bar.add_task(title, total=1.0, completed=progress_now())
         while (progress := progress_now()) < 1.0:
             rate = learning_rate_at(progress, schedule.learning_rate)

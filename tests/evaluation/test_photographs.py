@@ -4,7 +4,7 @@ import numpy as np
 
 import rlcodec
 from rlcodec.evaluation.figures import save_figure
-from rlcodec.evaluation.photographs import CLASSICAL, at_equal_bytes, classical_bytes, plot_equal_bytes
+from rlcodec.evaluation.photographs import CLASSICAL, at_equal_bytes, classical_bytes, plot_shown
 from rlcodec.metrics import psnr_db
 
 
@@ -14,7 +14,7 @@ def test_no_codec_takes_more_than_its_share(photograph, tmp_path):
     for shown in found.values():
         assert 4500 < len(shown.data) <= 9000
         assert psnr_db(np.asarray(photograph), shown.pixels) > 20
-    save_figure(plot_equal_bytes(photograph, found, (slice(0, 50), slice(0, 80))), tmp_path / "a.png")
+    save_figure(plot_shown(photograph, found, (slice(0, 50), slice(0, 80))), tmp_path / "a.png")
     assert (tmp_path / "a.png").stat().st_size > 1000
 
 
