@@ -118,3 +118,35 @@ def _inverse(values, centroids, step, basis, colors, block, half, pixels, planes
                         for plane in range(count):
                             total += pixels[plane, i, j] * colors[plane, c]
                         planes[y * BLOCK + i, x * BLOCK + j, c] = total
+
+
+@kernel
+def slice_errors(coefficients, values, centroids, slice_of, lost, errors):
+    """Adds up squared errors of coefficients, in quantiser steps, by slice: given back as `dequantised_planes` does, and lost.
+
+    Args:
+        coefficients: float32 (3, block rows, block columns, BLOCK, BLOCK), in quantiser steps.
+        values: int16, of the same shape, quantised.
+        centroids: as `dequantised_planes` takes them.
+        slice_of: int64 (BLOCK, BLOCK).
+        lost: float64 (BLOCK, BLOCK), working space, zeros.
+        errors: float64 (2, slices), receives them.
+    """
+    planes, rows, columns = values.shape[:3]
+    for plane in range(planes):
+        for y in range(rows):
+            for x in range(columns):
+                for u in range(BLOCK):
+                    for v in range(BLOCK):
+                        wanted = coefficients[plane, y, x, u, v]
+                        lost[u, v] += wanted * wanted
+                    for v in range(BLOCK):
+                        size = np.int64(abs(values[plane, y, x, u, v]))
+                        if size != 0:
+                            wanted = abs(coefficients[plane, y, x, u, v])
+                            rest = wanted - (np.float32(size) - centroids[plane, u + v, min(size, 3) - 1])
+                            errors[0, slice_of[u, v]] += rest * rest - wanted * wanted
+    for u in range(BLOCK):
+        for v in range(BLOCK):
+            errors[0, slice_of[u, v]] += lost[u, v]
+            errors[1, slice_of[u, v]] += lost[u, v]

@@ -5,16 +5,18 @@ with the lengths of all segments and holds them slice by slice: what a cut strea
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from rlcodec.coder import COST_UNIT, COSTS, MACS, decoder_state, encoder_state, finish
 from rlcodec.errors import DamagedStreamError
-from rlcodec.photo.blocks import BLOCK, PLANES, padded_size, to_coefficients
+from rlcodec.photo.blocks import BLOCK, PLANES, padded_size, slice_errors, to_coefficients
 from rlcodec.photo.model import PhotoModel
 from rlcodec.photo.raster import (
     DIAGONALS,
+    SLICE_COUNT,
+    SLICE_OF,
     SLICES,
     PhotoState,
     PhotoWork,
@@ -58,16 +60,27 @@ class PhotoSegment:
 
 
 @dataclass(frozen=True)
-class CodedPhoto:
-    """A coded photograph.
+class CodedStrip:
+    """A coded strip, or with its numbers summed a picture's.
 
     Attributes:
-        segments: payloads, slice by slice, of every slice all strips.
-        values: int16 (3, block rows, block columns, BLOCK, BLOCK), quantised; None where they were not kept.
+        segments: payloads by slice; of a picture those of all strips, slice by slice.
+        values: int16 (3, block rows, block columns, BLOCK, BLOCK), quantised; empty where they were not kept.
+        macs: int64 (slices,), multiply-accumulates of decoding each slice.
+        errors: float64 (2, slices), squared errors of each slice's coefficients where it is sent and where it is not; None
+            where nobody asked.
     """
 
     segments: tuple[bytes, ...]
-    values: np.ndarray | None
+    values: np.ndarray
+    macs: np.ndarray
+    errors: np.ndarray | None
+
+    def payload(self, slices: int = SLICE_COUNT) -> bytes:
+        """What a stream holds that ends after so many slices: lengths of the segments, LEB128 each, then the segments."""
+        sent = len(self.segments) // SLICE_COUNT * slices
+        segments = (*self.segments[:sent], *[b""] * (len(self.segments) - sent))
+        return b"".join(varint(len(segment)) for segment in segments) + b"".join(segments)
 
 
 def _code_slice(
@@ -85,35 +98,58 @@ def _code_slice(
     )
 
 
+def strips_of(picture: np.ndarray, workers: int | None = None) -> list[np.ndarray]:
+    """Coefficients of a picture, uint8 (height, width, 3), strip by strip; see `to_coefficients`."""
+    rows = padded_size(*picture.shape[:2])[0] // BLOCK
+    strips = parts_of(rows, STRIP_ROWS)
+    return side_by_side(lambda strip: to_coefficients(picture[strip.start * BLOCK : strip.stop * BLOCK]), strips, workers)
+
+
 def encode_photo(
-    model: PhotoModel, picture: np.ndarray, gain: int, weight: float = WEIGHT, workers: int | None = None, keep: bool = False
-) -> CodedPhoto:
+    model: PhotoModel,
+    picture: np.ndarray | Sequence[np.ndarray],
+    gain: int,
+    weight: float = WEIGHT,
+    workers: int | None = None,
+    keep: bool = False,
+    measure: bool = False,
+) -> CodedStrip:
     """Codes a picture.
 
     Args:
         model: the preset's model.
-        picture: uint8 (height, width, 3).
+        picture: uint8 (height, width, 3), or what `strips_of` made of it.
         gain: index of the quantiser's setting, 0 the finest.
         weight: squared quantiser steps that a bit is worth.
         workers: threads; as many as there are cores when None.
         keep: whether to return the quantised coefficients, which take four times the picture's memory.
+        measure: whether to return the errors.
     """
 
-    def run(strip: slice) -> tuple[list[bytes], np.ndarray | None]:
-        part = to_coefficients(picture[strip.start * BLOCK : strip.stop * BLOCK])
-        parts, values = encode_strip(model, part, gain, weight)
-        return parts, values if keep else None
+    def run(strip: slice) -> CodedStrip:
+        if isinstance(picture, np.ndarray):
+            part = to_coefficients(picture[strip.start * BLOCK : strip.stop * BLOCK])
+        else:
+            part = picture[strip.start // STRIP_ROWS]
+        coded = encode_strip(model, part, gain, weight, measure)
+        return coded if keep else replace(coded, values=coded.values[:, :0])
 
-    rows = padded_size(*picture.shape[:2])[0] // BLOCK
+    if isinstance(picture, np.ndarray):
+        rows = padded_size(*picture.shape[:2])[0] // BLOCK
+    else:
+        rows = sum(part.shape[1] for part in picture)
     found = side_by_side(run, parts_of(rows, STRIP_ROWS), workers)
-    segments = tuple(parts[index] for index in range(1 + len(SLICES)) for parts, _ in found)
-    values = np.concatenate([v for _, v in found if v is not None], 1) if keep else None
-    return CodedPhoto(segments, values)
+    return CodedStrip(
+        tuple(strip.segments[index] for index in range(SLICE_COUNT) for strip in found),
+        np.concatenate([strip.values for strip in found], 1),
+        np.sum([strip.macs for strip in found], 0),
+        np.sum([strip.errors for strip in found if strip.errors is not None], 0) if measure else None,
+    )
 
 
 def encode_strip(
-    model: PhotoModel, coefficients: np.ndarray, gain: int, weight: float = WEIGHT
-) -> tuple[list[bytes], np.ndarray]:
+    model: PhotoModel, coefficients: np.ndarray, gain: int, weight: float = WEIGHT, measure: bool = False
+) -> CodedStrip:
     """Codes one strip.
 
     Args:
@@ -121,25 +157,24 @@ def encode_strip(
         coefficients: float32 (3, block rows, block columns, BLOCK, BLOCK).
         gain: index of the quantiser's setting.
         weight: squared quantiser steps that a bit is worth.
-
-    Returns:
-        The segments, and the quantised coefficients, int16.
+        measure: whether to return the errors.
     """
     part = coefficients * np.float32(1 / step_of(gain))
     ps = photo_state(*part.shape[1:3])
     choose_extents(part, weight, np.empty(DIAGONALS), ps.extents)
     data = np.zeros(part.size * BYTES_PER_COEFFICIENT + 64, np.uint8)
-    parts, work = [], photo_work(model.nets)
-    for index in range(1 + len(SLICES)):
+    parts, macs, work = [], np.zeros(SLICE_COUNT, np.int64), photo_work(model.nets)
+    for index in range(SLICE_COUNT):
         state = encoder_state()
         _code_slice(model, state, data, ps, work, part, gain, index, weight)
         parts.append(finish(state, data))
-    return parts, ps.values
-
-
-def pack_segments(segments: Sequence[bytes]) -> bytes:
-    """Lengths of the segments, LEB128 each, then the segments."""
-    return b"".join(varint(len(segment)) for segment in segments) + b"".join(segments)
+        macs[index] = state[MACS]
+    errors = None
+    if measure:
+        errors = np.zeros((2, SLICE_COUNT))
+        slice_errors(part, ps.values, model.centroids, SLICE_OF, np.zeros((BLOCK, BLOCK)), errors)
+        errors *= step_of(gain) ** 2
+    return CodedStrip(tuple(parts), ps.values, macs, errors)
 
 
 def unpack_segments(payload: np.ndarray, count: int) -> list[tuple[np.ndarray, int]]:
@@ -178,14 +213,17 @@ def decode_values(
     """
     rows, columns = (n // BLOCK for n in padded_size(height, width))
     strips = parts_of(rows, STRIP_ROWS)
-    segments = unpack_segments(payload, len(strips) * (1 + len(SLICES)))
+    segments = unpack_segments(payload, len(strips) * SLICE_COUNT)
 
     def run(strip: slice) -> tuple[np.ndarray, list[PhotoSegment]]:
         ps, work, found = photo_state(strip.stop - strip.start, columns), photo_work(model.nets), []
         nothing = np.zeros((PLANES, 1, 1, BLOCK, BLOCK), np.float32)
         number = strip.start // STRIP_ROWS
-        for index in range(1 + len(SLICES)):
+        for index in range(SLICE_COUNT):
             data, length = segments[index * len(strips) + number]
+            if index and not length:  # not sent, or there is nothing in it
+                found.append(PhotoSegment(index, number, 0, True, 0))
+                continue
             state = decoder_state(data, length)
             _code_slice(model, state, data, ps, work, nothing, gain, index, 0.0)
             found.append(PhotoSegment(index, number, length, len(data) == length, int(state[MACS])))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from rlcodec.color_images import ColorImage, check_pixels
 from rlcodec.errors import OptionError
 from rlcodec.metrics import psnr_db
-from rlcodec.photo.codec import WEIGHT, encode_photo, pack_segments
+from rlcodec.photo.codec import WEIGHT, encode_photo
 from rlcodec.photo.model import load_photo_model
 from rlcodec.photo.raster import GAINS
 from rlcodec.photo.stream import PhotoSetting, check_width, shown_pixels
@@ -64,8 +64,8 @@ class Encoder:
         height, width = self.picture.pixels.shape[:2]
         setting = PhotoSetting(gain, self.width, self.picture.gray)
         coded = encode_photo(self.model, self.picture.pixels, gain, weight, self.workers, keep=look)
-        data = pack(PHOTO, self.model.fingerprint, height, width, setting.to_number(), pack_segments(coded.segments))
-        if coded.values is None:
+        data = pack(PHOTO, self.model.fingerprint, height, width, setting.to_number(), coded.payload())
+        if not look:
             return Attempt(data, float("nan"))
         return Attempt(data, psnr_db(self.original, shown_pixels(self.model, coded.values, setting, height, width, self.width)))
 

@@ -37,6 +37,9 @@ SPAN = BLOCK + 2 * FREQUENCY_PAD
 
 SLICES = ((1, 2), (3, 6), (7, 13), (14, DIAGONALS - 1))
 """Diagonals of the slices after the first, which holds the constant coefficients and the extents."""
+SLICE_COUNT = 1 + len(SLICES)
+SLICE_OF = np.searchsorted([low for low, _ in SLICES], np.add.outer(np.arange(BLOCK), np.arange(BLOCK)), "right")
+"""Which slice a frequency stands in, int64 (BLOCK, BLOCK)."""
 
 INSIDE = ((0, -1), (-1, 0), (-1, -1), (0, -2), (-2, 0), (-1, 1), (1, -2), (-2, 1))
 """Frequencies of this block, (down, across), that come before."""

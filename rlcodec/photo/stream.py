@@ -1,7 +1,7 @@
 """Streams of preset `photo`: the container around a picture's segments.
 
-The header's bit budget holds three numbers: `(gain * len(WIDTHS) + width) * 2 + gray`; the width of the synthesis is the one
-that the encoder judged its picture with.
+The header's bit budget holds three numbers: `(gain * 2 + width) * 2 + gray`, with `4 * GAINS` more and width 0 where nothing
+is repaired; the width of the synthesis is the one that the encoder judged its picture with.
 """
 
 from dataclasses import dataclass
@@ -16,10 +16,12 @@ from rlcodec.photo.blocks import BLOCK, TRANSFORM_MACS, padded_size
 from rlcodec.photo.codec import PhotoSegment, decode_values
 from rlcodec.photo.model import PhotoModel, load_photo_model
 from rlcodec.photo.raster import GAINS
-from rlcodec.photo.synthesis import KMAC, WIDTHS, render
+from rlcodec.photo.synthesis import KMAC, PLAIN, REPAIRS, WIDTHS, render
 from rlcodec.presets import MOST_PIXELS
 from rlcodec.segments import MACS_PER_KMAC
 from rlcodec.stream import Header, Stream
+
+PLAIN_BASE = 2 * GAINS * len(REPAIRS)
 
 
 @dataclass(frozen=True)
@@ -32,15 +34,18 @@ class PhotoSetting:
 
     def to_number(self) -> int:
         """As the header holds it."""
-        return (self.gain * len(WIDTHS) + WIDTHS.index(self.width)) * 2 + self.gray
+        if self.width == PLAIN:
+            return PLAIN_BASE + 4 * self.gain + self.gray
+        return (self.gain * len(REPAIRS) + REPAIRS.index(self.width)) * 2 + self.gray
 
     @staticmethod
     def from_number(number: int) -> "PhotoSetting":
         """Inverse of `to_number`; raises DamagedStreamError where there is no such setting."""
-        gain, width = divmod(number >> 1, len(WIDTHS))
-        if gain >= GAINS:
-            raise DamagedStreamError(f"the header names gain {gain}; there are {GAINS}")
-        return PhotoSetting(gain, WIDTHS[width], bool(number & 1))
+        plain, rest = divmod(number, PLAIN_BASE)
+        gain, width = divmod(rest >> 1, len(REPAIRS))
+        if plain > 1 or (plain and width):
+            raise DamagedStreamError(f"the header names setting {number}; there is none")
+        return PhotoSetting(gain, PLAIN if plain else REPAIRS[width], bool(number & 1))
 
 
 def check_width(width: str | None) -> None:
@@ -86,11 +91,16 @@ def decode_picture(stream: Stream, width: str | None = None, workers: int | None
     values, segments = decode_values(model, stream.payload, header.height, header.width, setting.gain, workers)
     area = values.shape[1] * values.shape[2] * BLOCK**2
     chosen = width or setting.width
-    macs = sum(s.macs for s in segments) + round(area * (TRANSFORM_MACS + MACS_PER_KMAC * KMAC[chosen]))
+    macs = sum(s.macs for s in segments) + synthesis_macs(area, chosen)
     pixels = shown_pixels(model, values, setting, header.height, header.width, chosen)
     image = Image.fromarray(pixels)
     truncated = stream.truncated or not all(s.complete for s in segments)
     return DecodedPhoto(image, segments, macs, truncated)
+
+
+def synthesis_macs(area: int, width: str) -> int:
+    """Multiply-accumulates of the synthesis of so many pixels, whole blocks, transforms included."""
+    return round(area * (TRANSFORM_MACS + MACS_PER_KMAC * KMAC[width]))
 
 
 def shown_pixels(

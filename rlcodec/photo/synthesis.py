@@ -1,6 +1,7 @@
 """What the synthesis adds to the inverse transform: a small convolutional network that repairs quantisation's traces.
 
-It works at a quarter of the resolution, on 4x4 pixels at a time, in two widths, `light` and `full`: the lever on compute.
+It works at a quarter of the resolution, on 4x4 pixels at a time, in two widths, `light` and `full`; `plain` is without it. The
+width is the lever on compute.
 This last step is float: two machines may differ by a level here and there, never in a bit of the stream.
 """
 
@@ -26,7 +27,9 @@ OUTPUT_STEPS = 1 / 8
 """The network's output is in these, so that what it learns at one gain holds at the others."""
 SIZES = {"light": (32, 4), "full": (64, 6)}
 """Channels, and convolutions between the first and the last, of each width."""
-WIDTHS = tuple(SIZES)
+REPAIRS, PLAIN = tuple(SIZES), "plain"
+WIDTHS = (PLAIN, *REPAIRS)
+"""From the least compute to the most."""
 BAND_ROWS = 512
 """Rows made at a time; like MARGIN, whole blocks."""
 SQUARE_ROWS_AT_ONCE = 32
@@ -38,7 +41,7 @@ MARGIN = 64
 KMAC = {
     name: 9 * (CHANNELS * channels + count * channels**2 + channels * PLANES * FACTOR**2) / FACTOR**2 / 1000
     for name, (channels, count) in SIZES.items()
-}
+} | {PLAIN: 0.0}
 """Compute of each width, in kMAC per pixel."""
 
 
@@ -125,6 +128,11 @@ def _added(planes: np.ndarray, found: np.ndarray, gain: int) -> np.ndarray:
     return out
 
 
+def _nothing(height: int, width: int) -> np.ndarray:
+    """What a network that repairs nothing would find, of such planes."""
+    return np.broadcast_to(np.float32(0), (PLANES * FACTOR**2, height // FACTOR, width // FACTOR))
+
+
 def render(model: PhotoModel, values: np.ndarray, gain: int, width: str, folder: Path = WEIGHTS) -> np.ndarray:
     """The picture that quantised coefficients stand for, made band by band, so that memory stays with what goes in and out.
 
@@ -138,13 +146,13 @@ def render(model: PhotoModel, values: np.ndarray, gain: int, width: str, folder:
     Returns:
         uint8 (block rows * BLOCK, block columns * BLOCK, 3).
     """
-    session = load_network(folder / f"photo-{width}.onnx")
+    session = None if width == PLAIN else load_network(folder / f"photo-{width}.onnx")
     rows = values.shape[1] * BLOCK
     out = np.empty((rows, values.shape[2] * BLOCK, PLANES), np.uint8)
     for top in range(0, rows, BAND_ROWS):
         first, last = max(top - MARGIN, 0), min(top + BAND_ROWS + MARGIN, rows)
         band = dequantised_planes(values[:, first // BLOCK : last // BLOCK], model.centroids, step_of(gain))
-        found = session.run(None, {"picture": network_input(band, gain)})[0][0]
+        found = session.run(None, {"picture": network_input(band, gain)})[0][0] if session else _nothing(*band.shape[:2])
         picture = _added(band, found, gain)
         bottom = min(top + BAND_ROWS, rows)
         out[top:bottom] = picture[top - first : bottom - first]

@@ -233,7 +233,7 @@ def train_photo_raster(
         drawn = crops(pictures, rng, count)
         if coder is None:
             return [collect(c, gain, WEIGHT) for c, gain in drawn]
-        return [collect(c, gain, WEIGHT, encode_strip(coder, c, gain)[1]) for c, gain in drawn]
+        return [collect(c, gain, WEIGHT, encode_strip(coder, c, gain).values) for c, gain in drawn]
 
     if before:
         model = copy.deepcopy(before).requires_grad_(True)

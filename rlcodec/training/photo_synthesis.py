@@ -57,7 +57,7 @@ def fit_centroids(model: PhotoModel, pictures: list[np.ndarray], seed: int, crop
     for _ in range(crops):
         crop, gain = _crop(pictures, rng)
         coefficients = to_coefficients(crop)
-        _, values = encode_strip(model, coefficients, gain)
+        values = encode_strip(model, coefficients, gain).values
         target = np.abs(coefficients / step_of(gain))
         for plane in range(PLANES):
             magnitude = np.abs(values[plane])
@@ -84,7 +84,7 @@ def decoded_crops(model: PhotoModel, pictures: list[np.ndarray], rng: np.random.
     targets = torch.empty((count, PLANES * FACTOR**2, side, side), dtype=torch.float16)
     for i in range(count):
         crop, gain = _crop(pictures, rng)
-        _, values = encode_strip(model, to_coefficients(crop), gain)
+        values = encode_strip(model, to_coefficients(crop), gain).values
         planes = dequantised_planes(values, model.centroids, step_of(gain))
         inputs[i] = torch.from_numpy(network_input(planes, gain)[0])
         wanted = to_squares(crop - planes) / (OUTPUT_STEPS * step_of(gain))

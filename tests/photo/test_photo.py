@@ -10,7 +10,7 @@ import rlcodec
 from rlcodec.color_images import read_color
 from rlcodec.metrics import psnr_db
 from rlcodec.photo.blocks import BLOCK, to_coefficients, to_planes
-from rlcodec.photo.codec import decode_values, encode_photo, pack_segments
+from rlcodec.photo.codec import decode_values, encode_photo
 from rlcodec.photo.model import load_photo_model
 from rlcodec.photo.stream import PhotoSetting
 from rlcodec.presets import PHOTO
@@ -30,7 +30,7 @@ def test_coefficients_come_back_exactly(photograph, gain, size):
     model = load_photo_model()
     picture = np.tile(np.asarray(photograph), (2, 1, 1))[: size[0], : size[1]]
     coded = encode_photo(model, picture, gain, keep=True)
-    payload = np.frombuffer(pack_segments(coded.segments), np.uint8).copy()
+    payload = np.frombuffer(coded.payload(), np.uint8).copy()
     values, segments = decode_values(model, payload, *size, gain)
     assert np.array_equal(values, coded.values)
     assert all(s.complete for s in segments)

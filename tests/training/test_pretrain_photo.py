@@ -6,7 +6,7 @@ import pytest
 from rlcodec.errors import DataError
 from rlcodec.model import load_arrays, stored_fields
 from rlcodec.photo.blocks import to_coefficients
-from rlcodec.photo.codec import decode_values, encode_photo, pack_segments
+from rlcodec.photo.codec import decode_values, encode_photo
 from rlcodec.photo.model import photo_model_from_arrays
 from rlcodec.photo.raster import DIAGONALS, SLICES
 from rlcodec.photo.synthesis import render
@@ -30,7 +30,7 @@ def test_trained_files_code_pictures(folder, photograph, tmp_path):
     model = photo_model_from_arrays(load_arrays(out / "photo.safetensors"))
     picture = np.asarray(photograph)[:96, :80]
     coded = encode_photo(model, picture, 20, keep=True)
-    values, _ = decode_values(model, np.frombuffer(pack_segments(coded.segments), np.uint8).copy(), 96, 80, 20)
+    values, _ = decode_values(model, np.frombuffer(coded.payload(), np.uint8).copy(), 96, 80, 20)
     assert np.array_equal(values, coded.values)
     for width in ("light", "full"):
         assert np.abs(render(model, values, 20, width, out).astype(float) - picture).mean() < 40
