@@ -82,6 +82,10 @@ class CodedStrip:
         segments = (*self.segments[:sent], *[b""] * (len(self.segments) - sent))
         return b"".join(varint(len(segment)) for segment in segments) + b"".join(segments)
 
+    def up_to(self, slices: int) -> np.ndarray:
+        """The values that a stream holds which ends after so many slices."""
+        return np.where(SLICE_OF < slices, self.values, np.int16(0))
+
 
 def _code_slice(
     model: PhotoModel, state: np.ndarray, data: np.ndarray, ps: PhotoState, work: PhotoWork, coefficients: np.ndarray,

@@ -1,0 +1,172 @@
+"""Traces of photographs: what every setting, stop and ending costs and shows, measured by the real codec, as tables.
+
+A setting is chosen first, then how many segments are sent, then an ending: of preset `photo` a gain of the quantiser, slices
+from coarse to fine, and the width of the synthesis.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, fields
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+
+from rlcodec.errors import DataError
+from rlcodec.files import write_atomically
+from rlcodec.metrics import ms_ssim
+from rlcodec.photo.analysis import FEATURES
+from rlcodec.photo.codec import encode_photo, strips_of
+from rlcodec.photo.model import PhotoModel, load_photo_model
+from rlcodec.photo.planning import ENDINGS, GAIN_CHOICES, STOPS, known_mse, photo_features
+from rlcodec.photo.stream import PhotoSetting, shown_pixels, synthesis_macs
+
+MIDDLE = 128
+"""What decoders show where nothing was sent."""
+
+
+@dataclass(frozen=True)
+class PictureTrace:
+    """Tables over n pictures, s settings, k stops, e endings.
+
+    Attributes:
+        digest: of the model that made it.
+        pixels: uint8 (all,), of the pictures one after another, each (height, width, 3).
+        sizes: int64 (n, 2), heights and widths.
+        features: float64 (n, s, f), what is known before the setting is chosen.
+        payload_bytes: int64 (n, s, k, e).
+        macs: int64 (n, s, k, e), of the whole decoding.
+        sse: int64 (n, s, k, e), squared error over all channels.
+        ms_ssim: float64 (n, s, k, e).
+        known_mse: float64 (n, s, k), what the encoder, once it has coded, knows of the mean squared error.
+    """
+
+    digest: str
+    pixels: np.ndarray
+    sizes: np.ndarray
+    features: np.ndarray
+    payload_bytes: np.ndarray
+    macs: np.ndarray
+    sse: np.ndarray
+    ms_ssim: np.ndarray
+    known_mse: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.sizes)
+
+    @property
+    def areas(self) -> np.ndarray:
+        """Pixels of the pictures, int64 (n,)."""
+        return self.sizes.prod(1)
+
+    def picture(self, index: int) -> np.ndarray:
+        """Picture `index`, uint8 (height, width, 3)."""
+        starts = np.concatenate([[0], np.cumsum(3 * self.areas)])
+        return self.pixels[starts[index] : starts[index + 1]].reshape(*self.sizes[index], 3)
+
+    def take(self, index: np.ndarray | slice) -> "PictureTrace":
+        """The same tables for some of the pictures."""
+        which = np.arange(len(self))[index]
+        pixels = np.concatenate([self.picture(i).reshape(-1) for i in which])
+        return PictureTrace(self.digest, pixels, *(getattr(self, f.name)[which] for f in fields(self)[2:]))
+
+
+def trace_picture(model: PhotoModel, picture: np.ndarray) -> dict[str, np.ndarray]:
+    """All tables of one picture, uint8 (height, width, 3), without their first axis."""
+    height, width = picture.shape[:2]
+    strips = strips_of(picture, 1)
+    shape = (len(GAIN_CHOICES), len(STOPS), len(ENDINGS))
+    payload, macs, sse = (np.zeros(shape, np.int64) for _ in range(3))
+    similar, known = np.zeros(shape), np.zeros(shape[:2])
+    area = sum(s.shape[1] * s.shape[2] for s in strips) * strips[0].shape[-1] ** 2
+    for g, gain in enumerate(GAIN_CHOICES):
+        coded = encode_photo(model, strips, gain, workers=1, keep=True, measure=True)
+        known[g] = known_mse(coded.errors, area)
+        for k, slices in enumerate(STOPS):
+            payload[g, k] = len(coded.payload(slices))
+            values = coded.up_to(slices)
+            for e, ending in enumerate(ENDINGS):
+                shown = shown_pixels(model, values, PhotoSetting(gain, ending, False), height, width, ending)
+                macs[g, k, e] = coded.macs[:slices].sum() + synthesis_macs(area, ending)
+                sse[g, k, e] = np.square(shown.astype(np.int64) - picture).sum()
+                similar[g, k, e] = ms_ssim(picture, shown)
+    return {
+        "features": photo_features(strips), "payload_bytes": payload, "macs": macs, "sse": sse, "ms_ssim": similar,
+        "known_mse": known,
+    }  # fmt: skip
+
+
+def _trace_one(picture: np.ndarray) -> dict[str, np.ndarray]:
+    return trace_picture(load_photo_model(), picture)
+
+
+def picture_tables(pictures: Sequence[np.ndarray], workers: int | None = None) -> Iterator[dict[str, np.ndarray]]:
+    """Tables of one picture after another, in order, computed by several processes.
+
+    Args:
+        pictures: uint8 (height, width, 3) each.
+        workers: processes; as many as there are cores when None, none but this one when 1.
+    """
+    workers = workers or os.cpu_count() or 1
+    if workers == 1 or len(pictures) == 1:
+        yield from map(_trace_one, pictures)
+        return
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        yield from pool.map(_trace_one, pictures)
+
+
+def join_tables(pictures: Sequence[np.ndarray], tables: Sequence[dict[str, np.ndarray]]) -> PictureTrace:
+    """One trace of all pictures."""
+    return PictureTrace(
+        load_photo_model().digest,
+        np.concatenate([p.reshape(-1) for p in pictures]),
+        np.array([p.shape[:2] for p in pictures], np.int64),
+        **{name: np.stack([t[name] for t in tables]) for name in tables[0]},
+    )
+
+
+def trace_pictures(pictures: Sequence[np.ndarray], workers: int | None = None) -> PictureTrace:
+    """The trace of some pictures; arguments as `picture_tables`.
+
+    Raises:
+        DataError: there are no pictures.
+    """
+    if not len(pictures):
+        raise DataError("there are no pictures to trace")
+    return join_tables(pictures, list(picture_tables(pictures, workers)))
+
+
+def save_picture_trace(path: Path, trace: PictureTrace) -> None:
+    """Writes a trace, whole or not at all.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    arrays = {f.name: getattr(trace, f.name) for f in fields(trace)[1:]}
+    write_atomically(path, lambda file: np.savez_compressed(file, digest=np.array(trace.digest), **arrays))
+
+
+def load_picture_trace(path: Path) -> PictureTrace:
+    """Reads a trace; nothing in it is executed.
+
+    Raises:
+        DataError: it is missing, broken, or was made by another codec.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            trace = PictureTrace(str(file["digest"]), *(file[f.name] for f in fields(PictureTrace)[1:]))
+    except (OSError, ValueError, KeyError, EOFError) as error:
+        raise DataError(f"{path}: not a usable trace ({error})") from error
+    digest = load_photo_model().digest
+    if trace.digest != digest:
+        raise DataError(f"{path}: was made by codec {trace.digest[:8]}, this is {digest[:8]}; run `rlcodec trace` again")
+    n, tables = trace.sizes.shape[0], (len(GAIN_CHOICES), len(STOPS), len(ENDINGS))
+    shapes = {
+        "pixels": (3 * int(trace.areas.sum()),), "sizes": (n, 2), "features": (n, len(GAIN_CHOICES), FEATURES),
+        **dict.fromkeys(("payload_bytes", "macs", "sse", "ms_ssim"), (n, *tables)), "known_mse": (n, *tables[:2]),
+    }  # fmt: skip
+    for name, shape in shapes.items():
+        if getattr(trace, name).shape != shape:
+            raise DataError(f"{path}: table {name} has shape {getattr(trace, name).shape}, not {shape}")
+    return trace

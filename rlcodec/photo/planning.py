@@ -1,0 +1,265 @@
+"""What a policy for photographs chooses and sees: its fields, its predictions, and what computes them for encoder and environment.
+
+An episode is one picture under one objective. The first action is a setting, the quantiser's gain. Then the encoder codes the
+picture, and knows what every slice costs and what the coefficients' error is; each action after is stop or go on, for the
+next slice. The last action is the ending, the width of the synthesis, whose result the encoder predicts and does not look at.
+
+Everything here works on batches, one row per picture. Beside plain facts the observation holds the **regret** of each action as
+a planner predicts it: of what is not measured, by least squares.
+"""
+
+import json
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from rlcodec.objective import COMPUTE_RANGE, KINDS, PEAK_SQUARED, ROUNDING_MSE, distortion
+from rlcodec.observation import OBSERVATION_LIMIT, REGRET_LIMIT, Goal, objective_scale
+from rlcodec.photo.analysis import FEATURES, count_magnitudes, gain_features
+from rlcodec.photo.blocks import PLANES, TRANSFORM_MACS
+from rlcodec.photo.raster import SLICE_COUNT
+from rlcodec.photo.synthesis import KMAC, WIDTHS
+from rlcodec.segments import MACS_PER_KMAC
+
+GAIN_CHOICES = tuple(range(0, 48, 3))
+"""The first action's meaning; between two of them lie 1.5 dB, and what choosing none between costs is 0.01 dB."""
+STOPS = (3, 4, SLICE_COUNT)
+"""Slices that a stream may end after."""
+ENDINGS = WIDTHS
+SETTINGS = len(GAIN_CHOICES)
+ACTIONS = max(SETTINGS, len(ENDINGS))
+STOP_ACTION, GO_ACTION = 0, 1
+SETTING_PHASE, SLICE_PHASE, ENDING_PHASE = range(3)
+
+RATE_RANGE = {"mse": (0.2, 2.9), "psnr": (0.4, 1.6), "ms-ssim": (0.2, 1.5)}
+"""log10 of lambda_rate that policies for photographs are trained for, by kind."""
+FEATURE_LIMIT = 4.0
+STAGES = 2
+
+LAYOUT = (
+    ("mask", ACTIONS, "1 where the action is legal"),
+    ("regret", ACTIONS, "log1p of the predicted J above the best action's, in objective scales, at most 20; 0 is best"),
+    ("gain", 1, "signed log1p of the predicted J to be gained by going on in the best way, in objective scales"),
+    ("kind", len(KINDS), "one-hot: " + ", ".join(KINDS)),
+    ("lambda_rate", 1, "log10, the trained range mapped to [-1, 1]"),
+    ("lambda_compute", 1, "log10 of lambda_compute / lambda_rate, the trained range mapped to [-1, 1]"),
+    ("phase", 3, "one-hot: setting, slices, ending"),
+    ("setting", 1, "index of the chosen setting, of all; 0 before"),
+    ("slices", 1, "stops passed, of all"),
+    ("rate", 1, "bits per pixel spent, log2 of 1 more; 0 before"),
+    ("compute", 1, "decoder kMAC per pixel spent, / 10"),
+    ("quality", 2, "PSNR and MS-SSIM in dB if stopped now with the first ending, as predicted, / 50 and / 30; 0 before"),
+    ("surprise", 2, "log2 of the rate over the predicted, and dB over the predicted of the first ending, / 2; 0 before"),
+    ("rates", SETTINGS, "predicted bits per pixel of each setting, log2, / 5"),
+    ("qualities", SETTINGS, "predicted PSNR of each setting with the first ending, / 50"),
+)
+"""The observation's fields in order: name, length, unit and scale."""
+LAYOUT_SIZE = sum(length for _, length, _ in LAYOUT)
+
+
+def photo_features(strips: list[np.ndarray], workers: int | None = None) -> np.ndarray:
+    """What is known of a picture before a gain is chosen, float64 (gains, features); `strips` from `strips_of`."""
+    return gain_features(*count_magnitudes(strips, workers), GAIN_CHOICES)
+
+
+def known_mse(errors: np.ndarray, area: int) -> np.ndarray:
+    """Mean squared error by stops, as coefficients tell it, float64 (len(STOPS),).
+
+    Args:
+        errors: of an encode, see `rlcodec.photo.codec.CodedStrip`.
+        area: pixels coded, in whole blocks.
+    """
+    return np.array([errors[0, :k].sum() + errors[1, k:].sum() for k in STOPS]) / (PLANES * area)
+
+
+def synthesis_kmac() -> np.ndarray:
+    """Compute of each ending, transforms included, kMAC per pixel, float64 (endings,)."""
+    return np.array([TRANSFORM_MACS / MACS_PER_KMAC + KMAC[ending] for ending in ENDINGS])
+
+
+def distortions(mse: np.ndarray, ms_ssim: np.ndarray) -> np.ndarray:
+    """D of every kind: (kinds, ...)."""
+    return np.stack([distortion(kind, 1 - ms_ssim if kind == "ms-ssim" else mse) for kind in KINDS])
+
+
+@dataclass(frozen=True)
+class Linear:
+    """A least-squares prediction for every setting.
+
+    Attributes:
+        center: float64 (settings, f), subtracted from the features.
+        spread: float64 (settings, f), divides them.
+        weights: float64 (settings, f + 1, outputs).
+    """
+
+    center: np.ndarray
+    spread: np.ndarray
+    weights: np.ndarray
+
+    def __call__(self, features: np.ndarray, setting: np.ndarray | slice = slice(None)) -> np.ndarray:
+        """Outputs for features (..., f), whose rows go with `setting`."""
+        limited = np.clip((features - self.center[setting]) / self.spread[setting], -FEATURE_LIMIT, FEATURE_LIMIT)
+        weights = self.weights[setting]
+        return np.einsum("...f,...fo->...o", limited, weights[..., :-1, :]) + weights[..., -1, :]
+
+
+@dataclass(frozen=True)
+class PhotoPredictor:
+    """What the encoder expects: `first` before it codes, from the counts of magnitudes; `second` after.
+
+    Outputs of `first`: for each stop log2 of bits per pixel and of the coefficients' kMAC per pixel; for each stop and ending
+    PSNR, then MS-SSIM, in dB. Of `second`, from the same features, log2 of the rate and the known PSNR by stops: for each stop
+    and ending what PSNR is beyond the known one, then MS-SSIM, in dB.
+    """
+
+    first: Linear
+    second: Linear
+
+    def to_json(self) -> str:
+        """All arrays as JSON."""
+        return json.dumps(
+            {f.name: {g.name: getattr(getattr(self, f.name), g.name).tolist() for g in fields(Linear)} for f in fields(self)}
+        )
+
+    @staticmethod
+    def from_json(text: str) -> "PhotoPredictor":
+        """Inverse of `to_json`; raises ValueError, KeyError or TypeError on anything else."""
+        values = json.loads(text)
+        found = [Linear(*(np.array(values[n][f.name], np.float64) for f in fields(Linear))) for n in ("first", "second")]
+        for linear, inputs, outputs in zip(found, (FEATURES, SECOND_INPUTS), (FIRST_OUTPUTS, SECOND_OUTPUTS), strict=True):
+            if linear.weights.shape != (SETTINGS, inputs + 1, outputs):
+                raise ValueError(f"predictions have shape {linear.weights.shape}")
+        return PhotoPredictor(*found)
+
+
+K, E = len(STOPS), len(ENDINGS)
+FIRST_OUTPUTS = 2 * K + 2 * K * E
+SECOND_INPUTS, SECOND_OUTPUTS = FEATURES + 2 * K, 2 * K * E
+
+
+@dataclass(frozen=True)
+class Prospect:
+    """What settings, stops and endings are expected to cost and give; (...) is (B, settings), or (B,) of chosen ones.
+
+    Attributes:
+        rate: bits per pixel, (..., stops).
+        kmac: of the decoder, per pixel, (..., stops, endings).
+        quality: D by kind, (kinds, ..., stops, endings).
+    """
+
+    rate: np.ndarray
+    kmac: np.ndarray
+    quality: np.ndarray
+
+    def take(self, *index: np.ndarray) -> "Prospect":
+        """The same of some rows."""
+        return Prospect(self.rate[index], self.kmac[index], self.quality[:, *index])
+
+    def values(self, goal: Goal) -> np.ndarray:
+        """J, (..., stops, endings); the objectives' first axis is the prospect's."""
+        shape = (-1, *[1] * (self.kmac.ndim - 1))
+        quality = np.take_along_axis(self.quality, goal.kind.reshape(1, *shape), 0)[0]
+        return quality + goal.rate.reshape(shape) * self.rate[..., None] + goal.compute.reshape(shape) * self.kmac
+
+
+def _decibels_to_quality(psnr: np.ndarray, ms_ssim_db: np.ndarray) -> np.ndarray:
+    mse = PEAK_SQUARED * 10 ** (-psnr / 10) - ROUNDING_MSE
+    return np.stack([{"mse": np.maximum(mse, 0), "psnr": -psnr, "ms-ssim": -ms_ssim_db}[kind] for kind in KINDS])
+
+
+def expect(predictor: PhotoPredictor, features: np.ndarray) -> Prospect:
+    """What to expect of every setting before coding; `features` (B, settings, FEATURES)."""
+    found = predictor.first(features)
+    tables = found[..., 2 * K :].reshape(*found.shape[:-1], 2, K, E)
+    kmac = np.exp2(found[..., K : 2 * K, None]) + synthesis_kmac()
+    return Prospect(np.exp2(found[..., :K]), kmac, _decibels_to_quality(tables[..., 0, :, :], tables[..., 1, :, :]))
+
+
+def expect_after(
+    predictor: PhotoPredictor, features: np.ndarray, setting: np.ndarray, rate: np.ndarray, kmac: np.ndarray, mse: np.ndarray
+) -> Prospect:
+    """What to expect of chosen settings once they are coded.
+
+    Args:
+        predictor: of what is not known even then.
+        features: float64 (B, FEATURES), of the chosen settings.
+        setting: int64 (B,), their indices.
+        rate: float64 (B, stops), bits per pixel.
+        kmac: float64 (B, stops, endings), of the decoder, per pixel.
+        mse: float64 (B, stops), from `known_mse`.
+    """
+    psnr = 10 * np.log10(PEAK_SQUARED / (mse + 2 * ROUNDING_MSE))
+    found = predictor.second(np.concatenate([features, np.log2(rate), psnr], -1), setting)
+    tables = found.reshape(*found.shape[:-1], 2, K, E)
+    return Prospect(rate, kmac, _decibels_to_quality(psnr[..., None] + tables[..., 0, :, :], tables[..., 1, :, :]))
+
+
+@dataclass
+class PhotoStanding:
+    """Where B episodes stand: int64 arrays (B,), `phase`, `setting` and `stop`, the index in STOPS that is reached."""
+
+    phase: np.ndarray
+    setting: np.ndarray
+    stop: np.ndarray
+
+
+def legal_actions(phase: np.ndarray) -> np.ndarray:
+    """Legal actions, bool (B, ACTIONS)."""
+    counts = np.array([SETTINGS, 2, len(ENDINGS)])[phase]
+    return np.arange(ACTIONS)[None] < counts[:, None]
+
+
+def observe(expected: Prospect, after: Prospect, goal: Goal, standing: PhotoStanding, nothing: np.ndarray) -> np.ndarray:
+    """Observations, float32 (B, LAYOUT_SIZE).
+
+    Args:
+        expected: of all settings, from `expect`.
+        after: of the chosen ones, from `expect_after`; rows count only where a setting is chosen.
+        goal: the objectives.
+        standing: of the episodes.
+        nothing: float64 (B,), J of sending nothing at all.
+    """
+    rows = np.arange(len(standing.phase))
+    choosing, ending = standing.phase == SETTING_PHASE, standing.phase == ENDING_PHASE
+    first, later = expected.values(goal), after.values(goal)
+    costs = np.full((len(rows), ACTIONS), np.inf)
+    costs[choosing, :SETTINGS] = first[choosing].min((2, 3))
+    by_stop = later.min(2)
+    ahead = np.where(np.arange(K)[None] > standing.stop[:, None], by_stop, np.inf).min(1)
+    between = standing.phase == SLICE_PHASE
+    costs[between, STOP_ACTION] = by_stop[rows, standing.stop][between]
+    costs[between, GO_ACTION] = ahead[between]
+    costs[ending, : len(ENDINGS)] = later[rows, standing.stop][ending]
+    legal = legal_actions(standing.phase)
+    best = costs.min(1)
+    scale = objective_scale(goal.rate, goal.compute)
+    regret = np.where(legal, np.minimum((costs - best[:, None]) / scale[:, None], REGRET_LIMIT), REGRET_LIMIT)
+    here = np.where(choosing, nothing, later[rows, standing.stop, 0])
+    gain = (here - best) / scale
+
+    low, high = np.array([RATE_RANGE[k] for k in KINDS])[goal.kind].T
+    ratio = np.log10(np.maximum(goal.compute / goal.rate, 10 ** (COMPUTE_RANGE[0] - 1)))
+    chosen = (~choosing).astype(np.float64)
+    psnr, similar = (-after.quality[KINDS.index(kind)][rows, standing.stop, 0] for kind in ("psnr", "ms-ssim"))
+    at = (rows, standing.setting, K - 1)
+    expected_psnr = -expected.quality[KINDS.index("psnr")]
+    surprise = [np.log2(after.rate[:, -1] / expected.rate[at]), (-after.quality[KINDS.index("psnr")][:, -1, 0] - expected_psnr[*at, 0]) / 2]
+    parts = [
+        legal,
+        np.log1p(regret),
+        (np.sign(gain) * np.log1p(np.abs(gain)))[:, None],
+        np.eye(len(KINDS))[goal.kind],
+        (2 * (np.log10(goal.rate) - low) / (high - low) - 1)[:, None],
+        (2 * (ratio - COMPUTE_RANGE[0]) / (COMPUTE_RANGE[1] - COMPUTE_RANGE[0]) - 1)[:, None],
+        np.eye(3)[standing.phase],
+        (chosen * standing.setting / SETTINGS)[:, None],
+        (chosen * standing.stop / K)[:, None],
+        (chosen * np.log2(1 + after.rate[rows, standing.stop]))[:, None],
+        (chosen * after.kmac[rows, standing.stop, 0] / 10)[:, None],
+        (chosen * psnr / 50)[:, None],
+        (chosen * similar / 30)[:, None],
+        *((chosen * value)[:, None] for value in surprise),
+        np.log2(expected.rate[:, :, -1]) / 5,
+        expected_psnr[:, :, -1, 0] / 50,
+    ]
+    return np.clip(np.concatenate(parts, 1), -OBSERVATION_LIMIT, OBSERVATION_LIMIT).astype(np.float32)
