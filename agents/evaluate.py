@@ -6,15 +6,15 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from rlcodec.agents.baselines import constant_values, threshold_values, tune_threshold
-from rlcodec.agents.oracle import best_fixed, oracle, replay
-from rlcodec.coder import COST_UNIT
+from rlcodec.agents.baselines import constant_settings, threshold_values, tune_threshold
+from rlcodec.agents.contest import Contest, best_mixture
+from rlcodec.agents.oracle import best_fixed, oracle
+from rlcodec.envs.core import Core
 from rlcodec.envs.episodes import Episodes
 from rlcodec.envs.trace import Trace
 from rlcodec.model import Model
 from rlcodec.objective import PEAK_SQUARED, Objective
 from rlcodec.observation import Predictor
-from rlcodec.segments import MACS_PER_KMAC
 
 GRID_RATE = {"mse": (3.0, 3.3, 3.6, 3.9, 4.4), "psnr": (1.65, 1.8, 1.95, 2.1, 2.25)}
 GRID_COMPUTE = (-4.4, -3.4, -2.35, -1.3)
@@ -36,12 +36,24 @@ def objective_grid() -> list[Objective]:
     ]
 
 
+def digit_contest(trace: Trace, model: Model, predictor: Predictor) -> Contest:
+    """The contest on a trace of digits, with the encoder's predictions."""
+    return Contest(
+        Episodes(trace, model, predictor, len(trace)),
+        trace.statistics,
+        objective_grid(),
+        constant_settings(model.preset.budget_slices, trace.images.shape[1]),
+        lambda objective: oracle(trace, objective, model),
+        lambda objective: best_fixed(trace, objective, model),
+    )
+
+
 def greedy_advice(actions: int) -> Chooser:
     """The planner's advice taken as it is."""
     return lambda seen: np.where(seen[:, :actions] > 0.5, seen[:, actions : 2 * actions], np.inf).argmin(1)
 
 
-def run_episodes(episodes: Episodes, objective: Objective, choose: Chooser) -> np.ndarray:
+def run_episodes(episodes: Core, objective: Objective, choose: Chooser) -> np.ndarray:
     """Runs one episode for each image of the trace; returns J, float64 (n,). `episodes` keeps the final state."""
     episodes.reset_to(objective, np.arange(episodes.batch))
     while not episodes.done.all():
@@ -54,7 +66,8 @@ class Evaluation:
     """Results over a grid.
 
     Attributes:
-        table: a row per objective: J of every contender, shares, rate, quality and compute of the policy.
+        table: a row per objective: J of every contender, shares, what the policy spends and gives, and by how much less it
+            spends than the best mixtures of fixed settings that do as well.
         share: mean over the objectives of (J_fixed - J_policy) / (J_fixed - J_oracle).
         low: lower end of the 95% bootstrap interval over images.
         high: upper end.
@@ -74,63 +87,75 @@ def _share(fixed: np.ndarray, policy: np.ndarray, best: np.ndarray) -> np.ndarra
         return np.where(gap > SMALLEST_GAP * np.abs(best), (fixed - policy) / gap, np.nan)
 
 
-def evaluate_policy(
-    trace: Trace, model: Model, predictor: Predictor, choose: Chooser, report: Callable[[int, int], None] | None = None
-) -> Evaluation:
-    """Evaluates a policy over the grid.
+def _constant_parts(contest: Contest, kind: str) -> np.ndarray:
+    """D, R and C of every constant setting on every image, float64 (settings, 3, n)."""
+    parts = []
+    for actions in contest.constants:
+        contest.replay(Objective(kind, 1.0, 0.0), actions)
+        parts.append(contest.episodes.objective_parts())
+    return np.stack(parts)
 
-    Fixed sequence and threshold rule are tuned on these very images, in hindsight, which favours them.
+
+def evaluate_policy(contest: Contest, choose: Chooser, report: Callable[[int, int], None] | None = None) -> Evaluation:
+    """Evaluates a policy over a contest's grid.
+
+    Fixed sequence, threshold rule and mixtures are tuned on these very images, in hindsight, which favours them.
 
     Args:
-        trace: of held-out images.
-        model: the codec.
-        predictor: the policy's predictions.
+        contest: on held-out images.
         choose: the policy.
         report: called with (objectives done, objectives in all).
     """
-    episodes, grid = Episodes(trace, model, predictor, len(trace)), objective_grid()
-    pixels = trace.images[0].size
+    episodes, n = contest.episodes, contest.images
     advice = greedy_advice(episodes.action_count)
+    constants = {kind: _constant_parts(contest, kind) for kind in dict.fromkeys(o.kind for o in contest.grid)}
     rows = []
     names = ("fixed", "threshold", "planner", "policy", "oracle")
     values: dict[str, list[np.ndarray]] = {name: [] for name in names}
-    for done, objective in enumerate(grid):
-        fixed = best_fixed(trace, objective, model)
-        constants = constant_values(episodes, objective)
-        rule = tune_threshold(constants, trace.statistics)
+    for done, objective in enumerate(contest.grid):
+        parts = constants[objective.kind]
+        weights = np.array([1.0, objective.lambda_rate, objective.lambda_compute])
+        by_constant = np.einsum("p,spn->sn", weights, parts)
+        rule = tune_threshold(by_constant, contest.statistics)
+        fixed = contest.fixed(objective).actions
         found = {
-            "fixed": replay(episodes, objective, [fixed.actions] * len(trace)),
-            "threshold": threshold_values(rule, constants, trace.statistics),
-            "oracle": np.array([plan.value for plan in oracle(trace, objective, model)]),
+            "fixed": contest.replay(objective, fixed),
+            "threshold": threshold_values(rule, by_constant, contest.statistics),
+            "oracle": np.array([plan.value for plan in contest.oracle(objective)]),
             "planner": run_episodes(episodes, objective, advice),
             "policy": run_episodes(episodes, objective, choose),
         }
         for name in names:
             values[name].append(found[name])
+        spent, reached = episodes.spent(), episodes.objective_parts().mean(1)
+        mixture = best_mixture(np.concatenate([parts.mean(2), contest.parts(objective, fixed)[None]]), reached)
         mean = {f"J_{name}": float(found[name].mean()) for name in names}
         share = {
             f"share_{name}": float(_share(found["fixed"].mean(), found[name].mean(), found["oracle"].mean()))
             for name in ("threshold", "planner", "policy")
         }
-        mse = episodes.sse / pixels
+        mse = float(spent.mse.mean())
         rows.append(
             {"kind": objective.kind, "lambda_rate": objective.lambda_rate, "lambda_compute": objective.lambda_compute}
             | mean
             | share
             | {
-                "rate_bpp": float(episodes.cost.mean() / COST_UNIT / pixels),
-                "psnr_db": float(10 * np.log10(PEAK_SQUARED / max(mse.mean(), 1e-9))) if mse.mean() else np.inf,
-                "decoder_kmac_per_pixel": float(episodes.macs.mean() / MACS_PER_KMAC / pixels),
+                "distortion": float(reached[0]),
+                "rate_bpp": float(reached[1]),
+                "psnr_db": 10 * np.log10(PEAK_SQUARED / max(mse, 1e-9)) if mse else np.inf,
+                "decoder_kmac_per_pixel": float(reached[2]),
+                "rate_saved": 1 - reached[1] / mixture.rate,
+                "compute_saved": 1 - reached[2] / mixture.compute,
             }
         )
         if report:
-            report(done + 1, len(grid))
+            report(done + 1, len(contest.grid))
     stacked = {name: np.stack(values[name]) for name in ("fixed", "policy", "oracle")}
     shares = _share(*(stacked[name].mean(1) for name in ("fixed", "policy", "oracle")))
     random = np.random.default_rng(0)
     drawn = []
     for _ in range(BOOTSTRAP):
-        index = random.integers(0, len(trace), len(trace))
+        index = random.integers(0, n, n)
         again = _share(*(stacked[name][:, index].mean(1) for name in ("fixed", "policy", "oracle")))
         drawn.append(np.nanmean(again[np.isfinite(shares)]))
     low, high = np.quantile(drawn, [0.025, 0.975])

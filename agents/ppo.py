@@ -13,6 +13,7 @@ from stable_baselines3.common.policies import ActorCriticPolicy
 from stable_baselines3.common.vec_env import VecEnv
 from torch import Tensor, nn
 
+from rlcodec.envs.episodes import Episodes
 from rlcodec.envs.prediction import fit_predictor
 from rlcodec.envs.trace import Trace
 from rlcodec.envs.vector import TraceVecEnv
@@ -186,7 +187,7 @@ def train_ppo(
         predictor = read_run(folder, model)[0]
     else:
         predictor = fit_predictor(trace, geometry_of(model, *trace.images.shape[1:]))
-    vector = TraceVecEnv(trace, model, predictor, settings.envs, settings.seed)
+    vector = TraceVecEnv(Episodes(trace, model, predictor, settings.envs), settings.seed)
     write_run(folder, model, settings, predictor)
     torch.distributions.Distribution.set_default_validate_args(False)
     if resume and checkpoint.exists():

@@ -4,7 +4,7 @@ import numpy as np
 
 from rlcodec.agents.evaluate import Chooser
 from rlcodec.agents.oracle import oracle
-from rlcodec.envs.episodes import Episodes, draw_objectives
+from rlcodec.envs.episodes import Episodes
 from rlcodec.envs.trace import Trace
 from rlcodec.model import Model
 from rlcodec.objective import KINDS, Objective
@@ -33,7 +33,7 @@ def oracle_examples(
     """
     rng = np.random.default_rng(seed)
     seen, done = [], []
-    for kind, rate, compute in zip(*draw_objectives(rng, objectives), strict=True):
+    for kind, rate, compute in zip(*Episodes(trace, model, predictor, 1).draw_objectives(rng, objectives), strict=True):
         part = trace.take(rng.choice(len(trace), min(images, len(trace)), replace=False))
         objective = Objective(KINDS[kind], float(rate), float(compute))
         plans = [plan.actions for plan in oracle(part, objective, model)]

@@ -11,7 +11,7 @@ import numpy as np
 from common import arguments, print_result
 
 import rlcodec  # noqa: F401  registers the environments
-from rlcodec.envs.environment import sample_images
+from rlcodec.envs.samples import sample_images
 from rlcodec.envs.trace import build_trace
 
 STEPS, REPEATS = 60, 7

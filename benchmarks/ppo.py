@@ -7,9 +7,10 @@ import torch
 from common import arguments, print_result
 
 from rlcodec.agents.ppo import PPOSettings, new_agent
-from rlcodec.envs.environment import sample_images
 from rlcodec.envs.prediction import fit_predictor
+from rlcodec.envs.samples import sample_images
 from rlcodec.envs.trace import build_trace
+from rlcodec.envs.episodes import Episodes
 from rlcodec.envs.vector import TraceVecEnv
 from rlcodec.model import load_model
 from rlcodec.policy import geometry_of
@@ -41,7 +42,7 @@ def main() -> None:
     model, trace = load_model(), build_trace(sample_images())
     predictor = fit_predictor(trace, geometry_of(model, 28, 28))
     settings = PPOSettings(envs=options.envs, device=options.device)
-    agents = [new_agent(kind(trace, model, predictor, options.envs), settings) for kind in (TraceVecEnv, FreeVecEnv)]
+    agents = [new_agent(kind(Episodes(trace, model, predictor, options.envs)), settings) for kind in (TraceVecEnv, FreeVecEnv)]
     steps = ROLLOUTS * settings.steps * options.envs
     rates = []
     for _ in range(REPEATS + 1):

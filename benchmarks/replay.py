@@ -4,8 +4,8 @@ import numpy as np
 from common import arguments, print_result, test_images
 
 from rlcodec.coder import payload_bytes
-from rlcodec.envs.environment import encode_actions
-from rlcodec.envs.episodes import Episodes, draw_objectives
+from rlcodec.envs.episodes import Episodes
+from rlcodec.envs.tasks import encode_digit
 from rlcodec.envs.trace import build_trace
 from rlcodec.model import load_model
 from rlcodec.objective import KINDS, Objective
@@ -25,7 +25,7 @@ def main() -> None:
     policy, trace, random = load_policy(None, model), build_trace(test_images(options)), np.random.default_rng(0)
     n = options.episodes
     episodes = Episodes(trace, model, policy.predictor, n)
-    kind, rate, compute = draw_objectives(random, n)
+    kind, rate, compute = episodes.draw_objectives(random, n)
     episodes.reset(np.arange(n), random.integers(0, len(trace), n), kind, rate, compute)
     by_chance = np.arange(n) < RANDOM_SHARE * n
     actions: list[list[int]] = [[] for _ in range(n)]
@@ -39,7 +39,7 @@ def main() -> None:
     differ = {"bits": 0, "compute": 0, "distortion": 0, "file size": 0, "policy encoder": 0}
     for i in range(n):
         image = trace.images[episodes.image[i]]
-        real = encode_actions(model, image, tuple(actions[i]))
+        real = encode_digit(model, image, tuple(actions[i]))
         cost = sum(segment.cost for segment in real.segments)
         differ["bits"] += cost != episodes.cost[i]
         differ["compute"] += real.decoder_macs != episodes.macs[i]

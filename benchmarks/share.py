@@ -4,7 +4,7 @@ from pathlib import Path
 
 from common import arguments, print_result, test_images
 
-from rlcodec.agents.evaluate import evaluate_policy
+from rlcodec.agents.evaluate import digit_contest, evaluate_policy
 from rlcodec.envs.trace import build_trace
 from rlcodec.model import load_model
 from rlcodec.policy import load_policy
@@ -18,7 +18,7 @@ def main() -> None:
     model = load_model()
     policy = load_policy(options.policy, model)
     trace = build_trace(test_images(options))
-    found = evaluate_policy(trace, model, policy.predictor, lambda seen: policy.logits(seen).argmax(1))
+    found = evaluate_policy(digit_contest(trace, model, policy.predictor), lambda seen: policy.logits(seen).argmax(1))
     shares = found.table[["share_threshold", "share_planner", "share_policy"]].mean()
     if not options.json:
         print(found.table.to_string(index=False, float_format=lambda v: f"{v:.4g}"))

@@ -11,7 +11,7 @@ from pathlib import Path
 from common import arguments, print_result
 
 import rlcodec
-from rlcodec.envs.environment import sample_images
+from rlcodec.envs.samples import sample_images
 
 REPEATS = 9
 

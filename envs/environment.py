@@ -1,124 +1,64 @@
 """The Gymnasium environments: one image under one objective is an episode."""
 
+import functools
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 import gymnasium
 import numpy as np
 from gymnasium import spaces
 
-from rlcodec.coder import COST_UNIT
-from rlcodec.encoding import Encoded, encode_with
-from rlcodec.envs.episodes import Episodes, draw_objectives
-from rlcodec.envs.prediction import fit_predictor
+from rlcodec.encoding import Encoded
+from rlcodec.envs.core import Core, objective_arrays
 from rlcodec.envs.rendering import Window, draw_frame
-from rlcodec.envs.trace import Trace, build_trace
+from rlcodec.envs.tasks import Task, task_of
 from rlcodec.errors import DataError, OptionError
-from rlcodec.model import Model, load_model
-from rlcodec.objective import KINDS, Objective
-from rlcodec.observation import (
-    FIRST_TIER_ACTION,
-    OBSERVATION_LIMIT,
-    STOP_ACTION,
-    Predictor,
-    action_count,
-    layout,
-    objective_scale,
-)
-from rlcodec.policy import geometry_of
-from rlcodec.segments import MACS_PER_KMAC
-from rlcodec.stream import STOP
-
-
-class Source(Protocol):
-    """Where an environment's images come from."""
-
-    def __len__(self) -> int: ...
-
-    def trace_of(self, index: int) -> Trace:
-        """The trace of one image."""
-        ...
-
-
-class TraceSource:
-    """Images whose tables were built before."""
-
-    def __init__(self, trace: Trace):
-        self.trace = trace
-
-    def __len__(self) -> int:
-        return len(self.trace)
-
-    def trace_of(self, index: int) -> Trace:
-        """The trace of one image."""
-        return self.trace.take(slice(index, index + 1))
-
-
-class LiveSource:
-    """Images that the codec measures when an episode begins: the same numbers, no table beforehand."""
-
-    def __init__(self, images: np.ndarray, preset: str = "mnist"):
-        self.images, self.preset = images, preset
-
-    def __len__(self) -> int:
-        return len(self.images)
-
-    def trace_of(self, index: int) -> Trace:
-        """The trace of one image."""
-        return build_trace(self.images[index : index + 1], self.preset, workers=1)
-
-
-def sample_images(count: int = 64) -> np.ndarray:
-    """Handwritten digits that come with scikit-learn, resampled to 28x28: uint8 (count, 28, 28), for trying things out.
-
-    Raises:
-        DataError: scikit-learn is not installed.
-    """
-    try:
-        from sklearn.datasets import load_digits
-    except ImportError as error:
-        raise DataError("the sample digits come with scikit-learn; install rlcodec[train]") from error
-    from PIL import Image
-
-    out = []
-    for digit in load_digits().images[:count]:
-        small = Image.fromarray((digit * 255 / 16).astype(np.uint8))
-        array = np.zeros((28, 28), np.float64)
-        array[4:24, 4:24] = np.asarray(small.resize((20, 20), Image.Resampling.BICUBIC))
-        # Stretched so that backgrounds are black and strokes white, as in scans.
-        out.append(np.clip((array - 48) * 255 / 160, 0, 255).astype(np.uint8))
-    return np.stack(out)
+from rlcodec.objective import Objective
+from rlcodec.observation import OBSERVATION_LIMIT
 
 
 @dataclass(frozen=True)
 class Setting:
-    """What environments run on: a codec, images with their traces, and the encoder's predictions."""
+    """What environments run on: a preset, the encoder's predictions, and images with their tables, or without."""
 
-    model: Model
-    source: Any
-    predictor: Predictor
+    task: Task
+    predictor: Any
+    trace: Any
+    images: Sequence[np.ndarray] | None
+
+    def __len__(self) -> int:
+        return len(self.trace if self.images is None else self.images)
+
+    def image(self, index: int) -> np.ndarray:
+        """Image `index`, uint8."""
+        return self.task.image(self.trace, index) if self.images is None else self.images[index]
 
 
-def setting_of(preset: str, trace: Trace | None, images: np.ndarray | None, predictor: Predictor | None) -> Setting:
+def setting_of(preset: str, trace: Any, images: Sequence[np.ndarray] | None, predictor: Any) -> Setting:
     """What an environment runs on, from its arguments; see `AdaptiveRateEnv`.
 
     Raises:
         DataError: there are no images.
+        OptionError: there is no such preset, or no policy for it.
     """
-    model = load_model(preset)
-    if trace is None and images is None:
-        trace = build_trace(sample_images(), preset, workers=1)
-    source: Source = TraceSource(trace) if trace is not None else LiveSource(images, preset)
-    if not len(source):
+    task = task_of(preset)
+    samples = None
+    if (trace is None and images is None) or (trace is None and predictor is None):
+        samples = sample_trace(preset)
+    if images is None:
+        trace = samples if trace is None else trace
+    setting = Setting(task, predictor or task.fit(samples if trace is None else trace), trace, images)
+    if not len(setting):
         raise DataError("the environment has no images")
-    if trace is not None:
-        fitted_to = trace
-    elif predictor is None:
-        fitted_to = build_trace(sample_images(), preset, workers=1)
-    else:
-        fitted_to = source.trace_of(0)
-    geometry = geometry_of(model, *fitted_to.images.shape[1:])
-    return Setting(model, source, predictor or fit_predictor(fitted_to, geometry))
+    return setting
+
+
+@functools.cache
+def sample_trace(preset: str) -> Any:
+    """Tables of the preset's sample images, measured once a process."""
+    task = task_of(preset)
+    return task.trace(task.samples(), 1)
 
 
 class AdaptiveRateEnv(gymnasium.Env[Any, int]):
@@ -129,11 +69,12 @@ class AdaptiveRateEnv(gymnasium.Env[Any, int]):
     tier `table`, 2 for `context`, 3 for `lm`; an illegal action counts as the nearest legal one.
 
     Args:
-        trace: tables to run on.
-        images: uint8 (n, h, w) to run the live codec on instead; without either, sample digits.
-        preset: whose codec.
+        trace: tables to run on, made by `rlcodec trace`.
+        images: uint8 images to run the live codec on instead; without either, samples. Of preset `mnist` (n, h, w), of `photo`
+            a sequence of (h, w, 3).
+        preset: whose codec, "mnist" or "photo".
         objective: of every episode; drawn anew for each when None.
-        predictor: the encoder's predictions; fitted to the trace, or to the sample digits, when None.
+        predictor: the encoder's predictions; fitted to the trace, or to the samples, when None.
         render_mode: "rgb_array" gives the original and the picture so far, with bits, compute and quality below; "human"
             shows the same in a window after every step.
 
@@ -152,26 +93,29 @@ class AdaptiveRateEnv(gymnasium.Env[Any, int]):
 
     def __init__(
         self,
-        trace: Trace | None = None,
-        images: np.ndarray | None = None,
+        trace: Any = None,
+        images: Sequence[np.ndarray] | None = None,
         preset: str = "mnist",
         objective: Objective | None = None,
-        predictor: Predictor | None = None,
+        predictor: Any = None,
         render_mode: str | None = None,
     ):
-        setting = setting_of(preset, trace, images, predictor)
-        self.model, self.source, self.predictor = setting.model, setting.source, setting.predictor
-        self.objective, self.render_mode = objective, render_mode
+        self.setting = setting_of(preset, trace, images, predictor)
+        self.predictor, self.objective, self.render_mode = self.setting.predictor, objective, render_mode
         self._window: Window | None = None
-        budgets = len(self.model.preset.budget_slices)
-        self._fields = layout(budgets)
+        self._core = self.setting.task.episodes(self.setting.trace, self.predictor, 1) if images is None else None
+        first = self._core or self._live(0)
+        self._fields = self.setting.task.layout
         self.observation_space: spaces.Space[Any] = spaces.Dict(
             {name: spaces.Box(-OBSERVATION_LIMIT, OBSERVATION_LIMIT, (length,), np.float32) for name, length, _ in self._fields}
         )
-        self.action_space = spaces.Discrete(action_count(budgets))
-        self._episodes: Episodes | None = None
+        self.action_space = spaces.Discrete(first.action_count)
+        self._episodes: Core | None = None
         self._actions: list[int] = []
         self._index = 0
+
+    def _live(self, index: int) -> Core:
+        return self.setting.task.live(self.setting.image(index), self.predictor)
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """Starts an episode; options: "image_index", "objective" (an `Objective`).
@@ -181,17 +125,20 @@ class AdaptiveRateEnv(gymnasium.Env[Any, int]):
         """
         super().reset(seed=seed)
         options = options or {}
-        index = options.get("image_index")
-        self._index = int(self.np_random.integers(len(self.source))) if index is None else int(index)
-        if not 0 <= self._index < len(self.source):
-            raise OptionError(f"image_index is {self._index}; there are {len(self.source)} images")
-        kind, rate, compute = draw_objectives(self.np_random, 1)
-        objective = options.get("objective") or self.objective or Objective(KINDS[kind[0]], float(rate[0]), float(compute[0]))
-        if not isinstance(objective, Objective):
+        index, count = options.get("image_index"), len(self.setting)
+        self._index = int(self.np_random.integers(count)) if index is None else int(index)
+        if not 0 <= self._index < count:
+            raise OptionError(f"image_index is {self._index}; there are {count} images")
+        objective = options.get("objective") or self.objective
+        if not isinstance(objective, Objective | None):
             raise OptionError(f"objective is a {type(objective).__name__}; give an rlcodec.objective.Objective")
-        self._episodes = Episodes(self.source.trace_of(self._index), self.model, self.predictor, 1)
-        self._episodes.reset_to(objective, np.zeros(1, np.int64))
-        self._current, self._actions = objective, []
+        self._episodes = self._core or self._live(self._index)
+        kind, rate, compute = self._episodes.draw_objectives(self.np_random, 1)
+        if objective is not None:
+            kind, rate, compute = objective_arrays(objective, 1)
+        image = np.array([0 if self._core is None else self._index])
+        self._episodes.reset(np.zeros(1, np.int64), image, kind, rate, compute)
+        self._actions = []
         self._show()
         return self._observe(), self._info()
 
@@ -209,8 +156,8 @@ class AdaptiveRateEnv(gymnasium.Env[Any, int]):
 
     def encode(self) -> Encoded:
         """Runs the finished episode's choices through the real codec."""
-        episodes = self._running()
-        return encode_actions(self.model, episodes.trace.images[0], tuple(self._actions))
+        self._running()
+        return self.setting.task.encode(self.setting.image(self._index), tuple(self._actions))
 
     def render(self) -> np.ndarray | None:  # type: ignore[override]
         """In mode "rgb_array" the frame that `rlcodec.envs.rendering` draws, uint8 (height, width, 3)."""
@@ -223,10 +170,8 @@ class AdaptiveRateEnv(gymnasium.Env[Any, int]):
             self._window = None
 
     def _frame(self) -> np.ndarray:
-        episodes = self._running()
-        original = episodes.trace.images[0]
-        actions = (*self._actions, *(() if episodes.done[0] else (STOP_ACTION,)))
-        shown = encode_actions(self.model, original, actions).picture if self._actions else np.zeros_like(original)
+        original = self.setting.image(self._index)
+        shown = self.encode().picture if self._actions else np.zeros_like(original)
         info = self._info()
         return draw_frame(original, shown, info["bits"], info["decoder_kmac_per_pixel"])
 
@@ -235,7 +180,7 @@ class AdaptiveRateEnv(gymnasium.Env[Any, int]):
             self._window = self._window or Window(self.metadata["render_fps"])
             self._window.show(self._frame())
 
-    def _running(self) -> Episodes:
+    def _running(self) -> Core:
         if self._episodes is None:
             raise OptionError("call reset() first")
         return self._episodes
@@ -249,15 +194,8 @@ class AdaptiveRateEnv(gymnasium.Env[Any, int]):
 
     def _info(self) -> dict[str, Any]:
         episodes = self._running()
-        pixels = episodes.trace.images[0].size
-        return {
-            "image_index": self._index,
-            "bits": float(episodes.cost[0] / COST_UNIT),
-            "rate_bpp": float(episodes.cost[0] / COST_UNIT / pixels),
-            "decoder_kmac_per_pixel": float(episodes.macs[0] / MACS_PER_KMAC / pixels),
-            "mse": float(episodes.sse[0] / pixels),
-            "objective_value": float(episodes.objective_values()[0]),
-        }
+        found = {name: float(values[0]) for name, values in vars(episodes.spent()).items()}
+        return {"image_index": self._index} | found | {"objective_value": float(episodes.objective_values()[0])}
 
 
 class FlatEnv(AdaptiveRateEnv):
@@ -293,21 +231,4 @@ class MultiObjectiveEnv(FlatEnv):
         return observation, before - self._running().objective_parts()[:, 0], done, truncated, info
 
     def _info(self) -> dict[str, Any]:
-        episodes = self._running()
-        weights = np.array([1.0, episodes.lambda_rate[0], episodes.lambda_compute[0]])
-        scale = objective_scale(episodes.lambda_rate, episodes.lambda_compute)[0]
-        return super()._info() | {"reward_weights": weights / scale}
-
-
-def encode_actions(model: Model, pixels: np.ndarray, actions: tuple[int, ...]) -> Encoded:
-    """Encodes an image as an episode's actions say; the first names the budget.
-
-    Args:
-        model: the preset's model.
-        pixels: uint8 (h, w).
-        actions: legal ones, up to the episode's end.
-    """
-    per_slice = model.slices and -(-pixels.shape[0] // 4) * -(-pixels.shape[1] // 4)
-    bit_budget = model.preset.budget_slices[actions[0]] * per_slice
-    later = [STOP if action == STOP_ACTION else action - FIRST_TIER_ACTION for action in actions[1:]]
-    return encode_with(model, pixels, bit_budget, lambda _: [*later, STOP])
+        return super()._info() | {"reward_weights": self._running().reward_weights()[:, 0]}

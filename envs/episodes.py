@@ -4,16 +4,15 @@ The reward of a step is what it takes off the objective, `J` of stopping before 
 units of `objective_scale`; so an episode's rewards sum to `(J_nothing - J_final) / scale`.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from rlcodec.coder import COST_UNIT, COSTS, PROBABILITY_ONE
+from rlcodec.envs.core import Outcome, Spent, draw_objectives, objective_arrays
 from rlcodec.envs.prediction import known_of
 from rlcodec.envs.trace import Trace
 from rlcodec.errors import DataError
 from rlcodec.model import Model
-from rlcodec.objective import COMPUTE_RANGE, KINDS, RATE_RANGE, Objective
+from rlcodec.objective import RATE_RANGE, Objective
 from rlcodec.observation import (
     BUDGET_PHASE,
     CHANGE_COSTS,
@@ -39,33 +38,6 @@ from rlcodec.stream import (
     TABLE,
     TIERS,
 )
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a step led to, arrays over the batch.
-
-    Attributes:
-        reward: float64, see the module.
-        done: bool.
-        cost: int64, code length so far in 1/COST_UNIT bit.
-        macs: int64, of the decoder so far.
-        sse: int64, squared error if stopped now.
-    """
-
-    reward: np.ndarray
-    done: np.ndarray
-    cost: np.ndarray
-    macs: np.ndarray
-    sse: np.ndarray
-
-
-def draw_objectives(rng: np.random.Generator, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Random kinds and weights, log-uniform over the trained ranges: int64, float64, float64, each (count,)."""
-    kind = rng.integers(0, len(KINDS), count)
-    low, high = np.array([RATE_RANGE[k] for k in KINDS])[kind].T
-    rate = 10 ** rng.uniform(low, high)
-    return kind, rate, rate * 10 ** rng.uniform(*COMPUTE_RANGE, count)
 
 
 class Episodes:
@@ -110,9 +82,28 @@ class Episodes:
         """Actions; which of them are legal depends on the phase."""
         return self.planner.actions
 
+    @property
+    def observation_size(self) -> int:
+        """Length of an observation."""
+        return self.planner.size
+
+    def spent(self) -> Spent:
+        """Where the episodes stand."""
+        _, rate, kmac = self.objective_parts()
+        return Spent(self.cost / COST_UNIT, rate, kmac, self.sse / self._pixels, np.full(self.batch, np.nan))
+
+    def reward_weights(self) -> np.ndarray:
+        """What turns what a step takes off D, R and C into its reward, float64 (3, B)."""
+        weights = np.stack([np.ones(self.batch), self.lambda_rate, self.lambda_compute])
+        return weights / objective_scale(self.lambda_rate, self.lambda_compute)
+
     def draw(self, rng: np.random.Generator, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Random images and objectives, as `reset` takes them."""
-        return rng.integers(0, len(self.trace), count), *draw_objectives(rng, count)
+        return rng.integers(0, len(self.trace), count), *self.draw_objectives(rng, count)
+
+    def draw_objectives(self, rng: np.random.Generator, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Random kinds and weights, log-uniform over the trained ranges: int64, float64, float64, each (count,)."""
+        return draw_objectives(rng, count, RATE_RANGE)
 
     def reset(self, which: np.ndarray, image: np.ndarray, kind: np.ndarray, rate: np.ndarray, compute: np.ndarray) -> None:
         """Starts episodes `which` anew on given images and objectives; each argument int64 or float64 (len(which),)."""
@@ -137,9 +128,7 @@ class Episodes:
 
     def reset_to(self, objective: Objective, image: np.ndarray) -> None:
         """Starts all episodes under one objective."""
-        n = len(image)
-        kind = np.full(n, KINDS.index(objective.kind))
-        self.reset(np.arange(n), image, kind, np.full(n, objective.lambda_rate), np.full(n, objective.lambda_compute))
+        self.reset(np.arange(len(image)), image, *objective_arrays(objective, len(image)))
 
     def objective_values(self) -> np.ndarray:
         """J if each episode stopped now, without the mark that says so."""
@@ -182,7 +171,7 @@ class Episodes:
         if going.any():
             self._advance(np.nonzero(going)[0], action[going])
         reward = (before - self.objective_values()) / objective_scale(self.lambda_rate, self.lambda_compute)
-        return Outcome(reward, self.done.copy(), self.cost.copy(), self.macs.copy(), self.sse.copy())
+        return Outcome(reward, self.done.copy())
 
     def _advance(self, e: np.ndarray, action: np.ndarray) -> None:
         trace, image, position, slices = self.trace, self.image[e], self.position[e], self.slices[e]

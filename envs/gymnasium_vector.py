@@ -7,14 +7,11 @@ from gymnasium import spaces
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
-from rlcodec.coder import COST_UNIT
+from rlcodec.envs.core import objective_arrays
 from rlcodec.envs.environment import setting_of
-from rlcodec.envs.episodes import Episodes
-from rlcodec.envs.trace import Trace
 from rlcodec.errors import OptionError
-from rlcodec.objective import KINDS, Objective
-from rlcodec.observation import OBSERVATION_LIMIT, Predictor
-from rlcodec.segments import MACS_PER_KMAC
+from rlcodec.objective import Objective
+from rlcodec.observation import OBSERVATION_LIMIT
 
 
 class AdaptiveRateVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
@@ -39,19 +36,19 @@ class AdaptiveRateVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
     def __init__(
         self,
         num_envs: int = 1,
-        trace: Trace | None = None,
+        trace: Any = None,
         preset: str = "mnist",
         objective: Objective | None = None,
-        predictor: Predictor | None = None,
+        predictor: Any = None,
         autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
     ):
         setting = setting_of(preset, trace, None, predictor)
         self.num_envs, self.objective = num_envs, objective
-        self.episodes = Episodes(setting.source.trace, setting.model, setting.predictor, num_envs)
+        self.episodes = setting.task.episodes(setting.trace, setting.predictor, num_envs)
         self.autoreset_mode = AutoresetMode(autoreset_mode)
         self.metadata = {"autoreset_mode": self.autoreset_mode}
         self.single_observation_space = spaces.Box(
-            -OBSERVATION_LIMIT, OBSERVATION_LIMIT, (self.episodes.planner.size,), np.float32
+            -OBSERVATION_LIMIT, OBSERVATION_LIMIT, (self.episodes.observation_size,), np.float32
         )
         self.single_action_space = spaces.Discrete(self.episodes.action_count)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
@@ -80,7 +77,7 @@ class AdaptiveRateVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
             reward[ended_before], done[ended_before] = 0.0, False
         elif self.autoreset_mode is AutoresetMode.SAME_STEP and done.any():
             which = np.flatnonzero(done)
-            final = np.zeros((self.num_envs, self.episodes.planner.size), np.float32), self._info()
+            final = np.zeros((self.num_envs, self.episodes.observation_size), np.float32), self._info()
             final[0][which] = self.episodes.observe(which)
             self._start(which)
         info = self._info()
@@ -95,19 +92,11 @@ class AdaptiveRateVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
     def _start(self, which: np.ndarray) -> None:
         image, kind, rate, compute = self.episodes.draw(self.np_random, len(which))
         if self.objective is not None:
-            kind = np.full(len(which), KINDS.index(self.objective.kind))
-            rate = np.full(len(which), self.objective.lambda_rate)
-            compute = np.full(len(which), self.objective.lambda_compute)
+            kind, rate, compute = objective_arrays(self.objective, len(which))
         self.episodes.reset(which, image, kind, rate, compute)
 
     def _info(self) -> dict[str, Any]:
-        episodes, pixels = self.episodes, self.episodes.geometry.pixels
-        found = {
-            "image_index": episodes.image.copy(),
-            "bits": episodes.cost / COST_UNIT,
-            "decoder_kmac_per_pixel": episodes.macs / MACS_PER_KMAC / pixels,
-            "mse": episodes.sse / pixels,
-            "objective_value": episodes.objective_values(),
-            "action_mask": episodes.masks(),
-        }
+        episodes = self.episodes
+        found = {"image_index": episodes.image.copy()} | vars(episodes.spent())
+        found |= {"objective_value": episodes.objective_values(), "action_mask": episodes.masks()}
         return found | {f"_{name}": np.ones(self.num_envs, bool) for name in found}

@@ -1,24 +1,25 @@
 """The batched core for photographs: many episodes at once on the tables of a `PictureTrace`.
 
-The reward of a step is what it takes off the objective, as in `rlcodec.envs.episodes`.
+The reward of a step is what it takes off the objective, see `rlcodec.envs.core`.
 """
 
 import numpy as np
 
-from rlcodec.envs.episodes import Outcome
-from rlcodec.envs.pictures import MIDDLE, PictureTrace
+from rlcodec.envs.core import Outcome, Spent, draw_objectives, objective_arrays
+from rlcodec.envs.pictures import MIDDLE, PictureTrace, trace_picture, unmeasured_trace
 from rlcodec.errors import DataError
-from rlcodec.objective import COMPUTE_RANGE, KINDS, Objective
+from rlcodec.objective import Objective
 from rlcodec.observation import Goal, objective_scale
 from rlcodec.photo.blocks import PLANES
+from rlcodec.photo.model import load_photo_model
 from rlcodec.photo.planning import (
     ACTIONS,
     ENDING_PHASE,
-    ENDINGS,
     LAYOUT_SIZE,
     RATE_RANGE,
     SETTING_PHASE,
     SETTINGS,
+    SIMILARITY_TO_NOTHING,
     SLICE_PHASE,
     STOP_ACTION,
     STOPS,
@@ -29,12 +30,10 @@ from rlcodec.photo.planning import (
     expect,
     expect_after,
     legal_actions,
+    nothing_sent,
     observe,
 )
 from rlcodec.segments import MACS_PER_KMAC
-
-SIMILARITY_TO_NOTHING = 0.0
-"""MS-SSIM of an even gray and any picture, as good as none."""
 
 
 class PictureEpisodes:
@@ -50,18 +49,11 @@ class PictureEpisodes:
             raise DataError("the trace has no images")
         self.trace, self.predictor, self.batch = trace, predictor, batch
         self.action_count, self.observation_size = ACTIONS, LAYOUT_SIZE
-        areas = trace.areas.astype(np.float64)
-        at_each = areas[:, None, None, None]
-        mse = trace.sse / (PLANES * at_each)
-        rate = 8 * trace.payload_bytes[..., 0] / at_each[..., 0]
-        self.tables = Prospect(rate, trace.macs / MACS_PER_KMAC / at_each, distortions(mse, trace.ms_ssim))
-        """What is measured: (n, settings, stops), (n, settings, stops, endings), (kinds, n, settings, stops, endings)."""
-        self._mse = mse
-        self._expected = expect(predictor, trace.features)
-        self._after = self._known()
         nothing = [np.square(trace.picture(i).astype(np.int64) - MIDDLE).mean() for i in range(len(trace))]
         self._nothing_mse = np.array(nothing)
-        self._nothing = distortions(self._nothing_mse, np.full(len(trace), SIMILARITY_TO_NOTHING))
+        self._nothing, self._nothing_known = nothing_sent(self._nothing_mse), nothing_sent(trace.energy)
+        self._expected = expect(predictor, trace.features)
+        self._take_tables()
 
         self.image = np.zeros(batch, np.int64)
         self.goal = Goal(np.zeros(batch, np.int64), np.ones(batch), np.zeros(batch))
@@ -69,25 +61,30 @@ class PictureEpisodes:
         self.ending = np.zeros(batch, np.int64)
         self.done = np.ones(batch, bool)
 
-    def _known(self) -> Prospect:
-        """What the encoder expects of every setting once it has coded it: rows are pictures, then settings."""
-        n, trace = len(self.trace), self.trace
-        setting = np.tile(np.arange(SETTINGS), n)
-        flat = [t.reshape(n * SETTINGS, *t.shape[2:]) for t in (trace.features, self.tables.rate, self.tables.kmac, trace.known_mse)]
-        after = expect_after(self.predictor, flat[0], setting, *flat[1:])
-        shape = (n, SETTINGS)
-        return Prospect(
-            after.rate.reshape(*shape, -1),
-            after.kmac.reshape(*shape, *after.kmac.shape[1:]),
-            after.quality.reshape(-1, *shape, *after.quality.shape[2:]),
+    def _take_tables(self) -> None:
+        """Turns the trace's tables into D, R and C, and into what the encoder expects once it has coded."""
+        trace, n = self.trace, len(self.trace)
+        areas = trace.areas[:, None, None, None].astype(np.float64)
+        self._mse = trace.sse / (PLANES * areas)
+        self.tables = Prospect(
+            8 * trace.payload_bytes[..., 0] / areas[..., 0],
+            trace.macs / MACS_PER_KMAC / areas,
+            distortions(self._mse, trace.ms_ssim),
         )
+        """What is measured: (n, settings, stops), (n, settings, stops, endings), (kinds, n, settings, stops, endings)."""
+        known = (trace.features, self.tables.rate, self.tables.kmac, trace.known_mse)
+        flat = [table.reshape(n * SETTINGS, *table.shape[2:]) for table in known]
+        after = expect_after(self.predictor, *flat)
+        quality = after.quality.reshape(-1, n, SETTINGS, *after.quality.shape[2:])
+        self._after = Prospect(self.tables.rate, self.tables.kmac, quality)
 
     def draw(self, rng: np.random.Generator, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Random pictures and objectives, as `reset` takes them."""
-        kind = rng.integers(0, len(KINDS), count)
-        low, high = np.array([RATE_RANGE[k] for k in KINDS])[kind].T
-        rate = 10 ** rng.uniform(low, high)
-        return rng.integers(0, len(self.trace), count), kind, rate, rate * 10 ** rng.uniform(*COMPUTE_RANGE, count)
+        return rng.integers(0, len(self.trace), count), *self.draw_objectives(rng, count)
+
+    def draw_objectives(self, rng: np.random.Generator, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Random kinds and weights, log-uniform over the trained ranges: int64, float64, float64, each (count,)."""
+        return draw_objectives(rng, count, RATE_RANGE)
 
     def reset(self, which: np.ndarray, image: np.ndarray, kind: np.ndarray, rate: np.ndarray, compute: np.ndarray) -> None:
         """Starts episodes `which` anew on given pictures and objectives; each argument int64 or float64 (len(which),)."""
@@ -99,9 +96,7 @@ class PictureEpisodes:
 
     def reset_to(self, objective: Objective, image: np.ndarray) -> None:
         """Starts all episodes under one objective."""
-        n = len(image)
-        kind = np.full(n, KINDS.index(objective.kind))
-        self.reset(np.arange(n), image, kind, np.full(n, objective.lambda_rate), np.full(n, objective.lambda_compute))
+        self.reset(np.arange(len(image)), image, *objective_arrays(objective, len(image)))
 
     def _here(self) -> tuple[np.ndarray, ...]:
         return self.image, self.standing.setting, self.standing.stop, self.ending
@@ -117,11 +112,18 @@ class PictureEpisodes:
         distortion, rate, compute = self.objective_parts()
         return distortion + self.goal.rate * rate + self.goal.compute * compute
 
-    @property
-    def mse(self) -> np.ndarray:
-        """Mean squared error if each episode stopped now, float64 (B,)."""
-        begun = self.standing.phase != SETTING_PHASE
-        return np.where(begun, self._mse[self._here()], self._nothing_mse[self.image])
+    def spent(self) -> Spent:
+        """Where the episodes stand."""
+        begun, here = self.standing.phase != SETTING_PHASE, self._here()
+        _, rate, kmac = self.objective_parts()
+        mse = np.where(begun, self._mse[here], self._nothing_mse[self.image])
+        similar = np.where(begun, self.trace.ms_ssim[here], SIMILARITY_TO_NOTHING)
+        return Spent(rate * self.trace.areas[self.image], rate, kmac, mse, similar)
+
+    def reward_weights(self) -> np.ndarray:
+        """What turns what a step takes off D, R and C into its reward, float64 (3, B)."""
+        weights = np.stack([np.ones(self.batch), self.goal.rate, self.goal.compute])
+        return weights / objective_scale(self.goal.rate, self.goal.compute)
 
     def masks(self) -> np.ndarray:
         """Legal actions, bool (B, actions)."""
@@ -153,10 +155,34 @@ class PictureEpisodes:
         image, setting = self.image[which], self.standing.setting[which]
         goal = self.goal.take(which)
         standing = PhotoStanding(*(getattr(self.standing, name)[which] for name in ("phase", "setting", "stop")))
-        nothing = self._nothing[goal.kind, image]
+        nothing = self._nothing_known[goal.kind, image]
         return observe(self._expected.take(image), self._after.take(image, setting), goal, standing, nothing)
 
     def actions_of(self, setting: int, stop: int, ending: int) -> tuple[int, ...]:
         """The actions that lead there."""
         go = [1] * stop + ([STOP_ACTION] if stop < len(STOPS) - 1 else [])
         return setting, *go, ending
+
+
+class LivePictures(PictureEpisodes):
+    """An episode on one picture, uint8 (height, width, 3), whose settings are measured when they are chosen."""
+
+    def __init__(self, picture: np.ndarray, predictor: PhotoPredictor):
+        self._measured: set[int] = set()
+        super().__init__(unmeasured_trace(picture), predictor, 1)
+
+    def step(self, action: np.ndarray) -> Outcome:
+        """As `PictureEpisodes.step`."""
+        if not self.done[0] and self.standing.phase[0] == SETTING_PHASE:
+            self._measure(int(self.legalise(np.asarray(action))[0]))
+        return super().step(action)
+
+    def _measure(self, setting: int) -> None:
+        if setting in self._measured:
+            return
+        self._measured.add(setting)
+        tables = trace_picture(load_photo_model(), self.trace.picture(0), (setting,))
+        for name, table in tables.items():
+            if name != "features":
+                getattr(self.trace, name)[0, setting] = table[setting]
+        self._take_tables()

@@ -19,7 +19,7 @@ from rlcodec.metrics import ms_ssim
 from rlcodec.photo.analysis import FEATURES
 from rlcodec.photo.codec import encode_photo, strips_of
 from rlcodec.photo.model import PhotoModel, load_photo_model
-from rlcodec.photo.planning import ENDINGS, GAIN_CHOICES, STOPS, known_mse, photo_features
+from rlcodec.photo.planning import ENDINGS, GAIN_CHOICES, SETTINGS, STOPS, energy_of, known_mse, photo_features
 from rlcodec.photo.stream import PhotoSetting, shown_pixels, synthesis_macs
 
 MIDDLE = 128
@@ -34,6 +34,7 @@ class PictureTrace:
         digest: of the model that made it.
         pixels: uint8 (all,), of the pictures one after another, each (height, width, 3).
         sizes: int64 (n, 2), heights and widths.
+        energy: float64 (n,), what the encoder knows of the mean squared error of sending nothing.
         features: float64 (n, s, f), what is known before the setting is chosen.
         payload_bytes: int64 (n, s, k, e).
         macs: int64 (n, s, k, e), of the whole decoding.
@@ -45,6 +46,7 @@ class PictureTrace:
     digest: str
     pixels: np.ndarray
     sizes: np.ndarray
+    energy: np.ndarray
     features: np.ndarray
     payload_bytes: np.ndarray
     macs: np.ndarray
@@ -72,15 +74,16 @@ class PictureTrace:
         return PictureTrace(self.digest, pixels, *(getattr(self, f.name)[which] for f in fields(self)[2:]))
 
 
-def trace_picture(model: PhotoModel, picture: np.ndarray) -> dict[str, np.ndarray]:
-    """All tables of one picture, uint8 (height, width, 3), without their first axis."""
+def trace_picture(model: PhotoModel, picture: np.ndarray, settings: Sequence[int] = range(SETTINGS)) -> dict[str, np.ndarray]:
+    """All tables of one picture, uint8 (height, width, 3), without their first axis; ones where a setting is left out."""
     height, width = picture.shape[:2]
     strips = strips_of(picture, 1)
-    shape = (len(GAIN_CHOICES), len(STOPS), len(ENDINGS))
-    payload, macs, sse = (np.zeros(shape, np.int64) for _ in range(3))
-    similar, known = np.zeros(shape), np.zeros(shape[:2])
+    shape = (SETTINGS, len(STOPS), len(ENDINGS))
+    payload, macs, sse = (np.ones(shape, np.int64) for _ in range(3))
+    similar, known = np.ones(shape), np.ones(shape[:2])
     area = sum(s.shape[1] * s.shape[2] for s in strips) * strips[0].shape[-1] ** 2
-    for g, gain in enumerate(GAIN_CHOICES):
+    for g in settings:
+        gain = GAIN_CHOICES[g]
         coded = encode_photo(model, strips, gain, workers=1, keep=True, measure=True)
         known[g] = known_mse(coded.errors, area)
         for k, slices in enumerate(STOPS):
@@ -91,10 +94,13 @@ def trace_picture(model: PhotoModel, picture: np.ndarray) -> dict[str, np.ndarra
                 macs[g, k, e] = coded.macs[:slices].sum() + synthesis_macs(area, ending)
                 sse[g, k, e] = np.square(shown.astype(np.int64) - picture).sum()
                 similar[g, k, e] = ms_ssim(picture, shown)
-    return {
-        "features": photo_features(strips), "payload_bytes": payload, "macs": macs, "sse": sse, "ms_ssim": similar,
-        "known_mse": known,
-    }  # fmt: skip
+    known_first = {"energy": np.array(energy_of(strips)), "features": photo_features(strips)}
+    return known_first | {"payload_bytes": payload, "macs": macs, "sse": sse, "ms_ssim": similar, "known_mse": known}
+
+
+def unmeasured_trace(picture: np.ndarray) -> PictureTrace:
+    """The trace of one picture of which only the features are measured."""
+    return join_tables([picture], [trace_picture(load_photo_model(), picture, ())])
 
 
 def _trace_one(picture: np.ndarray) -> dict[str, np.ndarray]:
@@ -161,9 +167,9 @@ def load_picture_trace(path: Path) -> PictureTrace:
     digest = load_photo_model().digest
     if trace.digest != digest:
         raise DataError(f"{path}: was made by codec {trace.digest[:8]}, this is {digest[:8]}; run `rlcodec trace` again")
-    n, tables = trace.sizes.shape[0], (len(GAIN_CHOICES), len(STOPS), len(ENDINGS))
+    n, tables = trace.sizes.shape[0], (SETTINGS, len(STOPS), len(ENDINGS))
     shapes = {
-        "pixels": (3 * int(trace.areas.sum()),), "sizes": (n, 2), "features": (n, len(GAIN_CHOICES), FEATURES),
+        "pixels": (3 * int(trace.areas.sum()),), "sizes": (n, 2), "energy": (n,), "features": (n, SETTINGS, FEATURES),
         **dict.fromkeys(("payload_bytes", "macs", "sse", "ms_ssim"), (n, *tables)), "known_mse": (n, *tables[:2]),
     }  # fmt: skip
     for name, shape in shapes.items():

@@ -6,31 +6,26 @@ import numpy as np
 from gymnasium import spaces
 from stable_baselines3.common.vec_env import VecEnv
 
-from rlcodec.envs.episodes import Episodes
-from rlcodec.envs.trace import Trace
-from rlcodec.model import Model
-from rlcodec.observation import OBSERVATION_LIMIT, Predictor
+from rlcodec.envs.core import Core
+from rlcodec.observation import OBSERVATION_LIMIT
 
 
 class TraceVecEnv(VecEnv):
     """A `VecEnv` over a trace; every episode draws its own image and objective.
 
     Args:
-        trace: tables of the training images.
-        model: whose codec made them.
-        predictor: the encoder's predictions.
-        num_envs: episodes side by side.
+        episodes: side by side, on tables of the training images.
         seed: of the draws.
     """
 
-    def __init__(self, trace: Trace, model: Model, predictor: Predictor, num_envs: int, seed: int = 0):
-        self.episodes = Episodes(trace, model, predictor, num_envs)
+    def __init__(self, episodes: Core, seed: int = 0):
+        self.episodes, num_envs = episodes, episodes.batch
         self._random = np.random.default_rng(seed)
         self._actions = np.zeros(num_envs, np.int64)
         self._returns = np.zeros(num_envs)
         self._lengths = np.zeros(num_envs, np.int64)
         self.render_mode = None
-        box = spaces.Box(-OBSERVATION_LIMIT, OBSERVATION_LIMIT, (self.episodes.planner.size,), np.float32)
+        box = spaces.Box(-OBSERVATION_LIMIT, OBSERVATION_LIMIT, (self.episodes.observation_size,), np.float32)
         super().__init__(num_envs, box, spaces.Discrete(self.episodes.action_count))
 
     def _start(self, which: np.ndarray) -> None:

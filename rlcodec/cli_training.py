@@ -237,7 +237,7 @@ def evaluate(
         else:
             raise OptionError("photographs are compared by benchmarks/photo.py")
         return
-    from rlcodec.agents.evaluate import evaluate_policy
+    from rlcodec.agents.evaluate import digit_contest, evaluate_policy
     from rlcodec.envs.trace import load_trace
     from rlcodec.files import write_bytes
     from rlcodec.model import load_model
@@ -247,7 +247,7 @@ def evaluate(
     loaded, held_out = load_policy(policy, model), load_trace(subject, model)
     with progress("evaluating") as report:
         found = evaluate_policy(
-            held_out, model, loaded.predictor, lambda seen: loaded.logits(seen).argmax(1), report
+            digit_contest(held_out, model, loaded.predictor), lambda seen: loaded.logits(seen).argmax(1), report
         )  # fmt: skip
     if out is not None:
         write_bytes(out, found.table.to_csv(index=False).encode())

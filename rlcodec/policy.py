@@ -7,9 +7,10 @@ the observation is laid out, what the actions mean, which objectives it knows, a
 import functools
 import json
 import os
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from rlcodec.coder import COST_UNIT
 from rlcodec.encoding import Encoded, finish_encoder, start_encoder
 from rlcodec.errors import OptionError, PolicyError
 from rlcodec.facts import budget_facts, image_facts
-from rlcodec.model import WEIGHTS, Model
+from rlcodec.model import WEIGHTS, Model, load_model
 from rlcodec.objective import COMPUTE_RANGE, KINDS, RATE_RANGE, Objective
 from rlcodec.observation import (
     FIRST_TIER_ACTION,
@@ -32,6 +33,7 @@ from rlcodec.observation import (
     Standing,
     layout,
 )
+from rlcodec.presets import PHOTO, Preset, preset_by_name
 from rlcodec.segments import LATENT, MACS_PER_KMAC, synthesis_macs
 from rlcodec.stream import CONTEXT, STOP, TIERS
 from rlcodec.transform import analyse, keep_bits, latent_shape, synthesise
@@ -41,20 +43,34 @@ METADATA_KEY = "rlcodec"
 MAX_POLICY_BYTES = 64 << 20
 
 
+class Codec(Protocol):
+    """The weights of a preset, `rlcodec.model.Model` or `rlcodec.photo.model.PhotoModel`."""
+
+    @property
+    def preset(self) -> Preset:
+        """Whose."""
+        ...
+
+    @property
+    def digest(self) -> str:
+        """Of the weights."""
+        ...
+
+
 @dataclass(frozen=True)
 class Policy:
     """A loaded policy.
 
     Attributes:
         session: ONNX Runtime's inference session.
-        predictor: the encoder's predictions that go with it.
+        predictor: the encoder's predictions that go with it, of the preset's own class.
         codec_digest: of the model it was trained for.
         macs: multiply-accumulates of one decision.
         metadata: everything the file says of itself.
     """
 
     session: Any
-    predictor: Predictor
+    predictor: Any
     codec_digest: str
     macs: int
     metadata: dict[str, Any]
@@ -97,7 +113,8 @@ def _load(path: Path, modified: float, digest: str) -> Policy:
             raise PolicyError(f"{path}: is {len(content)} bytes, too large for a policy")
         session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
         metadata = json.loads(session.get_modelmeta().custom_metadata_map[METADATA_KEY])
-        predictor = Predictor.from_json(json.dumps(metadata["predictor"]))
+        _, read_predictor = _preset_of(metadata["preset"])
+        predictor = read_predictor(json.dumps(metadata["predictor"]))
         macs = int(metadata["macs"])
         found = {key: metadata[key] for key in ("format", "preset", "codec_digest", "observation", "actions")}
         _names(found)
@@ -109,17 +126,25 @@ def _load(path: Path, modified: float, digest: str) -> Policy:
     return _check(Policy(session, predictor, digest, macs, metadata), found, shapes, path)
 
 
+def _preset_of(name: str) -> tuple[Callable[[], dict[str, Any]], Callable[[str], Any]]:
+    """What describes the policies of a preset, and what reads their predictions."""
+    if preset_by_name(name) is PHOTO:
+        from rlcodec.photo.planning import PhotoPredictor
+        from rlcodec.photo.policy import describe_photo
+
+        return describe_photo, PhotoPredictor.from_json
+    return lambda: describe(load_model(name)), Predictor.from_json
+
+
 def _names(described: dict[str, Any]) -> Any:
     """Fields and actions; what the fields' units say is for people, a change of meaning raises `FORMAT`."""
     return [(field["name"], field["length"]) for field in described["observation"]], described["actions"]
 
 
 def _check(policy: Policy, found: dict[str, Any], shapes: list[list[int]], path: Path) -> Policy:
-    from rlcodec.model import load_model
-
     if found["format"] != FORMAT:
         raise PolicyError(f"{path}: has policy format {found['format']}; this rlcodec reads {FORMAT}")
-    expected = describe(load_model(found["preset"]))
+    expected = _preset_of(found["preset"])[0]()
     if found["codec_digest"] != policy.codec_digest:
         raise PolicyError(
             f"{path}: was trained for codec {str(found['codec_digest'])[:8]}; this codec is {policy.codec_digest[:8]}; "
@@ -133,7 +158,7 @@ def _check(policy: Policy, found: dict[str, Any], shapes: list[list[int]], path:
     return policy
 
 
-def load_policy(path: str | os.PathLike[str] | None, model: Model) -> Policy:
+def load_policy(path: str | os.PathLike[str] | None, model: Codec) -> Policy:
     """Loads a policy file, the shipped one when `path` is None.
 
     Raises:
@@ -230,9 +255,9 @@ def encode_under_policy(policy: Policy, model: Model, pixels: np.ndarray, object
     return finish_encoder(session)
 
 
-def check_objective(objective: Objective) -> None:
+def check_objective(objective: Objective, rate_range: Mapping[str, tuple[float, float]] = RATE_RANGE) -> None:
     """Raises OptionError where no policy was trained for an objective; a lambda_compute below the range counts as 0."""
-    low, high = RATE_RANGE[objective.kind]
+    low, high = rate_range[objective.kind]
     if not 10**low * 0.999 <= objective.lambda_rate <= 10**high * 1.001:
         raise OptionError(
             f"lambda_rate is {objective.lambda_rate:g}; for {objective.kind} policies know {10**low:.3g} to {10**high:.3g}"

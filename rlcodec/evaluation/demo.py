@@ -10,12 +10,12 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
-from rlcodec.agents.evaluate import evaluate_policy
+from rlcodec.agents.evaluate import digit_contest, evaluate_policy
 from rlcodec.agents.export import export_policy
 from rlcodec.agents.ppo import PPOSettings, train_ppo
 from rlcodec.codec import decode, encode_image
 from rlcodec.encoding import Encoded
-from rlcodec.envs.environment import sample_images
+from rlcodec.envs.samples import sample_images
 from rlcodec.envs.trace import build_trace
 from rlcodec.errors import DataError, RlcodecError
 from rlcodec.evaluation.figures import plot_digits, plot_rate_quality, plot_shares, save_figure
@@ -67,7 +67,7 @@ def run_demo(out: Path, data: Path | None, seconds: float, seed: int) -> None:
     policy = load_policy(policy_file, model)
 
     console.print(f"4  evaluating it on {held_out} held-out digits against best fixed settings and the oracle")
-    found = evaluate_policy(test, model, predictor, lambda seen: policy.logits(seen).argmax(1))
+    found = evaluate_policy(digit_contest(test, model, predictor), lambda seen: policy.logits(seen).argmax(1))
     write_bytes(out / "evaluation.csv", found.table.to_csv(index=False).encode())
     save_figure(plot_shares(found.table), out / "shares.png")
     save_figure(plot_rate_quality(found.table), out / "rate-quality.png")

@@ -1,13 +1,16 @@
 """What an encoder knows of a photograph before it quantises: how large its coefficients are, counted once for all gains.
 
-One pass sorts magnitudes into bins an eighth of an octave wide, by slice, for brightness and for colours. From the counts
-follow, for every gain, about how many coefficients would be sent, how large, and what would be lost.
+One pass sorts magnitudes into bins an eighth of an octave wide, by slice, for brightness and for colours, and blocks by how much
+happens in them. From the counts follow, for every gain, about how many coefficients would be sent, how large, what would be
+lost, and how much of the picture is even.
 """
+
+from dataclasses import dataclass
 
 import numpy as np
 
 from rlcodec.kernel import kernel
-from rlcodec.photo.blocks import BLOCK, PLANES
+from rlcodec.photo.blocks import BLOCK
 from rlcodec.photo.raster import SLICE_COUNT, SLICE_OF, step_of
 from rlcodec.threads import side_by_side
 
@@ -22,14 +25,27 @@ FIRST_BIN = 127 * BINS_PER_OCTAVE
 """Sign aside, a float's bits shifted so are eight times its exponent and the first three bits of its mantissa."""
 SENT_FROM = 0.62
 """Quantiser steps from which on a coefficient is likely to be sent."""
-FEATURES = SLICE_COUNT * KINDS_OF_PLANES * 3
+ENERGY_BINS, ENERGY_BINS_PER_OCTAVE, LEAST_ENERGY = 48, 2, 2.0**-8
+"""Of the mean squared brightness of blocks, the constant left out."""
+EVEN_BELOW = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
+"""Squared quantiser steps below which a block's mean square counts as even, in several senses."""
+FEATURES = SLICE_COUNT * KINDS_OF_PLANES * 3 + len(EVEN_BELOW) + 3
 MOST_BLOCKS = 1 << 14
 """Of larger pictures only some strips are counted."""
 
 
 @kernel
-def _count(bits, slice_of, counts):
-    """Counts magnitudes; `bits` are those of float32 coefficients, int32 (3, rows, columns, BLOCK, BLOCK)."""
+def _count(coefficients, bits, slice_of, squares, counts, blocks):
+    """Counts magnitudes and blocks.
+
+    Args:
+        coefficients: float32 (3, rows, columns, BLOCK, BLOCK).
+        bits: the same as int32.
+        slice_of: int64 (BLOCK, BLOCK).
+        squares: float32 (BLOCK,), working space.
+        counts: int64 (KINDS_OF_PLANES, SLICE_COUNT, BINS), receives them.
+        blocks: int64 (ENERGY_BINS,), receives them.
+    """
     planes, rows, columns = bits.shape[:3]
     for plane in range(planes):
         of = counts[min(plane, KINDS_OF_PLANES - 1)]
@@ -39,28 +55,50 @@ def _count(bits, slice_of, counts):
                     for v in range(BLOCK):
                         at = ((bits[plane, y, x, u, v] & 0x7FFFFFFF) >> MANTISSA_SHIFT) - FIRST_BIN
                         of[slice_of[u, v], min(max(at, 0), BINS - 1)] += 1
+    for y in range(rows):
+        for x in range(columns):
+            squares[:] = 0
+            for u in range(BLOCK):
+                for v in range(BLOCK):
+                    squares[v] += coefficients[0, y, x, u, v] * coefficients[0, y, x, u, v]
+            total = -coefficients[0, y, x, 0, 0] * coefficients[0, y, x, 0, 0]
+            for v in range(BLOCK):
+                total += squares[v]
+            octaves = np.log2(max(total / BLOCK**2, LEAST_ENERGY) / LEAST_ENERGY)
+            blocks[min(np.int64(octaves * ENERGY_BINS_PER_OCTAVE), ENERGY_BINS - 1)] += 1
 
 
-def count_magnitudes(strips: list[np.ndarray], workers: int | None = None) -> tuple[np.ndarray, int]:
+@dataclass(frozen=True)
+class Counts:
+    """What was counted.
+
+    Attributes:
+        magnitudes: int64 (KINDS_OF_PLANES, SLICE_COUNT, BINS).
+        blocks: int64 (ENERGY_BINS,).
+    """
+
+    magnitudes: np.ndarray
+    blocks: np.ndarray
+
+
+def count_magnitudes(strips: list[np.ndarray], workers: int | None = None) -> Counts:
     """Counts the magnitudes of a picture's coefficients.
 
     Args:
         strips: from `rlcodec.photo.codec.strips_of`.
         workers: threads.
-
-    Returns:
-        int64 (KINDS_OF_PLANES, SLICE_COUNT, BINS), and of how many pixels they are.
     """
     blocks = sum(s.shape[1] * s.shape[2] for s in strips)
     some = strips[:: max(1, -(-blocks // MOST_BLOCKS))]
 
-    def run(part: slice) -> np.ndarray:
-        counts = np.zeros((KINDS_OF_PLANES, SLICE_COUNT, BINS), np.int64)
-        _count(some[part.start].view(np.int32), SLICE_OF, counts)
-        return counts
+    def run(part: slice) -> Counts:
+        found = Counts(np.zeros((KINDS_OF_PLANES, SLICE_COUNT, BINS), np.int64), np.zeros(ENERGY_BINS, np.int64))
+        strip = some[part.start]
+        _count(strip, strip.view(np.int32), SLICE_OF, np.empty(BLOCK, np.float32), found.magnitudes, found.blocks)
+        return found
 
     found = side_by_side(run, [slice(i, i + 1) for i in range(len(some))], workers)
-    return np.sum(found, 0), sum(s.size for s in some) // PLANES
+    return Counts(np.sum([f.magnitudes for f in found], 0), np.sum([f.blocks for f in found], 0))
 
 
 def _magnitudes() -> np.ndarray:
@@ -71,23 +109,32 @@ def _magnitudes() -> np.ndarray:
     return middles
 
 
-def gain_features(counts: np.ndarray, pixels: int, gains: tuple[int, ...]) -> np.ndarray:
+def gain_features(counts: Counts, gains: tuple[int, ...]) -> np.ndarray:
     """What counts of magnitudes say of some gains.
 
     Args:
         counts: from `count_magnitudes`.
-        pixels: of how many these are.
         gains: indices of the quantiser's settings.
 
     Returns:
         float64 (gains, FEATURES): for brightness and colours and every slice, log2 of coefficients sent per million pixels, of
-        the bits of their magnitudes, and of the squared error a pixel, each plus one.
+        the bits of their magnitudes, and of the squared error a pixel, each plus one; how many blocks are even, in several
+        senses; mean and deviation of log2 of the blocks' mean squares; and log2 of the step.
     """
     steps = np.array([step_of(gain) for gain in gains])
     ratio = _magnitudes()[:, None] / steps
     # A bin that the threshold cuts counts in part.
     sent = np.clip((ratio / SENT_FROM - 1) * BINS_PER_OCTAVE + 0.5, 0, 1)
     lost = sent / 12 + (1 - sent) * ratio**2
-    flat = counts.reshape(-1, BINS) * (1e6 / pixels)
+    blocks = counts.blocks.sum()
+    flat = counts.magnitudes.reshape(-1, BINS) * (1e6 / (blocks * BLOCK**2))
     parts = [flat @ sent, flat @ (sent * np.log2(1 + ratio)), flat @ (lost * steps**2) / 1e4]
-    return np.log2(1 + np.concatenate(parts)).T
+
+    octaves = np.arange(ENERGY_BINS + 1) / ENERGY_BINS_PER_OCTAVE + np.log2(LEAST_ENERGY)
+    below = np.concatenate([[0], np.cumsum(counts.blocks)]) / blocks
+    even = [np.interp(np.log2(limit * steps**2), octaves, below) for limit in EVEN_BELOW]
+    middles = np.log2(np.exp2(octaves[:-1, None] + 0.25) / steps**2 + 1e-3)
+    share = counts.blocks / blocks
+    mean = share @ middles
+    deviation = np.sqrt(np.maximum(share @ middles**2 - mean**2, 0))
+    return np.concatenate([np.log2(1 + np.concatenate(parts)), even, [mean / 4, deviation / 2, np.log2(steps)]]).T

@@ -67,14 +67,14 @@ class CodedStrip:
         segments: payloads by slice; of a picture those of all strips, slice by slice.
         values: int16 (3, block rows, block columns, BLOCK, BLOCK), quantised; empty where they were not kept.
         macs: int64 (slices,), multiply-accumulates of decoding each slice.
-        errors: float64 (2, slices), squared errors of each slice's coefficients where it is sent and where it is not; None
+        errors: float64 (2, slices), squared errors of each slice's coefficients where it is sent and where it is not; zeros
             where nobody asked.
     """
 
     segments: tuple[bytes, ...]
     values: np.ndarray
     macs: np.ndarray
-    errors: np.ndarray | None
+    errors: np.ndarray
 
     def payload(self, slices: int = SLICE_COUNT) -> bytes:
         """What a stream holds that ends after so many slices: lengths of the segments, LEB128 each, then the segments."""
@@ -84,7 +84,7 @@ class CodedStrip:
 
     def up_to(self, slices: int) -> np.ndarray:
         """The values that a stream holds which ends after so many slices."""
-        return np.where(SLICE_OF < slices, self.values, np.int16(0))
+        return np.where(slices > SLICE_OF, self.values, np.int16(0))
 
 
 def _code_slice(
@@ -147,7 +147,7 @@ def encode_photo(
         tuple(strip.segments[index] for index in range(SLICE_COUNT) for strip in found),
         np.concatenate([strip.values for strip in found], 1),
         np.sum([strip.macs for strip in found], 0),
-        np.sum([strip.errors for strip in found if strip.errors is not None], 0) if measure else None,
+        np.sum([strip.errors for strip in found], 0),
     )
 
 
@@ -173,9 +173,8 @@ def encode_strip(
         _code_slice(model, state, data, ps, work, part, gain, index, weight)
         parts.append(finish(state, data))
         macs[index] = state[MACS]
-    errors = None
+    errors = np.zeros((2, SLICE_COUNT))
     if measure:
-        errors = np.zeros((2, SLICE_COUNT))
         slice_errors(part, ps.values, model.centroids, SLICE_OF, np.zeros((BLOCK, BLOCK)), errors)
         errors *= step_of(gain) ** 2
     return CodedStrip(tuple(parts), ps.values, macs, errors)

@@ -3,12 +3,14 @@
 import functools
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
 from rlcodec.errors import ModelError
 from rlcodec.model import WEIGHTS, context_net_of, digest_of, fingerprint_of, load_arrays, tuple_to_arrays
 from rlcodec.photo.raster import EXTENT_INPUTS, EXTENT_ROWS, INPUTS, ROWS, PhotoNets
+from rlcodec.presets import PHOTO, Preset
 
 NETS = PhotoNets._fields
 
@@ -28,6 +30,8 @@ class PhotoModel:
     nets: PhotoNets
     logs: np.ndarray
     centroids: np.ndarray
+
+    preset: ClassVar[Preset] = PHOTO
 
     @property
     def fingerprint(self) -> bytes:

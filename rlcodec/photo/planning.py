@@ -1,4 +1,4 @@
-"""What a policy for photographs chooses and sees: its fields, its predictions, and what computes them for encoder and environment.
+"""What a policy for photographs chooses and sees: its fields, its predictions, the same for encoder and environment.
 
 An episode is one picture under one objective. The first action is a setting, the quantiser's gain. Then the encoder codes the
 picture, and knows what every slice costs and what the coefficients' error is; each action after is stop or go on, for the
@@ -9,7 +9,8 @@ a planner predicts it: of what is not measured, by least squares.
 """
 
 import json
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 
@@ -34,7 +35,8 @@ SETTING_PHASE, SLICE_PHASE, ENDING_PHASE = range(3)
 RATE_RANGE = {"mse": (0.2, 2.9), "psnr": (0.4, 1.6), "ms-ssim": (0.2, 1.5)}
 """log10 of lambda_rate that policies for photographs are trained for, by kind."""
 FEATURE_LIMIT = 4.0
-STAGES = 2
+SIMILARITY_TO_NOTHING = 0.0
+"""MS-SSIM of an even gray and any picture, as good as none."""
 
 LAYOUT = (
     ("mask", ACTIONS, "1 where the action is legal"),
@@ -59,7 +61,12 @@ LAYOUT_SIZE = sum(length for _, length, _ in LAYOUT)
 
 def photo_features(strips: list[np.ndarray], workers: int | None = None) -> np.ndarray:
     """What is known of a picture before a gain is chosen, float64 (gains, features); `strips` from `strips_of`."""
-    return gain_features(*count_magnitudes(strips, workers), GAIN_CHOICES)
+    return gain_features(count_magnitudes(strips, workers), GAIN_CHOICES)
+
+
+def energy_of(strips: list[np.ndarray]) -> float:
+    """Mean squared error of sending nothing, when decoders show an even gray, as coefficients tell it."""
+    return sum(float(np.vdot(strip, strip)) for strip in strips) / sum(strip.size for strip in strips)
 
 
 def known_mse(errors: np.ndarray, area: int) -> np.ndarray:
@@ -77,30 +84,38 @@ def synthesis_kmac() -> np.ndarray:
     return np.array([TRANSFORM_MACS / MACS_PER_KMAC + KMAC[ending] for ending in ENDINGS])
 
 
+def nothing_sent(mse: np.ndarray) -> np.ndarray:
+    """D of every kind of sending nothing, (kinds, ...), from its mean squared error."""
+    return distortions(mse, np.full(mse.shape, SIMILARITY_TO_NOTHING))
+
+
 def distortions(mse: np.ndarray, ms_ssim: np.ndarray) -> np.ndarray:
     """D of every kind: (kinds, ...)."""
     return np.stack([distortion(kind, 1 - ms_ssim if kind == "ms-ssim" else mse) for kind in KINDS])
 
 
 @dataclass(frozen=True)
-class Linear:
-    """A least-squares prediction for every setting.
+class Net:
+    """A small network with tanh between its layers.
 
     Attributes:
-        center: float64 (settings, f), subtracted from the features.
-        spread: float64 (settings, f), divides them.
-        weights: float64 (settings, f + 1, outputs).
+        center: float64 (inputs,), subtracted from the inputs.
+        spread: float64 (inputs,), divides them.
+        weights: float64 (m, n) of each layer.
+        biases: float64 (n,) of each layer.
     """
 
     center: np.ndarray
     spread: np.ndarray
-    weights: np.ndarray
+    weights: tuple[np.ndarray, ...]
+    biases: tuple[np.ndarray, ...]
 
-    def __call__(self, features: np.ndarray, setting: np.ndarray | slice = slice(None)) -> np.ndarray:
-        """Outputs for features (..., f), whose rows go with `setting`."""
-        limited = np.clip((features - self.center[setting]) / self.spread[setting], -FEATURE_LIMIT, FEATURE_LIMIT)
-        weights = self.weights[setting]
-        return np.einsum("...f,...fo->...o", limited, weights[..., :-1, :]) + weights[..., -1, :]
+    def __call__(self, inputs: np.ndarray) -> np.ndarray:
+        """Outputs, (..., outputs), for inputs (..., inputs)."""
+        x = np.clip((inputs - self.center) / self.spread, -FEATURE_LIMIT, FEATURE_LIMIT)
+        for weights, biases in zip(self.weights[:-1], self.biases[:-1], strict=True):
+            x = np.tanh(x @ weights + biases)
+        return x @ self.weights[-1] + self.biases[-1]
 
 
 @dataclass(frozen=True)
@@ -112,24 +127,26 @@ class PhotoPredictor:
     and ending what PSNR is beyond the known one, then MS-SSIM, in dB.
     """
 
-    first: Linear
-    second: Linear
+    first: Net
+    second: Net
 
     def to_json(self) -> str:
         """All arrays as JSON."""
-        return json.dumps(
-            {f.name: {g.name: getattr(getattr(self, f.name), g.name).tolist() for g in fields(Linear)} for f in fields(self)}
-        )
+        return json.dumps(asdict(self), default=lambda array: array.tolist())
 
     @staticmethod
     def from_json(text: str) -> "PhotoPredictor":
         """Inverse of `to_json`; raises ValueError, KeyError or TypeError on anything else."""
-        values = json.loads(text)
-        found = [Linear(*(np.array(values[n][f.name], np.float64) for f in fields(Linear))) for n in ("first", "second")]
-        for linear, inputs, outputs in zip(found, (FEATURES, SECOND_INPUTS), (FIRST_OUTPUTS, SECOND_OUTPUTS), strict=True):
-            if linear.weights.shape != (SETTINGS, inputs + 1, outputs):
-                raise ValueError(f"predictions have shape {linear.weights.shape}")
-        return PhotoPredictor(*found)
+        nets = [_net_of(json.loads(text)[name]) for name in ("first", "second")]
+        for net, inputs, outputs in zip(nets, (FEATURES, SECOND_INPUTS), (FIRST_OUTPUTS, SECOND_OUTPUTS), strict=True):
+            if net(np.zeros(inputs)).shape != (outputs,):
+                raise ValueError("the predictions have other outputs")
+        return PhotoPredictor(*nets)
+
+
+def _net_of(values: dict[str, Any]) -> Net:
+    weights, biases = (tuple(np.array(layer, np.float64) for layer in values[name]) for name in ("weights", "biases"))
+    return Net(np.array(values["center"], np.float64), np.array(values["spread"], np.float64), weights, biases)
 
 
 K, E = len(STOPS), len(ENDINGS)
@@ -151,7 +168,7 @@ class Prospect:
     kmac: np.ndarray
     quality: np.ndarray
 
-    def take(self, *index: np.ndarray) -> "Prospect":
+    def take(self, *index: Any) -> "Prospect":
         """The same of some rows."""
         return Prospect(self.rate[index], self.kmac[index], self.quality[:, *index])
 
@@ -176,20 +193,19 @@ def expect(predictor: PhotoPredictor, features: np.ndarray) -> Prospect:
 
 
 def expect_after(
-    predictor: PhotoPredictor, features: np.ndarray, setting: np.ndarray, rate: np.ndarray, kmac: np.ndarray, mse: np.ndarray
+    predictor: PhotoPredictor, features: np.ndarray, rate: np.ndarray, kmac: np.ndarray, mse: np.ndarray
 ) -> Prospect:
     """What to expect of chosen settings once they are coded.
 
     Args:
         predictor: of what is not known even then.
         features: float64 (B, FEATURES), of the chosen settings.
-        setting: int64 (B,), their indices.
         rate: float64 (B, stops), bits per pixel.
         kmac: float64 (B, stops, endings), of the decoder, per pixel.
         mse: float64 (B, stops), from `known_mse`.
     """
     psnr = 10 * np.log10(PEAK_SQUARED / (mse + 2 * ROUNDING_MSE))
-    found = predictor.second(np.concatenate([features, np.log2(rate), psnr], -1), setting)
+    found = predictor.second(np.concatenate([features, np.log2(rate), psnr], -1))
     tables = found.reshape(*found.shape[:-1], 2, K, E)
     return Prospect(rate, kmac, _decibels_to_quality(psnr[..., None] + tables[..., 0, :, :], tables[..., 1, :, :]))
 
@@ -217,7 +233,7 @@ def observe(expected: Prospect, after: Prospect, goal: Goal, standing: PhotoStan
         after: of the chosen ones, from `expect_after`; rows count only where a setting is chosen.
         goal: the objectives.
         standing: of the episodes.
-        nothing: float64 (B,), J of sending nothing at all.
+        nothing: float64 (B,), J of sending nothing, from `energy_of`.
     """
     rows = np.arange(len(standing.phase))
     choosing, ending = standing.phase == SETTING_PHASE, standing.phase == ENDING_PHASE
@@ -243,7 +259,10 @@ def observe(expected: Prospect, after: Prospect, goal: Goal, standing: PhotoStan
     psnr, similar = (-after.quality[KINDS.index(kind)][rows, standing.stop, 0] for kind in ("psnr", "ms-ssim"))
     at = (rows, standing.setting, K - 1)
     expected_psnr = -expected.quality[KINDS.index("psnr")]
-    surprise = [np.log2(after.rate[:, -1] / expected.rate[at]), (-after.quality[KINDS.index("psnr")][:, -1, 0] - expected_psnr[*at, 0]) / 2]
+    surprise = [
+        np.log2(after.rate[:, -1] / expected.rate[at]),
+        (-after.quality[KINDS.index("psnr")][:, -1, 0] - expected_psnr[*at, 0]) / 2,
+    ]
     parts = [
         legal,
         np.log1p(regret),

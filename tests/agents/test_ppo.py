@@ -9,6 +9,7 @@ import torch
 import rlcodec
 from rlcodec.agents.export import export_policy
 from rlcodec.agents.ppo import PPOSettings, load_trained, read_run, train_ppo
+from rlcodec.envs.episodes import Episodes
 from rlcodec.envs.vector import TraceVecEnv
 from rlcodec.errors import DataError
 from rlcodec.model import load_model
@@ -27,7 +28,7 @@ def run(traced, tmp_path_factory):
 
 def test_an_untrained_policy_follows_the_planner(traced, tmp_path):
     policy, predictor = train_ppo(traced, load_model(), PPOSettings(**vars(SHORT) | {"timesteps": 0}), tmp_path, progress=False)
-    vector = TraceVecEnv(traced, load_model(), predictor, 12)
+    vector = TraceVecEnv(Episodes(traced, load_model(), predictor, 12))
     seen, actions = vector.reset(), vector.episodes.action_count
     for _ in range(10):
         advice = np.where(seen[:, :actions] > 0.5, seen[:, actions : 2 * actions], np.inf).argmin(1)
@@ -38,7 +39,7 @@ def test_an_untrained_policy_follows_the_planner(traced, tmp_path):
 
 def test_illegal_actions_are_never_drawn(traced, run):
     policy, (predictor, _) = load_trained(run), read_run(run, load_model())
-    vector = TraceVecEnv(traced, load_model(), predictor, 32)
+    vector = TraceVecEnv(Episodes(traced, load_model(), predictor, 32))
     seen = vector.reset()
     for _ in range(30):
         chosen, _ = policy.predict(seen)

@@ -11,7 +11,7 @@ from rlcodec.objective import KINDS, Objective
 
 def test_each_row_is_an_episode_of_its_own(traced):
     single = AdaptiveRateEnv(trace=traced)
-    vector = TraceVecEnv(traced, load_model(), single.predictor, 5, seed=3)
+    vector = TraceVecEnv(Episodes(traced, load_model(), single.predictor, 5), seed=3)
     random = np.random.default_rng(0)
     seen = vector.reset()
     episodes: Episodes = vector.episodes
@@ -48,7 +48,7 @@ def test_the_same_seed_gives_the_same_episodes(traced):
     predictor = AdaptiveRateEnv(trace=traced).predictor
     runs = []
     for _ in range(2):
-        vector = TraceVecEnv(traced, load_model(), predictor, 4, seed=9)
+        vector = TraceVecEnv(Episodes(traced, load_model(), predictor, 4), seed=9)
         trail = [vector.reset()]
         for step in range(40):
             trail.append(vector.step(np.full(4, 1 + step % 3))[0])

@@ -1,0 +1,47 @@
+"""Images for trying things out, which come with scikit-learn: handwritten digits, and parts of photographs."""
+
+import numpy as np
+
+from rlcodec.errors import DataError
+
+SAMPLE_SIDE = 256
+
+
+def sample_images(count: int = 64) -> np.ndarray:
+    """Handwritten digits that come with scikit-learn, resampled to 28x28: uint8 (count, 28, 28), for trying things out.
+
+    Raises:
+        DataError: scikit-learn is not installed.
+    """
+    try:
+        from sklearn.datasets import load_digits
+    except ImportError as error:
+        raise DataError("the sample digits come with scikit-learn; install rlcodec[train]") from error
+    from PIL import Image
+
+    out = []
+    for digit in load_digits().images[:count]:
+        small = Image.fromarray((digit * 255 / 16).astype(np.uint8))
+        array = np.zeros((28, 28), np.float64)
+        array[4:24, 4:24] = np.asarray(small.resize((20, 20), Image.Resampling.BICUBIC))
+        # Stretched so that backgrounds are black and strokes white, as in scans.
+        out.append(np.clip((array - 48) * 255 / 160, 0, 255).astype(np.uint8))
+    return np.stack(out)
+
+
+def sample_pictures() -> list[np.ndarray]:
+    """Parts of the two photographs that come with scikit-learn, uint8 (SAMPLE_SIDE, SAMPLE_SIDE, 3) each.
+
+    Raises:
+        DataError: scikit-learn is not installed.
+    """
+    try:
+        from sklearn.datasets import load_sample_images
+    except ImportError as error:
+        raise DataError("the sample photographs come with scikit-learn; install rlcodec[train]") from error
+    parts = []
+    for picture in load_sample_images().images:
+        height, width = picture.shape[:2]
+        corners = [(0, 0), (0, width - SAMPLE_SIDE), (height - SAMPLE_SIDE, 0), (height - SAMPLE_SIDE, width - SAMPLE_SIDE)]
+        parts += [np.ascontiguousarray(picture[y : y + SAMPLE_SIDE, x : x + SAMPLE_SIDE]) for y, x in corners]
+    return parts

@@ -1,0 +1,131 @@
+"""What environments, training and evaluation need to know of a preset: its images, tables, episodes, and how they are coded."""
+
+import functools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rlcodec.encoding import Encoded, encode_with
+from rlcodec.envs.core import Core
+from rlcodec.envs.episodes import Episodes
+from rlcodec.envs.picture_episodes import LivePictures, PictureEpisodes
+from rlcodec.envs.picture_prediction import fit_photo_predictor
+from rlcodec.envs.pictures import load_picture_trace, save_picture_trace, trace_pictures
+from rlcodec.envs.prediction import fit_predictor
+from rlcodec.envs.samples import sample_images, sample_pictures
+from rlcodec.envs.trace import build_trace, load_trace, save_trace
+from rlcodec.errors import OptionError
+from rlcodec.model import Model, load_model
+from rlcodec.observation import FIRST_TIER_ACTION, STOP_ACTION, Predictor, layout
+from rlcodec.photo.model import load_photo_model
+from rlcodec.photo.planning import LAYOUT, PhotoPredictor
+from rlcodec.photo.policy import describe_photo, encode_actions
+from rlcodec.policy import describe, geometry_of
+from rlcodec.presets import MNIST, PHOTO, Preset, preset_by_name
+from rlcodec.stream import STOP
+
+
+@dataclass(frozen=True)
+class Task:
+    """A preset as something to learn.
+
+    Attributes:
+        preset: which.
+        digest: of its weights.
+        layout: the observation's fields: name, length, unit and scale.
+        samples: makes images for trying things out; DataError where scikit-learn is missing.
+        trace: makes tables of images, by so many processes.
+        load: reads tables; DataError where the file is no such trace of this codec.
+        save: writes tables, whole or not at all.
+        fit: fits the encoder's predictions to tables.
+        read_predictor: predictions from their JSON; ValueError, KeyError or TypeError on anything else.
+        episodes: starts a batch of episodes on tables, with predictions.
+        live: starts an episode on an image that the codec measures as it goes, with predictions.
+        image: an image of a trace, by its index.
+        encode: an image through the real codec, as an episode's legal actions say.
+        describe: what a policy file must agree with.
+    """
+
+    preset: Preset
+    digest: str
+    layout: tuple[tuple[str, int, str], ...]
+    samples: Callable[[], Sequence[np.ndarray]]
+    trace: Callable[[Any, int | None], Any]
+    load: Callable[[Path], Any]
+    save: Callable[[Path, Any], None]
+    fit: Callable[[Any], Any]
+    read_predictor: Callable[[str], Any]
+    episodes: Callable[[Any, Any, int], Core]
+    live: Callable[[np.ndarray, Any], Core]
+    image: Callable[[Any, int], np.ndarray]
+    encode: Callable[[np.ndarray, tuple[int, ...]], Encoded]
+    describe: Callable[[], dict[str, Any]]
+
+
+@functools.cache
+def task_of(preset: str) -> Task:
+    """The task of a preset.
+
+    Raises:
+        OptionError: there is no such preset, or no policy for it.
+    """
+    found = preset_by_name(preset)
+    if found not in (MNIST, PHOTO):
+        raise OptionError(f"preset {preset} has nothing for a policy to choose")
+    return _digit_task() if found is MNIST else _photo_task()
+
+
+def _digit_task() -> Task:
+    model = load_model(MNIST.name)
+    return Task(
+        MNIST,
+        model.digest,
+        layout(len(MNIST.budget_slices)),
+        samples=sample_images,
+        trace=lambda images, workers: build_trace(np.asarray(images), MNIST.name, workers),
+        load=lambda path: load_trace(path, model),
+        save=save_trace,
+        fit=lambda trace: fit_predictor(trace, geometry_of(model, *trace.images.shape[1:])),
+        read_predictor=Predictor.from_json,
+        episodes=lambda trace, predictor, batch: Episodes(trace, model, predictor, batch),
+        live=lambda image, predictor: Episodes(build_trace(image[None], MNIST.name, workers=1), model, predictor, 1),
+        image=lambda trace, index: trace.images[index],
+        encode=lambda image, actions: encode_digit(model, image, actions),
+        describe=lambda: describe(model),
+    )
+
+
+def encode_digit(model: Model, pixels: np.ndarray, actions: tuple[int, ...]) -> Encoded:
+    """Encodes an image of preset `mnist` as an episode's actions say; the first names the budget.
+
+    Args:
+        model: the preset's model.
+        pixels: uint8 (h, w).
+        actions: legal ones, up to the episode's end.
+    """
+    per_slice = model.slices and -(-pixels.shape[0] // 4) * -(-pixels.shape[1] // 4)
+    bit_budget = MNIST.budget_slices[actions[0]] * per_slice
+    later = [STOP if action == STOP_ACTION else action - FIRST_TIER_ACTION for action in actions[1:]]
+    return encode_with(model, pixels, bit_budget, lambda _: [*later, STOP])
+
+
+def _photo_task() -> Task:
+    return Task(
+        PHOTO,
+        load_photo_model().digest,
+        LAYOUT,
+        samples=sample_pictures,
+        trace=trace_pictures,
+        load=load_picture_trace,
+        save=save_picture_trace,
+        fit=fit_photo_predictor,
+        read_predictor=PhotoPredictor.from_json,
+        episodes=PictureEpisodes,
+        live=LivePictures,
+        image=lambda trace, index: trace.picture(index),
+        encode=encode_actions,
+        describe=describe_photo,
+    )
