@@ -16,7 +16,7 @@ from rlcodec.objective import PEAK_SQUARED, Objective
 from rlcodec.observation import Predictor
 from rlcodec.segments import MACS_PER_KMAC
 
-GRID_RATE = {"mse": (3.0, 3.3, 3.6, 3.9, 4.4), "psnr": (1.65, 1.8, 1.95, 2.1, 2.25)}
+GRID_RATE = {"mse": (3.0, 3.3, 3.6, 3.9, 4.4), "psnr": (1.65, 1.8, 1.95, 2.1, 2.25), "ms-ssim": (1.75, 1.9, 2.05, 2.2, 2.35)}
 GRID_COMPUTE = (-4.4, -3.4, -2.35, -1.3)
 BOOTSTRAP = 1000
 SMALLEST_GAP = 1e-6
@@ -112,7 +112,7 @@ def evaluate_policy(
             f"share_{name}": float(_share(found["fixed"].mean(), found[name].mean(), found["oracle"].mean()))
             for name in ("threshold", "planner", "policy")
         }
-        mse = episodes.sse / pixels
+        mse = episodes.mse
         rows.append(
             {"kind": objective.kind, "lambda_rate": objective.lambda_rate, "lambda_compute": objective.lambda_compute}
             | mean
@@ -120,6 +120,7 @@ def evaluate_policy(
             | {
                 "rate_bpp": float(episodes.cost.mean() / COST_UNIT / pixels),
                 "psnr_db": float(10 * np.log10(PEAK_SQUARED / max(mse.mean(), 1e-9))) if mse.mean() else np.inf,
+                "ms_ssim": float(episodes.ms_ssim.mean()),
                 "decoder_kmac_per_pixel": float(episodes.macs.mean() / MACS_PER_KMAC / pixels),
             }
         )

@@ -255,7 +255,8 @@ class AdaptiveRateEnv(gymnasium.Env[Any, int]):
             "bits": float(episodes.cost[0] / COST_UNIT),
             "rate_bpp": float(episodes.cost[0] / COST_UNIT / pixels),
             "decoder_kmac_per_pixel": float(episodes.macs[0] / MACS_PER_KMAC / pixels),
-            "mse": float(episodes.sse[0] / pixels),
+            "mse": float(episodes.mse[0]),
+            "ms_ssim": float(episodes.ms_ssim[0]),
             "objective_value": float(episodes.objective_values()[0]),
         }
 

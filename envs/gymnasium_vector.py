@@ -106,7 +106,8 @@ class AdaptiveRateVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
             "image_index": episodes.image.copy(),
             "bits": episodes.cost / COST_UNIT,
             "decoder_kmac_per_pixel": episodes.macs / MACS_PER_KMAC / pixels,
-            "mse": episodes.sse / pixels,
+            "mse": episodes.mse,
+            "ms_ssim": episodes.ms_ssim,
             "objective_value": episodes.objective_values(),
             "action_mask": episodes.masks(),
         }
