@@ -16,7 +16,7 @@ from rlcodec.model import Model
 from rlcodec.objective import PEAK_SQUARED, Objective
 from rlcodec.observation import Predictor
 
-GRID_RATE = {"mse": (3.0, 3.3, 3.6, 3.9, 4.4), "psnr": (1.65, 1.8, 1.95, 2.1, 2.25)}
+GRID_RATE = {"mse": (3.0, 3.3, 3.6, 3.9, 4.4), "psnr": (1.65, 1.8, 1.95, 2.1, 2.25), "ms-ssim": (1.75, 1.9, 2.05, 2.2, 2.35)}
 GRID_COMPUTE = (-4.4, -3.4, -2.35, -1.3)
 BOOTSTRAP = 1000
 SMALLEST_GAP = 1e-6
@@ -143,6 +143,7 @@ def evaluate_policy(contest: Contest, choose: Chooser, report: Callable[[int, in
                 "distortion": float(reached[0]),
                 "rate_bpp": float(reached[1]),
                 "psnr_db": 10 * np.log10(PEAK_SQUARED / max(mse, 1e-9)) if mse else np.inf,
+                "ms_ssim": float(spent.ms_ssim.mean()),
                 "decoder_kmac_per_pixel": float(reached[2]),
                 "rate_saved": 1 - reached[1] / mixture.rate,
                 "compute_saved": 1 - reached[2] / mixture.compute,

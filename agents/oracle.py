@@ -13,12 +13,11 @@ from rlcodec.coder import COST_UNIT, COSTS, PROBABILITY_ONE
 from rlcodec.envs.episodes import Episodes
 from rlcodec.envs.trace import Trace
 from rlcodec.model import Model
-from rlcodec.objective import KINDS, Objective
+from rlcodec.objective import KINDS, MEASURE_OF, Objective, distortion_of
 from rlcodec.observation import (
     CHANGE_COSTS,
     FIRST_TIER_ACTION,
     STOP_ACTION,
-    distortion_of,
     segment_class,
 )
 from rlcodec.segments import MACS_PER_KMAC, synthesis_macs
@@ -62,11 +61,12 @@ def _tables(trace: Trace, objective: Objective) -> _Tables:
     per_cost = objective.lambda_rate / COST_UNIT / pixels
     per_mac = objective.lambda_compute / MACS_PER_KMAC / pixels
     kind = np.full(len(trace), KINDS.index(objective.kind))
+    in_latents, in_rows = trace.errors(MEASURE_OF[kind[0]])
     return _Tables(
         trace.latent_cost * per_cost + trace.latent_macs * per_mac,
-        distortion_of(kind, trace.latent_sse[:, :-1] / pixels),
+        distortion_of(kind, in_latents[:, :-1]),
         trace.pixel_cost * per_cost + trace.pixel_macs * per_mac,
-        distortion_of(kind, trace.stop_sse / pixels),
+        distortion_of(kind, in_rows),
     )
 
 

@@ -7,10 +7,10 @@ import torch
 from common import arguments, print_result
 
 from rlcodec.agents.ppo import PPOSettings, new_agent
+from rlcodec.envs.episodes import Episodes
 from rlcodec.envs.prediction import fit_predictor
 from rlcodec.envs.samples import sample_images
 from rlcodec.envs.trace import build_trace
-from rlcodec.envs.episodes import Episodes
 from rlcodec.envs.vector import TraceVecEnv
 from rlcodec.model import load_model
 from rlcodec.policy import geometry_of

@@ -7,6 +7,7 @@ from rlcodec.coder import payload_bytes
 from rlcodec.envs.episodes import Episodes
 from rlcodec.envs.tasks import encode_digit
 from rlcodec.envs.trace import build_trace
+from rlcodec.metrics import ms_ssim_loss
 from rlcodec.model import load_model
 from rlcodec.objective import KINDS, Objective
 from rlcodec.policy import encode_under_policy, load_policy
@@ -36,6 +37,7 @@ def main() -> None:
         for i in np.nonzero(~episodes.done)[0]:
             actions[i].append(int(action[i]))
         episodes.step(action)
+    mse, ms_ssim = episodes.mse, episodes.ms_ssim
     differ = {"bits": 0, "compute": 0, "distortion": 0, "file size": 0, "policy encoder": 0}
     for i in range(n):
         image = trace.images[episodes.image[i]]
@@ -43,7 +45,7 @@ def main() -> None:
         cost = sum(segment.cost for segment in real.segments)
         differ["bits"] += cost != episodes.cost[i]
         differ["compute"] += real.decoder_macs != episodes.macs[i]
-        differ["distortion"] += round(real.mse * image.size) != episodes.sse[i]
+        differ["distortion"] += real.mse != mse[i] or 1 - float(ms_ssim_loss(real.picture, image)) != ms_ssim[i]
         payload = payload_bytes(int(episodes.cost[i]))
         size = payload + header_bytes(model.preset, *image.shape, real.bit_budget, payload)
         differ["file size"] += size != len(real.data)

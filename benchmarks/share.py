@@ -7,6 +7,7 @@ from common import arguments, print_result, test_images
 from rlcodec.agents.evaluate import digit_contest, evaluate_policy
 from rlcodec.envs.trace import build_trace
 from rlcodec.model import load_model
+from rlcodec.objective import KINDS
 from rlcodec.policy import load_policy
 
 
@@ -20,6 +21,7 @@ def main() -> None:
     trace = build_trace(test_images(options))
     found = evaluate_policy(digit_contest(trace, model, policy.predictor), lambda seen: policy.logits(seen).argmax(1))
     shares = found.table[["share_threshold", "share_planner", "share_policy"]].mean()
+    by_kind = found.table.groupby("kind")["share_policy"].mean()
     if not options.json:
         print(found.table.to_string(index=False, float_format=lambda v: f"{v:.4g}"))
     print_result(
@@ -30,6 +32,7 @@ def main() -> None:
             "share of the gap, policy": found.share,
             "95% interval, low": found.low,
             "95% interval, high": found.high,
+            **{f"share of the gap, policy, {kind}": float(by_kind[kind]) for kind in KINDS},
             "share of the gap, planner": float(shares["share_planner"]),
             "share of the gap, threshold rule": float(shares["share_threshold"]),
         }

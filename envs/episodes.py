@@ -12,7 +12,7 @@ from rlcodec.envs.prediction import known_of
 from rlcodec.envs.trace import Trace
 from rlcodec.errors import DataError
 from rlcodec.model import Model
-from rlcodec.objective import RATE_RANGE, Objective
+from rlcodec.objective import LOSS, MEASURE_OF, MEASURES, MSE, RATE_RANGE, Objective, distortion_of
 from rlcodec.observation import (
     BUDGET_PHASE,
     CHANGE_COSTS,
@@ -24,7 +24,6 @@ from rlcodec.observation import (
     Planner,
     Predictor,
     Standing,
-    distortion_of,
     objective_scale,
     segment_class,
 )
@@ -46,6 +45,7 @@ class Episodes:
     Attributes:
         planner: writes the observations.
         image: int64 (B,), which image each episode is about.
+        error: float64 (B,), if stopped now, in the measure of the episode's kind.
     """
 
     def __init__(self, trace: Trace, model: Model, predictor: Predictor, batch: int):
@@ -59,6 +59,9 @@ class Episodes:
         self._pixels = height * width
         self._known = known_of(trace)
         self._predicted = self.planner.predict(self._known)
+        self._latent_error, self._row_error = (
+            np.stack(tables) for tables in zip(*(trace.errors(measure) for measure in MEASURES), strict=True)
+        )
         self._synthesis_macs = round(self.geometry.synthesis_kmac * MACS_PER_KMAC)
 
         self.image = np.zeros(batch, np.int64)
@@ -72,9 +75,9 @@ class Episodes:
         self.phase = np.zeros(batch, np.int64)
         self.cost = np.zeros(batch, np.int64)
         self.macs = np.zeros(batch, np.int64)
-        self.sse = np.zeros(batch, np.int64)
+        self.error = np.zeros(batch)
         self.done = np.ones(batch, bool)
-        self._mse = np.zeros((batch, model.slices + 1))
+        self._error = np.zeros((batch, model.slices + 1))
         self._outlook = self.planner.no_outlook(batch, model.slices)
 
     @property
@@ -90,7 +93,7 @@ class Episodes:
     def spent(self) -> Spent:
         """Where the episodes stand."""
         _, rate, kmac = self.objective_parts()
-        return Spent(self.cost / COST_UNIT, rate, kmac, self.sse / self._pixels, np.full(self.batch, np.nan))
+        return Spent(self.cost / COST_UNIT, rate, kmac, self.mse, self.ms_ssim)
 
     def reward_weights(self) -> np.ndarray:
         """What turns what a step takes off D, R and C into its reward, float64 (3, B)."""
@@ -112,19 +115,19 @@ class Episodes:
         self.budget[which] = self.slices[which] = self.position[which] = 0
         self.tier[which], self.phase[which] = CONTEXT, BUDGET_PHASE
         self.cost[which] = self.macs[which] = 0
-        self.sse[which] = self.trace.latent_sse[image, 0]
+        self.error[which] = self._latent_error[MEASURE_OF[kind], image, 0]
         self.done[which] = False
-        self._mse[which] = self._measured_mse(image, Goal(kind, rate, compute))
+        self._error[which] = self._measured_error(image, Goal(kind, rate, compute))
 
-    def _measured_mse(self, image: np.ndarray, goal: Goal) -> np.ndarray:
+    def _measured_error(self, image: np.ndarray, goal: Goal) -> np.ndarray:
         """Error by slices as the encoder knows it: measured without latents, at the probes and at half; else predicted."""
         known, predicted = self._known.take(image), self._predicted[image]
-        exact = self.trace.latent_sse[image] / self._pixels
-        mse = self.planner.predicted_mse(predicted, self.model.slices)
+        exact = self._latent_error[MEASURE_OF[goal.kind], image]
+        error = self.planner.predicted_error(predicted, goal.kind, self.model.slices)
         probes = self.budget_slices[self.planner.probes(known, predicted, goal)]
         measured = np.concatenate([probes, np.tile([0, self.model.slices // 2], (len(image), 1))], 1)
-        np.put_along_axis(mse, measured, np.take_along_axis(exact, measured, 1), 1)
-        return mse
+        np.put_along_axis(error, measured, np.take_along_axis(exact, measured, 1), 1)
+        return error
 
     def reset_to(self, objective: Objective, image: np.ndarray) -> None:
         """Starts all episodes under one objective."""
@@ -137,8 +140,27 @@ class Episodes:
 
     def objective_parts(self) -> np.ndarray:
         """D, R in bits per pixel and C in decoder kMAC per pixel if each episode stopped now, (3, B)."""
-        distortion = distortion_of(self.kind, self.sse / self._pixels)
+        distortion = distortion_of(self.kind, self.error)
         return np.stack([distortion, self.cost / COST_UNIT / self._pixels, self.macs / MACS_PER_KMAC / self._pixels])
+
+    def error_in(self, measure: int | np.ndarray) -> np.ndarray:
+        """Error if each episode stopped now, in one measure or in one for each, float64 (B,)."""
+        in_latents = (self.phase == BUDGET_PHASE) | (self.position < self.slices)
+        return np.where(
+            in_latents,
+            self._latent_error[measure, self.image, np.minimum(self.position, self.model.slices)],
+            self._row_error[measure, self.image, self.budget, np.maximum(self.position - self.slices, 0)],
+        )
+
+    @property
+    def mse(self) -> np.ndarray:
+        """Mean squared error if each episode stopped now, float64 (B,)."""
+        return self.error_in(MSE)
+
+    @property
+    def ms_ssim(self) -> np.ndarray:
+        """MS-SSIM if each episode stopped now, float64 (B,)."""
+        return 1 - self.error_in(LOSS)
 
     def masks(self) -> np.ndarray:
         """Legal actions, bool (B, actions)."""
@@ -170,6 +192,7 @@ class Episodes:
             self._look_ahead(np.nonzero(choosing)[0])
         if going.any():
             self._advance(np.nonzero(going)[0], action[going])
+            self.error = self.error_in(MEASURE_OF[self.kind])
         reward = (before - self.objective_values()) / objective_scale(self.lambda_rate, self.lambda_compute)
         return Outcome(reward, self.done.copy())
 
@@ -191,12 +214,8 @@ class Episodes:
         macs = np.where(
             latent, trace.latent_macs[image, latent_tier, at_slice], trace.pixel_macs[image, self.budget[e], tier, row]
         )
-        sse = np.where(
-            latent, trace.latent_sse[image, np.minimum(position + 1, slices)], trace.stop_sse[image, self.budget[e], row + 1]
-        )
         self.cost[e] += np.where(stopping, COSTS[stop_probability], cost + named)
         self.macs[e] += np.where(stopping, 0, macs)
-        self.sse[e] = np.where(stopping, self.sse[e], sse)
         self.tier[e] = np.where(stopping, self.tier[e], tier)
         self.position[e] += ~stopping
         finished = self.position[e] >= slices + self.geometry.height
@@ -206,17 +225,18 @@ class Episodes:
     def _look_ahead(self, e: np.ndarray) -> None:
         """Computes the outlook of episodes whose budget was just chosen."""
         image, budget = self.image[e], self.budget[e]
-        mse = self._mse[e]
-        mse[np.arange(len(e)), self.slices[e]] = self.trace.stop_sse[image, budget, 0] / self._pixels
-        self._mse[e] = mse
+        stop_error = self._row_error[MEASURE_OF[self.kind[e]], image, budget]
+        error = self._error[e]
+        error[np.arange(len(e)), self.slices[e]] = stop_error[:, 0]
+        self._error[e] = error
         outlook = self.planner.outlook(
             self._known.take(image),
-            mse,
+            error,
             self._goal().take(e),
             self.slices[e],
             self.trace.pixel_cost[image, budget, TABLE] / COST_UNIT,
             self.trace.row_busy[image, budget].astype(np.float64),
-            self.trace.stop_sse[image, budget] / self._pixels,
+            stop_error,
         )
         for name in ("bits", "kmac", "stop", "go", "stop_db"):
             getattr(self._outlook, name)[e] = getattr(outlook, name)
@@ -238,7 +258,7 @@ class Episodes:
         return self.planner.observe(
             self._known.take(image),
             self._predicted[image],
-            self._mse[which],
+            self._error[which],
             self._goal().take(which),
             standing,
             self._outlook.take(which),

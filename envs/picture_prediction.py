@@ -25,7 +25,13 @@ def _fit(inputs: np.ndarray, targets: np.ndarray, iterations: int) -> Net:
     center, spread = inputs.mean(0), inputs.std(0) + 1e-6
     middle, scale = targets.mean(0), targets.std(0) + 1e-6
     network = MLPRegressor(
-        hidden_layer_sizes=HIDDEN, activation="tanh", solver="lbfgs", alpha=PENALTY, max_iter=iterations, max_fun=2 * iterations, random_state=0
+        hidden_layer_sizes=HIDDEN,
+        activation="tanh",
+        solver="lbfgs",
+        alpha=PENALTY,
+        max_iter=iterations,
+        max_fun=2 * iterations,
+        random_state=0,
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)

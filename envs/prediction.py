@@ -5,6 +5,7 @@ import numpy as np
 from rlcodec.coder import COST_UNIT
 from rlcodec.envs.trace import Trace
 from rlcodec.facts import KNOWN_TIERS
+from rlcodec.objective import FLOORS, MEASURES
 from rlcodec.observation import FEATURE_LIMIT, Geometry, Known, Predictor, image_features, row_features
 from rlcodec.segments import MACS_PER_KMAC
 from rlcodec.stream import CONTEXT, LM, TABLE
@@ -39,7 +40,7 @@ def fit_predictor(trace: Trace, geometry: Geometry) -> Predictor:
     bits = trace.pixel_cost / COST_UNIT
     kmac = trace.pixel_macs / MACS_PER_KMAC
     targets = [
-        np.log2(trace.latent_sse / pixels + 1),
+        *(np.log2(trace.errors(measure)[0] + floor) for measure, floor in zip(MEASURES, FLOORS, strict=True)),
         *(bits[:, :, tier].sum(2) / pixels for tier in (TABLE, CONTEXT, LM)),
         *(kmac[:, :, tier].sum(2) / pixels for tier in (CONTEXT, LM)),
     ]

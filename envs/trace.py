@@ -13,9 +13,11 @@ from pathlib import Path
 import numpy as np
 
 from rlcodec.errors import DataError
-from rlcodec.facts import STATISTICS, budget_facts, image_facts, measure_rows
+from rlcodec.facts import STATISTICS, budget_facts, image_facts, measure_rows, stop_losses, stop_sse
 from rlcodec.files import write_atomically
+from rlcodec.metrics import ms_ssim_loss
 from rlcodec.model import Model, load_model
+from rlcodec.objective import LOSS
 from rlcodec.raster_scan import scan_of
 from rlcodec.stream import CONTEXT, LATENT_TIERS, LM, TIERS
 from rlcodec.transform import analyse, keep_bits, synthesise
@@ -33,9 +35,11 @@ class Trace:
         latent_cost: int64 (n, LATENT_TIERS, s), without the coding of the choice itself.
         latent_macs: int64 (n, LATENT_TIERS, s).
         latent_sse: int64 (n, s + 1): squared error when stopped after so many slices.
+        latent_loss: float32 (n, s + 1): 1 - MS-SSIM there.
         pixel_cost: int64 (n, b, t, h).
         pixel_macs: int64 (n, b, t, h).
         stop_sse: int64 (n, b, h + 1): squared error when stopped after all latents and so many rows.
+        stop_loss: float32 (n, b, h + 1): 1 - MS-SSIM there.
         row_busy: int16 (n, b, h): pixels with anything but background in their context.
         statistics: float64 (n, len(STATISTICS)).
     """
@@ -45,9 +49,11 @@ class Trace:
     latent_cost: np.ndarray
     latent_macs: np.ndarray
     latent_sse: np.ndarray
+    latent_loss: np.ndarray
     pixel_cost: np.ndarray
     pixel_macs: np.ndarray
     stop_sse: np.ndarray
+    stop_loss: np.ndarray
     row_busy: np.ndarray
     statistics: np.ndarray
 
@@ -58,6 +64,13 @@ class Trace:
         """The same tables for some of the images."""
         return Trace(self.digest, *(getattr(self, f.name)[index] for f in fields(self)[1:]))
 
+    def errors(self, measure: int) -> tuple[np.ndarray, np.ndarray]:
+        """Errors in a measure of `rlcodec.objective` at stops in latents and in rows, float64 (n, s + 1) and (n, b, h + 1)."""
+        if measure == LOSS:
+            return self.latent_loss.astype(np.float64), self.stop_loss.astype(np.float64)
+        pixels = self.images[0].size
+        return self.latent_sse / pixels, self.stop_sse / pixels
+
 
 def trace_image(model: Model, pixels: np.ndarray) -> dict[str, np.ndarray]:
     """All tables of one image, uint8 (h, w): the fields of `Trace` from `latent_cost` on, without their first axis."""
@@ -65,7 +78,7 @@ def trace_image(model: Model, pixels: np.ndarray) -> dict[str, np.ndarray]:
     facts = image_facts(model, pixels, latent)
     per_slice = latent[0].size
     pictures = [synthesise(model.synthesis, keep_bits(latent, s * per_slice), *pixels.shape) for s in range(model.slices + 1)]
-    pixel_cost, pixel_macs, stop_sse, busy = [], [], [], []
+    pixel_cost, pixel_macs, sse, losses, busy = [], [], [], [], []
     scanned = scan_of(model.scan_tables, pixels) is not None
     # The rows of a scan cost the same under every reconstruction; those of an image without one are tier `context`.
     lm = measure_rows(model, pixels, pictures[0], 0, LM) if scanned else None
@@ -76,15 +89,18 @@ def trace_image(model: Model, pixels: np.ndarray) -> dict[str, np.ndarray]:
         tiers = (known.table, context, lm or context)
         pixel_cost.append([found.cost for found in tiers])
         pixel_macs.append([found.macs for found in tiers])
-        stop_sse.append(known.stop_sse)
+        sse.append(stop_sse(model, pixels, pictures[slices], bits))
+        losses.append(stop_losses(model, pixels, pictures[slices], bits))
         busy.append(known.busy)
     return {
         "latent_cost": facts.latent_cost,
         "latent_macs": facts.latent_macs,
         "latent_sse": np.array([squared_error(picture, pixels) for picture in pictures], np.int64),
+        "latent_loss": np.array([ms_ssim_loss(picture, pixels) for picture in pictures], np.float32),
         "pixel_cost": np.array(pixel_cost, np.int64),
         "pixel_macs": np.array(pixel_macs, np.int64),
-        "stop_sse": np.array(stop_sse, np.int64),
+        "stop_sse": np.array(sse, np.int64),
+        "stop_loss": np.array(losses, np.float32),
         "row_busy": np.array(busy, np.int16),
         "statistics": facts.statistics,
     }
@@ -153,7 +169,9 @@ def load_trace(path: Path, model: Model) -> Trace:
     try:
         with np.load(path, allow_pickle=False) as file:
             trace = Trace(str(file["digest"]), *(file[f.name] for f in fields(Trace)[1:]))
-    except (OSError, ValueError, KeyError, EOFError) as error:
+    except KeyError as error:
+        raise DataError(f"{path}: not a usable trace (no table {error.args[0]}); run `rlcodec trace` again") from error
+    except (OSError, ValueError, EOFError) as error:
         raise DataError(f"{path}: not a usable trace ({error})") from error
     if trace.digest != model.digest:
         raise DataError(f"{path}: was made by codec {trace.digest[:8]}, this is {model.digest[:8]}; run `rlcodec trace` again")
@@ -162,9 +180,11 @@ def load_trace(path: Path, model: Model) -> Trace:
         "latent_cost": (n, LATENT_TIERS, model.slices),
         "latent_macs": (n, LATENT_TIERS, model.slices),
         "latent_sse": (n, model.slices + 1),
+        "latent_loss": (n, model.slices + 1),
         "pixel_cost": (n, budgets, len(TIERS), rows),
         "pixel_macs": (n, budgets, len(TIERS), rows),
         "stop_sse": (n, budgets, rows + 1),
+        "stop_loss": (n, budgets, rows + 1),
         "row_busy": (n, budgets, rows),
         "statistics": (n, len(STATISTICS)),
     }

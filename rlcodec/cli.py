@@ -91,7 +91,7 @@ def encode(
     objective: Annotated[str | None, typer.Option(help="small, balanced, fast or lossless.")] = None,
     lambda_rate: Annotated[float | None, typer.Option(help="Distortion that one bit per pixel is worth.")] = None,
     lambda_compute: Annotated[float | None, typer.Option(help="Distortion that one decoder kMAC per pixel is worth.")] = None,
-    distortion: Annotated[str | None, typer.Option(help="What the lambdas are measured in: mse or psnr.")] = None,
+    distortion: Annotated[str | None, typer.Option(help="What the lambdas are measured in: mse, psnr or ms-ssim.")] = None,
     lossless: Annotated[bool, typer.Option("--lossless", help="Give every pixel back exactly.")] = False,
     bit_budget: Annotated[int | None, typer.Option(help="Binary latents to keep.")] = None,
     tier: Annotated[str | None, typer.Option(help="table, context or lm, for every segment.")] = None,

@@ -93,7 +93,7 @@ def encode(
         objective: "small", "balanced", "fast" or "lossless".
         lambda_rate: distortion that a bit per pixel is worth; with it the objective is set by numbers.
         lambda_compute: distortion that a decoder kMAC per pixel is worth.
-        distortion: what the lambdas are measured in: "mse" on the scale 0 to 255 (the default), or "psnr" in dB.
+        distortion: what the lambdas are measured in: "mse" on the scale 0 to 255 (the default), "psnr" or "ms-ssim" in dB.
         lossless: give every pixel back exactly.
         bit_budget: binary latents to keep.
         tier: "table", "context" or "lm", for every segment; latents take "context" where "lm" is named.

@@ -14,7 +14,9 @@ import numpy as np
 from rlcodec.coder import COST, COSTS, MACS, encoder_state
 from rlcodec.integer_net import layers_of
 from rlcodec.kernel import array_kernel, kernel
+from rlcodec.metrics import ms_ssim_loss, ms_ssim_plane, ms_ssim_windows
 from rlcodec.model import Model
+from rlcodec.objective import LOSS
 from rlcodec.raster import (
     COLUMNS_ASIDE,
     ROWS_ABOVE,
@@ -75,12 +77,10 @@ class BudgetFacts:
     Attributes:
         table: rows under tier `table`.
         busy: int64 (height,), pixels of each row whose context is not all background.
-        stop_sse: int64 (height + 1,), squared error of the picture after so many rows.
     """
 
     table: RowFacts
     busy: np.ndarray
-    stop_sse: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ def _busy_pixels(buffer, offsets, totals, image):
 
 
 @array_kernel
-def _stop_errors(reconstruction, image, weights):
+def _stop_sse(reconstruction, image, weights):
     """Sum of squared errors of the picture after 0, 1, ... all rows."""
     height, width = image.shape
     errors = np.empty(height + 1, np.int64)
@@ -136,6 +136,18 @@ def _stop_errors(reconstruction, image, weights):
                 total += difference * difference
         errors[rows] = total
     return errors
+
+
+@array_kernel
+def _stop_losses(reconstruction, image, weights, down, across, scale_weights):
+    """1 - MS-SSIM of the picture after 0, 1, ... all rows."""
+    height = image.shape[0]
+    losses = np.empty(height + 1, np.float32)
+    out, original = np.empty_like(image), image.astype(np.float64)
+    for rows in range(height + 1):
+        fill_rows(reconstruction, image, rows, weights, out)
+        losses[rows] = 1 - ms_ssim_plane(original, out.astype(np.float64), down, across, scale_weights)
+    return losses
 
 
 @kernel
@@ -195,8 +207,32 @@ def budget_facts(model: Model, pixels: np.ndarray, reconstruction: np.ndarray, b
     table = measure_rows(model, pixels, reconstruction, bit_budget, TABLE)
     context = _context_image(reconstruction, bit_budget)
     busy = _busy_pixels(pixel_buffer(context), pixel_offsets(*pixels.shape), pixel_totals(pixels.shape[1]), pixels)
-    sse = _stop_errors(reconstruction, pixels, model.fill[budget_index(bit_budget, *pixels.shape)])
-    return BudgetFacts(table, busy, sse)
+    return BudgetFacts(table, busy)
+
+
+def picture_error(picture: np.ndarray, pixels: np.ndarray, measure: int) -> float:
+    """Error of a picture in a measure of `rlcodec.objective`, both uint8 (height, width)."""
+    if measure == LOSS:
+        return float(ms_ssim_loss(picture, pixels))
+    return float(np.square(picture.astype(np.int64) - pixels).sum() / pixels.size)
+
+
+def stop_sse(model: Model, pixels: np.ndarray, reconstruction: np.ndarray, bit_budget: int) -> np.ndarray:
+    """Squared error of the picture after 0 to all rows, int64 (height + 1,); arguments as `measure_rows`."""
+    return _stop_sse(reconstruction, pixels, model.fill[budget_index(bit_budget, *pixels.shape)])
+
+
+def stop_losses(model: Model, pixels: np.ndarray, reconstruction: np.ndarray, bit_budget: int) -> np.ndarray:
+    """1 - MS-SSIM of the picture after 0 to all rows, float32 (height + 1,); arguments as `measure_rows`."""
+    fill = model.fill[budget_index(bit_budget, *pixels.shape)]
+    return _stop_losses(reconstruction, pixels, fill, *ms_ssim_windows(*pixels.shape))
+
+
+def stop_errors(model: Model, pixels: np.ndarray, reconstruction: np.ndarray, bit_budget: int, measure: int) -> np.ndarray:
+    """Error of the picture after 0 to all rows in a measure of `rlcodec.objective`, float64 (height + 1,)."""
+    if measure == LOSS:
+        return stop_losses(model, pixels, reconstruction, bit_budget).astype(np.float64)
+    return stop_sse(model, pixels, reconstruction, bit_budget) / pixels.size
 
 
 def image_facts(model: Model, pixels: np.ndarray, latent: np.ndarray) -> ImageFacts:

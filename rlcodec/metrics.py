@@ -54,6 +54,11 @@ def ms_ssim_db(one: np.ndarray, other: np.ndarray) -> float:
     return -float(distortion("ms-ssim", 1 - ms_ssim(one, other)))
 
 
+def ms_ssim_loss(one: np.ndarray, other: np.ndarray) -> np.float32:
+    """1 - MS-SSIM, rounded as traces keep it: 0 when the pictures agree; arguments as `ms_ssim`."""
+    return np.float32(1 - ms_ssim(one, other))
+
+
 @functools.lru_cache(maxsize=64)
 def ms_ssim_windows(height: int, width: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """What `ms_ssim_plane` needs for pictures of this size: windows down and across, float64, and the scales' weights."""

@@ -8,17 +8,25 @@ import numpy as np
 
 from rlcodec.errors import OptionError
 
-KINDS = ("mse", "psnr")
+KINDS = ("mse", "psnr", "ms-ssim")
+MSE, LOSS = MEASURES = range(2)
+"""Measures of an error, which is 0 when pictures agree: mean squared error on the scale 0 to 255, and 1 - MS-SSIM."""
 ROUNDING_MSE = 1 / 12
 """An 8-bit image itself differs from the scene by rounding; added to the error, it keeps decibels finite (58.9 dB)."""
 ROUNDING_LOSS = 2e-4
 """The same for MS-SSIM: what such rounding takes off it where a picture is flat (37.0 dB). A variance of 1/12, a quarter of it
 at each coarser scale, is weighed against the contrast constant."""
 PEAK_SQUARED = 255.0**2
+MEASURE_OF = np.array([MSE, MSE, LOSS])
+"""The measure of each kind."""
+FLOORS = np.array([ROUNDING_MSE, ROUNDING_LOSS])
+"""What is added to an error in each measure before its logarithm is taken."""
+PEAKS = np.array([PEAK_SQUARED, 1.0])
+"""The error of 0 dB in each measure, which none exceeds."""
 
-RATE_RANGE = {"mse": (2.9, 4.5), "psnr": (1.6, 2.3)}
+RATE_RANGE = {"mse": (2.9, 4.5), "psnr": (1.6, 2.3), "ms-ssim": (1.7, 2.4)}
 """log10 of lambda_rate that policies are trained for, by kind: distortion units that one bit per pixel is worth. Below these
-lossless is best for nearly every digit."""
+lossless is best for nearly every digit; above them, in decibels, sending nothing."""
 COMPUTE_RANGE = (-4.5, -1.2)
 """log10 of lambda_compute / lambda_rate that policies are trained for."""
 
@@ -28,7 +36,7 @@ class Objective:
     """What to minimise.
 
     Attributes:
-        kind: of the distortion D: "mse" on the scale 0 to 255, or "psnr", negative decibels.
+        kind: of the distortion D: "mse" on the scale 0 to 255, or "psnr" or "ms-ssim", both in negative decibels.
         lambda_rate: D that one bit per pixel is worth.
         lambda_compute: D that one decoder kMAC per pixel is worth.
     """
@@ -48,9 +56,9 @@ class Objective:
         if not (self.lambda_compute >= 0 and math.isfinite(self.lambda_compute)):
             raise OptionError(f"lambda_compute is {self.lambda_compute}; it must not be negative")
 
-    def value(self, mse: np.ndarray | float, rate_bpp: np.ndarray | float, kmac: np.ndarray | float) -> np.ndarray:
-        """J for a mean squared error, bits per pixel and decoder kMAC per pixel."""
-        return distortion(self.kind, mse) + self.lambda_rate * np.asarray(rate_bpp) + self.lambda_compute * np.asarray(kmac)
+    def value(self, error: np.ndarray | float, rate_bpp: np.ndarray | float, kmac: np.ndarray | float) -> np.ndarray:
+        """J for an error in the kind's measure, bits per pixel and decoder kMAC per pixel."""
+        return distortion(self.kind, error) + self.lambda_rate * np.asarray(rate_bpp) + self.lambda_compute * np.asarray(kmac)
 
 
 NAMED = {
@@ -62,12 +70,25 @@ NAMED = {
 DEFAULT = "balanced"
 
 
+def decibels(kind: np.ndarray, error: np.ndarray) -> np.ndarray:
+    """Quality in dB for a batch whose rows differ in kind: of MS-SSIM where that is the kind, else PSNR.
+
+    Args:
+        kind: int64 (B,), index into KINDS.
+        error: float64 (B, ...), in the measure of each row's kind.
+    """
+    floor, peak = (of[MEASURE_OF[kind]].reshape(-1, *[1] * (error.ndim - 1)) for of in (FLOORS, PEAKS))
+    return -10 * np.log10((np.maximum(error, 0) + floor) / peak)
+
+
+def distortion_of(kind: np.ndarray, error: np.ndarray) -> np.ndarray:
+    """D for a batch whose rows differ in kind; arguments as `decibels`."""
+    return np.where((kind == KINDS.index("mse")).reshape(-1, *[1] * (error.ndim - 1)), error, -decibels(kind, error))
+
+
 def distortion(kind: str, error: np.ndarray | float) -> np.ndarray:
-    """D of an error: the mean squared error, or for "ms-ssim" 1 - MS-SSIM."""
-    error = np.asarray(error, np.float64)
-    if kind == "mse":
-        return error
-    return 10 * np.log10(error + ROUNDING_LOSS if kind == "ms-ssim" else (error + ROUNDING_MSE) / PEAK_SQUARED)
+    """D of an error in the kind's measure."""
+    return distortion_of(np.array([KINDS.index(kind)]), np.asarray(error, np.float64)[None])[0]
 
 
 def resolve_objective(

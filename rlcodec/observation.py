@@ -17,7 +17,17 @@ import numpy as np
 from rlcodec.coder import COST_UNIT, COSTS, PROBABILITY_ONE
 from rlcodec.facts import KNOWN_TIERS, STATISTICS
 from rlcodec.kernel import kernel
-from rlcodec.objective import COMPUTE_RANGE, KINDS, PEAK_SQUARED, RATE_RANGE, ROUNDING_MSE
+from rlcodec.objective import (
+    COMPUTE_RANGE,
+    FLOORS,
+    KINDS,
+    MEASURE_OF,
+    MEASURES,
+    PEAKS,
+    RATE_RANGE,
+    decibels,
+    distortion_of,
+)
 from rlcodec.segments import LATENT, PIXELS, change_costs
 from rlcodec.stream import CONTEXT, LM, STOP_BEFORE_PIXELS_PROBABILITY, STOP_PROBABILITY, TABLE, TIERS
 
@@ -69,7 +79,12 @@ def layout(budgets: int) -> tuple[tuple[str, int, str], ...]:
         ("tier", len(TIERS), "tier of the segment before, one-hot: " + ", ".join(TIERS)),
         ("rate", 1, "bits per pixel spent"),
         ("compute", 1, "decoder kMAC per pixel spent, / 10"),
-        ("quality", 1, "dB if stopped now, / 50; predicted where no probe or reconstruction was made"),
+        (
+            "quality",
+            1,
+            "dB if stopped now, / 50: of MS-SSIM where that is the kind, else PSNR; predicted where no probe or reconstruction "
+            "was made",
+        ),
         (
             "next",
             len(TIERS) + len(DEAR_TIERS),
@@ -93,8 +108,8 @@ class Predictor:
     Attributes:
         center: float64 (f,), subtracted from the features of an image.
         spread: float64 (f,), divides them.
-        image: float64 (f + 1, s + 1 + 5 b): log2(mse + 1) after 0 to s slices; then of all pixels, for each of b budgets:
-            bits under `table`, `context` and `lm`, kMAC under `context` and `lm`.
+        image: float64 (f + 1, 2 (s + 1) + 5 b): in each measure, log2 of error and floor after 0 to s slices; then of all
+            pixels, for each of b budgets: bits under `table`, `context` and `lm`, kMAC under `context` and `lm`.
         row: float64 (6, 4): from `row_features` to a row's bits and kMAC under `context` with latents, and bits and kMAC
             under `lm`.
     """
@@ -160,7 +175,7 @@ class Outlook:
         kmac: float64 (B, t, s + h).
         stop: float64 (B, s + h + 1), J added from stopping before each segment, distortion included.
         go: float64 (B, s + h + 1, t), the least J added from each segment on, by the tier before it.
-        stop_db: float64 (B, s + h + 1), PSNR after stopping before each segment.
+        stop_db: float64 (B, s + h + 1), quality in the kind's decibels after stopping before each segment.
     """
 
     bits: np.ndarray
@@ -215,12 +230,6 @@ def row_features(table: np.ndarray, busy: np.ndarray, bits: np.ndarray, kmac: np
 def objective_scale(lambda_rate: np.ndarray, lambda_compute: np.ndarray) -> np.ndarray:
     """The unit of rewards and regrets: what a twentieth of a bit and half a kMAC per pixel are worth."""
     return SCALE_RATE_BPP * lambda_rate + SCALE_KMAC * lambda_compute
-
-
-def distortion_of(kind: np.ndarray, mse: np.ndarray) -> np.ndarray:
-    """D for a batch whose rows differ in kind: `kind` (B,), `mse` (B, ...)."""
-    decibels = -10 * np.log10(PEAK_SQUARED / (np.maximum(mse, 0) + ROUNDING_MSE))
-    return np.where((kind == KINDS.index("mse")).reshape(-1, *[1] * (mse.ndim - 1)), mse, decibels)
 
 
 @dataclass(frozen=True)
@@ -303,36 +312,41 @@ class Planner:
         features = (image_features(known, self.geometry.pixels) - self.predictor.center) / self.predictor.spread
         return np.clip(features, -FEATURE_LIMIT, FEATURE_LIMIT) @ self.predictor.image[:-1] + self.predictor.image[-1]
 
-    def predicted_mse(self, predicted: np.ndarray, slices: int) -> np.ndarray:
-        """Predicted mean squared error after 0 to s slices, (B, s + 1)."""
-        return np.exp2(np.clip(predicted[:, : slices + 1], 0, 16)) - 1
+    def predicted_error(self, predicted: np.ndarray, kind: np.ndarray, slices: int) -> np.ndarray:
+        """Predicted error in the measure of each row's kind after 0 to s slices, (B, s + 1)."""
+        measured = predicted[:, : len(MEASURES) * (slices + 1)].reshape(len(predicted), len(MEASURES), -1)
+        measure = MEASURE_OF[kind]
+        floor, peak = FLOORS[measure][:, None], PEAKS[measure][:, None]
+        return np.exp2(np.clip(measured[np.arange(len(kind)), measure], np.log2(floor), np.log2(peak))) - floor
 
     def probes(self, known: Known, predicted: np.ndarray, goal: Goal) -> np.ndarray:
         """The `PROBES` budgets that look best: indices, (B, PROBES). The encoder synthesises them to be sure."""
-        mse = self.predicted_mse(predicted, known.latent_bits.shape[2])
-        costs = self.budget_costs(known, predicted, mse, goal)
+        error = self.predicted_error(predicted, goal.kind, known.latent_bits.shape[2])
+        costs = self.budget_costs(known, predicted, error, goal)
         return np.argsort(costs, axis=1, kind="stable")[:, :PROBES]
 
-    def budget_costs(self, known: Known, predicted: np.ndarray, mse: np.ndarray, goal: Goal) -> np.ndarray:
+    def budget_costs(self, known: Known, predicted: np.ndarray, error: np.ndarray, goal: Goal) -> np.ndarray:
         """J per bit budget, (B, budgets), of pure latents or of everything, whichever is better.
 
         Args:
             known: of the images.
             predicted: from `predict`.
-            mse: float64 (B, s + 1), after so many slices, predicted or measured.
+            error: float64 (B, s + 1), after so many slices, predicted or measured, in the measure of each goal's kind.
             goal: the objectives.
         """
         g, slices, b = self.geometry, known.latent_bits.shape[2], len(self.budgets)
         rate, compute = goal.rate[:, None], goal.compute[:, None]
-        table, context, lm, kmac, lm_kmac = (np.maximum(v, 0) for v in np.split(predicted[:, slices + 1 :], 5, 1))
+        table, context, lm, kmac, lm_kmac = (
+            np.maximum(v, 0) for v in np.split(predicted[:, len(MEASURES) * (slices + 1) :], 5, 1)
+        )
         table[:, 0], context[:, 0] = known.row_bits.sum(2).T / g.pixels
         kmac[:, 0] = known.row_kmac[:, CONTEXT].sum(1) / g.pixels
         per_slice = (rate[:, None] * known.latent_bits + compute[:, None] * known.latent_kmac) / g.pixels
-        latent = np.concatenate([np.zeros((len(mse), 1)), np.cumsum(per_slice, 2).min(1)], 1)[:, self.budgets]
+        latent = np.concatenate([np.zeros((len(error), 1)), np.cumsum(per_slice, 2).min(1)], 1)[:, self.budgets]
         base = latent + compute * np.where(self.budgets > 0, g.synthesis_kmac / g.pixels, 0.0)
         stop_bits = np.where(self.budgets > 0, STOP_BEFORE_PIXELS_BITS, STOP_BITS)
-        stop = distortion_of(goal.kind, mse[:, self.budgets]) + rate * stop_bits / g.pixels
-        everything = distortion_of(goal.kind, np.zeros((len(mse), b)))
+        stop = distortion_of(goal.kind, error[:, self.budgets]) + rate * stop_bits / g.pixels
+        everything = distortion_of(goal.kind, np.zeros((len(error), b)))
         by_network = np.minimum(rate * context + compute * kmac, rate * lm + compute * lm_kmac)
         everything = everything + np.minimum(rate * table, by_network)
         return base + np.minimum(stop, everything)
@@ -340,23 +354,23 @@ class Planner:
     def outlook(
         self,
         known: Known,
-        mse: np.ndarray,
+        error: np.ndarray,
         goal: Goal,
         slices: np.ndarray,
         table: np.ndarray,
         busy: np.ndarray,
-        stop_mse: np.ndarray,
+        stop_error: np.ndarray,
     ) -> Outlook:
         """What to expect once the budget is chosen.
 
         Args:
             known: of B images.
-            mse: float64 (B, s + 1), after so many slices, predicted or measured.
+            error: float64 (B, s + 1), after so many slices, predicted or measured, in the measure of each goal's kind.
             goal: the objectives.
             slices: int64 (B,), that the budget keeps.
             table: float64 (B, h), bits of the rows under `table` with this budget's reconstruction.
             busy: float64 (B, h), pixels of the rows whose context is not all background.
-            stop_mse: float64 (B, h + 1), after all latents and so many rows.
+            stop_error: float64 (B, h + 1), after all latents and so many rows, in the same measure.
         """
         g, most = self.geometry, known.latent_bits.shape[2]
         with_latents = (slices > 0)[:, None]
@@ -373,19 +387,19 @@ class Planner:
         total = most + g.height
         rate = goal.rate / g.pixels
         cost = rate[:, None, None] * bits + (goal.compute / g.pixels)[:, None, None] * kmac
-        errors = np.concatenate([mse[:, :most], stop_mse], 1)
+        errors = np.concatenate([error[:, :most], stop_error], 1)
         # Slices that the budget drops are no segments: nothing is named, coded or stopped there.
         column = np.arange(total)[None]
         dropped = (column >= slices[:, None]) & (column < most)
         stop_bits = np.where((column == most) & with_latents, STOP_BEFORE_PIXELS_BITS, STOP_BITS)
         go_bits = np.where((column == most) & with_latents, GO_BEFORE_PIXELS_BITS, GO_BITS)
         stop = np.full((len(slices), total + 1), np.inf)
-        stop[:, :-1] = np.where(dropped, np.inf, distortion_of(goal.kind, errors[:, :-1]) + rate[:, None] * stop_bits)
-        stop[:, -1] = distortion_of(goal.kind, errors[:, -1])
+        distortion = distortion_of(goal.kind, errors)
+        stop[:, :-1] = np.where(dropped, np.inf, distortion[:, :-1] + rate[:, None] * stop_bits)
+        stop[:, -1] = distortion[:, -1]
         go = np.empty((len(slices), total + 1, len(TIERS)))
         _fill_go(cost, stop, dropped, rate, go_bits, CHANGE_BITS[segment_class(np.arange(total), most)], go)
-        stop_db = -distortion_of(np.full(len(slices), KINDS.index("psnr")), errors)
-        return Outlook(bits, kmac, stop, go, stop_db)
+        return Outlook(bits, kmac, stop, go, decibels(goal.kind, errors))
 
     def no_outlook(self, batch: int, slices: int) -> Outlook:
         """A placeholder for episodes whose budget is not chosen yet."""
@@ -404,7 +418,7 @@ class Planner:
         return np.minimum(column, most + self.geometry.height - 1)
 
     def observe(
-        self, known: Known, predicted: np.ndarray, mse: np.ndarray, goal: Goal, standing: Standing, outlook: Outlook
+        self, known: Known, predicted: np.ndarray, error: np.ndarray, goal: Goal, standing: Standing, outlook: Outlook
     ) -> np.ndarray:
         """Observations of a batch, float32 (B, size). Rows of `outlook` count only where the budget is chosen."""
         g, batch, most = self.geometry, len(standing.phase), known.latent_bits.shape[2]
@@ -430,8 +444,8 @@ class Planner:
             costs[choosing] = np.inf
             images = known.take(choosing)
             some = goal.take(choosing)
-            costs[choosing, : len(self.budgets)] = self.budget_costs(images, predicted[choosing], mse[choosing], some)
-            here[choosing] = distortion_of(some.kind, mse[choosing, 0])
+            costs[choosing, : len(self.budgets)] = self.budget_costs(images, predicted[choosing], error[choosing], some)
+            here[choosing] = distortion_of(some.kind, error[choosing, 0])
         legal = np.isfinite(costs)
         best = costs.min(1)
         regret = np.where(legal, np.minimum((costs - best[:, None]) / scale[:, None], REGRET_LIMIT), REGRET_LIMIT)
@@ -441,7 +455,7 @@ class Planner:
         ahead = np.arange(most + g.height)[None] >= column[:, None]
         ahead &= (np.arange(most + g.height)[None] < standing.slices[:, None]) | (np.arange(most + g.height)[None] >= most)
         rest = (outlook.bits * ahead[:, None]).sum(2) / g.pixels
-        first_db = -distortion_of(np.full(batch, KINDS.index("psnr")), mse[:, 0])
+        first_db = decibels(goal.kind, error[:, 0])
         low, high = np.array([RATE_RANGE[k] for k in KINDS])[goal.kind].T
         ratio = np.log10(np.maximum(goal.compute / goal.rate, 10 ** (COMPUTE_RANGE[0] - 1)))
         image = known.statistics.copy()

@@ -17,9 +17,9 @@ import numpy as np
 from rlcodec.coder import COST_UNIT
 from rlcodec.encoding import Encoded, finish_encoder, start_encoder
 from rlcodec.errors import OptionError, PolicyError
-from rlcodec.facts import budget_facts, image_facts
+from rlcodec.facts import budget_facts, image_facts, picture_error, stop_errors
 from rlcodec.model import WEIGHTS, Model, load_model
-from rlcodec.objective import COMPUTE_RANGE, KINDS, RATE_RANGE, Objective
+from rlcodec.objective import COMPUTE_RANGE, KINDS, MEASURE_OF, RATE_RANGE, Objective
 from rlcodec.observation import (
     FIRST_TIER_ACTION,
     LATENT_PHASE,
@@ -38,7 +38,7 @@ from rlcodec.segments import LATENT, MACS_PER_KMAC, synthesis_macs
 from rlcodec.stream import CONTEXT, STOP, TIERS
 from rlcodec.transform import analyse, keep_bits, latent_shape, synthesise
 
-FORMAT = 1
+FORMAT = 2
 METADATA_KEY = "rlcodec"
 MAX_POLICY_BYTES = 64 << 20
 
@@ -194,7 +194,7 @@ def encode_under_policy(policy: Policy, model: Model, pixels: np.ndarray, object
     check_objective(objective)
     height, width = pixels.shape
     geometry = geometry_of(model, height, width)
-    planner = Planner(policy.predictor, geometry)
+    planner, measured_in = Planner(policy.predictor, geometry), int(MEASURE_OF[KINDS.index(objective.kind)])
     goal = Goal(
         np.array([KINDS.index(objective.kind)]), np.array([objective.lambda_rate]), np.array([objective.lambda_compute])
     )
@@ -208,14 +208,14 @@ def encode_under_policy(policy: Policy, model: Model, pixels: np.ndarray, object
         facts.row_macs[None] / MACS_PER_KMAC,
     )
     predicted = planner.predict(known)
-    mse = planner.predicted_mse(predicted, model.slices)
+    error = planner.predicted_error(predicted, goal.kind, model.slices)
     pictures = {model.slices // 2: facts.probe}
 
     def measure(slices: int) -> None:
         if slices not in pictures:
             kept = keep_bits(latent, slices * geometry.slice_symbols)
             pictures[slices] = synthesise(model.synthesis, kept, height, width)
-        mse[0, slices] = np.square(pictures[slices].astype(np.int64) - pixels).sum() / pixels.size
+        error[0, slices] = picture_error(pictures[slices], pixels, measured_in)
 
     measure(0)
     measure(model.slices // 2)
@@ -225,14 +225,14 @@ def encode_under_policy(policy: Policy, model: Model, pixels: np.ndarray, object
     nothing = np.zeros(1, np.int64)
     standing = Standing(nothing, nothing, nothing, np.full(1, CONTEXT), np.zeros(1), np.zeros(1))
     outlook = planner.no_outlook(1, model.slices)
-    first = policy.logits(planner.observe(known, predicted, mse, goal, standing, outlook))[0]
+    first = policy.logits(planner.observe(known, predicted, error, goal, standing, outlook))[0]
     slices = geometry.budget_slices[int(first[: len(geometry.budget_slices)].argmax())]
     measure(slices)
     bit_budget = slices * geometry.slice_symbols
     rows = budget_facts(model, pixels, pictures[slices], bit_budget)
     outlook = planner.outlook(
-        known, mse, goal, np.array([slices]), rows.table.cost[None] / COST_UNIT, rows.busy[None].astype(np.float64),
-        rows.stop_sse[None] / pixels.size,
+        known, error, goal, np.array([slices]), rows.table.cost[None] / COST_UNIT, rows.busy[None].astype(np.float64),
+        stop_errors(model, pixels, pictures[slices], bit_budget, measured_in)[None],
     )  # fmt: skip
 
     session = start_encoder(model, pixels, bit_budget, latent)
@@ -247,7 +247,7 @@ def encode_under_policy(policy: Policy, model: Model, pixels: np.ndarray, object
             np.array([sum(c.cost for c in session.coded) / COST_UNIT]),
             np.array([session.macs / MACS_PER_KMAC]),
         )
-        seen = planner.observe(known, predicted, mse, goal, standing, outlook)
+        seen = planner.observe(known, predicted, error, goal, standing, outlook)
         logits = policy.logits(seen)[0]
         legal = seen[0, : FIRST_TIER_ACTION + len(TIERS)] > 0.5
         action = int(np.where(legal, logits[: len(legal)], -np.inf).argmax())

@@ -49,6 +49,7 @@ def test_lossless_round_trip(run, tmp_path, png, digit):
         ("--objective", "small"),
         ("--lambda-rate", 2000, "--lambda-compute", 5),
         ("--lambda-rate", 40, "--distortion", "psnr"),
+        ("--lambda-rate", 60, "--distortion", "ms-ssim"),
         ("--bit-budget", 196, "--rows", 0, "--tier", "table"),
     ],
 )

@@ -10,13 +10,22 @@ import pytest
 
 from rlcodec import OptionError, PolicyError, decode, encode
 from rlcodec.envs.environment import AdaptiveRateEnv
+from rlcodec.metrics import ms_ssim_loss
 from rlcodec.model import WEIGHTS, load_model
 from rlcodec.objective import NAMED, Objective
 from rlcodec.observation import Planner
-from rlcodec.policy import METADATA_KEY, encode_under_policy, load_policy
+from rlcodec.policy import FORMAT, METADATA_KEY, encode_under_policy, load_policy
 
 SHIPPED = WEIGHTS / "mnist-policy.onnx"
-OBJECTIVES = [*NAMED.values(), Objective("psnr", 45.0, 0.3), Objective("psnr", 150.0, 0.01), Objective("mse", 1200.0, 0.0)]
+OBJECTIVES = [
+    *NAMED.values(),
+    Objective("mse", 1200.0, 0.0),
+    Objective("psnr", 45.0, 0.3),
+    Objective("psnr", 150.0, 0.01),
+    Objective("ms-ssim", 60.0, 0.3),
+    Objective("ms-ssim", 110.0, 0.01),
+    Objective("ms-ssim", 200.0, 1.0),
+]
 UNWANTED = {"torch", "gymnasium", "stable_baselines3", "pandas", "matplotlib", "sklearn"}
 
 
@@ -45,6 +54,7 @@ def test_encoder_does_what_the_environment_says(digits):
             assert sum(s.bits for s in encoded.segments) == info["bits"]
             assert encoded.decoder_macs / 1000 / 784 == pytest.approx(info["decoder_kmac_per_pixel"], rel=1e-12)
             assert encoded.mse == info["mse"]
+            assert 1 - float(ms_ssim_loss(encoded.picture, images[index])) == info["ms_ssim"]
             assert np.array_equal(np.asarray(decode(encoded.data)), encoded.picture)
 
 
@@ -62,7 +72,7 @@ def test_policy_codes_other_sizes():
 @pytest.mark.parametrize(
     ("old", "new"),
     [
-        ('"format": 1', '"format": 99'),
+        (f'"format": {FORMAT}', '"format": 99'),
         (load_model().digest, "0" * 64),
         ('"name": "regret"', '"name": "luck"'),
         ('"preset": "mnist"', '"preset": "none"'),
@@ -89,7 +99,13 @@ def test_a_missing_file_is_refused(tmp_path, digits):
 
 
 @pytest.mark.parametrize(
-    "options", [{"lambda_rate": 1e9}, {"lambda_rate": 1e-3}, {"lambda_rate": 1000.0, "lambda_compute": 1e3}]
+    "options",
+    [
+        {"lambda_rate": 1e9},
+        {"lambda_rate": 1e-3},
+        {"lambda_rate": 1000.0, "lambda_compute": 1e3},
+        {"lambda_rate": 1000.0, "distortion": "ms-ssim"},
+    ],
 )
 def test_objectives_that_no_policy_knows_are_refused(digits, options):
     with pytest.raises(OptionError, match="policies know"):

@@ -16,6 +16,8 @@ OBJECTIVES = [
     Objective("mse", 2500.0, 25.0),
     Objective("psnr", 60.0, 0.02),
     Objective("psnr", 150.0, 3.0),
+    Objective("ms-ssim", 60.0, 0.02),
+    Objective("ms-ssim", 120.0, 1.0),
 ]
 
 

@@ -1,6 +1,7 @@
 """Supervised prediction of the oracle's choice: examples on the oracle's path, and a rule that imitates it."""
 
 import numpy as np
+import pytest
 
 from rlcodec.agents.evaluate import run_episodes
 from rlcodec.agents.oracle import best_fixed, oracle, replay
@@ -18,11 +19,11 @@ def test_examples_are_the_oracles_steps_and_legal(traced):
     assert (seen[np.arange(len(seen)), actions] == 1).all()
 
 
-def test_what_was_seen_is_imitated(traced):
+@pytest.mark.parametrize("objective", [Objective("psnr", 60.0, 0.6), Objective("ms-ssim", 90.0, 0.6)])
+def test_what_was_seen_is_imitated(traced, objective):
     model, predictor = load_model(), AdaptiveRateEnv(trace=traced).predictor
     episodes = Episodes(traced, model, predictor, len(traced))
     choose = fit_supervised(*oracle_examples(traced, model, predictor, 40, 12), episodes.action_count)
-    objective = Objective("psnr", 60.0, 0.6)
     found = run_episodes(episodes, objective, choose).mean()
     best = np.mean([plan.value for plan in oracle(traced, objective, model)])
     worst = replay(episodes, objective, [(0, 0)] * len(traced)).mean()

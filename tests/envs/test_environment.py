@@ -1,5 +1,6 @@
 """The Gymnasium environments: interface, determinism, legal actions, and that they never lie about the codec."""
 
+import itertools
 import warnings
 
 import gymnasium
@@ -12,10 +13,12 @@ import rlcodec
 from rlcodec.envs.environment import AdaptiveRateEnv
 from rlcodec.envs.rendering import Window
 from rlcodec.errors import DataError, OptionError
+from rlcodec.metrics import ms_ssim_loss
 from rlcodec.objective import Objective
 from rlcodec.observation import objective_scale
 
 SMALL = Objective("mse", 4000.0, 4.0)
+STRUCTURE = Objective("ms-ssim", 100.0, 0.1)
 
 
 @pytest.fixture
@@ -54,15 +57,17 @@ def test_same_seed_same_episode(traced):
         assert all(np.array_equal(a[name], b[name]) for name in a)
 
 
+@pytest.mark.parametrize("objective", [SMALL, STRUCTURE])
 @pytest.mark.parametrize("seed", range(6))
-def test_rewards_telescope_to_the_objective(env, seed):
-    _, first = env.reset(options={"image_index": seed, "objective": SMALL})
+def test_rewards_telescope_to_the_objective(env, seed, objective):
+    _, first = env.reset(options={"image_index": seed, "objective": objective})
     before = first["objective_value"]
-    _, rewards, info = play(env, seed, image_index=seed, objective=SMALL)
-    scale = objective_scale(np.array(SMALL.lambda_rate), np.array(SMALL.lambda_compute))
+    _, rewards, info = play(env, seed, image_index=seed, objective=objective)
+    scale = objective_scale(np.array(objective.lambda_rate), np.array(objective.lambda_compute))
     assert sum(rewards) == pytest.approx((before - info["objective_value"]) / scale, rel=1e-9)
+    error = info["mse"] if objective is SMALL else 1 - info["ms_ssim"]
     assert info["objective_value"] == pytest.approx(
-        float(SMALL.value(info["mse"], info["rate_bpp"], info["decoder_kmac_per_pixel"])), rel=1e-12
+        float(objective.value(error, info["rate_bpp"], info["decoder_kmac_per_pixel"])), rel=1e-12
     )
 
 
@@ -74,6 +79,7 @@ def test_episodes_are_what_the_codec_does(env, image):
         assert sum(s.bits for s in coded.segments) == info["bits"]
         assert coded.decoder_macs / 784e3 == pytest.approx(info["decoder_kmac_per_pixel"], rel=1e-12)
         assert coded.mse == info["mse"]
+        assert 1 - float(ms_ssim_loss(coded.picture, env.source.trace.images[image])) == info["ms_ssim"]
         assert np.array_equal(np.asarray(rlcodec.decode(coded.data)), coded.picture)
 
 
@@ -97,8 +103,8 @@ def test_every_action_is_legal_or_mapped_to_a_legal_one(env, seed):
 def test_live_codec_and_trace_agree(traced):
     live = AdaptiveRateEnv(images=traced.images, predictor=AdaptiveRateEnv(trace=traced).predictor)
     table = AdaptiveRateEnv(trace=traced)
-    for image in (2, 9):
-        one, two = (play(e, 4, image_index=image, objective=SMALL) for e in (live, table))
+    for image, objective in itertools.product((2, 9), (SMALL, STRUCTURE)):
+        one, two = (play(e, 4, image_index=image, objective=objective) for e in (live, table))
         assert one[1] == two[1]
         assert one[2] == two[2]
 

@@ -6,6 +6,7 @@ import pytest
 from rlcodec.encoding import encode_with
 from rlcodec.envs.trace import Trace, build_trace, load_trace, save_trace
 from rlcodec.errors import DataError
+from rlcodec.metrics import ms_ssim_loss
 from rlcodec.model import load_model
 from rlcodec.segments import LATENT
 from rlcodec.stream import CONTEXT, LM, STOP, TABLE
@@ -29,11 +30,12 @@ def test_tables_are_what_the_codec_does(traced, image, budget, tiers):
         assert segment.macs == macs
         assert 0 < segment.cost - cost < 8 << 20  # the choice itself
     assert round(coded.mse * 784) == traced.stop_sse[image, budget, len(tiers)]
+    assert ms_ssim_loss(coded.picture, traced.images[image]) == traced.stop_loss[image, budget, len(tiers)]
 
 
 def test_processes_and_one_process_agree(digits):
     alone, together = (build_trace(digits[:40], workers=workers) for workers in (1, 2))
-    for name in ("pixel_cost", "pixel_macs", "stop_sse", "statistics"):
+    for name in ("pixel_cost", "pixel_macs", "stop_sse", "latent_loss", "stop_loss", "statistics"):
         assert np.array_equal(getattr(alone, name), getattr(together, name))
 
 
@@ -52,7 +54,8 @@ def _save(path, **arrays):
     [
         (lambda a: a | {"digest": np.array("0" * 64)}, "made by codec"),
         (lambda a: a | {"pixel_cost": a["pixel_cost"][:, :, :2]}, "pixel_cost"),
-        (lambda a: {k: v for k, v in a.items() if k != "stop_sse"}, "not a usable trace"),
+        (lambda a: a | {"stop_loss": a["stop_loss"][:, :-1]}, "stop_loss"),
+        (lambda a: {k: v for k, v in a.items() if k != "stop_loss"}, "stop_loss.*run `rlcodec trace` again"),
         (lambda a: a | {"statistics": np.array([{}], object)}, "not a usable trace"),
     ],
 )
