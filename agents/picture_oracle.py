@@ -13,7 +13,7 @@ from rlcodec.photo.planning import SETTINGS, PhotoPredictor
 GRID_RATE = {
     "mse": (0.4, 1.0, 1.6, 2.2, 2.8),
     "psnr": (0.5, 0.75, 1.0, 1.25, 1.5),
-    "ms-ssim": (0.3, 0.6, 0.9, 1.15, 1.4),
+    "ms-ssim": (0.6, 0.8, 1.0, 1.2, 1.4),
 }
 GRID_COMPUTE = (-4.4, -3.4, -2.35, -1.3)
 

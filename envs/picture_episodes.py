@@ -3,6 +3,8 @@
 The reward of a step is what it takes off the objective, see `rlcodec.envs.core`.
 """
 
+from collections.abc import Callable, Sequence
+
 import numpy as np
 
 from rlcodec.envs.core import Outcome, Spent, draw_objectives, objective_arrays
@@ -18,7 +20,6 @@ from rlcodec.photo.planning import (
     LAYOUT_SIZE,
     RATE_RANGE,
     SETTING_PHASE,
-    SETTINGS,
     SIMILARITY_TO_NOTHING,
     SLICE_PHASE,
     STOP_ACTION,
@@ -39,20 +40,26 @@ from rlcodec.segments import MACS_PER_KMAC
 class PictureEpisodes:
     """A batch of episodes on a trace of photographs.
 
+    Args:
+        trace: the tables.
+        predictor: what the encoder expects; or several, which take turns with the pictures, see `fit_unseen`.
+        batch: how many episodes.
+
     Attributes:
         image: int64 (B,), which picture each episode is about.
         done: bool (B,).
     """
 
-    def __init__(self, trace: PictureTrace, predictor: PhotoPredictor, batch: int):
+    def __init__(self, trace: PictureTrace, predictor: PhotoPredictor | Sequence[PhotoPredictor], batch: int):
         if not len(trace):
             raise DataError("the trace has no images")
-        self.trace, self.predictor, self.batch = trace, predictor, batch
+        self.trace, self.batch = trace, batch
+        self._predictors = [predictor] if isinstance(predictor, PhotoPredictor) else list(predictor)
         self.action_count, self.observation_size = ACTIONS, LAYOUT_SIZE
         nothing = [np.square(trace.picture(i).astype(np.int64) - MIDDLE).mean() for i in range(len(trace))]
         self._nothing_mse = np.array(nothing)
         self._nothing, self._nothing_known = nothing_sent(self._nothing_mse), nothing_sent(trace.energy)
-        self._expected = expect(predictor, trace.features)
+        self._expected = self._predicted(expect, trace.features)
         self._take_tables()
 
         self.image = np.zeros(batch, np.int64)
@@ -63,7 +70,7 @@ class PictureEpisodes:
 
     def _take_tables(self) -> None:
         """Turns the trace's tables into D, R and C, and into what the encoder expects once it has coded."""
-        trace, n = self.trace, len(self.trace)
+        trace = self.trace
         areas = trace.areas[:, None, None, None].astype(np.float64)
         self._mse = trace.sse / (PLANES * areas)
         self.tables = Prospect(
@@ -72,11 +79,18 @@ class PictureEpisodes:
             distortions(self._mse, trace.ms_ssim),
         )
         """What is measured: (n, settings, stops), (n, settings, stops, endings), (kinds, n, settings, stops, endings)."""
-        known = (trace.features, self.tables.rate, self.tables.kmac, trace.known_mse)
-        flat = [table.reshape(n * SETTINGS, *table.shape[2:]) for table in known]
-        after = expect_after(self.predictor, *flat)
-        quality = after.quality.reshape(-1, n, SETTINGS, *after.quality.shape[2:])
-        self._after = Prospect(self.tables.rate, self.tables.kmac, quality)
+        self._after = self._predicted(expect_after, trace.features, self.tables.rate, self.tables.kmac, trace.known_mse)
+
+    def _predicted(self, predict: Callable[..., Prospect], *tables: np.ndarray) -> Prospect:
+        """Predictions from tables whose first axis is pictures; the predictors take turns with them."""
+        count = len(self._predictors)
+        found = [predict(p, *(table[i::count] for table in tables)) for i, p in enumerate(self._predictors)]
+        back = np.argsort(np.concatenate([np.arange(len(self.trace))[i::count] for i in range(count)]), kind="stable")
+        return Prospect(
+            np.concatenate([f.rate for f in found])[back],
+            np.concatenate([f.kmac for f in found])[back],
+            np.concatenate([f.quality for f in found], 1)[:, back],
+        )
 
     def draw(self, rng: np.random.Generator, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Random pictures and objectives, as `reset` takes them."""

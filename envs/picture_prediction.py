@@ -14,6 +14,7 @@ HIDDEN = (64, 48)
 PENALTY = 10.0
 """Weight of squared weights."""
 ITERATIONS = 800
+FOLDS = 4
 LEAST_KMAC = 1e-4
 
 
@@ -58,3 +59,16 @@ def fit_photo_predictor(trace: PictureTrace, iterations: int = ITERATIONS) -> Ph
     first = _fit(rows(trace.features), rows(rate, np.log2(np.maximum(kmac, LEAST_KMAC)), psnr, similar), iterations)
     second = _fit(rows(trace.features, rate, known), rows(psnr - known[..., None], similar), iterations)
     return PhotoPredictor(first, second)
+
+
+def fit_unseen(trace: PictureTrace, iterations: int = ITERATIONS) -> list[PhotoPredictor]:
+    """Predictions for training on the trace itself: predictor i was fitted to all pictures but every FOLDS-th from i on.
+
+    What was fitted to a picture knows it better than any encoder will know a new one, and a policy that trained on that would
+    trust it too much.
+    """
+    folds = min(FOLDS, len(trace))
+    if folds == 1:
+        return [fit_photo_predictor(trace, iterations)]
+    place = np.arange(len(trace)) % folds
+    return [fit_photo_predictor(trace.take(place != fold), iterations) for fold in range(folds)]

@@ -1,8 +1,8 @@
 """What an encoder knows of a photograph before it quantises: how large its coefficients are, counted once for all gains.
 
-One pass sorts magnitudes into bins an eighth of an octave wide, by slice, for brightness and for colours, and blocks by how much
-happens in them. From the counts follow, for every gain, about how many coefficients would be sent, how large, what would be
-lost, and how much of the picture is even.
+One pass sorts magnitudes into bins an eighth of an octave wide, by slice, for brightness and for colours, and blocks by how
+much happens in them. From the counts follow, for every gain, about how many coefficients would be sent, how large, what would
+be lost, and how much of the picture is even.
 """
 
 from dataclasses import dataclass

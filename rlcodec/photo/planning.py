@@ -32,7 +32,7 @@ ACTIONS = max(SETTINGS, len(ENDINGS))
 STOP_ACTION, GO_ACTION = 0, 1
 SETTING_PHASE, SLICE_PHASE, ENDING_PHASE = range(3)
 
-RATE_RANGE = {"mse": (0.2, 2.9), "psnr": (0.4, 1.6), "ms-ssim": (0.2, 1.5)}
+RATE_RANGE = {"mse": (0.2, 2.9), "psnr": (0.4, 1.6), "ms-ssim": (0.5, 1.5)}
 """log10 of lambda_rate that policies for photographs are trained for, by kind."""
 FEATURE_LIMIT = 4.0
 SIMILARITY_TO_NOTHING = 0.0
@@ -199,10 +199,10 @@ def expect_after(
 
     Args:
         predictor: of what is not known even then.
-        features: float64 (B, FEATURES), of the chosen settings.
-        rate: float64 (B, stops), bits per pixel.
-        kmac: float64 (B, stops, endings), of the decoder, per pixel.
-        mse: float64 (B, stops), from `known_mse`.
+        features: float64 (..., FEATURES), of the chosen settings.
+        rate: float64 (..., stops), bits per pixel.
+        kmac: float64 (..., stops, endings), of the decoder, per pixel.
+        mse: float64 (..., stops), from `known_mse`.
     """
     psnr = 10 * np.log10(PEAK_SQUARED / (mse + 2 * ROUNDING_MSE))
     found = predictor.second(np.concatenate([features, np.log2(rate), psnr], -1))
