@@ -1,6 +1,8 @@
 """The Gymnasium environments: one image under one objective is an episode."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 import gymnasium
@@ -12,7 +14,7 @@ from rlcodec.encoding import Encoded, encode_with
 from rlcodec.envs.episodes import Episodes, draw_objectives
 from rlcodec.envs.prediction import fit_predictor
 from rlcodec.envs.rendering import Window, draw_frame
-from rlcodec.envs.trace import Trace, build_trace
+from rlcodec.envs.trace import Trace, build_trace, load_trace
 from rlcodec.errors import DataError, OptionError
 from rlcodec.model import Model, load_model
 from rlcodec.objective import KINDS, Objective
@@ -99,26 +101,32 @@ class Setting:
     predictor: Predictor
 
 
-def setting_of(preset: str, trace: Trace | None, images: np.ndarray | None, predictor: Predictor | None) -> Setting:
+def setting_of(
+    preset: str, trace: Trace | str | Path | None, images: np.ndarray | None, predictor: Predictor | None
+) -> Setting:
     """What an environment runs on, from its arguments; see `AdaptiveRateEnv`.
 
     Raises:
-        DataError: there are no images.
+        DataError: there are no images, or the trace's file is unusable.
     """
+    if isinstance(trace, str | Path) or (trace is None and images is None):
+        shared = _shared_setting(preset, Path(trace) if trace is not None else None)
+        return replace(shared, predictor=predictor or shared.predictor)
     model = load_model(preset)
-    if trace is None and images is None:
-        trace = build_trace(sample_images(), preset, workers=1)
     source: Source = TraceSource(trace) if trace is not None else LiveSource(images, preset)
     if not len(source):
         raise DataError("the environment has no images")
-    if trace is not None:
-        fitted_to = trace
-    elif predictor is None:
-        fitted_to = build_trace(sample_images(), preset, workers=1)
-    else:
-        fitted_to = source.trace_of(0)
-    geometry = geometry_of(model, *fitted_to.images.shape[1:])
-    return Setting(model, source, predictor or fit_predictor(fitted_to, geometry))
+    if predictor is None and trace is None:
+        predictor = _shared_setting(preset, None).predictor
+    return Setting(model, source, predictor or fit_predictor(trace, geometry_of(model, *trace.images.shape[1:])))
+
+
+@lru_cache(maxsize=2)
+def _shared_setting(preset: str, file: Path | None) -> Setting:
+    """On the trace in a file, or on the sample digits: made once, for all environments of this process."""
+    if file is None:
+        return setting_of(preset, build_trace(sample_images(), preset, workers=1), None, None)
+    return setting_of(preset, load_trace(file, load_model(preset)), None, None)
 
 
 class AdaptiveRateEnv(gymnasium.Env[Any, int]):
@@ -129,7 +137,7 @@ class AdaptiveRateEnv(gymnasium.Env[Any, int]):
     tier `table`, 2 for `context`, 3 for `lm`; an illegal action counts as the nearest legal one.
 
     Args:
-        trace: tables to run on.
+        trace: tables to run on, or the file of a trace, which is read once in a process.
         images: uint8 (n, h, w) to run the live codec on instead; without either, sample digits.
         preset: whose codec.
         objective: of every episode; drawn anew for each when None.
@@ -152,7 +160,7 @@ class AdaptiveRateEnv(gymnasium.Env[Any, int]):
 
     def __init__(
         self,
-        trace: Trace | None = None,
+        trace: Trace | str | Path | None = None,
         images: np.ndarray | None = None,
         preset: str = "mnist",
         objective: Objective | None = None,

@@ -1,5 +1,6 @@
 """Gymnasium's view of the batched core: what `gymnasium.make_vec("rlcodec/AdaptiveRateFlat-v0", num_envs=n)` makes."""
 
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -27,7 +28,7 @@ class AdaptiveRateVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
 
     Args:
         num_envs: episodes side by side.
-        trace: tables of images; of sample digits when None.
+        trace: tables of images, or the file of a trace; of sample digits when None.
         preset: whose codec.
         objective: of every episode; drawn anew for each when None.
         predictor: the encoder's predictions; fitted to the trace when None.
@@ -39,7 +40,7 @@ class AdaptiveRateVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
     def __init__(
         self,
         num_envs: int = 1,
-        trace: Trace | None = None,
+        trace: Trace | str | Path | None = None,
         preset: str = "mnist",
         objective: Objective | None = None,
         predictor: Predictor | None = None,
