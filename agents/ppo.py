@@ -2,7 +2,7 @@
 
 import json
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +10,16 @@ import torch
 from stable_baselines3 import PPO
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.policies import ActorCriticPolicy
+from stable_baselines3.common.utils import LinearSchedule
 from stable_baselines3.common.vec_env import VecEnv
 from torch import Tensor, nn
 
+from rlcodec.agents.hyperparameters import PPOSettings, rate_of
 from rlcodec.envs.episodes import Episodes
 from rlcodec.envs.prediction import fit_predictor
 from rlcodec.envs.trace import Trace
 from rlcodec.envs.vector import TraceVecEnv
-from rlcodec.errors import DataError
+from rlcodec.errors import DataError, OptionError
 from rlcodec.files import make_folder, write_atomically, write_bytes
 from rlcodec.model import Model
 from rlcodec.observation import Predictor
@@ -26,39 +28,8 @@ from rlcodec.policy import geometry_of
 CHECKPOINT_FILE = "checkpoint.zip"
 RUN_FILE = "run.json"
 ILLEGAL_LOGIT = -1e8
-
-
-@dataclass(frozen=True)
-class PPOSettings:
-    """Hyperparameters of a run.
-
-    Attributes:
-        timesteps: environment steps in all.
-        envs: episodes side by side.
-        steps: of each episode between updates.
-        batch: of an optimiser step.
-        epochs: passes over each rollout.
-        learning_rate: at the start; falls linearly to a tenth.
-        entropy: weight of the entropy bonus.
-        advice: initial weight of the planner's regrets in the logits.
-        width: of both hidden layers, of policy and value each.
-        seed: of weights, images, objectives and actions.
-        device: "cpu" or "cuda"; for a network this small the CPU is usually faster.
-        seconds: a limit on the time that learning takes.
-    """
-
-    timesteps: int = 4_000_000
-    envs: int = 256
-    steps: int = 64
-    batch: int = 4096
-    epochs: int = 4
-    learning_rate: float = 1e-3
-    entropy: float = 2e-3
-    advice: float = 30.0
-    width: int = 128
-    seed: int = 0
-    device: str = "cpu"
-    seconds: float | None = None
+CHANGEABLE = {"n_timesteps", "n_envs", "seed", "device", "seconds"}
+"""Settings with which a run may go on that began with others."""
 
 
 class AdvisedExtractor(nn.Module):
@@ -180,14 +151,17 @@ def train_ppo(
 
     Raises:
         DataError: the run belongs to another codec.
+        OptionError: the run has learned with other hyperparameters, which its checkpoint goes on with.
     """
     make_folder(folder)
     run_file, checkpoint = folder / RUN_FILE, folder / CHECKPOINT_FILE
     if resume and run_file.exists():
         predictor = read_run(folder, model)[0]
+        if checkpoint.exists():
+            _refuse_other_settings(folder, settings_of(folder, model), settings)
     else:
         predictor = fit_predictor(trace, geometry_of(model, *trace.images.shape[1:]))
-    vector = TraceVecEnv(Episodes(trace, model, predictor, settings.envs), settings.seed)
+    vector = TraceVecEnv(Episodes(trace, model, predictor, settings.n_envs), settings.seed)
     write_run(folder, model, settings, predictor)
     torch.distributions.Distribution.set_default_validate_args(False)
     if resume and checkpoint.exists():
@@ -195,7 +169,7 @@ def train_ppo(
         vector.seed(settings.seed + agent.num_timesteps)
     else:
         agent = new_agent(vector, settings, folder)
-    left = settings.timesteps - agent.num_timesteps
+    left = settings.n_timesteps - agent.num_timesteps
     if left > 0:
         agent.learn(
             left,
@@ -216,18 +190,20 @@ def new_agent(vector: VecEnv, settings: PPOSettings, folder: Path | None = None)
         settings: hyperparameters.
         folder: for TensorBoard's events, if any.
     """
+    rate, falls = rate_of(settings.learning_rate)
     return PPO(
         AdvisedPolicy,
         vector,
-        learning_rate=lambda left: settings.learning_rate * (0.1 + 0.9 * left),
-        n_steps=settings.steps,
-        batch_size=settings.batch,
-        n_epochs=settings.epochs,
-        gamma=1.0,
-        gae_lambda=0.95,
-        ent_coef=settings.entropy,
-        vf_coef=0.5,
-        max_grad_norm=0.5,
+        learning_rate=LinearSchedule(rate, 0.0, 1.0) if falls else rate,
+        n_steps=settings.n_steps,
+        batch_size=settings.batch_size,
+        n_epochs=settings.n_epochs,
+        gamma=settings.gamma,
+        gae_lambda=settings.gae_lambda,
+        clip_range=settings.clip_range,
+        ent_coef=settings.ent_coef,
+        vf_coef=settings.vf_coef,
+        max_grad_norm=settings.max_grad_norm,
         policy_kwargs={"width": settings.width, "advice": settings.advice},
         tensorboard_log=str(folder) if folder else None,
         seed=settings.seed,
@@ -257,6 +233,25 @@ def read_run(folder: Path, model: Model) -> tuple[Predictor, dict[str, Any]]:
     if digest != model.digest:
         raise DataError(f"{folder}: was trained for codec {digest[:8]}; this codec is {model.digest[:8]}")
     return predictor, settings
+
+
+def settings_of(folder: Path, model: Model) -> PPOSettings:
+    """The settings that a run was trained with.
+
+    Raises:
+        DataError: there is no usable run, it belongs to another codec, or another version of rlcodec trained it.
+    """
+    try:
+        return PPOSettings(**read_run(folder, model)[1])
+    except TypeError as error:
+        raise DataError(f"{folder}: was trained by another version of rlcodec; begin anew with --no-resume") from error
+
+
+def _refuse_other_settings(folder: Path, stored: PPOSettings, wanted: PPOSettings) -> None:
+    new = asdict(wanted)
+    for name, old in asdict(stored).items():
+        if name not in CHANGEABLE and old != new[name]:
+            raise OptionError(f"{folder}: has learned with {name} {old}, not {new[name]}; begin anew with --no-resume")
 
 
 def load_trained(folder: Path) -> AdvisedPolicy:

@@ -1,12 +1,14 @@
 """PPO's steps a second on the environment, against one that costs nothing, with the same agent, turn by turn in one run."""
 
 import time
+from dataclasses import replace
 
 import numpy as np
 import torch
 from common import arguments, print_result
 
-from rlcodec.agents.ppo import PPOSettings, new_agent
+from rlcodec.agents.hyperparameters import read_settings
+from rlcodec.agents.ppo import new_agent
 from rlcodec.envs.episodes import Episodes
 from rlcodec.envs.prediction import fit_predictor
 from rlcodec.envs.samples import sample_images
@@ -41,9 +43,9 @@ def main() -> None:
     torch.distributions.Distribution.set_default_validate_args(False)
     model, trace = load_model(), build_trace(sample_images())
     predictor = fit_predictor(trace, geometry_of(model, 28, 28))
-    settings = PPOSettings(envs=options.envs, device=options.device)
+    settings = replace(read_settings(), n_envs=options.envs, device=options.device)
     agents = [new_agent(kind(Episodes(trace, model, predictor, options.envs)), settings) for kind in (TraceVecEnv, FreeVecEnv)]
-    steps = ROLLOUTS * settings.steps * options.envs
+    steps = ROLLOUTS * settings.n_steps * options.envs
     rates = []
     for _ in range(REPEATS + 1):
         pair = []

@@ -2,7 +2,8 @@
 
 import functools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, ClassVar
 
 import gymnasium
@@ -39,26 +40,24 @@ def setting_of(preset: str, trace: Any, images: Sequence[np.ndarray] | None, pre
     """What an environment runs on, from its arguments; see `AdaptiveRateEnv`.
 
     Raises:
-        DataError: there are no images.
+        DataError: there are no images, or the trace's file is unusable.
         OptionError: there is no such preset, or no policy for it.
     """
-    task = task_of(preset)
-    samples = None
-    if (trace is None and images is None) or (trace is None and predictor is None):
-        samples = sample_trace(preset)
-    if images is None:
-        trace = samples if trace is None else trace
-    setting = Setting(task, predictor or task.fit(samples if trace is None else trace), trace, images)
-    if not len(setting):
+    if isinstance(trace, str | Path) or (trace is None and images is None):
+        shared = _shared_setting(preset, Path(trace) if trace is not None else None)
+        return replace(shared, predictor=predictor or shared.predictor)
+    if not len(images if trace is None else trace):
         raise DataError("the environment has no images")
-    return setting
+    if predictor is None:
+        predictor = _shared_setting(preset, None).predictor if trace is None else task_of(preset).fit(trace)
+    return Setting(task_of(preset), predictor, trace, images if trace is None else None)
 
 
-@functools.cache
-def sample_trace(preset: str) -> Any:
-    """Tables of the preset's sample images, measured once a process."""
+@functools.lru_cache(maxsize=4)
+def _shared_setting(preset: str, file: Path | None) -> Setting:
+    """On the trace in a file, or on the preset's samples: made once, for all environments of this process."""
     task = task_of(preset)
-    return task.trace(task.samples(), 1)
+    return setting_of(preset, task.load(file) if file else task.trace(task.samples(), 1), None, None)
 
 
 class AdaptiveRateEnv(gymnasium.Env[Any, int]):
@@ -69,7 +68,7 @@ class AdaptiveRateEnv(gymnasium.Env[Any, int]):
     tier `table`, 2 for `context`, 3 for `lm`; an illegal action counts as the nearest legal one.
 
     Args:
-        trace: tables to run on, made by `rlcodec trace`.
+        trace: tables to run on, made by `rlcodec trace`, or their file, which is read once in a process.
         images: uint8 images to run the live codec on instead; without either, samples. Of preset `mnist` (n, h, w), of `photo`
             a sequence of (h, w, 3).
         preset: whose codec, "mnist" or "photo".
@@ -103,7 +102,7 @@ class AdaptiveRateEnv(gymnasium.Env[Any, int]):
         self.setting = setting_of(preset, trace, images, predictor)
         self.predictor, self.objective, self.render_mode = self.setting.predictor, objective, render_mode
         self._window: Window | None = None
-        self._core = self.setting.task.episodes(self.setting.trace, self.predictor, 1) if images is None else None
+        self._core = self.setting.task.episodes(self.setting.trace, self.predictor, 1) if self.setting.images is None else None
         first = self._core or self._live(0)
         self._fields = self.setting.task.layout
         self.observation_space: spaces.Space[Any] = spaces.Dict(

@@ -24,7 +24,7 @@ class AdaptiveRateVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
 
     Args:
         num_envs: episodes side by side.
-        trace: tables of images; of sample digits when None.
+        trace: tables of images, or the file of a trace; of sample digits when None.
         preset: whose codec.
         objective: of every episode; drawn anew for each when None.
         predictor: the encoder's predictions; fitted to the trace when None.

@@ -4,7 +4,7 @@ import numpy as np
 
 from rlcodec.errors import DataError
 
-SAMPLE_SIDE = 256
+SAMPLE_SIDE = 128
 
 
 def sample_images(count: int = 64) -> np.ndarray:

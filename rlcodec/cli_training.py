@@ -178,31 +178,38 @@ def _trace(images: Any, preset: str, workers: int | None) -> "Trace":
 def train(
     trace_file: Annotated[Path, typer.Argument(metavar="TRACE", help="A trace of training images.")],
     out: Annotated[Path, typer.Option(help="Folder of the run.")] = Path("runs/ppo"),
+    hyperparameters: Annotated[
+        Path | None,
+        typer.Option(help="YAML file of hyperparameters, as for rl_zoo3; the run's own, or the packaged ones, if not given."),
+    ] = None,
     timesteps: Annotated[int | None, typer.Option(help="Environment steps in all.")] = None,
     envs: Annotated[int | None, typer.Option(help="Episodes side by side.")] = None,
     preset: PresetOption = "mnist",
-    seed: SeedOption = 0,
+    seed: Annotated[int | None, typer.Option(help="Of weights, images and actions; the run's own, or 0, if not given.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda; for so small a network the CPU is usually faster.")] = "cpu",
     resume: ResumeOption = True,
 ) -> None:
     """Train a policy with PPO.
 
-    Example: rlcodec train runs/train.npz --out runs/ppo --timesteps 4000000
+    Examples: rlcodec train runs/train.npz --out runs/ppo --timesteps 4000000;
+    rlcodec train runs/train.npz --out runs/other --hyperparameters other.yml
     """
-    from rlcodec.agents.ppo import PPOSettings, train_ppo
+    from rlcodec.agents.hyperparameters import read_settings
+    from rlcodec.agents.ppo import RUN_FILE, settings_of, train_ppo
     from rlcodec.envs.trace import load_trace
     from rlcodec.model import load_model
 
     model = load_model(preset)
-    default = PPOSettings()
-    for name, value in (("timesteps", timesteps), ("envs", envs)):
+    own = hyperparameters is None and resume and (out / RUN_FILE).exists()
+    settings = settings_of(out, model) if own else read_settings(hyperparameters)
+    given = {"n_timesteps": timesteps, "n_envs": envs, "seed": seed}
+    for option, value in (("timesteps", timesteps), ("envs", envs)):
         if value is not None and value <= 0:
-            raise OptionError(f"{name} is {value}; it must be positive")
-    settings = replace(
-        default, timesteps=timesteps or default.timesteps, envs=envs or default.envs, seed=seed, device=torch_device(device)
-    )
+            raise OptionError(f"{option} is {value}; it must be positive")
+    changed = {name: value for name, value in given.items() if value is not None}
+    settings = replace(settings, **changed, device=torch_device(device))
     train_ppo(load_trace(trace_file, model), model, settings, out, resume)
-    print(f"{out}: trained for {settings.timesteps} steps")
+    print(f"{out}: trained for {settings.n_timesteps} steps")
 
 
 @app.command()

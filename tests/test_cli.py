@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 import rlcodec
+from rlcodec.agents.hyperparameters import HYPERPARAMETERS
 
 
 @pytest.fixture
@@ -153,6 +154,9 @@ def test_unusable_data(run, tmp_path):
     refused(run("evaluate", tmp_path / "t.npz"), "not a usable trace")
     refused(run("export", tmp_path / "none", tmp_path / "p.onnx"), "no usable run")
     refused(run("train", tmp_path / "t.npz", "--timesteps", 0), "must be positive")
+    refused(run("train", tmp_path / "t.npz", "--hyperparameters", tmp_path / "none.yml"), "No such file")
+    (tmp_path / "broken.yml").write_text("a:\n  - [")
+    refused(run("train", tmp_path / "t.npz", "--hyperparameters", tmp_path / "broken.yml"), "cannot be read")
 
 
 def test_from_images_to_a_policy(run, tmp_path, png, digits):
@@ -162,10 +166,16 @@ def test_from_images_to_a_policy(run, tmp_path, png, digits):
         Image.fromarray(digit).save(folder / f"{i:02}.png")
     trace, policy = tmp_path / "trace.npz", tmp_path / "policy.onnx"
     assert run("trace", folder, trace, "--workers", 1)[0] == 0
-    assert run("train", trace, "--out", tmp_path / "run", "--timesteps", 2000, "--envs", 16)[0] == 0
-    code, out, _ = run("train", trace, "--out", tmp_path / "run", "--timesteps", 4000, "--envs", 16)
+    own, into = tmp_path / "own.yml", ("--out", tmp_path / "run")
+    text = HYPERPARAMETERS.read_text().replace("batch_size: 4096", "batch_size: 512")
+    own.write_text(text.replace("n_envs: 256", "n_envs: 16"))
+    assert run("train", trace, *into, "--timesteps", 2000, "--hyperparameters", own)[0] == 0
+    refused(run("train", trace, *into, "--hyperparameters", HYPERPARAMETERS), "batch_size 512, not 4096")
+    code, out, _ = run("train", trace, *into, "--timesteps", 4000)
     assert code == 0
     assert "4000 steps" in out
+    stored = json.loads((tmp_path / "run" / "run.json").read_text())["settings"]
+    assert (stored["batch_size"], stored["n_envs"], stored["n_timesteps"]) == (512, 16, 4000)
     assert run("export", tmp_path / "run", policy)[0] == 0
     code, out, _ = run("evaluate", trace, "--policy", policy, "--out", table, "--json")
     assert code == 0

@@ -2,6 +2,7 @@
 
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,8 @@ from rich.table import Table
 
 from rlcodec.agents.evaluate import digit_contest, evaluate_policy
 from rlcodec.agents.export import export_policy
-from rlcodec.agents.ppo import PPOSettings, train_ppo
+from rlcodec.agents.hyperparameters import read_settings
+from rlcodec.agents.ppo import train_ppo
 from rlcodec.codec import decode, encode_image
 from rlcodec.encoding import Encoded
 from rlcodec.envs.samples import sample_images
@@ -58,7 +60,8 @@ def run_demo(out: Path, data: Path | None, seconds: float, seed: int) -> None:
     train, test = traced.take(slice(held_out, None)), traced.take(slice(0, held_out))
 
     console.print(f"2  training a policy with PPO for {seconds:.0f} s")
-    settings = PPOSettings(timesteps=max(int(seconds * STEPS_PER_SECOND), 1), seconds=seconds, seed=seed)
+    timesteps = max(int(seconds * STEPS_PER_SECOND), 1)
+    settings = replace(read_settings(), n_timesteps=timesteps, seconds=seconds, seed=seed)
     trained, predictor = train_ppo(train, model, settings, out / "run", resume=False)
 
     console.print("3  exporting it as ONNX; from here on nothing needs torch")

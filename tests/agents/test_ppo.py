@@ -1,6 +1,7 @@
 """PPO: a short run trains, resumes, is exported, and the file encodes."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,15 +9,16 @@ import torch
 
 import rlcodec
 from rlcodec.agents.export import export_policy
-from rlcodec.agents.ppo import PPOSettings, load_trained, read_run, train_ppo
+from rlcodec.agents.hyperparameters import read_settings
+from rlcodec.agents.ppo import load_trained, read_run, settings_of, train_ppo
 from rlcodec.envs.episodes import Episodes
 from rlcodec.envs.vector import TraceVecEnv
-from rlcodec.errors import DataError
+from rlcodec.errors import DataError, OptionError
 from rlcodec.model import load_model
 from rlcodec.observation import action_count, layout_size
 from rlcodec.policy import load_policy
 
-SHORT = PPOSettings(timesteps=512, envs=8, steps=32, batch=64, epochs=1, width=16)
+SHORT = replace(read_settings(), n_timesteps=512, n_envs=8, n_steps=32, batch_size=64, n_epochs=1, width=16)
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +29,7 @@ def run(traced, tmp_path_factory):
 
 
 def test_an_untrained_policy_follows_the_planner(traced, tmp_path):
-    policy, predictor = train_ppo(traced, load_model(), PPOSettings(**vars(SHORT) | {"timesteps": 0}), tmp_path, progress=False)
+    policy, predictor = train_ppo(traced, load_model(), replace(SHORT, n_timesteps=0), tmp_path, progress=False)
     vector = TraceVecEnv(Episodes(traced, load_model(), predictor, 12))
     seen, actions = vector.reset(), vector.episodes.action_count
     for _ in range(10):
@@ -64,11 +66,20 @@ def test_a_run_is_resumed(traced, run, tmp_path):
     for name in ("run.json", "checkpoint.zip"):
         (tmp_path / name).write_bytes((run / name).read_bytes())
     before = load_trained(tmp_path).state_dict()
-    longer = PPOSettings(**vars(SHORT) | {"timesteps": 1024})
+    longer = replace(SHORT, n_timesteps=1024)
     train_ppo(traced, load_model(), longer, tmp_path, resume=True, progress=False)
     after = load_trained(tmp_path).state_dict()
     assert any(not torch.equal(before[name], after[name]) for name in before)
-    assert json.loads((tmp_path / "run.json").read_text())["settings"]["timesteps"] == 1024
+    assert settings_of(tmp_path, load_model()) == longer
+
+
+def test_a_run_keeps_the_settings_it_was_trained_with(traced, run, tmp_path):
+    assert settings_of(run, load_model()) == SHORT
+    for name in ("run.json", "checkpoint.zip"):
+        (tmp_path / name).write_bytes((run / name).read_bytes())
+    with pytest.raises(OptionError, match="has learned with batch_size 64, not 32"):
+        train_ppo(traced, load_model(), replace(SHORT, batch_size=32), tmp_path, resume=True, progress=False)
+    assert settings_of(tmp_path, load_model()) == SHORT
 
 
 def test_runs_of_another_codec_are_refused(run, tmp_path):

@@ -12,6 +12,7 @@ from stable_baselines3.common.env_checker import check_env as check_env_sb3
 import rlcodec
 from rlcodec.envs.environment import AdaptiveRateEnv
 from rlcodec.envs.rendering import Window
+from rlcodec.envs.trace import save_trace
 from rlcodec.errors import DataError, OptionError
 from rlcodec.metrics import ms_ssim_loss
 from rlcodec.objective import Objective
@@ -81,6 +82,15 @@ def test_episodes_are_what_the_codec_does(env, image):
         assert coded.mse == info["mse"]
         assert 1 - float(ms_ssim_loss(coded.picture, env.source.trace.images[image])) == info["ms_ssim"]
         assert np.array_equal(np.asarray(rlcodec.decode(coded.data)), coded.picture)
+
+
+def test_a_trace_may_be_named_by_its_file(traced, tmp_path):
+    save_trace(tmp_path / "t.npz", traced)
+    named, given = AdaptiveRateEnv(trace=str(tmp_path / "t.npz")), AdaptiveRateEnv(trace=traced)
+    assert play(named, 5)[1] == play(given, 5)[1]
+    assert AdaptiveRateEnv(trace=tmp_path / "t.npz").source.trace is named.source.trace
+    with pytest.raises(DataError, match="not a usable trace"):
+        AdaptiveRateEnv(trace=tmp_path / "none.npz")
 
 
 def test_masks_stand_in_the_observation(env):
