@@ -24,6 +24,8 @@ class Contest:
         constants: the action sequences that people would call settings.
         oracle: the best plan of every image under an objective.
         fixed: the one action sequence that is best on average.
+        smallest_gap: bits per pixel; where oracle and best fixed sequence differ by what fewer are worth, there is no gap to
+            take a share of.
     """
 
     episodes: Core
@@ -32,6 +34,7 @@ class Contest:
     constants: list[tuple[int, ...]]
     oracle: Callable[[Objective], list[Plan]]
     fixed: Callable[[Objective], Plan]
+    smallest_gap: float = 0.0
 
     @property
     def images(self) -> int:

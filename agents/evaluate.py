@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -9,12 +10,15 @@ import pandas as pd
 from rlcodec.agents.baselines import constant_settings, threshold_values, tune_threshold
 from rlcodec.agents.contest import Contest, best_mixture
 from rlcodec.agents.oracle import best_fixed, oracle
+from rlcodec.agents.picture_oracle import picture_contest
 from rlcodec.envs.core import Core
 from rlcodec.envs.episodes import Episodes
+from rlcodec.envs.tasks import Task
 from rlcodec.envs.trace import Trace
 from rlcodec.model import Model
 from rlcodec.objective import PEAK_SQUARED, Objective
 from rlcodec.observation import Predictor
+from rlcodec.presets import PHOTO
 
 GRID_RATE = {"mse": (3.0, 3.3, 3.6, 3.9, 4.4), "psnr": (1.65, 1.8, 1.95, 2.1, 2.25), "ms-ssim": (1.75, 1.9, 2.05, 2.2, 2.35)}
 GRID_COMPUTE = (-4.4, -3.4, -2.35, -1.3)
@@ -46,6 +50,13 @@ def digit_contest(trace: Trace, model: Model, predictor: Predictor) -> Contest:
         lambda objective: oracle(trace, objective, model),
         lambda objective: best_fixed(trace, objective, model),
     )
+
+
+def contest_of(task: Task, trace: Any, predictor: Any) -> Contest:
+    """The contest on a trace of any preset, with the encoder's predictions."""
+    if task.model.preset is PHOTO:
+        return picture_contest(trace, predictor)
+    return digit_contest(trace, task.model, predictor)
 
 
 def greedy_advice(actions: int) -> Chooser:
@@ -82,9 +93,14 @@ class Evaluation:
 
 
 def _share(fixed: np.ndarray, policy: np.ndarray, best: np.ndarray) -> np.ndarray:
-    gap = fixed - best
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(gap > SMALLEST_GAP * np.abs(best), (fixed - policy) / gap, np.nan)
+        return (fixed - policy) / (fixed - best)
+
+
+def _counts(contest: Contest, objective: Objective, fixed: np.ndarray, best: np.ndarray) -> bool:
+    """Whether there is a gap between the best fixed sequence and the oracle to take a share of."""
+    smallest = max(SMALLEST_GAP * abs(best.mean()), contest.smallest_gap * objective.lambda_rate)
+    return bool(fixed.mean() - best.mean() > smallest)
 
 
 def _constant_parts(contest: Contest, kind: str) -> np.ndarray:
@@ -140,6 +156,7 @@ def evaluate_policy(contest: Contest, choose: Chooser, report: Callable[[int, in
             | mean
             | share
             | {
+                "gap_counts": _counts(contest, objective, found["fixed"], found["oracle"]),
                 "distortion": float(reached[0]),
                 "rate_bpp": float(reached[1]),
                 "psnr_db": 10 * np.log10(PEAK_SQUARED / max(mse, 1e-9)) if mse else np.inf,
@@ -152,13 +169,13 @@ def evaluate_policy(contest: Contest, choose: Chooser, report: Callable[[int, in
         if report:
             report(done + 1, len(contest.grid))
     stacked = {name: np.stack(values[name]) for name in ("fixed", "policy", "oracle")}
-    shares = _share(*(stacked[name].mean(1) for name in ("fixed", "policy", "oracle")))
+    table = pd.DataFrame(rows)
+    counts = table.gap_counts.to_numpy()
+
+    def share_of(index: np.ndarray) -> float:
+        return float(_share(*(stacked[name][counts][:, index].mean(1) for name in ("fixed", "policy", "oracle"))).mean())
+
     random = np.random.default_rng(0)
-    drawn = []
-    for _ in range(BOOTSTRAP):
-        index = random.integers(0, n, n)
-        again = _share(*(stacked[name][:, index].mean(1) for name in ("fixed", "policy", "oracle")))
-        drawn.append(np.nanmean(again[np.isfinite(shares)]))
+    drawn = [share_of(random.integers(0, n, n)) for _ in range(BOOTSTRAP)]
     low, high = np.quantile(drawn, [0.025, 0.975])
-    counted = int(np.isfinite(shares).sum())
-    return Evaluation(pd.DataFrame(rows), float(np.nanmean(shares)), float(low), float(high), counted)
+    return Evaluation(table, share_of(np.arange(n)), float(low), float(high), int(counts.sum()))

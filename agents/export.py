@@ -11,11 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from rlcodec.agents.ppo import AdvisedPolicy
+from rlcodec.envs.tasks import Task
 from rlcodec.errors import PolicyError
 from rlcodec.files import write_bytes
-from rlcodec.model import Model
-from rlcodec.observation import Predictor, layout_size
-from rlcodec.policy import METADATA_KEY, describe
+from rlcodec.policy import METADATA_KEY
 
 OPSET = 17
 
@@ -35,13 +34,13 @@ def policy_macs(policy: AdvisedPolicy) -> int:
     return sum(m.weight.numel() for part in actor for m in part.modules() if isinstance(m, nn.Linear))
 
 
-def export_policy(policy: AdvisedPolicy, predictor: Predictor, model: Model, path: Path, notes: dict[str, Any]) -> None:
+def export_policy(policy: AdvisedPolicy, predictor: Any, task: Task, path: Path, notes: dict[str, Any]) -> None:
     """Writes the policy file.
 
     Args:
         policy: trained.
         predictor: the predictions that its observations were made with.
-        model: the codec it was trained for.
+        task: of the preset it was trained for.
         path: of the file, written whole or not at all.
         notes: of the training, kept in the metadata.
 
@@ -49,7 +48,7 @@ def export_policy(policy: AdvisedPolicy, predictor: Predictor, model: Model, pat
         PolicyError: ONNX's checker refuses the graph.
         OutputError: the file cannot be written.
     """
-    size = layout_size(len(model.preset.budget_slices))
+    size = sum(length for _, length, _ in task.layout)
     buffer = io.BytesIO()
     actor = _Actor(policy.cpu()).eval()
     with warnings.catch_warnings():
@@ -59,7 +58,7 @@ def export_policy(policy: AdvisedPolicy, predictor: Predictor, model: Model, pat
             dynamic_axes={"observation": {0: "batch"}, "logits": {0: "batch"}}, opset_version=OPSET, dynamo=False,
         )  # fmt: skip
     graph = onnx.load_from_string(buffer.getvalue())
-    metadata = describe(model) | {
+    metadata = task.describe() | {
         "macs": policy_macs(policy),
         "predictor": json.loads(predictor.to_json()),
         "training": notes,

@@ -15,15 +15,10 @@ from stable_baselines3.common.vec_env import VecEnv
 from torch import Tensor, nn
 
 from rlcodec.agents.hyperparameters import PPOSettings, rate_of
-from rlcodec.envs.episodes import Episodes
-from rlcodec.envs.prediction import fit_predictor
-from rlcodec.envs.trace import Trace
+from rlcodec.envs.tasks import Task
 from rlcodec.envs.vector import TraceVecEnv
 from rlcodec.errors import DataError, OptionError
 from rlcodec.files import make_folder, write_atomically, write_bytes
-from rlcodec.model import Model
-from rlcodec.observation import Predictor
-from rlcodec.policy import geometry_of
 
 CHECKPOINT_FILE = "checkpoint.zip"
 RUN_FILE = "run.json"
@@ -136,13 +131,13 @@ def save_checkpoint(model: Any, folder: Path) -> None:
 
 
 def train_ppo(
-    trace: Trace, model: Model, settings: PPOSettings, folder: Path, resume: bool = False, progress: bool = True
-) -> tuple[AdvisedPolicy, Predictor]:
+    trace: Any, task: Task, settings: PPOSettings, folder: Path, resume: bool = False, progress: bool = True
+) -> tuple[AdvisedPolicy, Any]:
     """Trains a policy.
 
     Args:
         trace: tables of the training images.
-        model: the codec that made them.
+        task: of the preset that made them.
         settings: hyperparameters.
         folder: of the run: checkpoint, `run.json`, TensorBoard's events.
         resume: go on from the run's checkpoint where there is one. The weights, the optimiser and the count of steps go
@@ -156,13 +151,13 @@ def train_ppo(
     make_folder(folder)
     run_file, checkpoint = folder / RUN_FILE, folder / CHECKPOINT_FILE
     if resume and run_file.exists():
-        predictor = read_run(folder, model)[0]
+        predictor = read_run(folder, task)[0]
         if checkpoint.exists():
-            _refuse_other_settings(folder, settings_of(folder, model), settings)
+            _refuse_other_settings(folder, settings_of(folder, task), settings)
     else:
-        predictor = fit_predictor(trace, geometry_of(model, *trace.images.shape[1:]))
-    vector = TraceVecEnv(Episodes(trace, model, predictor, settings.n_envs), settings.seed)
-    write_run(folder, model, settings, predictor)
+        predictor = task.fit(trace)
+    vector = TraceVecEnv(task.episodes(trace, task.fit_unseen(trace), settings.n_envs), settings.seed)
+    write_run(folder, task, settings, predictor)
     torch.distributions.Distribution.set_default_validate_args(False)
     if resume and checkpoint.exists():
         agent = PPO.load(checkpoint, env=vector, device=settings.device, tensorboard_log=str(folder))
@@ -211,13 +206,13 @@ def new_agent(vector: VecEnv, settings: PPOSettings, folder: Path | None = None)
     )
 
 
-def write_run(folder: Path, model: Model, settings: PPOSettings, predictor: Predictor) -> None:
+def write_run(folder: Path, task: Task, settings: PPOSettings, predictor: Any) -> None:
     """Writes what a run is about."""
-    run = {"codec_digest": model.digest, "settings": asdict(settings), "predictor": json.loads(predictor.to_json())}
+    run = {"codec_digest": task.model.digest, "settings": asdict(settings), "predictor": json.loads(predictor.to_json())}
     write_bytes(folder / RUN_FILE, json.dumps(run).encode())
 
 
-def read_run(folder: Path, model: Model) -> tuple[Predictor, dict[str, Any]]:
+def read_run(folder: Path, task: Task) -> tuple[Any, dict[str, Any]]:
     """The predictions and settings of a run.
 
     Raises:
@@ -226,23 +221,22 @@ def read_run(folder: Path, model: Model) -> tuple[Predictor, dict[str, Any]]:
     path = folder / RUN_FILE
     try:
         run = json.loads(path.read_text())
-        predictor = Predictor.from_json(json.dumps(run["predictor"]))
-        digest, settings = run["codec_digest"], dict(run["settings"])
+        digest, settings = str(run["codec_digest"]), dict(run["settings"])
+        if digest != task.model.digest:
+            raise DataError(f"{folder}: was trained for codec {digest[:8]}; this codec is {task.model.digest[:8]}")
+        return task.read_predictor(json.dumps(run["predictor"])), settings
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{folder}: holds no usable run ({path.name}: {error})") from error
-    if digest != model.digest:
-        raise DataError(f"{folder}: was trained for codec {digest[:8]}; this codec is {model.digest[:8]}")
-    return predictor, settings
 
 
-def settings_of(folder: Path, model: Model) -> PPOSettings:
+def settings_of(folder: Path, task: Task) -> PPOSettings:
     """The settings that a run was trained with.
 
     Raises:
         DataError: there is no usable run, it belongs to another codec, or another version of rlcodec trained it.
     """
     try:
-        return PPOSettings(**read_run(folder, model)[1])
+        return PPOSettings(**read_run(folder, task)[1])
     except TypeError as error:
         raise DataError(f"{folder}: was trained by another version of rlcodec; begin anew with --no-resume") from error
 

@@ -4,40 +4,51 @@ from pathlib import Path
 
 from common import arguments, print_result, test_images
 
-from rlcodec.agents.evaluate import digit_contest, evaluate_policy
-from rlcodec.envs.trace import build_trace
-from rlcodec.model import load_model
-from rlcodec.objective import KINDS
+from rlcodec.agents.evaluate import contest_of, evaluate_policy
+from rlcodec.envs.tasks import task_of
 from rlcodec.policy import load_policy
+from rlcodec.presets import MNIST
+from rlcodec.training.photo import load_pictures
+
+DIGITS = 2000
 
 
 def main() -> None:
     """Measures and prints."""
-    parser = arguments(__doc__ or "", images=2000)
+    parser = arguments(__doc__ or "")
+    parser.add_argument(
+        "--preset", default=MNIST.name, help="mnist or photo; DATA may be a trace"
+    )
     parser.add_argument("--policy", type=Path, help="a policy file; the shipped one if not given")
     options = parser.parse_args()
-    model = load_model()
-    policy = load_policy(options.policy, model)
-    trace = build_trace(test_images(options))
-    found = evaluate_policy(digit_contest(trace, model, policy.predictor), lambda seen: policy.logits(seen).argmax(1))
-    shares = found.table[["share_threshold", "share_planner", "share_policy"]].mean()
-    by_kind = found.table.groupby("kind")["share_policy"].mean()
+    task = task_of(options.preset)
+    policy = load_policy(options.policy, task.model)
+    if options.data.is_file():
+        trace = task.load(options.data)
+    elif options.preset == MNIST.name:
+        options.images = options.images or DIGITS
+        trace = task.trace(test_images(options), None)
+    else:
+        trace = task.trace(load_pictures(options.data)[: options.images], None)
+    found = evaluate_policy(contest_of(task, trace, policy.predictor), lambda seen: policy.logits(seen).argmax(1))
+    table = found.table
     if not options.json:
-        print(found.table.to_string(index=False, float_format=lambda v: f"{v:.4g}"))
-    print_result(
-        options,
-        {
-            "images": len(trace),
-            "objectives": found.objectives,
-            "share of the gap, policy": found.share,
-            "95% interval, low": found.low,
-            "95% interval, high": found.high,
-            **{f"share of the gap, policy, {kind}": float(by_kind[kind]) for kind in KINDS},
-            "share of the gap, planner": float(shares["share_planner"]),
-            "share of the gap, threshold rule": float(shares["share_threshold"]),
-        }
-        | ({"table": found.table.to_dict("records")} if options.json else {}),
-    )
+        print(table.to_string(index=False, float_format=lambda v: f"{v:.4g}"))
+    counted = table[table.gap_counts]
+    result = {
+        "images": len(trace),
+        "objectives that have a gap": found.objectives,
+        "share of the gap, policy": found.share,
+        "95% interval, low": found.low,
+        "95% interval, high": found.high,
+    }
+    for kind, rows in counted.groupby("kind"):
+        result[f"share of the gap, policy, {kind}"] = float(rows.share_policy.mean())
+    for name in ("planner", "threshold"):
+        result[f"share of the gap, {name}"] = float(counted[f"share_{name}"].mean())
+    for name, what in (("rate_saved", "rate"), ("compute_saved", "compute")):
+        result[f"{what} saved against mixtures of fixed settings, median"] = float(table[name].median())
+    print_result(options, result | ({"table": table.to_dict("records")} if options.json else {}))
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from rlcodec.photo.model import PhotoModel, load_photo_model
 from rlcodec.photo.planning import ENDINGS, GAIN_CHOICES, SETTINGS, STOPS, energy_of, known_mse, photo_features
 from rlcodec.photo.stream import PhotoSetting, shown_pixels, synthesis_macs
 
+CROPS_OF_LARGE, LARGE_SIDE = 3, 600
 MIDDLE = 128
 """What decoders show where nothing was sent."""
 
@@ -72,6 +73,25 @@ class PictureTrace:
         which = np.arange(len(self))[index]
         pixels = np.concatenate([self.picture(i).reshape(-1) for i in which])
         return PictureTrace(self.digest, pixels, *(getattr(self, f.name)[which] for f in fields(self)[2:]))
+
+
+def crops_of(pictures: Sequence[np.ndarray], side: int, seed: int = 0) -> list[np.ndarray]:
+    """Squares of some side from random places, one from a picture, or CROPS_OF_LARGE from a large one.
+
+    Raises:
+        DataError: no picture is as large.
+    """
+    rng, crops = np.random.default_rng(seed), []
+    for picture in pictures:
+        height, width = picture.shape[:2]
+        if min(height, width) < side:
+            continue
+        for _ in range(CROPS_OF_LARGE if max(height, width) > LARGE_SIDE else 1):
+            y, x = rng.integers(0, height - side + 1), rng.integers(0, width - side + 1)
+            crops.append(np.ascontiguousarray(picture[y : y + side, x : x + side]))
+    if not crops:
+        raise DataError(f"no picture is {side} pixels high and wide")
+    return crops
 
 
 def trace_picture(model: PhotoModel, picture: np.ndarray, settings: Sequence[int] = range(SETTINGS)) -> dict[str, np.ndarray]:

@@ -12,11 +12,11 @@ from rlcodec.encoding import Encoded, encode_with
 from rlcodec.envs.core import Core
 from rlcodec.envs.episodes import Episodes
 from rlcodec.envs.picture_episodes import LivePictures, PictureEpisodes
-from rlcodec.envs.picture_prediction import fit_photo_predictor
+from rlcodec.envs.picture_prediction import fit_photo_predictor, fit_unseen
 from rlcodec.envs.pictures import load_picture_trace, save_picture_trace, trace_pictures
 from rlcodec.envs.prediction import fit_predictor
 from rlcodec.envs.samples import sample_images, sample_pictures
-from rlcodec.envs.trace import build_trace, load_trace, save_trace
+from rlcodec.envs.trace import Trace, build_trace, load_trace, save_trace
 from rlcodec.errors import OptionError
 from rlcodec.model import Model, load_model
 from rlcodec.observation import FIRST_TIER_ACTION, STOP_ACTION, Predictor, layout
@@ -24,7 +24,7 @@ from rlcodec.photo.model import load_photo_model
 from rlcodec.photo.planning import LAYOUT, PhotoPredictor
 from rlcodec.photo.policy import describe_photo, encode_actions
 from rlcodec.policy import describe, geometry_of
-from rlcodec.presets import MNIST, PHOTO, Preset, preset_by_name
+from rlcodec.presets import MNIST, PHOTO, preset_by_name
 from rlcodec.stream import STOP
 
 
@@ -33,14 +33,14 @@ class Task:
     """A preset as something to learn.
 
     Attributes:
-        preset: which.
-        digest: of its weights.
+        model: the preset's weights, with their `preset` and `digest`.
         layout: the observation's fields: name, length, unit and scale.
         samples: makes images for trying things out; DataError where scikit-learn is missing.
         trace: makes tables of images, by so many processes.
         load: reads tables; DataError where the file is no such trace of this codec.
         save: writes tables, whole or not at all.
         fit: fits the encoder's predictions to tables.
+        fit_unseen: predictions to train on these very tables with, as little at home there as the others on new images.
         read_predictor: predictions from their JSON; ValueError, KeyError or TypeError on anything else.
         episodes: starts a batch of episodes on tables, with predictions.
         live: starts an episode on an image that the codec measures as it goes, with predictions.
@@ -49,14 +49,14 @@ class Task:
         describe: what a policy file must agree with.
     """
 
-    preset: Preset
-    digest: str
+    model: Any
     layout: tuple[tuple[str, int, str], ...]
     samples: Callable[[], Sequence[np.ndarray]]
     trace: Callable[[Any, int | None], Any]
     load: Callable[[Path], Any]
     save: Callable[[Path, Any], None]
     fit: Callable[[Any], Any]
+    fit_unseen: Callable[[Any], Any]
     read_predictor: Callable[[str], Any]
     episodes: Callable[[Any, Any, int], Core]
     live: Callable[[np.ndarray, Any], Core]
@@ -80,15 +80,19 @@ def task_of(preset: str) -> Task:
 
 def _digit_task() -> Task:
     model = load_model(MNIST.name)
+
+    def fit(trace: Trace) -> Predictor:
+        return fit_predictor(trace, geometry_of(model, *trace.images.shape[1:]))
+
     return Task(
-        MNIST,
-        model.digest,
+        model,
         layout(len(MNIST.budget_slices)),
         samples=sample_images,
         trace=lambda images, workers: build_trace(np.asarray(images), MNIST.name, workers),
         load=lambda path: load_trace(path, model),
         save=save_trace,
-        fit=lambda trace: fit_predictor(trace, geometry_of(model, *trace.images.shape[1:])),
+        fit=fit,
+        fit_unseen=fit,  # six thousand digits and straight lines: what is fitted to them knows them no better
         read_predictor=Predictor.from_json,
         episodes=lambda trace, predictor, batch: Episodes(trace, model, predictor, batch),
         live=lambda image, predictor: Episodes(build_trace(image[None], MNIST.name, workers=1), model, predictor, 1),
@@ -114,14 +118,14 @@ def encode_digit(model: Model, pixels: np.ndarray, actions: tuple[int, ...]) -> 
 
 def _photo_task() -> Task:
     return Task(
-        PHOTO,
-        load_photo_model().digest,
+        load_photo_model(),
         LAYOUT,
         samples=sample_pictures,
         trace=trace_pictures,
         load=load_picture_trace,
         save=save_picture_trace,
         fit=fit_photo_predictor,
+        fit_unseen=fit_unseen,
         read_predictor=PhotoPredictor.from_json,
         episodes=PictureEpisodes,
         live=LivePictures,

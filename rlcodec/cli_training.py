@@ -22,9 +22,10 @@ from rlcodec.cli_common import (
     torch_device,
 )
 from rlcodec.errors import DataError, OptionError
-from rlcodec.presets import COMPACT, MNIST, PRESETS
+from rlcodec.presets import COMPACT, MNIST, PHOTO, PRESETS
 
 if TYPE_CHECKING:
+    from rlcodec.envs.pictures import PictureTrace
     from rlcodec.envs.trace import Trace
 
 
@@ -140,38 +141,57 @@ def trace(
     output: Annotated[Path, typer.Argument(help="The trace to write, .npz.")],
     split: Annotated[str, typer.Option(help="train or test, for folders of idx files.")] = "train",
     images: Annotated[int | None, typer.Option(help="At most so many.")] = None,
+    crop: Annotated[
+        int | None, typer.Option(min=64, help="Preset photo: squares of so many pixels a side in place of whole pictures.")
+    ] = None,
     preset: PresetOption = "mnist",
     workers: Annotated[int | None, typer.Option(help="Processes; as many as cores if not given.")] = None,
 ) -> None:
-    """Measure every segment of every image under every tier with the codec, for training and evaluation.
+    """Measure everything that a policy may choose on every image with the codec, for training and evaluation.
 
-    Example: rlcodec trace data/mnist runs/train.npz --images 6000
+    Examples: rlcodec trace data/mnist runs/train.npz --images 6000;
+    rlcodec trace photos/train runs/photo-train.npz --preset photo --crop 256
     """
-    from rlcodec.envs.trace import save_trace
-    from rlcodec.training.data import load_images
+    from rlcodec.envs.tasks import task_of
 
+    task = task_of(preset)
     announce_compilation()
-    loaded = load_images(data, split, images)
-    traced = _trace(loaded, preset, workers)
-    save_trace(output, traced)
+    traced = _trace_photographs(data, images, crop, workers) if preset == PHOTO.name else _trace(data, split, images, workers)
+    task.save(output, traced)
     print(f"{output}: {len(traced)} images")
 
 
-def _trace(images: Any, preset: str, workers: int | None) -> "Trace":
+def _trace(data: Path, split: str, limit: int | None, workers: int | None) -> "Trace":
     from rlcodec.envs.trace import CHUNK_IMAGES, join_chunks, trace_chunks
     from rlcodec.images import read_gray
     from rlcodec.model import load_model
+    from rlcodec.training.data import load_images
 
-    model = load_model(preset)
+    images = load_images(data, split, limit)
     if not len(images):
         raise DataError("there are no images to trace")
-    read_gray(images[0], model.preset)
+    read_gray(images[0], MNIST)
     chunks = []
     with progress("tracing") as report:
-        for chunk in trace_chunks(images, preset, workers):
+        for chunk in trace_chunks(images, MNIST.name, workers):
             chunks.append(chunk)
             report(min(len(chunks) * CHUNK_IMAGES, len(images)), len(images))
-    return join_chunks(images, chunks, model.digest)
+    return join_chunks(images, chunks, load_model().digest)
+
+
+def _trace_photographs(data: Path, limit: int | None, crop: int | None, workers: int | None) -> "PictureTrace":
+    from rlcodec.envs.pictures import crops_of, join_tables, picture_tables
+    from rlcodec.training.photo import load_pictures
+
+    pictures = load_pictures(data)[:limit]
+    if crop is not None:
+        pictures = crops_of(pictures, crop)
+    tables = []
+    with progress("tracing") as report:
+        for table in picture_tables(pictures, workers):
+            tables.append(table)
+            report(len(tables), len(pictures))
+    return join_tables(pictures, tables)
 
 
 @app.command()
@@ -196,19 +216,18 @@ def train(
     """
     from rlcodec.agents.hyperparameters import read_settings
     from rlcodec.agents.ppo import RUN_FILE, settings_of, train_ppo
-    from rlcodec.envs.trace import load_trace
-    from rlcodec.model import load_model
+    from rlcodec.envs.tasks import task_of
 
-    model = load_model(preset)
+    task = task_of(preset)
     own = hyperparameters is None and resume and (out / RUN_FILE).exists()
-    settings = settings_of(out, model) if own else read_settings(hyperparameters)
+    settings = settings_of(out, task) if own else read_settings(hyperparameters)
     given = {"n_timesteps": timesteps, "n_envs": envs, "seed": seed}
     for option, value in (("timesteps", timesteps), ("envs", envs)):
         if value is not None and value <= 0:
             raise OptionError(f"{option} is {value}; it must be positive")
     changed = {name: value for name, value in given.items() if value is not None}
     settings = replace(settings, **changed, device=torch_device(device))
-    train_ppo(load_trace(trace_file, model), model, settings, out, resume)
+    train_ppo(task.load(trace_file), task, settings, out, resume)
     print(f"{out}: trained for {settings.n_timesteps} steps")
 
 
@@ -244,18 +263,16 @@ def evaluate(
         else:
             raise OptionError("photographs are compared by benchmarks/photo.py")
         return
-    from rlcodec.agents.evaluate import digit_contest, evaluate_policy
-    from rlcodec.envs.trace import load_trace
+    from rlcodec.agents.evaluate import contest_of, evaluate_policy
+    from rlcodec.envs.tasks import task_of
     from rlcodec.files import write_bytes
-    from rlcodec.model import load_model
     from rlcodec.policy import load_policy
 
-    model = load_model(preset)
-    loaded, held_out = load_policy(policy, model), load_trace(subject, model)
+    task = task_of(preset)
+    loaded, held_out = load_policy(policy, task.model), task.load(subject)
+    contest = contest_of(task, held_out, loaded.predictor)
     with progress("evaluating") as report:
-        found = evaluate_policy(
-            digit_contest(held_out, model, loaded.predictor), lambda seen: loaded.logits(seen).argmax(1), report
-        )  # fmt: skip
+        found = evaluate_policy(contest, lambda seen: loaded.logits(seen).argmax(1), report)
     if out is not None:
         write_bytes(out, found.table.to_csv(index=False).encode())
     if as_json:
@@ -319,11 +336,11 @@ def export(
     """
     from rlcodec.agents.export import export_policy
     from rlcodec.agents.ppo import load_trained, read_run
-    from rlcodec.model import load_model
+    from rlcodec.envs.tasks import task_of
 
-    model = load_model(preset)
-    predictor, settings = read_run(run, model)
-    export_policy(load_trained(run), predictor, model, output, settings)
+    task = task_of(preset)
+    predictor, settings = read_run(run, task)
+    export_policy(load_trained(run), predictor, task, output, settings)
     print(f"wrote {output}")
 
 

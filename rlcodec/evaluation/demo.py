@@ -11,22 +11,23 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
-from rlcodec.agents.evaluate import digit_contest, evaluate_policy
+from rlcodec.agents.evaluate import contest_of, evaluate_policy
 from rlcodec.agents.export import export_policy
 from rlcodec.agents.hyperparameters import read_settings
 from rlcodec.agents.ppo import train_ppo
 from rlcodec.codec import decode, encode_image
 from rlcodec.encoding import Encoded
 from rlcodec.envs.samples import sample_images
+from rlcodec.envs.tasks import task_of
 from rlcodec.envs.trace import build_trace
 from rlcodec.errors import DataError, RlcodecError
 from rlcodec.evaluation.figures import plot_digits, plot_rate_quality, plot_shares, save_figure
 from rlcodec.evaluation.photographs import SAMPLE_BYTES, SAMPLE_CROP, at_equal_bytes, plot_shown, sample_photograph
 from rlcodec.files import make_folder, write_bytes
 from rlcodec.metrics import psnr_db
-from rlcodec.model import load_model
 from rlcodec.objective import NAMED
 from rlcodec.policy import load_policy
+from rlcodec.presets import MNIST
 from rlcodec.training.data import load_images
 
 TRAIN_IMAGES, HELD_OUT_IMAGES, CODED_DIGITS = 600, 200, 6
@@ -52,7 +53,7 @@ def run_demo(out: Path, data: Path | None, seconds: float, seed: int) -> None:
     """
     console, started = Console(), time.monotonic()
     make_folder(out)
-    model = load_model()
+    task = task_of(MNIST.name)
     images = demo_images(data)
     held_out = max(len(images) // 4, 1)
     console.print(f"1  measuring {len(images)} digits with the codec, every segment under every tier")
@@ -62,15 +63,15 @@ def run_demo(out: Path, data: Path | None, seconds: float, seed: int) -> None:
     console.print(f"2  training a policy with PPO for {seconds:.0f} s")
     timesteps = max(int(seconds * STEPS_PER_SECOND), 1)
     settings = replace(read_settings(), n_timesteps=timesteps, seconds=seconds, seed=seed)
-    trained, predictor = train_ppo(train, model, settings, out / "run", resume=False)
+    trained, predictor = train_ppo(train, task, settings, out / "run", resume=False)
 
     console.print("3  exporting it as ONNX; from here on nothing needs torch")
     policy_file = out / "policy.onnx"
-    export_policy(trained, predictor, model, policy_file, {"seed": seed, "seconds": seconds})
-    policy = load_policy(policy_file, model)
+    export_policy(trained, predictor, task, policy_file, {"seed": seed, "seconds": seconds})
+    policy = load_policy(policy_file, task.model)
 
     console.print(f"4  evaluating it on {held_out} held-out digits against best fixed settings and the oracle")
-    found = evaluate_policy(digit_contest(test, model, predictor), lambda seen: policy.logits(seen).argmax(1))
+    found = evaluate_policy(contest_of(task, test, predictor), lambda seen: policy.logits(seen).argmax(1))
     write_bytes(out / "evaluation.csv", found.table.to_csv(index=False).encode())
     save_figure(plot_shares(found.table), out / "shares.png")
     save_figure(plot_rate_quality(found.table), out / "rate-quality.png")
