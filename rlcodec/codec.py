@@ -36,6 +36,7 @@ class StreamInfo:
         segments: every segment with its tier, bits and kMAC.
         stopped_after: the last segment that was sent, e.g. "pixels 12", or None when nothing was.
         lossless: every pixel was sent.
+        scan: the rows were coded by way of a scan.
         truncated: bytes are missing at the end.
         header_bytes: framing, checksum included.
         payload_bytes: bytes of the range-coded payload that are there.
@@ -53,6 +54,7 @@ class StreamInfo:
     segments: tuple[CodedSegment, ...]
     stopped_after: str | None
     lossless: bool
+    scan: bool
     truncated: bool
     header_bytes: int
     payload_bytes: int
@@ -275,7 +277,7 @@ def inspect(data: bytes) -> StreamInfo:
     session = start_decoder(stream)
     coded = session.run_all()
     lossless = session.rows_done == stream.header.height
-    return _info(stream, session.model.digest, coded, lossless, stream.truncated, session.macs)
+    return _info(stream, session.model.digest, coded, lossless, stream.truncated, session.macs, session.has_scan)
 
 
 def _inspect_photo(stream: Stream) -> StreamInfo:
@@ -291,7 +293,13 @@ def _inspect_photo(stream: Stream) -> StreamInfo:
 
 
 def _info(
-    stream: Stream, digest: str, segments: tuple[CodedSegment, ...], lossless: bool, truncated: bool, macs: int
+    stream: Stream,
+    digest: str,
+    segments: tuple[CodedSegment, ...],
+    lossless: bool,
+    truncated: bool,
+    macs: int,
+    scan: bool = False,
 ) -> StreamInfo:
     header = stream.header
     sent = [s for s in segments if s.tier != STOP and s.complete]
@@ -307,6 +315,7 @@ def _info(
         segments=segments,
         stopped_after=f"{sent[-1].segment.kind} {sent[-1].segment.index}" if sent else None,
         lossless=lossless,
+        scan=scan,
         truncated=truncated,
         header_bytes=header.header_bytes,
         payload_bytes=len(stream.payload),
