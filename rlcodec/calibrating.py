@@ -135,7 +135,7 @@ def _photographs() -> list[Sample]:
         payload, whole = unpack(data).payload, samples[-1].work
 
         def values(payload: Any = payload, size: Any = (height, width), gain: int = gain) -> np.ndarray:
-            return decode_values(model, payload, *size, gain)[0]
+            return decode_values(model, payload, size[0], size[1], gain)[0]
 
         def planes(values: Callable[[], np.ndarray] = values, gain: int = gain) -> np.ndarray:
             return dequantised_planes(values(), model.centroids, step_of(gain))
