@@ -24,9 +24,10 @@ from rlcodec.presets import COMPACT, MNIST, PHOTO, PRESETS
 from rlcodec.scan import BOX, WORDS, box_area, gray_level, grid, set_bit
 from rlcodec.stream import TIERS, unpack
 
-ROUNDS = {MNIST.name: 25, PHOTO.name: 7, COMPACT.name: 5}
-"""How often every decode is timed; its median counts."""
-SWEEPS = 3000
+ROUNDS = {MNIST.name: 5, PHOTO.name: 7, COMPACT.name: 5}
+CALLS = {MNIST.name: 5, PHOTO.name: 1, COMPACT.name: 1}
+"""How often every decode is timed, and how often in a row each time; the median of all counts."""
+SWEEPS, REWEIGHTINGS = 3000, 20
 DIGIT_SIDE, DIGIT_MARGIN = 28, 4
 SCAN_SIDES = (22, 31, 44)
 PHOTO_SIZES = ((96, 128), (256, 384), (512, 512))
@@ -56,26 +57,28 @@ def calibrate(report: Callable[[int, int], None] | None = None) -> Calibration:
 
     stages = {}
     for preset, samples in ((MNIST.name, _digits()), (PHOTO.name, _photographs()), (COMPACT.name, _compact())):
-        stages[preset] = fit([s.work for s in samples], _median_ms([s.run for s in samples], ROUNDS[preset], step))
+        taken = _median_ms([s.run for s in samples], ROUNDS[preset], CALLS[preset], step)
+        stages[preset] = fit([s.work for s in samples], taken)
     return Calibration(this_machine(), {preset.name: model_digest(preset.name) for preset in PRESETS}, stages)
 
 
-def _median_ms(runs: Sequence[Callable[[], object]], rounds: int, step: Callable[[], None]) -> np.ndarray:
+def _median_ms(runs: Sequence[Callable[[], object]], rounds: int, calls: int, step: Callable[[], None]) -> np.ndarray:
     """Median milliseconds of each; they take turns, so that what else the machine does befalls all of them alike."""
-    times = np.empty((rounds, len(runs)))
+    times = np.empty((rounds, len(runs), calls))
     for run in runs:  # what is loaded or allocated once
         run()
     for of_round in times:
-        for i, run in enumerate(runs):
-            started = time.perf_counter()
-            run()
-            of_round[i] = time.perf_counter() - started
+        for run, of_run in zip(runs, of_round, strict=True):
+            for i in range(calls):
+                started = time.perf_counter()
+                run()
+                of_run[i] = time.perf_counter() - started
         step()
-    return 1000 * np.median(times, 0)
+    return 1000 * np.median(times, (0, 2))
 
 
 def fit(works: Sequence[Work], milliseconds: np.ndarray) -> dict[str, StageCost]:
-    """Costs of the stages that explain what decodes took: least squares of relative errors, no cost below zero.
+    """Costs of the stages that explain what decodes took: least squares of the ratios' logarithms, no cost below zero.
 
     Args:
         works: what each decode does.
@@ -84,16 +87,29 @@ def fit(works: Sequence[Work], milliseconds: np.ndarray) -> dict[str, StageCost]
     names = list(dict.fromkeys(stage for work in works for stage in work))
     features = np.array([[value for name in names for value in _features(work, name)] for work in works])
     scale = np.maximum(features.max(0), 1e-30)
-    weighted = features / scale / milliseconds[:, None]
-    gram, moment = weighted.T @ weighted, weighted.sum(0)
-    costs = np.zeros(len(scale))
-    for _ in range(SWEEPS):  # coordinate by coordinate; the problem is convex and small
+    features /= scale
+    weights = 1 / milliseconds
+    for _ in range(REWEIGHTINGS):
+        costs = _least_squares(features * weights[:, None], milliseconds * weights)
+        predicted = np.maximum(features @ costs, 1e-9)
+        # A difference over the logarithmic mean is the logarithm of the ratio.
+        near = np.isclose(predicted, milliseconds, rtol=1e-6)
+        difference = np.where(near, 1.0, predicted - milliseconds)
+        weights = np.where(near, 1 / milliseconds, np.log(predicted / milliseconds) / difference)
+    return {name: StageCost(*(costs / scale)[3 * i : 3 * i + 3].tolist()) for i, name in enumerate(names)}
+
+
+def _least_squares(features: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """Coefficients of at least 0, coordinate by coordinate; the problem is convex and small."""
+    gram, moment = features.T @ features, features.T @ wanted
+    costs = np.zeros(len(gram))
+    for _ in range(SWEEPS):
         before = costs.copy()
-        for i in np.flatnonzero(features.any(0)):
+        for i in np.flatnonzero(gram.diagonal()):
             costs[i] = max(costs[i] + (moment[i] - gram[i] @ costs) / gram[i, i], 0.0)
         if np.abs(costs - before).max() <= 1e-9 * costs.max():
             break
-    return {name: StageCost(*(costs / scale)[3 * i : 3 * i + 3].tolist()) for i, name in enumerate(names)}
+    return costs
 
 
 def _features(work: Work, stage: str) -> tuple[float, float, float]:

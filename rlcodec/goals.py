@@ -2,8 +2,8 @@
 
 The policy makes the choices; what is searched is the objective that it makes them for. A limit on bytes or on quality sets
 lambda_rate, a limit on decoding raises lambda_compute. Policies are not monotonic, and some limits lie beyond what they are
-trained for, so what they choose is also tried with fewer rows, and beside it the exact streams and those of latents alone. Every
-stream is measured, and the best of those that keep to all limits comes back.
+trained for, so what they choose is also tried with fewer rows, and beside it the exact streams and those of latents alone.
+Every stream is measured, and the best of those that keep to all limits comes back.
 """
 
 import dataclasses
@@ -122,16 +122,14 @@ class Search:
         return min((a for a in self.tried if not a.shortfalls(self.limits)), key=key, default=None)
 
     def refusal(self) -> OptionError:
-        """Says which limits cannot be met, and for each how near one can come when the others are kept to."""
-        nearest = []
-        for name in ("max_bytes", "max_decode_ms", "min_psnr"):
-            others = dataclasses.replace(self.limits, **{name: None})
-            rest = [a for a in self.tried if not a.shortfalls(others)]
-            if getattr(self.limits, name) is not None and rest:
-                nearest.append(_nearest(name, rest))
+        """Says that the limits cannot be met: for each, how near one can come when the others are kept to."""
+        one_off = {name: [a for a in self.tried if a.shortfalls(self.limits) == {name}] for name in vars(self.limits)}
+        nearest = " or ".join(_nearest(name, attempts) for name, attempts in one_off.items() if attempts)
+        if not nearest:
+            least = min(self.tried, key=lambda a: len(a.shortfalls(self.limits)))
+            nearest = " with ".join(_nearest(name, [least]) for name in sorted(least.shortfalls(self.limits)))
         asked = " and ".join(f"{name} {value:g}" for name, value in vars(self.limits).items() if value is not None)
-        found = f"; the nearest that can be met: {' or '.join(nearest)}" if nearest else ""
-        return OptionError(f"no stream of this image was found with {asked}{found}")
+        return OptionError(f"no stream of this image was found with {asked}; the nearest that can be met: {nearest}")
 
 
 def _nearest(name: str, attempts: Iterable[Attempt]) -> str:
