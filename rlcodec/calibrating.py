@@ -30,7 +30,7 @@ CALLS = {MNIST.name: 5, PHOTO.name: 1, COMPACT.name: 1}
 SWEEPS, REWEIGHTINGS = 3000, 20
 DIGIT_SIDE, DIGIT_MARGIN = 28, 4
 SCAN_SIDES = (22, 31, 44)
-PHOTO_SIZES = ((96, 128), (256, 384), (512, 512))
+PHOTO_SIZES = ((160, 224), (256, 384), (512, 512))
 PHOTO_GAINS = (8, 24, 40, 24, 40, 8)
 COMPACT_SIZES = ((64, 128), (192, 256), (256, 384))
 
@@ -190,7 +190,7 @@ def drawing(height: int, width: int, seed: int) -> np.ndarray:
         angle, offset = random.uniform(0, 2 * np.pi), random.uniform(-0.4, 0.4)
         beyond = (x / width - 0.5) * np.cos(angle) + (y / height - 0.5) * np.sin(angle) > offset
         total += beyond * random.uniform(-60, 60)
-    total += random.standard_normal((height, width)) * 2
+    total += random.standard_normal((height, width)) * 4
     return np.clip(total + 128, 0, 255).astype(np.uint8)
 
 

@@ -19,7 +19,7 @@ from rlcodec.files import make_folder, write_bytes
 from rlcodec.model import load_model
 from rlcodec.presets import COMPACT, MNIST, PHOTO
 from rlcodec.segments import LATENT, MACS_PER_KMAC, PIXELS, CodedSegment, synthesis_macs
-from rlcodec.stream import LM, STOP, TABLE, TIERS
+from rlcodec.stream import CONTEXT, LM, STOP, TIERS
 
 if TYPE_CHECKING:
     from rlcodec.codec import StreamInfo
@@ -28,8 +28,9 @@ FORMAT = 1
 VARIABLE = "RLCODEC_CALIBRATION"
 FILE = "calibration.json"
 AGAIN = "run `rlcodec calibrate`"
-START, LATENTS, SYNTHESIS, SCAN_ROWS = "start", "latents", "synthesis", "rows, context, scan"
-ROWS = tuple(f"rows, {tier}" for tier in TIERS)
+START, LATENTS, SYNTHESIS = "start", "latents", "synthesis"
+ROWS = tuple(f"rows, {tier}" for tier in TIERS[:LM])
+SCAN_ROWS = tuple(f"rows of a scan, {tier}" for tier in TIERS)
 COEFFICIENTS, INVERSE = "coefficients", "inverse transform"
 CODING = tuple(f"coding, {tier}" for tier in TIERS[:LM])
 
@@ -219,10 +220,8 @@ def mnist_work(height: int, width: int, bit_budget: int, segments: Sequence[Code
     for segment in sent:
         if segment.segment.kind == LATENT:
             stage = LATENTS
-        elif segment.tier == TABLE or (segment.tier == LM and scan):
-            stage = ROWS[segment.tier]
         else:  # without a scan, tier lm is the network of tier context
-            stage = SCAN_ROWS if scan else ROWS[TIERS.index("context")]
+            stage = SCAN_ROWS[segment.tier] if scan else ROWS[min(segment.tier, CONTEXT)]
         work[stage] = work.get(stage, (0.0, 0.0))[0] + segment.macs / MACS_PER_KMAC, 0.0
     return work
 

@@ -117,7 +117,7 @@ def made_up() -> Calibration:
     """A calibration of this machine that nobody measured: every stage has a fixed cost and costs by kMAC and pixel."""
     widths = tuple(f"synthesis, {width}" for width in WIDTHS)
     stages = {
-        "mnist": (START, LATENTS, SYNTHESIS, SCAN_ROWS, *ROWS),
+        "mnist": (START, LATENTS, SYNTHESIS, *ROWS, *SCAN_ROWS),
         "photo": (COEFFICIENTS, INVERSE, *widths),
         "compact": (*CODING, SYNTHESIS),
     }

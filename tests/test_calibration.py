@@ -42,8 +42,8 @@ def test_stages_of_digits(digit, ring, rendered):
 
     scanned = rendered(ring(31))
     assert stages(digit, lossless=True) == {"start", "rows, context"}
-    assert stages(scanned, lossless=True) == {"start", "rows, context, scan"}
-    assert stages(scanned, tier="lm") == {"start", "rows, lm"}
+    assert stages(scanned, lossless=True) == {"start", "rows of a scan, context"}
+    assert stages(scanned, tier="lm") == {"start", "rows of a scan, lm"}
     assert stages(digit, tier="lm") == {"start", "rows, context"}
     assert stages(digit, bit_budget=98, rows=3, tier="table") == {"start", "latents", "synthesis", "rows, table"}
     assert stages(digit, rows=0) == {"start", "synthesis"}
