@@ -7,6 +7,7 @@ registered with Gymnasium.
 
 from rlcodec._registration import register as _register
 from rlcodec.batches import decode_many, encode_many
+from rlcodec.calibration import Calibration, load_calibration, predicted_decode_ms, save_calibration
 from rlcodec.codec import Encoded, StreamInfo, decode, encode, encode_image, inspect
 from rlcodec.errors import (
     DamagedStreamError,
@@ -29,6 +30,7 @@ __version__ = "0.1.0"
 _register()
 
 __all__ = [
+    "Calibration",
     "DamagedStreamError",
     "DataError",
     "Encoded",
@@ -50,4 +52,7 @@ __all__ = [
     "encode_image",
     "encode_many",
     "inspect",
+    "load_calibration",
+    "predicted_decode_ms",
+    "save_calibration",
 ]

@@ -21,7 +21,7 @@ from rlcodec.cli_common import (
     app,
     progress,
 )
-from rlcodec.errors import OptionError, OutputError, RlcodecError, StreamError
+from rlcodec.errors import DataError, OptionError, OutputError, RlcodecError, StreamError
 from rlcodec.file_batches import FileOutcome, convert_files, convert_together, is_batch, pair_files
 
 EXIT_FAILURE = 2
@@ -97,8 +97,12 @@ def encode(
     tier: Annotated[str | None, typer.Option(help="table, context or lm, for every segment.")] = None,
     rows: Annotated[int | None, typer.Option(help="Rows of pixels to send after the latents.")] = None,
     gain: Annotated[int | None, typer.Option(help="Preset photo: the quantiser's setting, 0 the finest to 47.")] = None,
-    max_bytes: Annotated[int | None, typer.Option(help="Preset photo: at most so many bytes a file.")] = None,
-    min_psnr: Annotated[float | None, typer.Option(help="Preset photo: at least so many dB in every picture.")] = None,
+    max_bytes: Annotated[int | None, typer.Option(help="At most so many bytes a file.")] = None,
+    min_psnr: Annotated[float | None, typer.Option(help="At least so many dB in every picture.")] = None,
+    max_decode_ms: Annotated[
+        float | None,
+        typer.Option(help="At most so many milliseconds of decoding on this machine, as `rlcodec calibrate` measured it."),
+    ] = None,
     synthesis: SynthesisOption = None,
     workers: WorkersOption = None,
     device: CodingDeviceOption = None,
@@ -106,6 +110,7 @@ def encode(
     """Encode an image, or many.
 
     Examples: rlcodec encode digit.png digit.rlc --objective small; rlcodec encode digits/ streams/ --lossless;
+    rlcodec encode digit.png digit.rlc --max-bytes 40 --max-decode-ms 0.5;
     rlcodec encode photo.jpg photo.rlc --preset photo --max-bytes 20000;
     rlcodec encode photos/ streams/ --preset photo --min-psnr 35
     """
@@ -124,7 +129,7 @@ def encode(
         "preset": preset, "policy": policy, "objective": objective, "lambda_rate": lambda_rate,
         "lambda_compute": lambda_compute, "distortion": distortion, "lossless": lossless, "bit_budget": bit_budget,
         "tier": tier, "rows": rows, "gain": gain, "max_bytes": max_bytes, "min_psnr": min_psnr,
-        "synthesis": synthesis,
+        "max_decode_ms": max_decode_ms, "synthesis": synthesis,
     }  # fmt: skip
 
     def run(image: Path) -> bytes:
@@ -245,21 +250,29 @@ def info(
     stream: Annotated[Path, typer.Argument(help="A stream.")],
     as_json: JsonOption = False,
 ) -> None:
-    """Tell what a stream holds: segments, tiers, bits of each, where it stops, which model.
+    """Tell what a stream holds: segments, tiers, bits of each, where it stops, which model; where this machine is calibrated,
+    also how long decoding takes.
 
     Example: rlcodec info digit.rlc --json
     """
+    from rlcodec.calibration import calibration_path, predicted_decode_ms
     from rlcodec.codec import inspect
 
     announce_compilation()
     found = inspect(_read(stream))
+    decode_ms = None
+    if calibration_path().exists():
+        try:
+            decode_ms = predicted_decode_ms(found)
+        except DataError as error:
+            print(f"rlcodec: {error}", file=sys.stderr)
     segments: list[dict[str, Any]] = [
         {"kind": s.segment.kind, "index": s.segment.index, "tier": s.tier_name, "bits": s.bits, "decoder_macs": s.macs}
         for s in found.segments
     ]
     if as_json:
         fields = {name: value for name, value in vars(found).items() if name != "segments"}
-        print(json.dumps(fields | {"segments": segments}))
+        print(json.dumps(fields | {"predicted_decode_ms": decode_ms, "segments": segments}))
         return
     from rich.console import Console
     from rich.table import Table
@@ -271,10 +284,42 @@ def info(
     console.print(f"preset {found.preset}, model {found.model_digest[:16]}, format version {found.version}")
     console.print(f"bit budget {found.bit_budget}, stopped after {found.stopped_after or 'nothing'}")
     console.print(f"decoding takes {found.decoder_kmac_per_pixel:.2f} kMAC per pixel")
+    if decode_ms is not None:
+        console.print(f"and about {decode_ms:.3g} ms on this machine")
     table = Table("segment", "tier", "bits", "kMAC")
     for s in segments:
         table.add_row(f"{s['kind']} {s['index']}", str(s["tier"]), f"{s['bits']:.2f}", f"{s['decoder_macs'] / 1000:.1f}")
     console.print(table)
+
+
+@app.command()
+def calibrate(
+    as_json: JsonOption = False,
+    out: Annotated[Path | None, typer.Option(help="File to write; where rlcodec looks for it if not given.")] = None,
+) -> None:
+    """Measure how long this machine takes to decode, which --max-decode-ms and info go by.
+
+    Example: rlcodec calibrate
+    """
+    from rlcodec.calibrating import calibrate as measure
+    from rlcodec.calibration import save_calibration
+
+    announce_compilation()
+    with progress("measuring") as report:
+        calibration = measure(report)
+    path = save_calibration(calibration, out)
+    if as_json:
+        print(json.dumps(json.loads(calibration.to_json())))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("preset", "stage", "fixed ms", "ms per kMAC", "ms per pixel")
+    for preset, stages in calibration.stages.items():
+        for name, cost in stages.items():
+            table.add_row(preset, name, f"{cost.fixed_ms:.3f}", f"{cost.ms_per_kmac:.3g}", f"{cost.ms_per_pixel:.3g}")
+    Console().print(table)
+    print(f"{path}: {calibration.machine.cpu}, {calibration.machine.cores} cores")
 
 
 # Behind the others, so that help lists coding first.

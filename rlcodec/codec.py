@@ -8,10 +8,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from PIL import Image
 
+from rlcodec.calibration import load_calibration
 from rlcodec.coder import COST_UNIT, decoder_state
 from rlcodec.color_images import read_color
 from rlcodec.encoding import Encoded, constant_choices, encode_with
 from rlcodec.errors import DamagedStreamError, OptionError, TruncatedStreamError, TruncatedStreamWarning
+from rlcodec.goals import Limits, encode_exactly, encode_within
 from rlcodec.images import ImageLike, read_gray
 from rlcodec.model import check_fingerprint, load_model
 from rlcodec.objective import resolve_objective
@@ -36,6 +38,7 @@ class StreamInfo:
         segments: every segment with its tier, bits and kMAC.
         stopped_after: the last segment that was sent, e.g. "pixels 12", or None when nothing was.
         lossless: every pixel was sent.
+        scan: the rows were coded by way of a scan.
         truncated: bytes are missing at the end.
         header_bytes: framing, checksum included.
         payload_bytes: bytes of the range-coded payload that are there.
@@ -53,6 +56,7 @@ class StreamInfo:
     segments: tuple[CodedSegment, ...]
     stopped_after: str | None
     lossless: bool
+    scan: bool
     truncated: bool
     header_bytes: int
     payload_bytes: int
@@ -77,13 +81,15 @@ def encode(
     gain: int | None = None,
     max_bytes: int | None = None,
     min_psnr: float | None = None,
+    max_decode_ms: float | None = None,
     synthesis: str | None = None,
 ) -> bytes:
     """Encodes an image.
 
     Preset "mnist": a policy makes the choices, the shipped one when none is named. `lossless` codes every pixel exactly
-    instead; `bit_budget`, `tier` and `rows` set the choices by hand. Preset "photo": `gain`, or `max_bytes` and
-    `min_psnr`. Preset "compact": `bit_budget` and `tier`.
+    instead; `bit_budget`, `tier` and `rows` set the choices by hand. `max_bytes`, `min_psnr` and `max_decode_ms` are limits
+    that the policy's or the lossless stream keeps to. Preset "photo": `gain`, or `max_bytes` and `min_psnr`. Preset
+    "compact": `bit_budget` and `tier`.
 
     Args:
         image: a PIL image, a path, or a uint8 array; for preset "mnist" 8-bit gray, for the others anything that
@@ -100,7 +106,10 @@ def encode(
         rows: rows of pixels to send after the latents; all when `bit_budget` or `tier` is set and this is not.
         gain: the quantiser's setting, 0 the finest to 47.
         max_bytes: of the whole stream, which is then as fine as it may be.
-        min_psnr: of the decoded picture, in dB, at least; the stream is then about as small as it may be.
+        min_psnr: of the decoded picture, in dB, at least; the stream is then about as small as it may be. Infinity asks for
+            every pixel exactly.
+        max_decode_ms: predicted milliseconds of decoding on this machine, at most, as `rlcodec calibrate` measured it;
+            lambda_compute is raised as little as it takes.
         synthesis: "light" or "full", what decoders of a photograph should spend on its repair; "light" if not given.
 
     Returns:
@@ -108,8 +117,10 @@ def encode(
 
     Raises:
         ImageError: the image cannot be coded.
-        OptionError: options contradict each other or make no sense.
+        OptionError: options contradict each other or make no sense, or the limits cannot be met; the message names the
+            nearest that can.
         PolicyError: the policy file is broken or belongs to another codec.
+        DataError: `max_decode_ms` is given and this machine has no usable calibration.
 
     Example:
         >>> import numpy as np, rlcodec
@@ -120,18 +131,18 @@ def encode(
         True
     """
     by_policy = (policy, objective, lambda_rate, lambda_compute, distortion)
-    for_photo, of_latent = (gain, max_bytes, min_psnr, synthesis), (bit_budget, tier)
+    for_photo, limits, of_latent = (gain, synthesis), (max_bytes, min_psnr, max_decode_ms), (bit_budget, tier)
     if preset == PHOTO.name:
-        if lossless or any(option is not None for option in (*by_policy, *of_latent, rows)):
+        if lossless or any(option is not None for option in (*by_policy, *of_latent, rows, max_decode_ms)):
             raise OptionError("preset photo takes gain, or max_bytes and min_psnr, and synthesis")
         from rlcodec.photo.encode import Goals, encode_picture
 
         goals = Goals(_whole("max_bytes", max_bytes), min_psnr)
         return encode_picture(read_color(image, PHOTO), _whole("gain", gain), goals, synthesis)
     if any(option is not None for option in for_photo):
-        raise OptionError("gain, max_bytes, min_psnr and synthesis are for preset photo")
+        raise OptionError("gain and synthesis are for preset photo")
     if preset == COMPACT.name:
-        if lossless or any(option is not None for option in (*by_policy, rows)):
+        if lossless or any(option is not None for option in (*by_policy, *limits, rows)):
             raise OptionError("preset compact takes bit_budget and tier")
         from rlcodec.compact.stream import encode_picture as encode_compact
 
@@ -139,6 +150,7 @@ def encode(
     return encode_image(
         image, preset=preset, policy=policy, objective=objective, lambda_rate=lambda_rate,
         lambda_compute=lambda_compute, distortion=distortion, lossless=lossless, bit_budget=bit_budget, tier=tier, rows=rows,
+        max_bytes=max_bytes, min_psnr=min_psnr, max_decode_ms=max_decode_ms,
     ).data  # fmt: skip
 
 
@@ -155,6 +167,9 @@ def encode_image(
     bit_budget: int | None = None,
     tier: str | None = None,
     rows: int | None = None,
+    max_bytes: int | None = None,
+    min_psnr: float | None = None,
+    max_decode_ms: float | None = None,
 ) -> Encoded:
     """As `encode` of preset "mnist", and tells how the stream came about."""
     if preset in (PHOTO.name, COMPACT.name):
@@ -166,7 +181,14 @@ def encode_image(
     by_policy = any(option is not None for option in (policy, objective, lambda_rate, lambda_compute, distortion))
     if by_hand + by_policy + lossless > 1:
         raise OptionError("choose one of: lossless; bit_budget, tier and rows; or policy, objective and lambdas")
+    limits = Limits(_whole("max_bytes", max_bytes), min_psnr, max_decode_ms)
+    limited = limits != Limits()
+    if limited and by_hand:
+        raise OptionError("max_bytes, min_psnr and max_decode_ms leave bit_budget, tier and rows to the policy")
+    calibration = load_calibration() if max_decode_ms is not None else None
     if lossless or (objective == "lossless" and lambda_rate is None and lambda_compute is None and distortion is None):
+        if limited:
+            return encode_exactly(model, pixels, limits, calibration)
         return encode_with(model, pixels, 0, constant_choices(CONTEXT))
     if by_hand:
         if tier is not None and tier not in TIERS:
@@ -176,7 +198,10 @@ def encode_image(
         chosen = TIERS.index(tier) if tier is not None else CONTEXT
         return encode_with(model, pixels, bit_budget or 0, constant_choices(chosen, rows))
     goal = resolve_objective(objective, lambda_rate, lambda_compute, distortion)
-    return encode_under_policy(load_policy(policy, model), model, pixels, goal)
+    chosen_policy = load_policy(policy, model)
+    if limited:
+        return encode_within(chosen_policy, model, pixels, goal, limits, calibration)
+    return encode_under_policy(chosen_policy, model, pixels, goal)
 
 
 def _whole(name: str, value: int | None) -> int | None:
@@ -275,7 +300,7 @@ def inspect(data: bytes) -> StreamInfo:
     session = start_decoder(stream)
     coded = session.run_all()
     lossless = session.rows_done == stream.header.height
-    return _info(stream, session.model.digest, coded, lossless, stream.truncated, session.macs)
+    return _info(stream, session.model.digest, coded, lossless, stream.truncated, session.macs, session.has_scan)
 
 
 def _inspect_photo(stream: Stream) -> StreamInfo:
@@ -291,7 +316,13 @@ def _inspect_photo(stream: Stream) -> StreamInfo:
 
 
 def _info(
-    stream: Stream, digest: str, segments: tuple[CodedSegment, ...], lossless: bool, truncated: bool, macs: int
+    stream: Stream,
+    digest: str,
+    segments: tuple[CodedSegment, ...],
+    lossless: bool,
+    truncated: bool,
+    macs: int,
+    scan: bool = False,
 ) -> StreamInfo:
     header = stream.header
     sent = [s for s in segments if s.tier != STOP and s.complete]
@@ -307,6 +338,7 @@ def _info(
         segments=segments,
         stopped_after=f"{sent[-1].segment.kind} {sent[-1].segment.index}" if sent else None,
         lossless=lossless,
+        scan=scan,
         truncated=truncated,
         header_bytes=header.header_bytes,
         payload_bytes=len(stream.payload),

@@ -34,6 +34,7 @@ class Encoded:
         picture: what a decoder shows, uint8 (height, width).
         decoder_macs: multiply-accumulates of decoding.
         mse: mean squared error of `picture`, on the scale 0 to 255.
+        scan: the rows were coded by way of a scan.
     """
 
     data: bytes
@@ -42,6 +43,7 @@ class Encoded:
     picture: np.ndarray
     decoder_macs: int
     mse: float
+    scan: bool
 
     @property
     def psnr_db(self) -> float:
@@ -78,7 +80,7 @@ def finish_encoder(session: Session) -> Encoded:
     picture = session.picture()
     mse = float(np.square(picture.astype(np.int64) - session.image).mean())
     data = pack(model.preset, model.fingerprint, height, width, session.bit_budget, payload)
-    return Encoded(data, tuple(session.coded), session.bit_budget, picture, session.macs, mse)
+    return Encoded(data, tuple(session.coded), session.bit_budget, picture, session.macs, mse, session.has_scan)
 
 
 def encode_with(model: Model, pixels: np.ndarray, bit_budget: int, choose: Chooser) -> Encoded:

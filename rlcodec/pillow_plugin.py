@@ -62,7 +62,7 @@ def _save(image: Image.Image, file: IO[bytes], filename: str | bytes) -> None:
     """Writes with the keywords of `rlcodec.encode`; small gray images take preset mnist, others photo, if none is named."""
     options = dict(image.encoderinfo)
     small = image.mode in ("L", "1") and max(image.size) <= MNIST.max_side
-    for_photo = {"gain", "max_bytes", "min_psnr", "synthesis"} & options.keys()
+    for_photo = {"gain", "synthesis"} & options.keys()
     preset = options.pop("preset", MNIST.name if small and not for_photo else PHOTO.name)
     file.write(encode(image, preset=preset, **options))
 

@@ -11,7 +11,7 @@ from rlcodec.raster_lm import Memory
 from rlcodec.raster_scan import scan_of
 from rlcodec.rows import RowCoder, code_latent_slices, code_pixel_rows, picture_at, row_coder
 from rlcodec.scan import Scan
-from rlcodec.scan_context import scan_state
+from rlcodec.scan_context import PRESENT, STATUS, scan_state
 from rlcodec.segments import LATENT, CodedSegment, Segment, budget_index, segments_of, synthesis_macs, tiers_at
 from rlcodec.stream import LATENT_TIERS, STOP, TIERS
 from rlcodec.transform import keep_bits, synthesise
@@ -72,6 +72,11 @@ class Session:
     def use_memory(self, memory: Memory) -> None:
         """Has tier `lm` told what its network finds, which something else runs; before the first row."""
         self._memory = memory
+
+    @property
+    def has_scan(self) -> bool:
+        """Whether rows were coded by way of a scan."""
+        return self._rows is not None and bool(self._rows.scan.head[STATUS] == PRESENT)
 
     @property
     def macs(self) -> int:

@@ -10,7 +10,22 @@ from PIL import Image
 from sklearn.datasets import load_digits, load_sample_image
 
 from rlcodec import cli
+from rlcodec.calibration import (
+    CODING,
+    COEFFICIENTS,
+    INVERSE,
+    LATENTS,
+    ROWS,
+    SCAN_ROWS,
+    START,
+    SYNTHESIS,
+    Calibration,
+    StageCost,
+    model_digest,
+    this_machine,
+)
 from rlcodec.envs.trace import Trace, build_trace
+from rlcodec.photo.synthesis import WIDTHS
 from rlcodec.scan import BOX, WORDS, box_area, gray_level, grid, set_bit
 
 settings.register_profile("rlcodec", derandomize=True, deadline=None, max_examples=60, database=None)
@@ -95,6 +110,19 @@ def run(monkeypatch, capsys):
         return code, out, err
 
     return call
+
+
+@pytest.fixture(scope="session")
+def made_up() -> Calibration:
+    """A calibration of this machine that nobody measured: every stage has a fixed cost and costs by kMAC and pixel."""
+    widths = tuple(f"synthesis, {width}" for width in WIDTHS)
+    stages = {
+        "mnist": (START, LATENTS, SYNTHESIS, *ROWS, *SCAN_ROWS),
+        "photo": (COEFFICIENTS, INVERSE, *widths),
+        "compact": (*CODING, SYNTHESIS),
+    }
+    costs = {preset: dict.fromkeys(names, StageCost(0.05, 1e-4, 1e-5)) for preset, names in stages.items()}
+    return Calibration(this_machine(), {preset: model_digest(preset) for preset in stages}, costs)
 
 
 @pytest.fixture(scope="session")

@@ -43,3 +43,9 @@ def test_a_damaged_stream_is_no_image(digit):
 def test_options_are_those_of_encode(digit):
     with pytest.raises(rlcodec.OptionError):
         saved(Image.fromarray(digit), preset="photo", lossless=True)
+
+
+def test_small_gray_images_keep_to_limits_too(digit):
+    file = saved(Image.fromarray(digit), max_bytes=40)
+    assert len(file.getvalue()) <= 40
+    assert rlcodec.inspect(file.getvalue()).preset == "mnist"
