@@ -11,7 +11,7 @@ import numpy as np
 
 from rlcodec.kernel import kernel
 from rlcodec.photo.blocks import BLOCK
-from rlcodec.photo.raster import SLICE_COUNT, SLICE_OF, step_of
+from rlcodec.photo.raster import SLICE_COUNT, SLICE_OF
 from rlcodec.threads import side_by_side
 
 BINS_PER_OCTAVE, OCTAVES = 8, 12
@@ -29,23 +29,17 @@ ENERGY_BINS, ENERGY_BINS_PER_OCTAVE, LEAST_ENERGY = 48, 2, 2.0**-8
 """Of the mean squared brightness of blocks, the constant left out."""
 EVEN_BELOW = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
 """Squared quantiser steps below which a block's mean square counts as even, in several senses."""
-FEATURES = SLICE_COUNT * KINDS_OF_PLANES * 3 + len(EVEN_BELOW) + 3
+CONTRAST = 3 * BLOCK**2 * (0.03 * 255) ** 2
+"""Structural similarity's constant, in the unit of a block's energy: its brightness has three times a colour's variance."""
+LEAST_UNLIKE = 1e-4
+FEATURES = SLICE_COUNT * KINDS_OF_PLANES * 3 + len(EVEN_BELOW) + 2 + SLICE_COUNT - 1 + 1
 MOST_BLOCKS = 1 << 14
 """Of larger pictures only some strips are counted."""
 
 
 @kernel
-def _count(coefficients, bits, slice_of, squares, counts, blocks):
-    """Counts magnitudes and blocks.
-
-    Args:
-        coefficients: float32 (3, rows, columns, BLOCK, BLOCK).
-        bits: the same as int32.
-        slice_of: int64 (BLOCK, BLOCK).
-        squares: float32 (BLOCK,), working space.
-        counts: int64 (KINDS_OF_PLANES, SLICE_COUNT, BINS), receives them.
-        blocks: int64 (ENERGY_BINS,), receives them.
-    """
+def _count(bits, slice_of, counts):
+    """Counts magnitudes; `bits` are those of float32 coefficients, int32 (3, rows, columns, BLOCK, BLOCK)."""
     planes, rows, columns = bits.shape[:3]
     for plane in range(planes):
         of = counts[min(plane, KINDS_OF_PLANES - 1)]
@@ -55,17 +49,56 @@ def _count(coefficients, bits, slice_of, squares, counts, blocks):
                     for v in range(BLOCK):
                         at = ((bits[plane, y, x, u, v] & 0x7FFFFFFF) >> MANTISSA_SHIFT) - FIRST_BIN
                         of[slice_of[u, v], min(max(at, 0), BINS - 1)] += 1
+
+
+@kernel
+def _look_at_blocks(coefficients, bits, slice_of, steps, energy, count, blocks, similar):
+    """Sorts blocks by their brightness's mean square, and adds up how similar each would stay at every step.
+
+    Args:
+        coefficients: float32 (3, rows, columns, BLOCK, BLOCK).
+        bits: the same as int32.
+        slice_of: int64 (BLOCK, BLOCK).
+        steps: float64 (settings,), of the quantiser.
+        energy: float64 (SLICE_COUNT, OCTAVES), working space.
+        count: int64 (SLICE_COUNT, OCTAVES), working space.
+        blocks: int64 (ENERGY_BINS,), receives numbers of blocks.
+        similar: float64 (settings, SLICE_COUNT - 1), receives sums over blocks of contrast and structure, as structural
+            similarity has them, of slices up to each.
+    """
+    _, rows, columns = bits.shape[:3]
     for y in range(rows):
         for x in range(columns):
-            squares[:] = 0
+            for s in range(SLICE_COUNT):
+                for o in range(OCTAVES):
+                    energy[s, o] = 0.0
+                    count[s, o] = 0
             for u in range(BLOCK):
                 for v in range(BLOCK):
-                    squares[v] += coefficients[0, y, x, u, v] * coefficients[0, y, x, u, v]
-            total = -coefficients[0, y, x, 0, 0] * coefficients[0, y, x, 0, 0]
-            for v in range(BLOCK):
-                total += squares[v]
-            octaves = np.log2(max(total / BLOCK**2, LEAST_ENERGY) / LEAST_ENERGY)
+                    at = ((bits[0, y, x, u, v] & 0x7FFFFFFF) >> (MANTISSA_SHIFT + 3)) - FIRST_BIN // BINS_PER_OCTAVE
+                    octave, s = min(max(at, 0), OCTAVES - 1), slice_of[u, v]
+                    energy[s, octave] += coefficients[0, y, x, u, v] * coefficients[0, y, x, u, v]
+                    count[s, octave] += 1
+            whole = 0.0
+            for s in range(1, SLICE_COUNT):
+                for o in range(OCTAVES):
+                    whole += energy[s, o]
+            octaves = np.log2(max(whole / BLOCK**2, LEAST_ENERGY) / LEAST_ENERGY)
             blocks[min(np.int64(octaves * ENERGY_BINS_PER_OCTAVE), ENERGY_BINS - 1)] += 1
+            for g in range(steps.shape[0]):
+                # Octaves wholly below the threshold are lost, and of the next as large a part as lies below.
+                place = min(max(np.log2(steps[g] * SENT_FROM), 0.0), OCTAVES - 1.0)
+                cut = np.int64(place)
+                part = np.exp2(place - cut) - 1
+                total, lost = 0.0, 0.0
+                for s in range(1, SLICE_COUNT):
+                    for o in range(OCTAVES):
+                        below = 1.0 if o < cut else (part if o == cut else 0.0)
+                        total += energy[s, o]
+                        rounded = (1 - below) * count[s, o] * steps[g] * steps[g] / 12
+                        lost += below * energy[s, o] + min(rounded, (1 - below) * energy[s, o])
+                    kept = 2 * (total - lost) + CONTRAST
+                    similar[g, s - 1] += kept / (kept + lost)
 
 
 @dataclass(frozen=True)
@@ -75,30 +108,40 @@ class Counts:
     Attributes:
         magnitudes: int64 (KINDS_OF_PLANES, SLICE_COUNT, BINS).
         blocks: int64 (ENERGY_BINS,).
+        similar: float64 (gains, SLICE_COUNT - 1), sums over blocks.
     """
 
     magnitudes: np.ndarray
     blocks: np.ndarray
+    similar: np.ndarray
 
 
-def count_magnitudes(strips: list[np.ndarray], workers: int | None = None) -> Counts:
+def count_magnitudes(strips: list[np.ndarray], steps: np.ndarray, workers: int | None = None) -> Counts:
     """Counts the magnitudes of a picture's coefficients.
 
     Args:
         strips: from `rlcodec.photo.codec.strips_of`.
+        steps: float64 (gains,), of the quantiser.
         workers: threads.
     """
     blocks = sum(s.shape[1] * s.shape[2] for s in strips)
     some = strips[:: max(1, -(-blocks // MOST_BLOCKS))]
 
     def run(part: slice) -> Counts:
-        found = Counts(np.zeros((KINDS_OF_PLANES, SLICE_COUNT, BINS), np.int64), np.zeros(ENERGY_BINS, np.int64))
+        found = Counts(
+            np.zeros((KINDS_OF_PLANES, SLICE_COUNT, BINS), np.int64),
+            np.zeros(ENERGY_BINS, np.int64),
+            np.zeros((len(steps), SLICE_COUNT - 1)),
+        )
         strip = some[part.start]
-        _count(strip, strip.view(np.int32), SLICE_OF, np.empty(BLOCK, np.float32), found.magnitudes, found.blocks)
+        bits = strip.view(np.int32)
+        _count(bits, SLICE_OF, found.magnitudes)
+        energy, count = np.empty((SLICE_COUNT, OCTAVES)), np.empty((SLICE_COUNT, OCTAVES), np.int64)
+        _look_at_blocks(strip, bits, SLICE_OF, steps, energy, count, found.blocks, found.similar)
         return found
 
     found = side_by_side(run, [slice(i, i + 1) for i in range(len(some))], workers)
-    return Counts(np.sum([f.magnitudes for f in found], 0), np.sum([f.blocks for f in found], 0))
+    return Counts(*(np.sum([getattr(f, name) for f in found], 0) for name in ("magnitudes", "blocks", "similar")))
 
 
 def _magnitudes() -> np.ndarray:
@@ -109,19 +152,19 @@ def _magnitudes() -> np.ndarray:
     return middles
 
 
-def gain_features(counts: Counts, gains: tuple[int, ...]) -> np.ndarray:
+def gain_features(counts: Counts, steps: np.ndarray) -> np.ndarray:
     """What counts of magnitudes say of some gains.
 
     Args:
         counts: from `count_magnitudes`.
-        gains: indices of the quantiser's settings.
+        steps: float64 (gains,), those of the counts.
 
     Returns:
         float64 (gains, FEATURES): for brightness and colours and every slice, log2 of coefficients sent per million pixels, of
         the bits of their magnitudes, and of the squared error a pixel, each plus one; how many blocks are even, in several
-        senses; mean and deviation of log2 of the blocks' mean squares; and log2 of the step.
+        senses; mean and deviation of log2 of the blocks' mean squares; log2 of how dissimilar blocks would become, with the
+        slices up to each; and log2 of the step.
     """
-    steps = np.array([step_of(gain) for gain in gains])
     ratio = _magnitudes()[:, None] / steps
     # A bin that the threshold cuts counts in part.
     sent = np.clip((ratio / SENT_FROM - 1) * BINS_PER_OCTAVE + 0.5, 0, 1)
@@ -137,4 +180,5 @@ def gain_features(counts: Counts, gains: tuple[int, ...]) -> np.ndarray:
     share = counts.blocks / blocks
     mean = share @ middles
     deviation = np.sqrt(np.maximum(share @ middles**2 - mean**2, 0))
-    return np.concatenate([np.log2(1 + np.concatenate(parts)), even, [mean / 4, deviation / 2, np.log2(steps)]]).T
+    unlike = np.log2(1 - counts.similar.T / blocks + LEAST_UNLIKE)
+    return np.concatenate([np.log2(1 + np.concatenate(parts)), even, [mean / 4, deviation / 2], unlike, [np.log2(steps)]]).T

@@ -18,7 +18,7 @@ from rlcodec.objective import COMPUTE_RANGE, KINDS, PEAK_SQUARED, ROUNDING_MSE, 
 from rlcodec.observation import OBSERVATION_LIMIT, REGRET_LIMIT, Goal, objective_scale
 from rlcodec.photo.analysis import FEATURES, count_magnitudes, gain_features
 from rlcodec.photo.blocks import PLANES, TRANSFORM_MACS
-from rlcodec.photo.raster import SLICE_COUNT
+from rlcodec.photo.raster import SLICE_COUNT, step_of
 from rlcodec.photo.synthesis import KMAC, WIDTHS
 from rlcodec.segments import MACS_PER_KMAC
 
@@ -61,7 +61,8 @@ LAYOUT_SIZE = sum(length for _, length, _ in LAYOUT)
 
 def photo_features(strips: list[np.ndarray], workers: int | None = None) -> np.ndarray:
     """What is known of a picture before a gain is chosen, float64 (gains, features); `strips` from `strips_of`."""
-    return gain_features(count_magnitudes(strips, workers), GAIN_CHOICES)
+    steps = np.array([step_of(gain) for gain in GAIN_CHOICES])
+    return gain_features(count_magnitudes(strips, steps, workers), steps)
 
 
 def energy_of(strips: list[np.ndarray]) -> float:
