@@ -16,9 +16,7 @@ DIGITS = 2000
 def main() -> None:
     """Measures and prints."""
     parser = arguments(__doc__ or "")
-    parser.add_argument(
-        "--preset", default=MNIST.name, help="mnist or photo; DATA may be a trace"
-    )
+    parser.add_argument("--preset", default=MNIST.name, help="mnist or photo; DATA may be a trace")
     parser.add_argument("--policy", type=Path, help="a policy file; the shipped one if not given")
     options = parser.parse_args()
     task = task_of(options.preset)

@@ -77,7 +77,7 @@ class Episodes:
         self.macs = np.zeros(batch, np.int64)
         self.error = np.zeros(batch)
         self.done = np.ones(batch, bool)
-        self._error = np.zeros((batch, model.slices + 1))
+        self._slice_errors = np.zeros((batch, model.slices + 1))
         self._outlook = self.planner.no_outlook(batch, model.slices)
 
     @property
@@ -117,7 +117,7 @@ class Episodes:
         self.cost[which] = self.macs[which] = 0
         self.error[which] = self._latent_error[MEASURE_OF[kind], image, 0]
         self.done[which] = False
-        self._error[which] = self._measured_error(image, Goal(kind, rate, compute))
+        self._slice_errors[which] = self._measured_error(image, Goal(kind, rate, compute))
 
     def _measured_error(self, image: np.ndarray, goal: Goal) -> np.ndarray:
         """Error by slices as the encoder knows it: measured without latents, at the probes and at half; else predicted."""
@@ -226,9 +226,9 @@ class Episodes:
         """Computes the outlook of episodes whose budget was just chosen."""
         image, budget = self.image[e], self.budget[e]
         stop_error = self._row_error[MEASURE_OF[self.kind[e]], image, budget]
-        error = self._error[e]
+        error = self._slice_errors[e]
         error[np.arange(len(e)), self.slices[e]] = stop_error[:, 0]
-        self._error[e] = error
+        self._slice_errors[e] = error
         outlook = self.planner.outlook(
             self._known.take(image),
             error,
@@ -258,7 +258,7 @@ class Episodes:
         return self.planner.observe(
             self._known.take(image),
             self._predicted[image],
-            self._error[which],
+            self._slice_errors[which],
             self._goal().take(which),
             standing,
             self._outlook.take(which),

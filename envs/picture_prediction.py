@@ -10,39 +10,55 @@ from rlcodec.photo.blocks import PLANES
 from rlcodec.photo.planning import FEATURE_LIMIT, Net, PhotoPredictor, synthesis_kmac
 from rlcodec.segments import MACS_PER_KMAC
 
-HIDDEN = (64, 48)
-PENALTY = 10.0
+HIDDEN = (128, 64)
+PENALTY = 3.0
 """Weight of squared weights."""
-ITERATIONS = 800
-FOLDS = 4
+ITERATIONS = 500
+NETWORKS = 4
+FOLDS, NETWORKS_UNSEEN = 4, 2
+DIGITS = 6
+"""Significant ones that are kept of every weight: policy files hold them as text."""
 LEAST_KMAC = 1e-4
 
 
-def _fit(inputs: np.ndarray, targets: np.ndarray, iterations: int) -> Net:
-    """Least squares on (samples, inputs) and (samples, outputs), outputs scaled to equal spread."""
+def _rounded(values: np.ndarray) -> np.ndarray:
+    """Values as their text with DIGITS digits says."""
+    with np.errstate(divide="ignore"):
+        unit = 10.0 ** (np.floor(np.log10(np.abs(values))) - DIGITS + 1)
+    return np.where(values == 0, 0.0, np.round(values / unit) * unit)
+
+
+def _fit_one(inputs: np.ndarray, targets: np.ndarray, iterations: int, seed: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.neural_network import MLPRegressor
 
-    center, spread = inputs.mean(0), inputs.std(0) + 1e-6
-    middle, scale = targets.mean(0), targets.std(0) + 1e-6
     network = MLPRegressor(
-        hidden_layer_sizes=HIDDEN,
-        activation="tanh",
-        solver="lbfgs",
-        alpha=PENALTY,
-        max_iter=iterations,
-        max_fun=2 * iterations,
-        random_state=0,
-    )
+        hidden_layer_sizes=HIDDEN, activation="tanh", solver="lbfgs", alpha=PENALTY, max_iter=iterations,
+        max_fun=2 * iterations, random_state=seed,
+    )  # fmt: skip
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        network.fit(np.clip((inputs - center) / spread, -FEATURE_LIMIT, FEATURE_LIMIT), (targets - middle) / scale)
-    *weights, last = network.coefs_
-    *biases, last_bias = network.intercepts_
-    return Net(center, spread, (*weights, last * scale), (*biases, last_bias * scale + middle))
+        network.fit(inputs, targets)
+    return network.coefs_, network.intercepts_
 
 
-def fit_photo_predictor(trace: PictureTrace, iterations: int = ITERATIONS) -> PhotoPredictor:
+def _fit(inputs: np.ndarray, targets: np.ndarray, iterations: int, networks: int) -> Net:
+    """Least squares on (samples, inputs) and (samples, outputs), outputs scaled to equal spread."""
+    from joblib import Parallel, delayed
+
+    center, spread = _rounded(inputs.mean(0)), _rounded(inputs.std(0) + 1e-6)
+    middle, scale = targets.mean(0), targets.std(0) + 1e-6
+    limited = np.clip((inputs - center) / spread, -FEATURE_LIMIT, FEATURE_LIMIT).astype(np.float32)
+    wanted = ((targets - middle) / scale).astype(np.float32)
+    run = delayed(_fit_one)
+    found = Parallel(n_jobs=-1)(run(limited, wanted, iterations, seed) for seed in range(networks))
+    weights = [np.stack(layer).astype(np.float64) for layer in zip(*(w for w, _ in found), strict=True)]
+    biases = [np.stack(layer)[:, None].astype(np.float64) for layer in zip(*(b for _, b in found), strict=True)]
+    weights[-1], biases[-1] = weights[-1] * scale, biases[-1] * scale + middle
+    return Net(center, spread, tuple(map(_rounded, weights)), tuple(map(_rounded, biases)))
+
+
+def fit_photo_predictor(trace: PictureTrace, iterations: int = ITERATIONS, networks: int = NETWORKS) -> PhotoPredictor:
     """Predictions fitted to a trace's pictures; see `PhotoPredictor` for what each predicts from what."""
     areas = trace.areas[:, None, None, None].astype(np.float64)
     rate = np.log2(8 * trace.payload_bytes[..., 0] / areas[..., 0])
@@ -56,8 +72,8 @@ def fit_photo_predictor(trace: PictureTrace, iterations: int = ITERATIONS) -> Ph
         flat = [t.reshape(t.shape[0] * t.shape[1], -1) for t in tables]
         return np.concatenate(flat, 1)
 
-    first = _fit(rows(trace.features), rows(rate, np.log2(np.maximum(kmac, LEAST_KMAC)), psnr, similar), iterations)
-    second = _fit(rows(trace.features, rate, known), rows(psnr - known[..., None], similar), iterations)
+    first = _fit(rows(trace.features), rows(rate, np.log2(np.maximum(kmac, LEAST_KMAC)), psnr, similar), iterations, networks)
+    second = _fit(rows(trace.features, rate, known), rows(psnr - known[..., None], similar), iterations, networks)
     return PhotoPredictor(first, second)
 
 
@@ -69,6 +85,6 @@ def fit_unseen(trace: PictureTrace, iterations: int = ITERATIONS) -> list[PhotoP
     """
     folds = min(FOLDS, len(trace))
     if folds == 1:
-        return [fit_photo_predictor(trace, iterations)]
+        return [fit_photo_predictor(trace, iterations, NETWORKS_UNSEEN)]
     place = np.arange(len(trace)) % folds
-    return [fit_photo_predictor(trace.take(place != fold), iterations) for fold in range(folds)]
+    return [fit_photo_predictor(trace.take(place != fold), iterations, NETWORKS_UNSEEN) for fold in range(folds)]

@@ -63,10 +63,12 @@ def test_a_smaller_objective_gives_smaller_files(digits):
     assert sizes["small"] < sizes["balanced"] < sizes["lossless"]
 
 
-def test_policy_codes_other_sizes():
-    image = np.zeros((19, 33), np.uint8)
+@pytest.mark.parametrize("options", [{"objective": "balanced"}, {"distortion": "ms-ssim", "lambda_rate": 90.0}])
+@pytest.mark.parametrize(("height", "width"), [(19, 33), (64, 64), (6, 40)])
+def test_policy_codes_other_sizes(height, width, options):
+    image = np.zeros((height, width), np.uint8)
     image[4:15, 10:14] = 255
-    assert decode(encode(image, objective="balanced")).size == (33, 19)
+    assert decode(encode(image, **options)).size == (width, height)
 
 
 @pytest.mark.parametrize(

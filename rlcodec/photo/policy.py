@@ -84,7 +84,7 @@ def encode_actions(pixels: np.ndarray, actions: tuple[int, ...]) -> Encoded:
     data = _pack(coded, pixels.shape, setting, slices)
     macs = int(coded.macs[:slices].sum()) + synthesis_macs(coded.values[0].size, ending)
     mse = float(np.square(picture.astype(np.int64) - pixels).mean())
-    return Encoded(data, (), setting.to_number(), picture, macs, mse)
+    return Encoded(data, (), setting.to_number(), picture, macs, mse, scan=False)
 
 
 def encode_under_policy(policy: Policy, picture: ColorImage, objective: Objective, workers: int | None = None) -> bytes:

@@ -153,12 +153,13 @@ def test_a_window_shows_every_step(traced, monkeypatch):
     assert env.render() is None
 
 
-def test_the_vector_reward_weighed_is_the_reward(traced):
+@pytest.mark.parametrize("objective", [SMALL, STRUCTURE])
+def test_the_vector_reward_weighed_is_the_reward(traced, objective):
     one, vector = (
         gymnasium.make("rlcodec/AdaptiveRateFlat-v0", trace=traced),
         gymnasium.make("rlcodec/AdaptiveRateMO-v0", trace=traced),
     )
-    options = {"image_index": 9, "objective": SMALL}
+    options = {"image_index": 9, "objective": objective}
     seen, _ = one.reset(options=options)
     same, info = vector.reset(options=options)
     assert np.array_equal(seen, same)
