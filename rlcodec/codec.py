@@ -133,12 +133,24 @@ def encode(
     by_policy = (policy, objective, lambda_rate, lambda_compute, distortion)
     for_photo, limits, of_latent = (gain, synthesis), (max_bytes, min_psnr, max_decode_ms), (bit_budget, tier)
     if preset == PHOTO.name:
-        if lossless or any(option is not None for option in (*by_policy, *of_latent, rows, max_decode_ms)):
-            raise OptionError("preset photo takes gain, or max_bytes and min_psnr, and synthesis")
-        from rlcodec.photo.encode import Goals, encode_picture
+        if lossless or objective == "lossless" or any(option is not None for option in (*of_latent, rows)):
+            raise OptionError("preset photo is lossy; it takes gain, a policy and its objective, limits, and synthesis")
+        from rlcodec.photo.encode import encode_picture
+        from rlcodec.photo.model import load_photo_model
+        from rlcodec.photo.planning import NAMED
 
-        goals = Goals(_whole("max_bytes", max_bytes), min_psnr)
-        return encode_picture(read_color(image, PHOTO), _whole("gain", gain), goals, synthesis)
+        goal, limited = None, any(option is not None for option in limits)
+        if any(option is not None for option in by_policy) or (gain is None and not limited):
+            goal = resolve_objective(objective, lambda_rate, lambda_compute, distortion, NAMED)
+        return encode_picture(
+            read_color(image, PHOTO),
+            load_policy(policy, load_photo_model()),
+            _whole("gain", gain),
+            goal,
+            Limits(_whole("max_bytes", max_bytes), min_psnr, max_decode_ms),
+            synthesis,
+            load_calibration() if max_decode_ms is not None else None,
+        )
     if any(option is not None for option in for_photo):
         raise OptionError("gain and synthesis are for preset photo")
     if preset == COMPACT.name:

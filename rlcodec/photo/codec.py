@@ -82,6 +82,11 @@ class CodedStrip:
         segments = (*self.segments[:sent], *[b""] * (len(self.segments) - sent))
         return b"".join(varint(len(segment)) for segment in segments) + b"".join(segments)
 
+    def payload_bytes(self, slices: int = SLICE_COUNT) -> int:
+        """Length of `payload`."""
+        sent = [len(segment) for segment in self.segments[: len(self.segments) // SLICE_COUNT * slices]]
+        return sum(sent) + sum(len(varint(length)) for length in sent) + len(self.segments) - len(sent)
+
     def up_to(self, slices: int) -> np.ndarray:
         """The values that a stream holds which ends after so many slices."""
         return np.where(slices > SLICE_OF, self.values, np.int16(0))

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from rlcodec.objective import COMPUTE_RANGE, KINDS, PEAK_SQUARED, ROUNDING_MSE, distortion
+from rlcodec.objective import COMPUTE_RANGE, KINDS, PEAK_SQUARED, ROUNDING_MSE, Objective, distortion
 from rlcodec.observation import OBSERVATION_LIMIT, REGRET_LIMIT, Goal, objective_scale
 from rlcodec.photo.analysis import FEATURES, count_magnitudes, gain_features
 from rlcodec.photo.blocks import PLANES, TRANSFORM_MACS
@@ -34,6 +34,12 @@ SETTING_PHASE, SLICE_PHASE, ENDING_PHASE = range(3)
 
 RATE_RANGE = {"mse": (0.2, 2.9), "psnr": (0.4, 1.6), "ms-ssim": (0.5, 1.5)}
 """log10 of lambda_rate that policies for photographs are trained for, by kind."""
+NAMED = {
+    "small": Objective("psnr", 20.0, 0.01),
+    "balanced": Objective("psnr", 8.0, 0.008),
+    "fast": Objective("psnr", 8.0, 0.4),
+}
+"""What the named objectives mean for photographs."""
 FEATURE_LIMIT = 4.0
 SIMILARITY_TO_NOTHING = 0.0
 """MS-SSIM of an even gray and any picture, as good as none."""

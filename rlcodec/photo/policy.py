@@ -1,10 +1,11 @@
 """Encoding a photograph under a policy, or as an episode chose."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from rlcodec.color_images import ColorImage, check_pixels
+from rlcodec.color_images import ColorImage
 from rlcodec.encoding import Encoded
 from rlcodec.objective import COMPUTE_RANGE, KINDS, Objective
 from rlcodec.observation import Goal
@@ -87,25 +88,41 @@ def encode_actions(pixels: np.ndarray, actions: tuple[int, ...]) -> Encoded:
     return Encoded(data, (), setting.to_number(), picture, macs, mse, scan=False)
 
 
-def encode_under_policy(policy: Policy, picture: ColorImage, objective: Objective, workers: int | None = None) -> bytes:
-    """Encodes a picture as the policy chooses.
+@dataclass(frozen=True)
+class Choice:
+    """What a policy chose for a picture: the gain, how many slices are sent, and the width of the synthesis."""
+
+    gain: int
+    slices: int
+    width: str
+
+
+def choose_under_policy(
+    policy: Policy,
+    strips: list[np.ndarray],
+    picture: ColorImage,
+    objective: Objective,
+    workers: int | None = None,
+    keep: bool = False,
+) -> tuple[Choice, CodedStrip]:
+    """Codes a picture as a policy chooses; what was coded holds all slices, sent or not.
 
     Args:
         policy: a loaded policy for photographs.
+        strips: the picture's coefficients, from `strips_of`.
         picture: what to code.
         objective: what to minimise.
         workers: threads.
+        keep: whether to keep the quantised coefficients.
 
     Raises:
-        OptionError: the objective lies outside what policies are trained for, or the picture is too large.
+        OptionError: the objective lies outside what policies are trained for.
     """
     check_objective(objective, RATE_RANGE)
-    check_pixels(picture)
     model, pixels = load_photo_model(), picture.pixels[..., 0].size
     goal = Goal(
         np.array([KINDS.index(objective.kind)]), np.array([objective.lambda_rate]), np.array([objective.lambda_compute])
     )
-    strips = strips_of(picture.pixels, workers)
     area = sum(strip[0].size for strip in strips)
     features = photo_features(strips, workers)
     expected = expect(policy.predictor, features[None])
@@ -118,22 +135,20 @@ def encode_under_policy(policy: Policy, picture: ColorImage, objective: Objectiv
         return int(np.where(legal, policy.logits(seen)[0], -np.inf).argmax())
 
     setting = choose(expected.take(slice(None), np.zeros(1, np.int64)))
-    coded = encode_photo(model, strips, GAIN_CHOICES[setting], workers=workers, measure=True)
-    rate = np.array([8 * len(coded.payload(slices)) / pixels for slices in STOPS])
+    coded = encode_photo(model, strips, GAIN_CHOICES[setting], workers=workers, keep=keep, measure=True)
+    rate = np.array([8 * coded.payload_bytes(slices) / pixels for slices in STOPS])
     kmac = np.array([coded.macs[:slices].sum() for slices in STOPS])[:, None] / MACS_PER_KMAC
     kmac = (kmac + area * synthesis_kmac()) / pixels
-    after = expect_after(
-        policy.predictor,
-        features[None, setting],
-        rate[None],
-        kmac[None],
-        known_mse(coded.errors, area)[None],
-    )
+    after = expect_after(policy.predictor, features[None, setting], rate[None], kmac[None], known_mse(coded.errors, area)[None])
     standing.setting[0], standing.phase[0] = setting, SLICE_PHASE
     while standing.stop[0] < len(STOPS) - 1 and choose(after) != STOP_ACTION:
         standing.stop[0] += 1
     standing.phase[0] = ENDING_PHASE
-    ending = ENDINGS[choose(after)]
-    return _pack(
-        coded, picture.pixels.shape, PhotoSetting(GAIN_CHOICES[setting], ending, picture.gray), STOPS[standing.stop[0]]
-    )
+    return Choice(GAIN_CHOICES[setting], STOPS[standing.stop[0]], ENDINGS[choose(after)]), coded
+
+
+def encode_under_policy(policy: Policy, picture: ColorImage, objective: Objective, workers: int | None = None) -> bytes:
+    """Encodes a picture as the policy chooses; arguments and errors as `choose_under_policy`."""
+    strips = strips_of(picture.pixels, workers)
+    choice, coded = choose_under_policy(policy, strips, picture, objective, workers)
+    return _pack(coded, picture.pixels.shape, PhotoSetting(choice.gain, choice.width, picture.gray), choice.slices)
