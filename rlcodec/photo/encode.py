@@ -30,7 +30,7 @@ from rlcodec.stream import pack
 
 DEFAULT_WIDTH = "light"
 """Where nothing asks for another; the full width takes four times the compute for one or two per cent of the rate."""
-WHOLE_GAIN = {"max_bytes": 1 / 3, "min_psnr": 2.0}
+WHOLE_GAIN = {"max_bytes": 0.68, "min_psnr": 1.3}
 """By how much the weight of bits changes when it stands for a whole gain: down to more bytes, or up to fewer."""
 NEAR = {"max_bytes": 0.010, "min_psnr": 0.06}
 """What keeps to a limit by less is near enough: natural logarithm of bytes, and dB."""
@@ -160,7 +160,6 @@ def _next_place(
     known: dict[float, float],
     target: float,
     predicted: Callable[[float], float],
-    slope: float,
     trial: int,
 ) -> float:
     """Where to try next: where the last trials' line, or the predictions, meet the target, well inside what is open."""
