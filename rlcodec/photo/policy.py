@@ -134,7 +134,8 @@ def choose_under_policy(
         legal = legal_actions(standing.phase)[0]
         return int(np.where(legal, policy.logits(seen)[0], -np.inf).argmax())
 
-    setting = choose(expected.take(slice(None), np.zeros(1, np.int64)))
+    first = np.zeros(1, np.int64)
+    setting = choose(expected.take(first, first))  # whose place is filled, and does not count yet
     coded = encode_photo(model, strips, GAIN_CHOICES[setting], workers=workers, keep=keep, measure=True)
     rate = np.array([8 * coded.payload_bytes(slices) / pixels for slices in STOPS])
     kmac = np.array([coded.macs[:slices].sum() for slices in STOPS])[:, None] / MACS_PER_KMAC
