@@ -136,7 +136,6 @@ def encode(
         if lossless or objective == "lossless" or any(option is not None for option in (*of_latent, rows)):
             raise OptionError("preset photo is lossy; it takes gain, a policy and its objective, limits, and synthesis")
         from rlcodec.photo.encode import encode_picture
-        from rlcodec.photo.model import load_photo_model
         from rlcodec.photo.planning import NAMED
 
         goal, limited = None, any(option is not None for option in limits)
@@ -144,7 +143,7 @@ def encode(
             goal = resolve_objective(objective, lambda_rate, lambda_compute, distortion, NAMED)
         return encode_picture(
             read_color(image, PHOTO),
-            load_policy(policy, load_photo_model()),
+            policy,
             _whole("gain", gain),
             goal,
             Limits(_whole("max_bytes", max_bytes), min_psnr, max_decode_ms),

@@ -5,7 +5,9 @@ coefficients are rounded, of which decoders know nothing. The policy's predictio
 needed; each is measured, and only what was measured comes back.
 """
 
+import functools
 import math
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -19,14 +21,12 @@ from rlcodec.metrics import psnr_db
 from rlcodec.objective import COMPUTE_RANGE, Objective
 from rlcodec.photo.codec import WEIGHT, CodedStrip, encode_photo, strips_of
 from rlcodec.photo.model import load_photo_model
-from rlcodec.photo.planning import ENDINGS, GAIN_CHOICES, KINDS, expect, photo_features
-from rlcodec.photo.policy import Choice, choose_under_policy
+from rlcodec.photo.planning import ENDINGS, GAIN_CHOICES, KINDS, Prospect, expect, photo_features
+from rlcodec.photo.policy import Choice, choose_under_policy, pack_photo
 from rlcodec.photo.raster import GAINS
 from rlcodec.photo.stream import PhotoSetting, check_width, shown_pixels
-from rlcodec.policy import Policy
-from rlcodec.presets import PHOTO
+from rlcodec.policy import Policy, load_policy
 from rlcodec.segments import MACS_PER_KMAC
-from rlcodec.stream import pack
 
 DEFAULT_WIDTH = "light"
 """Where nothing asks for another; the full width takes four times the compute for one or two per cent of the rate."""
@@ -80,8 +80,15 @@ class Encoder:
         self.calibration = calibration
         self.model = load_photo_model()
         self.original = picture.pixels[..., 0] if picture.gray else picture.pixels
-        self.strips = strips_of(picture.pixels, workers)
-        self._expected = expect(policy.predictor, photo_features(self.strips, workers)[None])
+
+    @functools.cached_property
+    def strips(self) -> list[np.ndarray]:
+        """The picture's coefficients."""
+        return strips_of(self.picture.pixels, self.workers)
+
+    @functools.cached_property
+    def _expected(self) -> Prospect:
+        return expect(self.policy.predictor, photo_features(self.strips, self.workers)[None])
 
     def attempt(self, gain: int, width: str, weight: float = WEIGHT) -> Attempt:
         """The stream at a gain, a width of the synthesis and a weight of bits."""
@@ -92,7 +99,7 @@ class Encoder:
         """The stream that ends as chosen, with what the limits are about."""
         height, width = self.picture.pixels.shape[:2]
         setting = PhotoSetting(choice.gain, choice.width, self.picture.gray)
-        data = pack(PHOTO, self.model.fingerprint, height, width, setting.to_number(), coded.payload(choice.slices))
+        data = pack_photo(coded, self.picture.pixels.shape, setting, choice.slices)
         psnr, decode_ms = math.nan, 0.0
         if self.limits.min_psnr is not None:
             shown = shown_pixels(self.model, coded.up_to(choice.slices), setting, height, width, choice.width)
@@ -243,7 +250,7 @@ def _refusal(encoder: Encoder, widths: list[str], best: list[Attempt]) -> Option
 
 def encode_picture(
     picture: ColorImage,
-    policy: Policy,
+    policy: str | os.PathLike[str] | None = None,
     gain: int | None = None,
     objective: Objective | None = None,
     limits: Limits = Limits(),
@@ -255,7 +262,7 @@ def encode_picture(
 
     Args:
         picture: what to code.
-        policy: makes the choices that nothing else makes.
+        policy: file of the policy that makes the choices which nothing else makes; the shipped one when None.
         gain: index of the quantiser's setting, 0 the finest, instead of the policy's choice.
         objective: what the policy minimises. With limits its choice is taken where it keeps to them.
         limits: what the stream keeps to; see `encode_within`.
@@ -273,9 +280,12 @@ def encode_picture(
         raise OptionError(f"gain is {gain}; there are 0 to {GAINS - 1}")
     check_width(width)
     check_pixels(picture)
-    encoder = Encoder(picture, policy, limits, calibration, workers)
     if gain is not None:
-        return encoder.attempt(gain, width or DEFAULT_WIDTH).data
+        setting = PhotoSetting(gain, width or DEFAULT_WIDTH, picture.gray)
+        return pack_photo(
+            encode_photo(load_photo_model(), picture.pixels, gain, workers=workers), picture.pixels.shape, setting
+        )
+    encoder = Encoder(picture, load_policy(policy, load_photo_model()), limits, calibration, workers)
     if objective is None:
         return encode_within(encoder, width)
     chosen = _under_policy(encoder, objective, width)

@@ -32,6 +32,7 @@ from rlcodec.photo.planning import (
     photo_features,
     synthesis_kmac,
 )
+from rlcodec.photo.raster import SLICE_COUNT
 from rlcodec.photo.stream import PhotoSetting, shown_pixels, synthesis_macs
 from rlcodec.policy import FORMAT, Policy, check_objective
 from rlcodec.presets import PHOTO
@@ -60,7 +61,8 @@ def describe_photo() -> dict[str, Any]:
     }
 
 
-def _pack(coded: CodedStrip, shape: tuple[int, ...], setting: PhotoSetting, slices: int) -> bytes:
+def pack_photo(coded: CodedStrip, shape: tuple[int, ...], setting: PhotoSetting, slices: int = SLICE_COUNT) -> bytes:
+    """The stream of a coded picture of a shape (height, width, ...) that ends after so many slices."""
     height, width = shape[:2]
     return pack(PHOTO, load_photo_model().fingerprint, height, width, setting.to_number(), coded.payload(slices))
 
@@ -82,7 +84,7 @@ def encode_actions(pixels: np.ndarray, actions: tuple[int, ...]) -> Encoded:
     setting = PhotoSetting(GAIN_CHOICES[actions[0]], ending, False)
     coded = encode_photo(model, pixels, setting.gain, keep=True)
     picture = shown_pixels(model, coded.up_to(slices), setting, height, width, ending)
-    data = _pack(coded, pixels.shape, setting, slices)
+    data = pack_photo(coded, pixels.shape, setting, slices)
     macs = int(coded.macs[:slices].sum()) + synthesis_macs(coded.values[0].size, ending)
     mse = float(np.square(picture.astype(np.int64) - pixels).mean())
     return Encoded(data, (), setting.to_number(), picture, macs, mse, scan=False)
@@ -152,4 +154,4 @@ def encode_under_policy(policy: Policy, picture: ColorImage, objective: Objectiv
     """Encodes a picture as the policy chooses; arguments and errors as `choose_under_policy`."""
     strips = strips_of(picture.pixels, workers)
     choice, coded = choose_under_policy(policy, strips, picture, objective, workers)
-    return _pack(coded, picture.pixels.shape, PhotoSetting(choice.gain, choice.width, picture.gray), choice.slices)
+    return pack_photo(coded, picture.pixels.shape, PhotoSetting(choice.gain, choice.width, picture.gray), choice.slices)
