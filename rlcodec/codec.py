@@ -88,8 +88,8 @@ def encode(
 
     Preset "mnist": a policy makes the choices, the shipped one when none is named. `lossless` codes every pixel exactly
     instead; `bit_budget`, `tier` and `rows` set the choices by hand. `max_bytes`, `min_psnr` and `max_decode_ms` are limits
-    that the policy's or the lossless stream keeps to. Preset "photo": `gain`, or `max_bytes` and `min_psnr`. Preset
-    "compact": `bit_budget` and `tier`.
+    that the policy's or the lossless stream keeps to. Preset "photo": a policy likewise, with the same limits, or `gain`; where
+    a limit stands without an objective the stream comes as near to it as it may. Preset "compact": `bit_budget` and `tier`.
 
     Args:
         image: a PIL image, a path, or a uint8 array; for preset "mnist" 8-bit gray, for the others anything that
@@ -110,7 +110,8 @@ def encode(
             every pixel exactly.
         max_decode_ms: predicted milliseconds of decoding on this machine, at most, as `rlcodec calibrate` measured it;
             lambda_compute is raised as little as it takes.
-        synthesis: "light" or "full", what decoders of a photograph should spend on its repair; "light" if not given.
+        synthesis: "plain", "light" or "full", what decoders of a photograph should spend on its repair; what the policy chooses
+            if not given, or "light" at a `gain` or a limit.
 
     Returns:
         The stream.
