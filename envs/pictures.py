@@ -111,7 +111,7 @@ def trace_picture(model: PhotoModel, picture: np.ndarray, settings: Sequence[int
             values = coded.up_to(slices)
             for e, ending in enumerate(ENDINGS):
                 shown = shown_pixels(model, values, PhotoSetting(gain, ending, False), height, width, ending)
-                macs[g, k, e] = coded.macs[:slices].sum() + synthesis_macs(area, ending)
+                macs[g, k, e] = coded.macs[:, :slices].sum() + synthesis_macs(area, ending)
                 sse[g, k, e] = np.square(shown.astype(np.int64) - picture).sum()
                 similar[g, k, e] = ms_ssim(picture, shown)
     known_first = {"energy": np.array(energy_of(strips)), "features": photo_features(strips)}

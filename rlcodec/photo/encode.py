@@ -13,19 +13,21 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from rlcodec.calibration import Calibration, photo_decode_ms
+from rlcodec.calibration import Calibration, photo_work
 from rlcodec.color_images import ColorImage, check_pixels
 from rlcodec.errors import OptionError
 from rlcodec.goals import Limits
 from rlcodec.metrics import psnr_db
 from rlcodec.objective import COMPUTE_RANGE, Objective
+from rlcodec.photo.blocks import padded_size
 from rlcodec.photo.codec import WEIGHT, CodedStrip, encode_photo, strips_of
 from rlcodec.photo.model import load_photo_model
 from rlcodec.photo.planning import ENDINGS, GAIN_CHOICES, KINDS, Prospect, expect, photo_features
 from rlcodec.photo.policy import Choice, choose_under_policy, pack_photo
-from rlcodec.photo.raster import GAINS
+from rlcodec.photo.raster import GAINS, SLICE_COUNT
 from rlcodec.photo.stream import PhotoSetting, check_width, shown_pixels
 from rlcodec.policy import Policy, load_policy
+from rlcodec.presets import PHOTO
 from rlcodec.segments import MACS_PER_KMAC
 
 DEFAULT_WIDTH = "light"
@@ -93,7 +95,7 @@ class Encoder:
     def attempt(self, gain: int, width: str, weight: float = WEIGHT) -> Attempt:
         """The stream at a gain, a width of the synthesis and a weight of bits."""
         coded = encode_photo(self.model, self.strips, gain, weight, self.workers, keep=self.limits.min_psnr is not None)
-        return self.measured(coded, Choice(gain, len(coded.macs), width))
+        return self.measured(coded, Choice(gain, SLICE_COUNT, width))
 
     def measured(self, coded: CodedStrip, choice: Choice) -> Attempt:
         """The stream that ends as chosen, with what the limits are about."""
@@ -105,8 +107,9 @@ class Encoder:
             shown = shown_pixels(self.model, coded.up_to(choice.slices), setting, height, width, choice.width)
             psnr = psnr_db(self.original, shown)
         if self.calibration is not None:
-            kmac = int(coded.macs[: choice.slices].sum()) / MACS_PER_KMAC
-            decode_ms = photo_decode_ms(self.calibration, height * width, kmac, choice.width, height)
+            by_strip = coded.macs[:, : choice.slices].sum(1) / MACS_PER_KMAC
+            work = photo_work(math.prod(padded_size(height, width)), by_strip.tolist(), choice.width)
+            decode_ms = self.calibration.predicted_ms(PHOTO.name, work)
         return Attempt(data, psnr, decode_ms)
 
     def expected_scores(self, name: str, width: str) -> np.ndarray:

@@ -85,7 +85,7 @@ def encode_actions(pixels: np.ndarray, actions: tuple[int, ...]) -> Encoded:
     coded = encode_photo(model, pixels, setting.gain, keep=True)
     picture = shown_pixels(model, coded.up_to(slices), setting, height, width, ending)
     data = pack_photo(coded, pixels.shape, setting, slices)
-    macs = int(coded.macs[:slices].sum()) + synthesis_macs(coded.values[0].size, ending)
+    macs = int(coded.macs[:, :slices].sum()) + synthesis_macs(coded.values[0].size, ending)
     mse = float(np.square(picture.astype(np.int64) - pixels).mean())
     return Encoded(data, (), setting.to_number(), picture, macs, mse, scan=False)
 
@@ -140,7 +140,7 @@ def choose_under_policy(
     setting = choose(expected.take(first, first))  # whose place is filled, and does not count yet
     coded = encode_photo(model, strips, GAIN_CHOICES[setting], workers=workers, keep=keep, measure=True)
     rate = np.array([8 * coded.payload_bytes(slices) / pixels for slices in STOPS])
-    kmac = np.array([coded.macs[:slices].sum() for slices in STOPS])[:, None] / MACS_PER_KMAC
+    kmac = np.array([coded.macs[:, :slices].sum() for slices in STOPS])[:, None] / MACS_PER_KMAC
     kmac = (kmac + area * synthesis_kmac()) / pixels
     after = expect_after(policy.predictor, features[None, setting], rate[None], kmac[None], known_mse(coded.errors, area)[None])
     standing.setting[0], standing.phase[0] = setting, SLICE_PHASE
