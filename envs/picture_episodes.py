@@ -46,7 +46,6 @@ class PictureEpisodes:
         batch: how many episodes.
 
     Attributes:
-        image: int64 (B,), which picture each episode is about.
         done: bool (B,).
     """
 
@@ -62,11 +61,15 @@ class PictureEpisodes:
         self._expected = self._predicted(expect, trace.features)
         self._take_tables()
 
-        self.image = np.zeros(batch, np.int64)
         self.goal = Goal(np.zeros(batch, np.int64), np.ones(batch), np.zeros(batch))
-        self.standing = PhotoStanding(*(np.zeros(batch, np.int64) for _ in range(3)))
+        self.standing = PhotoStanding(*(np.zeros(batch, np.int64) for _ in range(4)))
         self.ending = np.zeros(batch, np.int64)
         self.done = np.ones(batch, bool)
+
+    @property
+    def image(self) -> np.ndarray:
+        """Which picture each episode is about, int64 (B,)."""
+        return self.standing.image
 
     def _take_tables(self) -> None:
         """Turns the trace's tables into D, R and C, and into what the encoder expects once it has coded."""
@@ -168,9 +171,9 @@ class PictureEpisodes:
         """Observations of all episodes or of some, float32 (B, size)."""
         image, setting = self.image[which], self.standing.setting[which]
         goal = self.goal.take(which)
-        standing = PhotoStanding(*(getattr(self.standing, name)[which] for name in ("phase", "setting", "stop")))
+        standing = PhotoStanding(*(values[which] for values in vars(self.standing).values()))
         nothing = self._nothing_known[goal.kind, image]
-        return observe(self._expected.take(image), self._after.take(image, setting), goal, standing, nothing)
+        return observe(self._expected, self._after.take(image, setting), goal, standing, nothing)
 
     def actions_of(self, setting: int, stop: int, ending: int) -> tuple[int, ...]:
         """The actions that lead there."""

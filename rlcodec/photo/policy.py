@@ -128,7 +128,7 @@ def choose_under_policy(
     area = sum(strip[0].size for strip in strips)
     features = photo_features(strips, workers)
     expected = expect(policy.predictor, features[None])
-    standing = PhotoStanding(*(np.zeros(1, np.int64) for _ in range(3)))
+    standing = PhotoStanding(*(np.zeros(1, np.int64) for _ in range(4)))
     nothing = nothing_sent(np.array([energy_of(strips)]))[goal.kind, 0]
 
     def choose(after: Prospect) -> int:
