@@ -130,9 +130,10 @@ class PictureEpisodes:
         """Where the episodes stand."""
         begun, here = self.standing.phase != SETTING_PHASE, self._here()
         _, rate, kmac = self.objective_parts()
+        bits = begun * 8.0 * self.trace.payload_bytes[here]
         mse = np.where(begun, self._mse[here], self._nothing_mse[self.image])
         similar = np.where(begun, self.trace.ms_ssim[here], SIMILARITY_TO_NOTHING)
-        return Spent(rate * self.trace.areas[self.image], rate, kmac, mse, similar)
+        return Spent(bits, rate, kmac, mse, similar)
 
     def reward_weights(self) -> np.ndarray:
         """What turns what a step takes off D, R and C into its reward, float64 (3, B)."""
