@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from rlcodec.envs.core import Outcome, Spent, draw_objectives, objective_arrays
-from rlcodec.envs.pictures import MIDDLE, PictureTrace, trace_picture, unmeasured_trace
+from rlcodec.envs.pictures import KNOWN_FIRST, MIDDLE, PictureTrace, trace_picture, unmeasured_trace
 from rlcodec.errors import DataError
 from rlcodec.objective import Objective
 from rlcodec.observation import Goal, objective_scale
@@ -198,6 +198,6 @@ class LivePictures(PictureEpisodes):
         self._measured.add(setting)
         tables = trace_picture(load_photo_model(), self.trace.picture(0), (setting,))
         for name, table in tables.items():
-            if name != "features":
+            if name not in KNOWN_FIRST:
                 getattr(self.trace, name)[0, setting] = table[setting]
         self._take_tables()

@@ -25,6 +25,8 @@ from rlcodec.photo.stream import PhotoSetting, shown_pixels, synthesis_macs
 CROPS_OF_LARGE, LARGE_SIDE = 3, 600
 MIDDLE = 128
 """What decoders show where nothing was sent."""
+KNOWN_FIRST = ("energy", "features")
+"""Tables of what is known before a setting is chosen, whichever it will be."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,7 @@ class PictureTrace:
     def take(self, index: np.ndarray | slice) -> "PictureTrace":
         """The same tables for some of the pictures."""
         which = np.arange(len(self))[index]
-        pixels = np.concatenate([self.picture(i).reshape(-1) for i in which])
+        pixels = np.concatenate([self.pixels[:0], *(self.picture(i).reshape(-1) for i in which)])
         return PictureTrace(self.digest, pixels, *(getattr(self, f.name)[which] for f in fields(self)[2:]))
 
 
@@ -114,8 +116,8 @@ def trace_picture(model: PhotoModel, picture: np.ndarray, settings: Sequence[int
                 macs[g, k, e] = coded.macs[:slices].sum() + synthesis_macs(area, ending)
                 sse[g, k, e] = np.square(shown.astype(np.int64) - picture).sum()
                 similar[g, k, e] = ms_ssim(picture, shown)
-    known_first = {"energy": np.array(energy_of(strips)), "features": photo_features(strips)}
-    return known_first | {"payload_bytes": payload, "macs": macs, "sse": sse, "ms_ssim": similar, "known_mse": known}
+    first = dict(zip(KNOWN_FIRST, (np.array(energy_of(strips)), photo_features(strips)), strict=True))
+    return first | {"payload_bytes": payload, "macs": macs, "sse": sse, "ms_ssim": similar, "known_mse": known}
 
 
 def unmeasured_trace(picture: np.ndarray) -> PictureTrace:
