@@ -117,7 +117,7 @@ def encode_under_policy(policy: Policy, picture: ColorImage, objective: Objectiv
         legal = legal_actions(standing.phase)[0]
         return int(np.where(legal, policy.logits(seen)[0], -np.inf).argmax())
 
-    setting = choose(expected.take(slice(None), np.zeros(1, np.int64)))
+    setting = choose(expected.take(np.zeros(1, np.int64), np.zeros(1, np.int64)))
     coded = encode_photo(model, strips, GAIN_CHOICES[setting], workers=workers, measure=True)
     rate = np.array([8 * len(coded.payload(slices)) / pixels for slices in STOPS])
     kmac = np.array([coded.macs[:slices].sum() for slices in STOPS])[:, None] / MACS_PER_KMAC
