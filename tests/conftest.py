@@ -138,7 +138,7 @@ def photograph() -> Image.Image:
 def pictures() -> list[np.ndarray]:
     """Small parts of scikit-learn's photographs, of four sizes, uint8 (height, width, 3)."""
     china, flower = (load_sample_image(name) for name in ("china.jpg", "flower.jpg"))
-    places = (china, 100, 200, 64, 64), (china, 0, 300, 48, 80), (flower, 150, 250, 64, 96), (flower, 200, 0, 65, 50)
+    places = (china, 100, 200, 64, 64), (china, 220, 300, 48, 80), (flower, 150, 250, 64, 96), (flower, 200, 0, 65, 50)
     return [np.ascontiguousarray(image[y : y + height, x : x + width]) for image, y, x, height, width in places]
 
 

@@ -128,7 +128,9 @@ def test_observations_are_not_shared(env):
 
 def test_rendering_shows_the_picture_beside_the_original(traced):
     env = AdaptiveRateEnv(trace=traced, render_mode="rgb_array")
-    env.reset(options={"image_index": 9, "objective": SMALL})
+    _, info = env.reset(options={"image_index": 9, "objective": SMALL})
+    nothing = env.render()[: 8 * 28 : 8, 8 * 28 :: 8, 0]
+    assert np.square(nothing.astype(int) - traced.images[9]).mean() == info["mse"]
     env.step(0)
     early = env.render()
     for _ in range(28):
