@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from rlcodec.envs.core import Outcome, Spent, draw_objectives, objective_arrays
-from rlcodec.envs.pictures import MIDDLE, PictureTrace, trace_picture, unmeasured_trace
+from rlcodec.envs.pictures import KNOWN_FIRST, MIDDLE, PictureTrace, trace_picture, unmeasured_trace
 from rlcodec.errors import DataError
 from rlcodec.objective import Objective
 from rlcodec.observation import Goal, objective_scale
@@ -133,9 +133,10 @@ class PictureEpisodes:
         """Where the episodes stand."""
         begun, here = self.standing.phase != SETTING_PHASE, self._here()
         _, rate, kmac = self.objective_parts()
+        bits = begun * 8.0 * self.trace.payload_bytes[here]
         mse = np.where(begun, self._mse[here], self._nothing_mse[self.image])
         similar = np.where(begun, self.trace.ms_ssim[here], SIMILARITY_TO_NOTHING)
-        return Spent(rate * self.trace.areas[self.image], rate, kmac, mse, similar)
+        return Spent(bits, rate, kmac, mse, similar)
 
     def reward_weights(self) -> np.ndarray:
         """What turns what a step takes off D, R and C into its reward, float64 (3, B)."""
@@ -200,6 +201,6 @@ class LivePictures(PictureEpisodes):
         self._measured.add(setting)
         tables = trace_picture(load_photo_model(), self.trace.picture(0), (setting,))
         for name, table in tables.items():
-            if name != "features":
+            if name not in KNOWN_FIRST:
                 getattr(self.trace, name)[0, setting] = table[setting]
         self._take_tables()

@@ -23,9 +23,9 @@ LEAST_KMAC = 1e-4
 
 def _rounded(values: np.ndarray) -> np.ndarray:
     """Values as their text with DIGITS digits says."""
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore"):
         unit = 10.0 ** (np.floor(np.log10(np.abs(values))) - DIGITS + 1)
-    return np.where(values == 0, 0.0, np.round(values / unit) * unit)
+        return np.where(values == 0, 0.0, np.round(values / unit) * unit)
 
 
 def _fit_one(inputs: np.ndarray, targets: np.ndarray, iterations: int, seed: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
