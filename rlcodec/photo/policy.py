@@ -17,6 +17,7 @@ from rlcodec.photo.planning import (
     GAIN_CHOICES,
     LAYOUT,
     RATE_RANGE,
+    SETTING_PHASE,
     SLICE_PHASE,
     STOP_ACTION,
     STOPS,
@@ -128,26 +129,28 @@ def choose_under_policy(
     area = sum(strip[0].size for strip in strips)
     features = photo_features(strips, workers)
     expected = expect(policy.predictor, features[None])
-    standing = PhotoStanding(*(np.zeros(1, np.int64) for _ in range(4)))
     nothing = nothing_sent(np.array([energy_of(strips)]))[goal.kind, 0]
 
-    def choose(after: Prospect) -> int:
-        seen = observe(expected, after, goal, standing, nothing)
-        legal = legal_actions(standing.phase)[0]
-        return int(np.where(legal, policy.logits(seen)[0], -np.inf).argmax())
+    def choose(after: Prospect, setting: int, phases: list[int], stops: list[int]) -> list[int]:
+        """What the policy does in each of some phases and at some stops."""
+        standing = PhotoStanding(np.zeros_like(phases), np.array(phases), np.full_like(phases, setting), np.array(stops))
+        same = standing.image
+        seen = observe(expected, after.take(same), goal.take(same), standing, nothing[same])
+        return np.where(legal_actions(standing.phase), policy.logits(seen), -np.inf).argmax(1).tolist()
 
     first = np.zeros(1, np.int64)
-    setting = choose(expected.take(first, first))  # whose place is filled, and does not count yet
+    # Until it has chosen, what follows a setting does not count, and any will do.
+    (setting,) = choose(expected.take(first, first), 0, [SETTING_PHASE], [0])
     coded = encode_photo(model, strips, GAIN_CHOICES[setting], workers=workers, keep=keep, measure=True)
     rate = np.array([8 * coded.payload_bytes(slices) / pixels for slices in STOPS])
     kmac = np.array([coded.macs[:, :slices].sum() for slices in STOPS])[:, None] / MACS_PER_KMAC
     kmac = (kmac + area * synthesis_kmac()) / pixels
     after = expect_after(policy.predictor, features[None, setting], rate[None], kmac[None], known_mse(coded.errors, area)[None])
-    standing.setting[0], standing.phase[0] = setting, SLICE_PHASE
-    while standing.stop[0] < len(STOPS) - 1 and choose(after) != STOP_ACTION:
-        standing.stop[0] += 1
-    standing.phase[0] = ENDING_PHASE
-    return Choice(GAIN_CHOICES[setting], STOPS[standing.stop[0]], ENDINGS[choose(after)]), coded
+    # Everything is known by now, so all that could be asked is asked at once.
+    most = len(STOPS) - 1
+    answers = choose(after, setting, [SLICE_PHASE] * most + [ENDING_PHASE] * (most + 1), [*range(most), *range(most + 1)])
+    stop = next((at for at in range(most) if answers[at] == STOP_ACTION), most)
+    return Choice(GAIN_CHOICES[setting], STOPS[stop], ENDINGS[answers[most + stop]]), coded
 
 
 def encode_under_policy(policy: Policy, picture: ColorImage, objective: Objective, workers: int | None = None) -> bytes:
