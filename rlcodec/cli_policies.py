@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -49,16 +49,17 @@ def trace(
     print(f"{output}: {len(traced)} images")
 
 
-def _load(preset: str, data: Path, split: str, limit: int | None, crop: int | None) -> "Sequence[np.ndarray]":
-    """The images that a trace or claims are about, at most so many files."""
-    from rlcodec.envs.pictures import crops_of
-    from rlcodec.images import read_gray
-    from rlcodec.training.data import load_images
-    from rlcodec.training.photo import load_pictures
-
+def _load(preset: str, data: Path, split: str, limit: int | None, crop: int | None) -> Any:
+    """The images that a trace or claims are about, uint8 (height, width) or (height, width, 3) each."""
     if preset == PHOTO.name:
+        from rlcodec.envs.pictures import crops_of
+        from rlcodec.training.photo import load_pictures
+
         pictures = load_pictures(data)[:limit]
         return pictures if crop is None else crops_of(pictures, crop)
+    from rlcodec.images import read_gray
+    from rlcodec.training.data import load_images
+
     images = load_images(data, split, limit)
     if not len(images):
         raise DataError("there are no images to trace")
@@ -104,11 +105,13 @@ def train(
     device: Annotated[str, typer.Option(help="auto, cpu or cuda; for so small a network the CPU is usually faster.")] = "cpu",
     resume: ResumeOption = True,
 ) -> None:
-    """Train a policy with PPO.
+    """Train a policy with PPO, and export it into the folder of the run.
 
     Examples: rlcodec train runs/train.npz --out runs/ppo --timesteps 4000000;
     rlcodec train runs/train.npz --out runs/other --hyperparameters other.yml
     """
+    from rlcodec.agents.claims import POLICY_FILE
+    from rlcodec.agents.export import export_policy
     from rlcodec.agents.hyperparameters import read_settings
     from rlcodec.agents.ppo import RUN_FILE, settings_of, train_ppo
     from rlcodec.envs.tasks import task_of
@@ -122,8 +125,9 @@ def train(
             raise OptionError(f"{option} is {value}; it must be positive")
     changed = {name: value for name, value in given.items() if value is not None}
     settings = replace(settings, **changed, device=torch_device(device))
-    train_ppo(task.load(trace_file), task, settings, out, resume)
-    print(f"{out}: trained for {settings.n_timesteps} steps")
+    policy, predictor = train_ppo(task.load(trace_file), task, settings, out, resume)
+    export_policy(policy, predictor, task, out / POLICY_FILE, asdict(settings))
+    print(f"{out}: trained for {settings.n_timesteps} steps; its policy is {out / POLICY_FILE}")
 
 
 @app.command()
@@ -135,6 +139,15 @@ def evaluate(
     ] = None,
     policy: Annotated[Path | None, typer.Option(help="A policy file; the shipped one if not given.")] = None,
     out: Annotated[Path | None, typer.Option(help="Where to write the table, .csv.")] = None,
+    run: Annotated[
+        Path | None,
+        typer.Option(help="Folder of a run: its policy.onnx is evaluated, and results.json there claims what comes of it."),
+    ] = None,
+    claim: Annotated[
+        Path | None, typer.Option(help="The same for the shipped policy: a folder whose results.json claims what comes of it.")
+    ] = None,
+    episodes: Annotated[int, typer.Option(min=1, help="Episodes to claim.")] = 100,
+    seed: Annotated[int, typer.Option(min=0, help="To draw them with.")] = 0,
     preset: PresetOption = "mnist",
     as_json: JsonOption = False,
 ) -> None:
@@ -145,9 +158,12 @@ def evaluate(
     xz, on test digits; compact beside JPEG and WebP at their defaults and at equal quality.
 
     Examples: rlcodec evaluate runs/test.npz --policy runs/policy.onnx --out runs/evaluation.csv;
+    rlcodec evaluate runs/test.npz --run runs/ppo;
     rlcodec evaluate mnist --data data/mnist --out runs/comparison.csv;
     rlcodec evaluate compact --data photos/val720 --out runs/compact.csv
     """
+    if sum(option is not None for option in (policy, run, claim)) > 1:
+        raise OptionError("give one of policy, run and claim: claims are of a run's own policy, or of the shipped one")
     if subject.name in [p.name for p in PRESETS] and not subject.exists():
         if data is None:
             raise OptionError(f"name the folder of images: rlcodec evaluate {subject} --data DIR")
@@ -158,18 +174,23 @@ def evaluate(
         else:
             raise OptionError("photographs are compared by benchmarks/photo.py")
         return
+    from rlcodec.agents.claims import POLICY_FILE, SHIPPED, make_claims, write_claims
     from rlcodec.agents.evaluate import contest_of, evaluate_policy
     from rlcodec.envs.tasks import task_of
     from rlcodec.files import write_bytes
     from rlcodec.policy import load_policy
 
     task = task_of(preset)
-    loaded, held_out = load_policy(policy, task.model), task.load(subject)
+    loaded, held_out = load_policy(run / POLICY_FILE if run else policy, task.model), task.load(subject)
     contest = contest_of(task, held_out, loaded.predictor)
     with progress("evaluating") as report:
         found = evaluate_policy(contest, lambda seen: loaded.logits(seen).argmax(1), report)
     if out is not None:
         write_bytes(out, found.table.to_csv(index=False).encode())
+    claims_file = None
+    if folder := run or claim:
+        named = POLICY_FILE if run else SHIPPED
+        claims_file = write_claims(folder, make_claims(folder, task, held_out, loaded, named, found, episodes, seed))
     if as_json:
         summary = {"images": len(held_out), "share": found.share, "low": found.low, "high": found.high}
         print(json.dumps(summary | {"objectives": found.objectives, "table": found.table.to_dict("records")}))
@@ -179,6 +200,8 @@ def evaluate(
         f"share of the gap from best fixed to oracle: {found.share:.3f} [{found.low:.3f}, {found.high:.3f}], "
         f"mean of {found.objectives} objectives, {len(held_out)} images"
     )
+    if claims_file:
+        print(f"wrote {claims_file}")
 
 
 def _compare_digits(data: Path, images: int | None, out: Path | None, as_json: bool) -> None:
@@ -222,18 +245,63 @@ def _show_table(table: Any, figure: Any, out: Path | None, as_json: bool) -> Non
 @app.command()
 def export(
     run: Annotated[Path, typer.Argument(help="Folder of a run. It holds pickled code: export only runs that you trust.")],
-    output: Annotated[Path, typer.Argument(help="The policy file to write, .onnx.")],
+    output: Annotated[
+        Path | None, typer.Argument(help="The policy file to write, .onnx; policy.onnx of the run if not given.")
+    ] = None,
     preset: PresetOption = "mnist",
 ) -> None:
     """Export a trained policy as one ONNX file that `rlcodec encode --policy` runs.
 
     Example: rlcodec export runs/ppo runs/policy.onnx
     """
+    from rlcodec.agents.claims import POLICY_FILE
     from rlcodec.agents.export import export_policy
     from rlcodec.agents.ppo import load_trained, read_run
     from rlcodec.envs.tasks import task_of
 
     task = task_of(preset)
     predictor, settings = read_run(run, task)
+    output = output or run / POLICY_FILE
     export_policy(load_trained(run), predictor, task, output, settings)
     print(f"wrote {output}")
+
+
+@app.command()
+def validate(
+    run: Annotated[
+        Path, typer.Argument(help="Folder of a run. Nothing in it is unpickled or executed: any stranger's will do.")
+    ],
+    data: Annotated[Path, typer.Option(help="The images that it was evaluated on, as for `rlcodec trace`.")],
+    split: Annotated[str, typer.Option(help="train or test, for folders of idx files.")] = "test",
+    images: Annotated[int | None, typer.Option(min=1, help="At most so many; as many as are claimed if not given.")] = None,
+    crop: CropOption = None,
+    full: Annotated[
+        bool, typer.Option("--full", help="Also measure every image anew, and from that the share, its interval and the table.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Replay what a run claims through the real codec, and confirm or refute it.
+
+    Reads results.json and policy.onnx of the run and nothing else, least of all its checkpoint. Every claimed episode is
+    replayed twice: its actions through the codec, and the policy through the encoder. Exit code 0 when all is confirmed, 1
+    when something is refuted, 2 when it cannot be checked: a file is missing or broken, or these are other images.
+
+    Example: rlcodec validate runs/reference/mnist-shipped --data data/mnist
+    """
+    from rlcodec.agents.claims import read_claims
+    from rlcodec.agents.validation import validate as validate_claims
+
+    claims = read_claims(run)
+    limit = claims.images if images is None and crop is None else images
+    loaded = _load(claims.preset, data, split, limit, crop)
+    announce_compilation()
+    with progress("replaying") as report:
+        findings = validate_claims(claims, run, loaded, full, report)
+    confirmed = all(finding.confirmed for finding in findings)
+    if as_json:
+        print(json.dumps({"confirmed": confirmed, "findings": [asdict(finding) for finding in findings]}))
+    else:
+        for finding in findings:
+            print(f"{finding.subject}: {'confirmed' if finding.confirmed else 'REFUTED'}: {finding.detail}")
+    if not confirmed:
+        raise typer.Exit(EXIT_REFUTED)
