@@ -4,9 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rlcodec.agents.oracle import replay
-from rlcodec.envs.episodes import Episodes
-from rlcodec.objective import Objective
 from rlcodec.observation import FIRST_TIER_ACTION, STOP_ACTION
 from rlcodec.stream import TIERS
 
@@ -39,12 +36,6 @@ def constant_settings(budget_slices: tuple[int, ...], height: int) -> list[tuple
             settings.append((budget, *[action] * slices, STOP_ACTION))
             settings.append((budget, *[action] * (slices + height)))
     return settings
-
-
-def constant_values(episodes: Episodes, objective: Objective) -> np.ndarray:
-    """J of every constant setting on every image of a trace, float64 (settings, n)."""
-    settings = constant_settings(episodes.geometry.budget_slices, episodes.geometry.height)
-    return np.stack([replay(episodes, objective, [actions] * episodes.batch) for actions in settings])
 
 
 def tune_threshold(values: np.ndarray, statistics: np.ndarray) -> ThresholdRule:

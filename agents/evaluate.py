@@ -92,13 +92,14 @@ class Evaluation:
     objectives: int
 
 
-def _share(fixed: np.ndarray, policy: np.ndarray, best: np.ndarray) -> np.ndarray:
+def share_of_gap(fixed: np.ndarray, policy: np.ndarray, best: np.ndarray) -> np.ndarray:
+    """How far from the best fixed sequence's J to the oracle's a policy gets: 0 at the first, 1 at the second."""
     with np.errstate(invalid="ignore", divide="ignore"):
         return (fixed - policy) / (fixed - best)
 
 
-def _counts(contest: Contest, objective: Objective, fixed: np.ndarray, best: np.ndarray) -> bool:
-    """Whether there is a gap between the best fixed sequence and the oracle to take a share of."""
+def has_gap(contest: Contest, objective: Objective, fixed: np.ndarray, best: np.ndarray) -> bool:
+    """Whether there is a gap to take a share of between J of the best fixed sequence and of the oracle, by images."""
     smallest = max(SMALLEST_GAP * abs(best.mean()), contest.smallest_gap * objective.lambda_rate)
     return bool(fixed.mean() - best.mean() > smallest)
 
@@ -147,7 +148,7 @@ def evaluate_policy(contest: Contest, choose: Chooser, report: Callable[[int, in
         mixture = best_mixture(np.concatenate([parts.mean(2), contest.parts(objective, fixed)[None]]), reached)
         mean = {f"J_{name}": float(found[name].mean()) for name in names}
         share = {
-            f"share_{name}": float(_share(found["fixed"].mean(), found[name].mean(), found["oracle"].mean()))
+            f"share_{name}": float(share_of_gap(found["fixed"].mean(), found[name].mean(), found["oracle"].mean()))
             for name in ("threshold", "planner", "policy")
         }
         mse = float(spent.mse.mean())
@@ -156,7 +157,7 @@ def evaluate_policy(contest: Contest, choose: Chooser, report: Callable[[int, in
             | mean
             | share
             | {
-                "gap_counts": _counts(contest, objective, found["fixed"], found["oracle"]),
+                "gap_counts": has_gap(contest, objective, found["fixed"], found["oracle"]),
                 "distortion": float(reached[0]),
                 "rate_bpp": float(reached[1]),
                 "psnr_db": 10 * np.log10(PEAK_SQUARED / max(mse, 1e-9)) if mse else np.inf,
@@ -173,7 +174,7 @@ def evaluate_policy(contest: Contest, choose: Chooser, report: Callable[[int, in
     counts = table.gap_counts.to_numpy()
 
     def share_of(index: np.ndarray) -> float:
-        shares = _share(*(stacked[name][counts][:, index].mean(1) for name in ("fixed", "policy", "oracle")))
+        shares = share_of_gap(*(stacked[name][counts][:, index].mean(1) for name in ("fixed", "policy", "oracle")))
         return float(shares[np.isfinite(shares)].mean())  # of few images drawn anew, none may leave a gap
 
     random = np.random.default_rng(0)

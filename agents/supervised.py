@@ -1,14 +1,12 @@
 """Supervised prediction of the oracle's choice from the policy's observations: what learning to decide has to beat."""
 
+from typing import Any
+
 import numpy as np
 
-from rlcodec.agents.evaluate import Chooser
-from rlcodec.agents.oracle import oracle
-from rlcodec.envs.episodes import Episodes
-from rlcodec.envs.trace import Trace
-from rlcodec.model import Model
+from rlcodec.agents.evaluate import Chooser, contest_of
+from rlcodec.envs.tasks import Task
 from rlcodec.objective import KINDS, Objective
-from rlcodec.observation import Predictor
 
 HIDDEN = (128, 128)
 """Layers of the classifier, as wide as the policy's."""
@@ -16,16 +14,16 @@ LARGEST_EPOCHS = 40
 
 
 def oracle_examples(
-    trace: Trace, model: Model, predictor: Predictor, objectives: int, images: int, seed: int = 0
+    task: Task, trace: Any, predictor: Any, objectives: int, images: int | None = None, seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray]:
     """What an encoder sees on the oracle's path, and what the oracle does there.
 
     Args:
+        task: of the preset.
         trace: of training images.
-        model: the codec.
-        predictor: the encoder's predictions.
+        predictor: the encoder's predictions, for these very images: `task.fit_unseen`.
         objectives: how many are drawn, as training of the policy draws them.
-        images: how many of the trace's are drawn for each.
+        images: how many of the trace's are drawn for each; all when None.
         seed: of the draws.
 
     Returns:
@@ -33,12 +31,14 @@ def oracle_examples(
     """
     rng = np.random.default_rng(seed)
     seen, done = [], []
-    for kind, rate, compute in zip(*Episodes(trace, model, predictor, 1).draw_objectives(rng, objectives), strict=True):
-        part = trace.take(rng.choice(len(trace), min(images, len(trace)), replace=False))
-        objective = Objective(KINDS[kind], float(rate), float(compute))
-        plans = [plan.actions for plan in oracle(part, objective, model)]
-        episodes = Episodes(part, model, predictor, len(part))
-        episodes.reset_to(objective, np.arange(len(part)))
+    whole = contest_of(task, trace, predictor)
+    for kind, rate, compute in zip(*whole.episodes.draw_objectives(rng, objectives), strict=True):
+        contest = whole
+        if images is not None and images < len(trace):
+            contest = contest_of(task, trace.take(rng.choice(len(trace), images, replace=False)), predictor)
+        objective, episodes = Objective(KINDS[kind], float(rate), float(compute)), contest.episodes
+        plans = [plan.actions for plan in contest.oracle(objective)]
+        episodes.reset_to(objective, np.arange(episodes.batch))
         step = 0
         while not episodes.done.all():
             going = ~episodes.done

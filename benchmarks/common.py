@@ -7,7 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from rlcodec.envs.tasks import Task
+from rlcodec.presets import MNIST
 from rlcodec.training.data import load_images
+from rlcodec.training.photo import load_pictures
 
 
 def arguments(description: str, images: int | None = None, data: bool = True) -> argparse.ArgumentParser:
@@ -23,6 +26,15 @@ def arguments(description: str, images: int | None = None, data: bool = True) ->
 def test_images(options: argparse.Namespace) -> np.ndarray:
     """The test images that the arguments name, uint8 (n, h, w)."""
     return load_images(options.data, "test", options.images)
+
+
+def held_out(options: argparse.Namespace, task: Task) -> Any:
+    """The trace that DATA is, or that of the images in it; `options.images` says how many digits at most."""
+    if options.data.is_file():
+        return task.load(options.data)
+    if task.model.preset is MNIST:
+        return task.trace(test_images(options), None)
+    return task.trace(load_pictures(options.data)[: options.images], None)
 
 
 def print_result(options: argparse.Namespace, result: dict[str, Any]) -> None:

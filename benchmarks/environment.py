@@ -11,8 +11,7 @@ import numpy as np
 from common import arguments, print_result
 
 import rlcodec  # noqa: F401  registers the environments
-from rlcodec.envs.samples import sample_images
-from rlcodec.envs.trace import build_trace
+from rlcodec.presets import MNIST
 
 STEPS, REPEATS = 60, 7
 
@@ -21,12 +20,13 @@ def main() -> None:
     """Measures and prints."""
     parser = arguments(__doc__ or "", data=False)
     parser.add_argument("--envs", type=int, default=1024, help="episodes side by side")
+    parser.add_argument("--preset", default=MNIST.name, help="mnist or photo")
     options = parser.parse_args()
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {0})
-    env = gymnasium.make_vec("rlcodec/AdaptiveRateFlat-v0", num_envs=options.envs, trace=build_trace(sample_images()))
+    env = gymnasium.make_vec("rlcodec/AdaptiveRateFlat-v0", num_envs=options.envs, preset=options.preset)
     env.reset(seed=0)
-    # Tiers `table` and `context`, or the second and third budget: episodes that go on to the end.
+    # Of mnist tiers `table` and `context`, or the second and third budget: episodes that go on to the end.
     actions = np.random.default_rng(0).integers(1, 3, (STEPS, options.envs))
     rates = []
     for _ in range(REPEATS):

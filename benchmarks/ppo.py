@@ -9,13 +9,9 @@ from common import arguments, print_result
 
 from rlcodec.agents.hyperparameters import read_settings
 from rlcodec.agents.ppo import new_agent
-from rlcodec.envs.episodes import Episodes
-from rlcodec.envs.prediction import fit_predictor
-from rlcodec.envs.samples import sample_images
-from rlcodec.envs.trace import build_trace
+from rlcodec.envs.tasks import task_of
 from rlcodec.envs.vector import TraceVecEnv
-from rlcodec.model import load_model
-from rlcodec.policy import geometry_of
+from rlcodec.presets import MNIST
 
 ROLLOUTS, REPEATS = 3, 7
 
@@ -38,13 +34,15 @@ def main() -> None:
     """Measures and prints."""
     parser = arguments(__doc__ or "", data=False)
     parser.add_argument("--envs", type=int, default=256, help="episodes side by side")
+    parser.add_argument("--preset", default=MNIST.name, help="mnist or photo")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     options = parser.parse_args()
     torch.distributions.Distribution.set_default_validate_args(False)
-    model, trace = load_model(), build_trace(sample_images())
-    predictor = fit_predictor(trace, geometry_of(model, 28, 28))
+    task = task_of(options.preset)
+    trace = task.trace(task.samples(), None)
+    predictor = task.fit(trace)
     settings = replace(read_settings(), n_envs=options.envs, device=options.device)
-    agents = [new_agent(kind(Episodes(trace, model, predictor, options.envs)), settings) for kind in (TraceVecEnv, FreeVecEnv)]
+    agents = [new_agent(kind(task.episodes(trace, predictor, options.envs)), settings) for kind in (TraceVecEnv, FreeVecEnv)]
     steps = ROLLOUTS * settings.n_steps * options.envs
     rates = []
     for _ in range(REPEATS + 1):

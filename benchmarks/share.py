@@ -2,32 +2,23 @@
 
 from pathlib import Path
 
-from common import arguments, print_result, test_images
+from common import arguments, held_out, print_result
 
 from rlcodec.agents.evaluate import contest_of, evaluate_policy
 from rlcodec.envs.tasks import task_of
 from rlcodec.policy import load_policy
 from rlcodec.presets import MNIST
-from rlcodec.training.photo import load_pictures
-
-DIGITS = 2000
 
 
 def main() -> None:
     """Measures and prints."""
-    parser = arguments(__doc__ or "")
+    parser = arguments(__doc__ or "", images=2000)
     parser.add_argument("--preset", default=MNIST.name, help="mnist or photo; DATA may be a trace")
     parser.add_argument("--policy", type=Path, help="a policy file; the shipped one if not given")
     options = parser.parse_args()
     task = task_of(options.preset)
     policy = load_policy(options.policy, task.model)
-    if options.data.is_file():
-        trace = task.load(options.data)
-    elif options.preset == MNIST.name:
-        options.images = options.images or DIGITS
-        trace = task.trace(test_images(options), None)
-    else:
-        trace = task.trace(load_pictures(options.data)[: options.images], None)
+    trace = held_out(options, task)
     found = evaluate_policy(contest_of(task, trace, policy.predictor), lambda seen: policy.logits(seen).argmax(1))
     table = found.table
     if not options.json:

@@ -1,43 +1,48 @@
 """The policy against supervised prediction of the oracle's choice with the same observations, on held-out images."""
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 from common import arguments, print_result, test_images
 
-from rlcodec.agents.evaluate import objective_grid, run_episodes
-from rlcodec.agents.oracle import best_fixed, oracle, replay
+from rlcodec.agents.evaluate import contest_of, run_episodes
 from rlcodec.agents.supervised import fit_supervised, oracle_examples
-from rlcodec.envs.episodes import Episodes
-from rlcodec.envs.trace import build_trace
-from rlcodec.model import load_model
+from rlcodec.envs.tasks import task_of
 from rlcodec.policy import load_policy
+from rlcodec.presets import MNIST
 from rlcodec.training.data import load_images
 
 BOOTSTRAP = 1000
+TRAIN_DIGITS, HELD_OUT_DIGITS, DIGITS_AN_OBJECTIVE = 1500, 2000, 400
 
 
 def main() -> None:
     """Measures and prints."""
-    parser = arguments(__doc__ or "", images=2000)
-    parser.add_argument("--train-images", type=int, default=1500, help="whose oracle is imitated")
+    parser = arguments(__doc__ or "")
+    parser.add_argument("--preset", default=MNIST.name, help="mnist or photo; of photo DATA is a trace of held-out pictures")
+    parser.add_argument("--train", type=Path, help="trace of the images whose oracle is imitated; digits of DATA if not given")
     parser.add_argument("--objectives", type=int, default=60, help="drawn for the oracle's examples")
+    parser.add_argument("--policy", type=Path, help="a policy file; the shipped one if not given")
     options = parser.parse_args()
-    model = load_model()
-    policy = load_policy(None, model)
-    examples = oracle_examples(
-        build_trace(load_images(options.data, "train", options.train_images)), model, policy.predictor, options.objectives, 400
-    )
-    trace = build_trace(test_images(options))
-    episodes = Episodes(trace, model, policy.predictor, len(trace))
+    task = task_of(options.preset)
+    policy = load_policy(options.policy, task.model)
+    examples = _examples(task, policy.predictor, options)
+    contest = contest_of(task, _held_out(task, options), policy.predictor)
     choosers = {
         "policy": lambda seen: policy.logits(seen).argmax(1),
-        "supervised": fit_supervised(*examples, episodes.action_count),
+        "supervised": fit_supervised(*examples, contest.episodes.action_count),
     }
     values: dict[str, list[np.ndarray]] = {name: [] for name in ("fixed", "oracle", *choosers)}
-    for objective in objective_grid():
-        values["fixed"].append(replay(episodes, objective, [best_fixed(trace, objective, model).actions] * len(trace)))
-        values["oracle"].append(np.array([plan.value for plan in oracle(trace, objective, model)]))
+    for objective in contest.grid:
+        fixed = contest.replay(objective, contest.fixed(objective).actions)
+        best = np.array([plan.value for plan in contest.oracle(objective)])
+        if fixed.mean() - best.mean() <= contest.smallest_gap * objective.lambda_rate:
+            continue
+        values["fixed"].append(fixed)
+        values["oracle"].append(best)
         for name, choose in choosers.items():
-            values[name].append(run_episodes(episodes, objective, choose))
+            values[name].append(run_episodes(contest.episodes, objective, choose))
     stacked = {name: np.stack(rows) for name, rows in values.items()}
 
     def shares(index: np.ndarray) -> tuple[float, float]:
@@ -45,14 +50,14 @@ def main() -> None:
         gap = mean["fixed"] - mean["oracle"]
         return tuple(float(((mean["fixed"] - mean[name]) / gap).mean()) for name in choosers)  # type: ignore[return-value]
 
-    random = np.random.default_rng(0)
-    drawn = [shares(random.integers(0, len(trace), len(trace))) for _ in range(BOOTSTRAP)]
+    random, n = np.random.default_rng(0), contest.images
+    drawn = [shares(random.integers(0, n, n)) for _ in range(BOOTSTRAP)]
     low, high = np.quantile([one - other for one, other in drawn], [0.025, 0.975])
-    by_policy, by_supervised = shares(np.arange(len(trace)))
+    by_policy, by_supervised = shares(np.arange(n))
     print_result(
         options,
         {
-            "images": len(trace),
+            "images": n,
             "examples of the oracle": len(examples[1]),
             "share of the gap, policy": by_policy,
             "share of the gap, supervised": by_supervised,
@@ -61,6 +66,21 @@ def main() -> None:
             "95% interval, high": float(high),
         },
     )
+
+
+def _examples(task: Any, predictor: Any, options: Any) -> tuple[np.ndarray, np.ndarray]:
+    if options.train:
+        trace = task.load(options.train)
+        return oracle_examples(task, trace, task.fit_unseen(trace), options.objectives)
+    trace = task.trace(load_images(options.data, "train", TRAIN_DIGITS), None)
+    return oracle_examples(task, trace, predictor, options.objectives, DIGITS_AN_OBJECTIVE)
+
+
+def _held_out(task: Any, options: Any) -> Any:
+    if options.data.is_file():
+        return task.load(options.data)
+    options.images = options.images or HELD_OUT_DIGITS
+    return task.trace(test_images(options), None)
 
 
 if __name__ == "__main__":

@@ -170,7 +170,7 @@ class AdaptiveRateEnv(gymnasium.Env[Any, int]):
 
     def _frame(self) -> np.ndarray:
         original = self.setting.image(self._index)
-        shown = self.encode().picture if self._actions else np.zeros_like(original)
+        shown = self.encode().picture if self._actions else self.setting.task.nothing(original)
         info = self._info()
         return draw_frame(original, shown, info["bits"], info["decoder_kmac_per_pixel"])
 

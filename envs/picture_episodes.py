@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from rlcodec.envs.core import Outcome, Spent, draw_objectives, objective_arrays
-from rlcodec.envs.pictures import MIDDLE, PictureTrace, trace_picture, unmeasured_trace
+from rlcodec.envs.pictures import KNOWN_FIRST, MIDDLE, PictureTrace, trace_picture, unmeasured_trace
 from rlcodec.errors import DataError
 from rlcodec.objective import Objective
 from rlcodec.observation import Goal, objective_scale
@@ -46,7 +46,6 @@ class PictureEpisodes:
         batch: how many episodes.
 
     Attributes:
-        image: int64 (B,), which picture each episode is about.
         done: bool (B,).
     """
 
@@ -62,11 +61,15 @@ class PictureEpisodes:
         self._expected = self._predicted(expect, trace.features)
         self._take_tables()
 
-        self.image = np.zeros(batch, np.int64)
         self.goal = Goal(np.zeros(batch, np.int64), np.ones(batch), np.zeros(batch))
-        self.standing = PhotoStanding(*(np.zeros(batch, np.int64) for _ in range(3)))
+        self.standing = PhotoStanding(*(np.zeros(batch, np.int64) for _ in range(4)))
         self.ending = np.zeros(batch, np.int64)
         self.done = np.ones(batch, bool)
+
+    @property
+    def image(self) -> np.ndarray:
+        """Which picture each episode is about, int64 (B,)."""
+        return self.standing.image
 
     def _take_tables(self) -> None:
         """Turns the trace's tables into D, R and C, and into what the encoder expects once it has coded."""
@@ -130,9 +133,10 @@ class PictureEpisodes:
         """Where the episodes stand."""
         begun, here = self.standing.phase != SETTING_PHASE, self._here()
         _, rate, kmac = self.objective_parts()
+        bits = begun * 8.0 * self.trace.payload_bytes[here]
         mse = np.where(begun, self._mse[here], self._nothing_mse[self.image])
         similar = np.where(begun, self.trace.ms_ssim[here], SIMILARITY_TO_NOTHING)
-        return Spent(rate * self.trace.areas[self.image], rate, kmac, mse, similar)
+        return Spent(bits, rate, kmac, mse, similar)
 
     def reward_weights(self) -> np.ndarray:
         """What turns what a step takes off D, R and C into its reward, float64 (3, B)."""
@@ -168,9 +172,9 @@ class PictureEpisodes:
         """Observations of all episodes or of some, float32 (B, size)."""
         image, setting = self.image[which], self.standing.setting[which]
         goal = self.goal.take(which)
-        standing = PhotoStanding(*(getattr(self.standing, name)[which] for name in ("phase", "setting", "stop")))
+        standing = PhotoStanding(*(values[which] for values in vars(self.standing).values()))
         nothing = self._nothing_known[goal.kind, image]
-        return observe(self._expected.take(image), self._after.take(image, setting), goal, standing, nothing)
+        return observe(self._expected, self._after.take(image, setting), goal, standing, nothing)
 
     def actions_of(self, setting: int, stop: int, ending: int) -> tuple[int, ...]:
         """The actions that lead there."""
@@ -197,6 +201,6 @@ class LivePictures(PictureEpisodes):
         self._measured.add(setting)
         tables = trace_picture(load_photo_model(), self.trace.picture(0), (setting,))
         for name, table in tables.items():
-            if name != "features":
+            if name not in KNOWN_FIRST:
                 getattr(self.trace, name)[0, setting] = table[setting]
         self._take_tables()

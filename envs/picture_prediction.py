@@ -23,9 +23,9 @@ LEAST_KMAC = 1e-4
 
 def _rounded(values: np.ndarray) -> np.ndarray:
     """Values as their text with DIGITS digits says."""
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore"):
         unit = 10.0 ** (np.floor(np.log10(np.abs(values))) - DIGITS + 1)
-    return np.where(values == 0, 0.0, np.round(values / unit) * unit)
+        return np.where(values == 0, 0.0, np.round(values / unit) * unit)
 
 
 def _fit_one(inputs: np.ndarray, targets: np.ndarray, iterations: int, seed: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
@@ -51,7 +51,7 @@ def _fit(inputs: np.ndarray, targets: np.ndarray, iterations: int, networks: int
     limited = np.clip((inputs - center) / spread, -FEATURE_LIMIT, FEATURE_LIMIT).astype(np.float32)
     wanted = ((targets - middle) / scale).astype(np.float32)
     run = delayed(_fit_one)
-    found = Parallel(n_jobs=-1)(run(limited, wanted, iterations, seed) for seed in range(networks))
+    found = Parallel(n_jobs=-1, prefer="threads")(run(limited, wanted, iterations, seed) for seed in range(networks))
     weights = [np.stack(layer).astype(np.float64) for layer in zip(*(w for w, _ in found), strict=True)]
     biases = [np.stack(layer)[:, None].astype(np.float64) for layer in zip(*(b for _, b in found), strict=True)]
     weights[-1], biases[-1] = weights[-1] * scale, biases[-1] * scale + middle

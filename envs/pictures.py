@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
+from rlcodec.envs.tables import check_shapes, load_tables, save_tables
 from rlcodec.errors import DataError
-from rlcodec.files import write_atomically
 from rlcodec.metrics import ms_ssim
 from rlcodec.photo.analysis import FEATURES
 from rlcodec.photo.codec import encode_photo, strips_of
@@ -25,6 +25,8 @@ from rlcodec.photo.stream import PhotoSetting, shown_pixels, synthesis_macs
 CROPS_OF_LARGE, LARGE_SIDE = 3, 600
 MIDDLE = 128
 """What decoders show where nothing was sent."""
+KNOWN_FIRST = ("energy", "features")
+"""Tables of what is known before a setting is chosen, whichever it will be."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,7 @@ class PictureTrace:
     def take(self, index: np.ndarray | slice) -> "PictureTrace":
         """The same tables for some of the pictures."""
         which = np.arange(len(self))[index]
-        pixels = np.concatenate([self.picture(i).reshape(-1) for i in which])
+        pixels = np.concatenate([self.pixels[:0], *(self.picture(i).reshape(-1) for i in which)])
         return PictureTrace(self.digest, pixels, *(getattr(self, f.name)[which] for f in fields(self)[2:]))
 
 
@@ -111,11 +113,11 @@ def trace_picture(model: PhotoModel, picture: np.ndarray, settings: Sequence[int
             values = coded.up_to(slices)
             for e, ending in enumerate(ENDINGS):
                 shown = shown_pixels(model, values, PhotoSetting(gain, ending, False), height, width, ending)
-                macs[g, k, e] = coded.macs[:slices].sum() + synthesis_macs(area, ending)
+                macs[g, k, e] = coded.macs[:, :slices].sum() + synthesis_macs(area, ending)
                 sse[g, k, e] = np.square(shown.astype(np.int64) - picture).sum()
                 similar[g, k, e] = ms_ssim(picture, shown)
-    known_first = {"energy": np.array(energy_of(strips)), "features": photo_features(strips)}
-    return known_first | {"payload_bytes": payload, "macs": macs, "sse": sse, "ms_ssim": similar, "known_mse": known}
+    first = dict(zip(KNOWN_FIRST, (np.array(energy_of(strips)), photo_features(strips)), strict=True))
+    return first | {"payload_bytes": payload, "macs": macs, "sse": sse, "ms_ssim": similar, "known_mse": known}
 
 
 def unmeasured_trace(picture: np.ndarray) -> PictureTrace:
@@ -169,8 +171,7 @@ def save_picture_trace(path: Path, trace: PictureTrace) -> None:
     Raises:
         OutputError: the file cannot be written.
     """
-    arrays = {f.name: getattr(trace, f.name) for f in fields(trace)[1:]}
-    write_atomically(path, lambda file: np.savez_compressed(file, digest=np.array(trace.digest), **arrays))
+    save_tables(path, trace)
 
 
 def load_picture_trace(path: Path) -> PictureTrace:
@@ -179,20 +180,12 @@ def load_picture_trace(path: Path) -> PictureTrace:
     Raises:
         DataError: it is missing, broken, or was made by another codec.
     """
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            trace = PictureTrace(str(file["digest"]), *(file[f.name] for f in fields(PictureTrace)[1:]))
-    except (OSError, ValueError, KeyError, EOFError) as error:
-        raise DataError(f"{path}: not a usable trace ({error})") from error
-    digest = load_photo_model().digest
-    if trace.digest != digest:
-        raise DataError(f"{path}: was made by codec {trace.digest[:8]}, this is {digest[:8]}; run `rlcodec trace` again")
-    n, tables = trace.sizes.shape[0], (SETTINGS, len(STOPS), len(ENDINGS))
+    trace = load_tables(path, PictureTrace, load_photo_model().digest)
+    n, tables = trace.energy.size, (SETTINGS, len(STOPS), len(ENDINGS))
+    check_shapes(path, trace, {"sizes": (n, 2)})
     shapes = {
-        "pixels": (3 * int(trace.areas.sum()),), "sizes": (n, 2), "energy": (n,), "features": (n, SETTINGS, FEATURES),
+        "pixels": (3 * int(trace.areas.sum()),), "energy": (n,), "features": (n, SETTINGS, FEATURES),
         **dict.fromkeys(("payload_bytes", "macs", "sse", "ms_ssim"), (n, *tables)), "known_mse": (n, *tables[:2]),
     }  # fmt: skip
-    for name, shape in shapes.items():
-        if getattr(trace, name).shape != shape:
-            raise DataError(f"{path}: table {name} has shape {getattr(trace, name).shape}, not {shape}")
+    check_shapes(path, trace, shapes)
     return trace

@@ -15,7 +15,7 @@ def draw_frame(original: np.ndarray, shown: np.ndarray, bits: float, kmac_per_pi
     """The original and what decoders show now, side by side, with bits, compute and quality below.
 
     Args:
-        original: uint8 (h, w).
+        original: uint8 (h, w) or (h, w, 3).
         shown: the same.
         bits: code length of the segments so far.
         kmac_per_pixel: compute of decoding them.
@@ -23,13 +23,14 @@ def draw_frame(original: np.ndarray, shown: np.ndarray, bits: float, kmac_per_pi
     Returns:
         uint8 (height, width, 3); small pictures are enlarged by a whole number.
     """
-    factor = max(1, -(-SMALLEST_SIDE // max(original.shape)))
+    factor = max(1, -(-SMALLEST_SIDE // max(original.shape[:2])))
     pair = np.concatenate([original, shown], 1).repeat(factor, 0).repeat(factor, 1)
     frame = Image.new("RGB", (pair.shape[1], pair.shape[0] + LINES * LINE_PIXELS), "white")
     frame.paste(Image.fromarray(pair).convert("RGB"), (0, 0))
     quality = psnr_db(original, shown)
+    height, width = original.shape[:2]
     lines = (
-        f"{bits:.1f} bits, {bits / original.size:.3f} per pixel",
+        f"{bits:.1f} bits, {bits / (height * width):.3f} per pixel",
         f"{kmac_per_pixel:.3f} decoder kMAC per pixel",
         "exact" if np.isinf(quality) else f"{quality:.2f} dB PSNR",
     )

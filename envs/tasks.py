@@ -13,7 +13,7 @@ from rlcodec.envs.core import Core
 from rlcodec.envs.episodes import Episodes
 from rlcodec.envs.picture_episodes import LivePictures, PictureEpisodes
 from rlcodec.envs.picture_prediction import fit_photo_predictor, fit_unseen
-from rlcodec.envs.pictures import load_picture_trace, save_picture_trace, trace_pictures
+from rlcodec.envs.pictures import MIDDLE, load_picture_trace, save_picture_trace, trace_pictures
 from rlcodec.envs.prediction import fit_predictor
 from rlcodec.envs.samples import sample_images, sample_pictures
 from rlcodec.envs.trace import Trace, build_trace, load_trace, save_trace
@@ -46,6 +46,7 @@ class Task:
         live: starts an episode on an image that the codec measures as it goes, with predictions.
         image: an image of a trace, by its index.
         encode: an image through the real codec, as an episode's legal actions say.
+        nothing: what decoders show of an image where nothing was sent.
         describe: what a policy file must agree with.
     """
 
@@ -62,6 +63,7 @@ class Task:
     live: Callable[[np.ndarray, Any], Core]
     image: Callable[[Any, int], np.ndarray]
     encode: Callable[[np.ndarray, tuple[int, ...]], Encoded]
+    nothing: Callable[[np.ndarray], np.ndarray]
     describe: Callable[[], dict[str, Any]]
 
 
@@ -98,6 +100,7 @@ def _digit_task() -> Task:
         live=lambda image, predictor: Episodes(build_trace(image[None], MNIST.name, workers=1), model, predictor, 1),
         image=lambda trace, index: trace.images[index],
         encode=lambda image, actions: encode_digit(model, image, actions),
+        nothing=lambda image: encode_digit(model, image, (0, STOP_ACTION)).picture,
         describe=lambda: describe(model),
     )
 
@@ -131,5 +134,6 @@ def _photo_task() -> Task:
         live=LivePictures,
         image=lambda trace, index: trace.picture(index),
         encode=encode_actions,
+        nothing=lambda image: np.full_like(image, MIDDLE),
         describe=describe_photo,
     )

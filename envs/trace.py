@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
+from rlcodec.envs.tables import check_shapes, load_tables, save_tables
 from rlcodec.errors import DataError
 from rlcodec.facts import STATISTICS, budget_facts, image_facts, measure_rows, stop_losses, stop_sse
-from rlcodec.files import write_atomically
 from rlcodec.metrics import ms_ssim_loss
 from rlcodec.model import Model, load_model
 from rlcodec.objective import LOSS
@@ -156,8 +156,7 @@ def save_trace(path: Path, trace: Trace) -> None:
     Raises:
         OutputError: the file cannot be written.
     """
-    arrays = {f.name: getattr(trace, f.name) for f in fields(trace)[1:]}
-    write_atomically(path, lambda file: np.savez_compressed(file, digest=np.array(trace.digest), **arrays))
+    save_tables(path, trace)
 
 
 def load_trace(path: Path, model: Model) -> Trace:
@@ -166,15 +165,7 @@ def load_trace(path: Path, model: Model) -> Trace:
     Raises:
         DataError: it is missing, broken, or was made by another codec.
     """
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            trace = Trace(str(file["digest"]), *(file[f.name] for f in fields(Trace)[1:]))
-    except KeyError as error:
-        raise DataError(f"{path}: not a usable trace (no table {error.args[0]}); run `rlcodec trace` again") from error
-    except (OSError, ValueError, EOFError) as error:
-        raise DataError(f"{path}: not a usable trace ({error})") from error
-    if trace.digest != model.digest:
-        raise DataError(f"{path}: was made by codec {trace.digest[:8]}, this is {model.digest[:8]}; run `rlcodec trace` again")
+    trace = load_tables(path, Trace, model.digest)
     n, rows, budgets = len(trace), trace.images.shape[1], len(model.preset.budget_slices)
     shapes = {
         "latent_cost": (n, LATENT_TIERS, model.slices),
@@ -188,7 +179,5 @@ def load_trace(path: Path, model: Model) -> Trace:
         "row_busy": (n, budgets, rows),
         "statistics": (n, len(STATISTICS)),
     }
-    for name, shape in shapes.items():
-        if getattr(trace, name).shape != shape:
-            raise DataError(f"{path}: table {name} has shape {getattr(trace, name).shape}, not {shape}")
+    check_shapes(path, trace, shapes)
     return trace

@@ -111,6 +111,7 @@ def encode(
 
     Examples: rlcodec encode digit.png digit.rlc --objective small; rlcodec encode digits/ streams/ --lossless;
     rlcodec encode digit.png digit.rlc --max-bytes 40 --max-decode-ms 0.5;
+    rlcodec encode photo.jpg photo.rlc --preset photo --objective small;
     rlcodec encode photo.jpg photo.rlc --preset photo --max-bytes 20000;
     rlcodec encode photos/ streams/ --preset photo --min-psnr 35
     """

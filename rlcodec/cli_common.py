@@ -32,7 +32,8 @@ ResumeOption = Annotated[bool, typer.Option(help="Go on from the checkpoint that
 SeedOption = Annotated[int, typer.Option(help="Of weights, batches and noise.")]
 WorkersOption = Annotated[int | None, typer.Option(help="Threads; as many as cores if not given.")]
 SynthesisOption = Annotated[
-    str | None, typer.Option(help="Preset photo: light or full, what the decoder spends on repair; light if not given.")
+    str | None,
+    typer.Option(help="Preset photo: plain, light or full, what decoders spend on repair."),
 ]
 DataOption = Annotated[Path, typer.Option(help="Folder of idx files or of images, or one idx file.")]
 

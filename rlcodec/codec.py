@@ -88,8 +88,8 @@ def encode(
 
     Preset "mnist": a policy makes the choices, the shipped one when none is named. `lossless` codes every pixel exactly
     instead; `bit_budget`, `tier` and `rows` set the choices by hand. `max_bytes`, `min_psnr` and `max_decode_ms` are limits
-    that the policy's or the lossless stream keeps to. Preset "photo": `gain`, or `max_bytes` and `min_psnr`. Preset
-    "compact": `bit_budget` and `tier`.
+    that the policy's or the lossless stream keeps to. Preset "photo": a policy likewise, with the same limits, or `gain`; where
+    a limit stands without an objective the stream comes as near to it as it may. Preset "compact": `bit_budget` and `tier`.
 
     Args:
         image: a PIL image, a path, or a uint8 array; for preset "mnist" 8-bit gray, for the others anything that
@@ -110,7 +110,8 @@ def encode(
             every pixel exactly.
         max_decode_ms: predicted milliseconds of decoding on this machine, at most, as `rlcodec calibrate` measured it;
             lambda_compute is raised as little as it takes.
-        synthesis: "light" or "full", what decoders of a photograph should spend on its repair; "light" if not given.
+        synthesis: "plain", "light" or "full", what decoders of a photograph should spend on its repair; what the policy chooses
+            if not given, or "light" at a `gain` or a limit.
 
     Returns:
         The stream.
@@ -133,12 +134,23 @@ def encode(
     by_policy = (policy, objective, lambda_rate, lambda_compute, distortion)
     for_photo, limits, of_latent = (gain, synthesis), (max_bytes, min_psnr, max_decode_ms), (bit_budget, tier)
     if preset == PHOTO.name:
-        if lossless or any(option is not None for option in (*by_policy, *of_latent, rows, max_decode_ms)):
-            raise OptionError("preset photo takes gain, or max_bytes and min_psnr, and synthesis")
-        from rlcodec.photo.encode import Goals, encode_picture
+        if lossless or objective == "lossless" or any(option is not None for option in (*of_latent, rows)):
+            raise OptionError("preset photo is lossy; it takes gain, a policy and its objective, limits, and synthesis")
+        from rlcodec.photo.encode import encode_picture
+        from rlcodec.photo.planning import NAMED
 
-        goals = Goals(_whole("max_bytes", max_bytes), min_psnr)
-        return encode_picture(read_color(image, PHOTO), _whole("gain", gain), goals, synthesis)
+        goal, limited = None, any(option is not None for option in limits)
+        if any(option is not None for option in by_policy) or (gain is None and not limited):
+            goal = resolve_objective(objective, lambda_rate, lambda_compute, distortion, NAMED)
+        return encode_picture(
+            read_color(image, PHOTO),
+            policy,
+            _whole("gain", gain),
+            goal,
+            Limits(_whole("max_bytes", max_bytes), min_psnr, max_decode_ms),
+            synthesis,
+            load_calibration() if max_decode_ms is not None else None,
+        )
     if any(option is not None for option in for_photo):
         raise OptionError("gain and synthesis are for preset photo")
     if preset == COMPACT.name:

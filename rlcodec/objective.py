@@ -1,6 +1,7 @@
 """What an encode is worth: J = D + lambda_rate * R + lambda_compute * C, per pixel."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from numbers import Real
 
@@ -92,18 +93,22 @@ def distortion(kind: str, error: np.ndarray | float) -> np.ndarray:
 
 
 def resolve_objective(
-    name: str | None, lambda_rate: float | None, lambda_compute: float | None, kind: str | None = None
+    name: str | None,
+    lambda_rate: float | None,
+    lambda_compute: float | None,
+    kind: str | None = None,
+    named: Mapping[str, Objective] = NAMED,
 ) -> Objective:
-    """The objective that a caller's options mean.
+    """The objective that a caller's options mean, of a preset with these named ones.
 
     Raises:
         OptionError: an unknown name, or a name together with numbers.
     """
     if lambda_rate is None and lambda_compute is None and kind is None:
         name = name or DEFAULT
-        if name not in NAMED:
+        if name not in named:
             raise OptionError(f"unknown objective {name!r}; there are: {', '.join([*NAMED, 'lossless'])}")
-        return NAMED[name]
+        return named[name]
     if name is not None:
         raise OptionError("give either an objective's name or lambda_rate and lambda_compute, not both")
     if lambda_rate is None:

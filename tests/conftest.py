@@ -24,7 +24,10 @@ from rlcodec.calibration import (
     model_digest,
     this_machine,
 )
+from rlcodec.envs.picture_prediction import fit_photo_predictor
+from rlcodec.envs.pictures import PictureTrace, trace_pictures
 from rlcodec.envs.trace import Trace, build_trace
+from rlcodec.photo.planning import PhotoPredictor
 from rlcodec.photo.synthesis import WIDTHS
 from rlcodec.scan import BOX, WORDS, box_area, gray_level, grid, set_bit
 
@@ -129,3 +132,23 @@ def made_up() -> Calibration:
 def photograph() -> Image.Image:
     """A photograph of 320x213 pixels that comes with scikit-learn."""
     return Image.fromarray(load_sample_image("china.jpg")).resize((320, 213), Image.Resampling.LANCZOS)
+
+
+@pytest.fixture(scope="session")
+def pictures() -> list[np.ndarray]:
+    """Small parts of scikit-learn's photographs, of four sizes, uint8 (height, width, 3)."""
+    china, flower = (load_sample_image(name) for name in ("china.jpg", "flower.jpg"))
+    places = (china, 100, 200, 64, 64), (china, 220, 300, 48, 80), (flower, 150, 250, 64, 96), (flower, 200, 0, 65, 50)
+    return [np.ascontiguousarray(image[y : y + height, x : x + width]) for image, y, x, height, width in places]
+
+
+@pytest.fixture(scope="session")
+def picture_trace(pictures: list[np.ndarray]) -> PictureTrace:
+    """Their trace."""
+    return trace_pictures(pictures, 1)
+
+
+@pytest.fixture(scope="session")
+def foreseen(picture_trace: PictureTrace) -> PhotoPredictor:
+    """What an encoder would expect of them: fitted for a moment."""
+    return fit_photo_predictor(picture_trace, 20, 2)

@@ -33,17 +33,17 @@ CONTRAST = 3 * BLOCK**2 * (0.03 * 255) ** 2
 """Structural similarity's constant, in the unit of a block's energy: its brightness has three times a colour's variance."""
 LEAST_UNLIKE = 1e-4
 FEATURES = SLICE_COUNT * KINDS_OF_PLANES * 3 + len(EVEN_BELOW) + 2 + SLICE_COUNT - 1 + 1
-MOST_BLOCKS = 1 << 14
-"""Of larger pictures only some strips are counted."""
+MOST_BLOCKS = 512
+"""Of larger pictures every other row of blocks is left out, or more."""
 
 
 @kernel
-def _count(bits, slice_of, counts):
-    """Counts magnitudes; `bits` are those of float32 coefficients, int32 (3, rows, columns, BLOCK, BLOCK)."""
+def _count(bits, skip, slice_of, counts):
+    """Counts magnitudes of every `skip`-th row of blocks; `bits` are float32's, int32 (3, rows, columns, BLOCK, BLOCK)."""
     planes, rows, columns = bits.shape[:3]
     for plane in range(planes):
         of = counts[min(plane, KINDS_OF_PLANES - 1)]
-        for y in range(rows):
+        for y in range(0, rows, skip):
             for x in range(columns):
                 for u in range(BLOCK):
                     for v in range(BLOCK):
@@ -52,51 +52,52 @@ def _count(bits, slice_of, counts):
 
 
 @kernel
-def _look_at_blocks(coefficients, bits, slice_of, steps, energy, count, blocks, similar):
+def _look_at_blocks(coefficients, bits, skip, slice_of, steps, cuts, energy, count, blocks, similar):
     """Sorts blocks by their brightness's mean square, and adds up how similar each would stay at every step.
 
     Args:
         coefficients: float32 (3, rows, columns, BLOCK, BLOCK).
         bits: the same as int32.
+        skip: of so many rows of blocks one counts.
         slice_of: int64 (BLOCK, BLOCK).
         steps: float64 (settings,), of the quantiser.
-        energy: float64 (SLICE_COUNT, OCTAVES), working space.
-        count: int64 (SLICE_COUNT, OCTAVES), working space.
+        cuts: float64 (settings,), octaves below which coefficients are lost.
+        energy: float64 (SLICE_COUNT, OCTAVES + 1), working space; sums of octaves before each.
+        count: float64 of the same shape, working space; the same of numbers.
         blocks: int64 (ENERGY_BINS,), receives numbers of blocks.
         similar: float64 (settings, SLICE_COUNT - 1), receives sums over blocks of contrast and structure, as structural
             similarity has them, of slices up to each.
     """
     _, rows, columns = bits.shape[:3]
-    for y in range(rows):
+    for y in range(0, rows, skip):
         for x in range(columns):
             for s in range(SLICE_COUNT):
-                for o in range(OCTAVES):
+                for o in range(OCTAVES + 1):
                     energy[s, o] = 0.0
-                    count[s, o] = 0
+                    count[s, o] = 0.0
             for u in range(BLOCK):
                 for v in range(BLOCK):
                     at = ((bits[0, y, x, u, v] & 0x7FFFFFFF) >> (MANTISSA_SHIFT + 3)) - FIRST_BIN // BINS_PER_OCTAVE
                     octave, s = min(max(at, 0), OCTAVES - 1), slice_of[u, v]
-                    energy[s, octave] += coefficients[0, y, x, u, v] * coefficients[0, y, x, u, v]
-                    count[s, octave] += 1
+                    energy[s, octave + 1] += coefficients[0, y, x, u, v] * coefficients[0, y, x, u, v]
+                    count[s, octave + 1] += 1
             whole = 0.0
             for s in range(1, SLICE_COUNT):
                 for o in range(OCTAVES):
-                    whole += energy[s, o]
+                    energy[s, o + 1] += energy[s, o]
+                    count[s, o + 1] += count[s, o]
+                whole += energy[s, OCTAVES]
             octaves = np.log2(max(whole / BLOCK**2, LEAST_ENERGY) / LEAST_ENERGY)
             blocks[min(np.int64(octaves * ENERGY_BINS_PER_OCTAVE), ENERGY_BINS - 1)] += 1
             for g in range(steps.shape[0]):
-                # Octaves wholly below the threshold are lost, and of the next as large a part as lies below.
-                place = min(max(np.log2(steps[g] * SENT_FROM), 0.0), OCTAVES - 1.0)
-                cut = np.int64(place)
-                part = np.exp2(place - cut) - 1
+                cut = np.int64(cuts[g])
+                part, rounding = cuts[g] - cut, steps[g] * steps[g] / 12
                 total, lost = 0.0, 0.0
                 for s in range(1, SLICE_COUNT):
-                    for o in range(OCTAVES):
-                        below = 1.0 if o < cut else (part if o == cut else 0.0)
-                        total += energy[s, o]
-                        rounded = (1 - below) * count[s, o] * steps[g] * steps[g] / 12
-                        lost += below * energy[s, o] + min(rounded, (1 - below) * energy[s, o])
+                    below = energy[s, cut] + part * (energy[s, cut + 1] - energy[s, cut])
+                    sent = count[s, OCTAVES] - count[s, cut] - part * (count[s, cut + 1] - count[s, cut])
+                    total += energy[s, OCTAVES]
+                    lost += below + min(rounding * sent, energy[s, OCTAVES] - below)
                     kept = 2 * (total - lost) + CONTRAST
                     similar[g, s - 1] += kept / (kept + lost)
 
@@ -125,7 +126,10 @@ def count_magnitudes(strips: list[np.ndarray], steps: np.ndarray, workers: int |
         workers: threads.
     """
     blocks = sum(s.shape[1] * s.shape[2] for s in strips)
-    some = strips[:: max(1, -(-blocks // MOST_BLOCKS))]
+    skip = max(1, blocks // MOST_BLOCKS)
+    octaves = np.clip(np.log2(steps * SENT_FROM), 0, OCTAVES - 1e-3)
+    # Within an octave magnitudes lie evenly.
+    cuts = np.floor(octaves) + np.exp2(octaves % 1) - 1
 
     def run(part: slice) -> Counts:
         found = Counts(
@@ -133,14 +137,14 @@ def count_magnitudes(strips: list[np.ndarray], steps: np.ndarray, workers: int |
             np.zeros(ENERGY_BINS, np.int64),
             np.zeros((len(steps), SLICE_COUNT - 1)),
         )
-        strip = some[part.start]
+        strip = strips[part.start]
         bits = strip.view(np.int32)
-        _count(bits, SLICE_OF, found.magnitudes)
-        energy, count = np.empty((SLICE_COUNT, OCTAVES)), np.empty((SLICE_COUNT, OCTAVES), np.int64)
-        _look_at_blocks(strip, bits, SLICE_OF, steps, energy, count, found.blocks, found.similar)
+        _count(bits, skip, SLICE_OF, found.magnitudes)
+        energy, count = np.empty((2, SLICE_COUNT, OCTAVES + 1))
+        _look_at_blocks(strip, bits, skip, SLICE_OF, steps, cuts, energy, count, found.blocks, found.similar)
         return found
 
-    found = side_by_side(run, [slice(i, i + 1) for i in range(len(some))], workers)
+    found = side_by_side(run, [slice(i, i + 1) for i in range(len(strips))], workers)
     return Counts(*(np.sum([getattr(f, name) for f in found], 0) for name in ("magnitudes", "blocks", "similar")))
 
 

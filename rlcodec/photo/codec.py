@@ -66,7 +66,7 @@ class CodedStrip:
     Attributes:
         segments: payloads by slice; of a picture those of all strips, slice by slice.
         values: int16 (3, block rows, block columns, BLOCK, BLOCK), quantised; empty where they were not kept.
-        macs: int64 (slices,), multiply-accumulates of decoding each slice.
+        macs: int64 (strips, slices), multiply-accumulates of decoding each segment.
         errors: float64 (2, slices), squared errors of each slice's coefficients where it is sent and where it is not; zeros
             where nobody asked.
     """
@@ -81,6 +81,11 @@ class CodedStrip:
         sent = len(self.segments) // SLICE_COUNT * slices
         segments = (*self.segments[:sent], *[b""] * (len(self.segments) - sent))
         return b"".join(varint(len(segment)) for segment in segments) + b"".join(segments)
+
+    def payload_bytes(self, slices: int = SLICE_COUNT) -> int:
+        """Length of `payload`."""
+        sent = [len(segment) for segment in self.segments[: len(self.segments) // SLICE_COUNT * slices]]
+        return sum(sent) + sum(len(varint(length)) for length in sent) + len(self.segments) - len(sent)
 
     def up_to(self, slices: int) -> np.ndarray:
         """The values that a stream holds which ends after so many slices."""
@@ -146,7 +151,7 @@ def encode_photo(
     return CodedStrip(
         tuple(strip.segments[index] for index in range(SLICE_COUNT) for strip in found),
         np.concatenate([strip.values for strip in found], 1),
-        np.sum([strip.macs for strip in found], 0),
+        np.concatenate([strip.macs for strip in found]),
         np.sum([strip.errors for strip in found], 0),
     )
 
@@ -167,12 +172,12 @@ def encode_strip(
     ps = photo_state(*part.shape[1:3])
     choose_extents(part, weight, np.empty(DIAGONALS), ps.extents)
     data = np.zeros(part.size * BYTES_PER_COEFFICIENT + 64, np.uint8)
-    parts, macs, work = [], np.zeros(SLICE_COUNT, np.int64), photo_work(model.nets)
+    parts, macs, work = [], np.zeros((1, SLICE_COUNT), np.int64), photo_work(model.nets)
     for index in range(SLICE_COUNT):
         state = encoder_state()
         _code_slice(model, state, data, ps, work, part, gain, index, weight)
         parts.append(finish(state, data))
-        macs[index] = state[MACS]
+        macs[0, index] = state[MACS]
     errors = np.zeros((2, SLICE_COUNT))
     if measure:
         slice_errors(part, ps.values, model.centroids, SLICE_OF, np.zeros((BLOCK, BLOCK)), errors)

@@ -1,190 +1,322 @@
-"""Encoding a photograph: at a gain, or as the goals ask that people name, so many bytes at most or so many dB at least.
+"""Encoding a photograph: at a gain, under a policy, or within limits that people name: so many bytes, dB, milliseconds.
 
-A gain is a step of half a decibel. What is left between the goal and the nearest gain is taken up by the encoder's own lambda,
-the weight of bits when coefficients are rounded, of which decoders know nothing.
+What is searched for a limit is one number, the gain and between two gains the encoder's own lambda, the weight of bits when
+coefficients are rounded, of which decoders know nothing. The policy's predictions say where to begin, so that few encodes are
+needed; each is measured, and only what was measured comes back.
 """
 
+import functools
 import math
+import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import numpy as np
+
+from rlcodec.calibration import Calibration, photo_work
 from rlcodec.color_images import ColorImage, check_pixels
 from rlcodec.errors import OptionError
+from rlcodec.goals import Limits
 from rlcodec.metrics import psnr_db
-from rlcodec.photo.codec import WEIGHT, encode_photo
+from rlcodec.objective import COMPUTE_RANGE, Objective
+from rlcodec.photo.blocks import padded_size
+from rlcodec.photo.codec import WEIGHT, CodedStrip, encode_photo, strips_of
 from rlcodec.photo.model import load_photo_model
-from rlcodec.photo.raster import GAINS
+from rlcodec.photo.planning import ENDINGS, GAIN_CHOICES, KINDS, Prospect, expect, photo_features
+from rlcodec.photo.policy import Choice, choose_under_policy, pack_photo
+from rlcodec.photo.raster import GAINS, SLICE_COUNT
 from rlcodec.photo.stream import PhotoSetting, check_width, shown_pixels
+from rlcodec.policy import Policy, load_policy
 from rlcodec.presets import PHOTO
-from rlcodec.stream import pack
+from rlcodec.segments import MACS_PER_KMAC
 
-DEFAULT_GAIN, DEFAULT_WIDTH = 26, "light"
-"""The full width takes four times the compute for one or two per cent of the rate."""
-WEIGHTS = (WEIGHT / 3, 2 * WEIGHT)
-"""The least and the most that bits weigh; beyond, another gain is better."""
-TRIALS = 4
-"""Encodings that the search for a weight takes at most."""
-FIRST_GAIN = 24
-DB_PER_GAIN, DB_NEAR = 0.5, 0.04
-BYTES_PER_GAIN, BYTES_NEAR = 0.09, 0.006
-"""In natural logarithms of bytes."""
-
-
-@dataclass(frozen=True)
-class Goals:
-    """What a photograph's stream should keep to; None where anything goes.
-
-    Attributes:
-        max_bytes: of the whole stream, at most.
-        min_psnr: of the decoded picture, at least, in dB.
-    """
-
-    max_bytes: int | None = None
-    min_psnr: float | None = None
+DEFAULT_WIDTH = "light"
+"""Where nothing asks for another; the full width takes four times the compute for one or two per cent of the rate."""
+WHOLE_GAIN = {"max_bytes": 0.68, "min_psnr": 1.3}
+"""By how much the weight of bits changes when it stands for a whole gain: down to more bytes, or up to fewer."""
+NEAR = {"max_bytes": 0.010, "min_psnr": 0.06}
+"""What keeps to a limit by less is near enough: natural logarithm of bytes, and dB."""
+TRIALS = 5
+"""Encodes within one gain that a search takes at most."""
+COMPUTE_STEPS = 6
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """A stream and the PSNR that decoders find in it; NaN where nobody asked."""
+    """A stream and what is known of it.
+
+    Attributes:
+        data: the whole stream.
+        psnr: that decoders find, in dB; NaN where nobody asked.
+        decode_ms: predicted milliseconds of decoding; 0 where nobody asked.
+    """
 
     data: bytes
-    psnr: float
+    psnr: float = math.nan
+    decode_ms: float = 0.0
+
+    def keeps(self, limits: Limits) -> bool:
+        """Whether it keeps to all limits."""
+        return (
+            (limits.max_bytes is None or len(self.data) <= limits.max_bytes)
+            and (limits.min_psnr is None or self.psnr >= limits.min_psnr)
+            and (limits.max_decode_ms is None or self.decode_ms <= limits.max_decode_ms)
+        )
 
 
 class Encoder:
-    """Encodes one picture again and again."""
+    """Encodes one picture again and again.
 
-    def __init__(self, picture: ColorImage, width: str, workers: int | None):
-        self.picture, self.width, self.workers = picture, width, workers
+    Args:
+        picture: what to code.
+        policy: whose predictions say where to begin.
+        limits: what streams should keep to.
+        calibration: of this machine, where decoding is limited.
+        workers: threads.
+    """
+
+    def __init__(
+        self, picture: ColorImage, policy: Policy, limits: Limits, calibration: Calibration | None, workers: int | None
+    ):
+        self.picture, self.policy, self.limits, self.workers = picture, policy, limits, workers
+        self.calibration = calibration
         self.model = load_photo_model()
         self.original = picture.pixels[..., 0] if picture.gray else picture.pixels
 
-    def attempt(self, gain: int, weight: float = WEIGHT, look: bool = True) -> Attempt:
-        """The stream at a gain and a weight of bits; with `look`, decodes it as well."""
+    @functools.cached_property
+    def strips(self) -> list[np.ndarray]:
+        """The picture's coefficients."""
+        return strips_of(self.picture.pixels, self.workers)
+
+    @functools.cached_property
+    def _expected(self) -> Prospect:
+        return expect(self.policy.predictor, photo_features(self.strips, self.workers)[None])
+
+    def attempt(self, gain: int, width: str, weight: float = WEIGHT) -> Attempt:
+        """The stream at a gain, a width of the synthesis and a weight of bits."""
+        coded = encode_photo(self.model, self.strips, gain, weight, self.workers, keep=self.limits.min_psnr is not None)
+        return self.measured(coded, Choice(gain, SLICE_COUNT, width))
+
+    def measured(self, coded: CodedStrip, choice: Choice) -> Attempt:
+        """The stream that ends as chosen, with what the limits are about."""
         height, width = self.picture.pixels.shape[:2]
-        setting = PhotoSetting(gain, self.width, self.picture.gray)
-        coded = encode_photo(self.model, self.picture.pixels, gain, weight, self.workers, keep=look)
-        data = pack(PHOTO, self.model.fingerprint, height, width, setting.to_number(), coded.payload())
-        if not look:
-            return Attempt(data, float("nan"))
-        return Attempt(data, psnr_db(self.original, shown_pixels(self.model, coded.values, setting, height, width, self.width)))
+        setting = PhotoSetting(choice.gain, choice.width, self.picture.gray)
+        data = pack_photo(coded, self.picture.pixels.shape, setting, choice.slices)
+        psnr, decode_ms = math.nan, 0.0
+        if self.limits.min_psnr is not None:
+            shown = shown_pixels(self.model, coded.up_to(choice.slices), setting, height, width, choice.width)
+            psnr = psnr_db(self.original, shown)
+        if self.calibration is not None:
+            by_strip = coded.macs[:, : choice.slices].sum(1) / MACS_PER_KMAC
+            work = photo_work(math.prod(padded_size(height, width)), by_strip.tolist(), choice.width)
+            decode_ms = self.calibration.predicted_ms(PHOTO.name, work)
+        return Attempt(data, psnr, decode_ms)
+
+    def expected_scores(self, name: str, width: str) -> np.ndarray:
+        """What a limit is about at every gain, as predicted, float64 (GAINS,): see `score`."""
+        area = self.picture.pixels[..., 0].size
+        if name == "max_bytes":
+            scores = -np.log(self._expected.rate[0, :, -1] * area / 8)
+        else:
+            scores = -self._expected.quality[KINDS.index("psnr"), 0, :, -1, ENDINGS.index(width)]
+        return np.interp(np.arange(GAINS), GAIN_CHOICES, scores)
+
+
+def score(name: str, attempt: Attempt) -> float:
+    """How well an attempt does by a limit, the more the better: less bytes, in logarithms; dB."""
+    return -math.log(len(attempt.data)) if name == "max_bytes" else attempt.psnr
+
+
+def search(encoder: Encoder, name: str, width: str) -> Attempt | None:
+    """The stream that just keeps to one limit, "max_bytes" or "min_psnr"; None where no gain does.
+
+    Along the search's axis scores grow: gains from the finest on for bytes, from the coarsest on for dB. A place between two
+    gains is the one that keeps to the limit, with the weight moved towards the other.
+    """
+    limits = encoder.limits
+    wanted = -math.log(max(limits.max_bytes or 0, 1)) if name == "max_bytes" else limits.min_psnr or 0.0
+    axis = list(range(GAINS)) if name == "max_bytes" else list(range(GAINS - 1, -1, -1))
+    expected = encoder.expected_scores(name, width)[axis]
+    error = 0.0
+    """Of the predictions, as the last trial showed it."""
+
+    def at(place: float) -> Attempt:
+        step = math.ceil(place)
+        return encoder.attempt(axis[step], width, WEIGHT * WHOLE_GAIN[name] ** (step - place))
+
+    def predicted(place: float) -> float:
+        return float(np.interp(place, np.arange(GAINS), np.maximum.accumulate(expected))) + error
+
+    low, high, found = -1.0, float(GAINS - 1), None
+    known: dict[float, float] = {}
+    near, target = NEAR[name], wanted + NEAR[name] / 2
+    for trial in range(GAINS + TRIALS):
+        if high - low < 1e-3 or (found is not None and (trial >= TRIALS or known[high] - wanted < near)):
+            break
+        place = _next_place(low, high, known, target, predicted, trial)
+        tried = at(place)
+        known[place] = score(name, tried)
+        error += known[place] - predicted(place)
+        if known[place] >= wanted:
+            found, high = tried, place
+        else:
+            low = place
+    return found
+
+
+def _next_place(
+    low: float,
+    high: float,
+    known: dict[float, float],
+    target: float,
+    predicted: Callable[[float], float],
+    trial: int,
+) -> float:
+    """Where to try next: where the last trials' line, or the predictions, meet the target, well inside what is open."""
+    if low in known and high in known:
+        rise = max((known[high] - known[low]) / (high - low), 1e-6)
+        place = low + (target - known[low]) / rise
+    else:
+        places = np.linspace(max(low, 0.0), high, 16 * GAINS)
+        enough = np.flatnonzero([predicted(p) >= target for p in places])
+        place = float(places[enough[0]]) if len(enough) else high
+        if trial > 2:  # the predictions lead nowhere
+            place = (max(low, 0.0) + high) / 2 if high - low > 1 else high
+    margin = min((high - max(low, 0.0)) / 20, 0.05)
+    lowest = 0.0 if low < 0 else low + margin
+    highest = high - margin if high in known else high
+    return min(max(place, lowest), highest)
+
+
+def encode_within(encoder: Encoder, width: str | None) -> bytes:
+    """The best stream within the limits: with `min_psnr` about as small as it may be, else as fine.
+
+    Args:
+        encoder: of the picture, with the limits.
+        width: of the synthesis; where None the widest that decodes in time, or DEFAULT_WIDTH where nothing limits that.
+
+    Raises:
+        OptionError: the limits cannot be met; the message names the nearest that can.
+    """
+    limits = encoder.limits
+    widths = [width] if width else list(reversed(ENDINGS)) if limits.max_decode_ms is not None else [DEFAULT_WIDTH]
+    best: list[Attempt] = []
+    for one in widths:
+        found = search(encoder, "min_psnr" if limits.min_psnr is not None else "max_bytes", one) if _bounded(limits) else None
+        if not _bounded(limits):
+            found = _fast(encoder, one)
+        if found is not None:
+            best.append(found)
+            if found.keeps(limits):
+                return found.data
+    raise _refusal(encoder, widths, best)
+
+
+def _bounded(limits: Limits) -> bool:
+    return limits.min_psnr is not None or limits.max_bytes is not None
+
+
+def _fast(encoder: Encoder, width: str) -> Attempt:
+    """The finest stream that decodes in time, or the fastest; finer gains take longer."""
+    low, high = -1, GAINS - 1
+    found = encoder.attempt(high, width)
+    while found.keeps(encoder.limits) and high - low > 1:
+        middle = (low + high) // 2
+        tried = encoder.attempt(middle, width)
+        if tried.keeps(encoder.limits):
+            found, high = tried, middle
+        else:
+            low = middle
+    return found
+
+
+def _refusal(encoder: Encoder, widths: list[str], best: list[Attempt]) -> OptionError:
+    limits, asked = encoder.limits, []
+    if limits.min_psnr is not None:
+        asked.append(f"{limits.min_psnr:g} dB")
+        if not best:
+            finest = max(encoder.attempt(0, one).psnr for one in widths)
+            return OptionError(f"no stream of this picture has {limits.min_psnr:g} dB; the finest has {finest:.2f}")
+    if limits.max_bytes is not None:
+        asked.append(f"{limits.max_bytes} bytes")
+        if not best:
+            least = len(encoder.attempt(GAINS - 1, widths[-1]).data)
+            return OptionError(f"no stream of this picture is as small as {limits.max_bytes} bytes; the smallest has {least}")
+    near = min(best, key=lambda attempt: attempt.decode_ms)
+    if limits.max_decode_ms is not None:
+        asked.append(f"{limits.max_decode_ms:g} ms")
+    found = f"{len(near.data)} bytes" + ("" if math.isnan(near.psnr) else f", {near.psnr:.2f} dB")
+    if limits.max_decode_ms is not None:
+        found += f", {math.ceil(1e3 * near.decode_ms) / 1e3:.3f} ms"
+    return OptionError(f"no stream of this picture keeps to {' and '.join(asked)}; the nearest has {found}")
 
 
 def encode_picture(
     picture: ColorImage,
+    policy: str | os.PathLike[str] | None = None,
     gain: int | None = None,
-    goals: Goals = Goals(),
+    objective: Objective | None = None,
+    limits: Limits = Limits(),
     width: str | None = None,
+    calibration: Calibration | None = None,
     workers: int | None = None,
 ) -> bytes:
     """Encodes a picture.
 
     Args:
         picture: what to code.
-        gain: index of the quantiser's setting, 0 the finest; DEFAULT_GAIN when neither this nor a goal is given.
-        goals: with `min_psnr` the stream is about as small as it may be; with `max_bytes` alone, as good as it may be.
-        width: of the synthesis that decoders should use, and by which quality is judged; DEFAULT_WIDTH when None.
+        policy: file of the policy that makes the choices which nothing else makes; the shipped one when None.
+        gain: index of the quantiser's setting, 0 the finest, instead of the policy's choice.
+        objective: what the policy minimises. With limits its choice is taken where it keeps to them.
+        limits: what the stream keeps to; see `encode_within`.
+        width: of the synthesis that decoders should use, and by which quality is judged, instead of the policy's choice.
+        calibration: of this machine, where `limits.max_decode_ms` is given.
         workers: threads.
 
     Raises:
-        OptionError: options contradict each other, or the goals cannot be met; the message names the nearest that can.
+        OptionError: options contradict each other, or the limits cannot be met; the message names the nearest that can.
     """
-    asked = goals != Goals()
-    if gain is not None and asked:
-        raise OptionError("give either gain, or max_bytes and min_psnr")
+    limited = limits != Limits()
+    if gain is not None and (limited or objective is not None):
+        raise OptionError("give either gain, or an objective and limits")
     if gain is not None and not 0 <= gain < GAINS:
         raise OptionError(f"gain is {gain}; there are 0 to {GAINS - 1}")
     check_width(width)
     check_pixels(picture)
-    encoder = Encoder(picture, width or DEFAULT_WIDTH, workers)
-    if not asked:
-        return encoder.attempt(DEFAULT_GAIN if gain is None else gain, look=False).data
-    if goals.min_psnr is None:
-        return _largest_within(encoder, goals.max_bytes or 0).data
-    found = _smallest_as_good(encoder, goals.min_psnr)
-    if goals.max_bytes is not None and len(found.data) > goals.max_bytes:
-        raise OptionError(f"{goals.min_psnr:g} dB take {len(found.data)} bytes of this picture, more than {goals.max_bytes}")
-    return found.data
+    if gain is not None:
+        setting = PhotoSetting(gain, width or DEFAULT_WIDTH, picture.gray)
+        return pack_photo(
+            encode_photo(load_photo_model(), picture.pixels, gain, workers=workers), picture.pixels.shape, setting
+        )
+    encoder = Encoder(picture, load_policy(policy, load_photo_model()), limits, calibration, workers)
+    if objective is None:
+        return encode_within(encoder, width)
+    chosen = _under_policy(encoder, objective, width)
+    if chosen.keeps(limits):
+        return chosen.data
+    if limits.max_decode_ms is not None and replace(limits, max_decode_ms=None) == Limits():
+        return _under_policy_in_time(encoder, objective, width, chosen).data
+    return encode_within(encoder, width)
 
 
-def _largest_within(encoder: Encoder, most: int) -> Attempt:
-    """The best stream of at most so many bytes."""
-    search = Search(
-        lambda gain, weight: encoder.attempt(gain, weight, look=False),
-        lambda attempt: -math.log(len(attempt.data)), -math.log(max(most, 1)), BYTES_PER_GAIN, WEIGHTS[0], BYTES_NEAR,
-    )  # fmt: skip
-    found = search.run(range(GAINS))
-    if found is None:
-        least = len(encoder.attempt(GAINS - 1, look=False).data)
-        raise OptionError(f"no stream of this picture is as small as {most} bytes; the smallest has {least}")
-    return found
+def _under_policy(encoder: Encoder, objective: Objective, width: str | None) -> Attempt:
+    keep = encoder.limits.min_psnr is not None
+    choice, coded = choose_under_policy(encoder.policy, encoder.strips, encoder.picture, objective, encoder.workers, keep)
+    return encoder.measured(coded, replace(choice, width=width) if width else choice)
 
 
-def _smallest_as_good(encoder: Encoder, wanted: float) -> Attempt:
-    """The smallest stream of at least so many dB."""
-    search = Search(encoder.attempt, lambda attempt: attempt.psnr, wanted, DB_PER_GAIN, WEIGHTS[1], DB_NEAR)
-    found = search.run(range(GAINS - 1, -1, -1))
-    if found is None:
-        raise OptionError(f"no stream of this picture has {wanted:g} dB; the finest has {encoder.attempt(0).psnr:.2f}")
-    return found
-
-
-@dataclass(frozen=True)
-class Search:
-    """Looks for the first gain at which a score is enough, and then for the weight at which it is just enough.
-
-    Scores are nearly straight lines over gains and over the logarithm of weights, so the next trial is where the line through
-    the last two would be just enough.
-
-    Attributes:
-        attempt: encodes at a gain and a weight.
-        score: of an attempt.
-        wanted: the least score.
-        slope: how much a score grows from one gain to the next, about.
-        limit: the weight at which a score is least.
-        near: a score that exceeds what is wanted by less is just enough.
-    """
-
-    attempt: Callable[[int, float], Attempt]
-    score: Callable[[Attempt], float]
-    wanted: float
-    slope: float
-    limit: float
-    near: float
-
-    def run(self, gains: range) -> Attempt | None:
-        """The attempt that is just enough; None where none is. Scores grow along the gains."""
-        low, high = -1, len(gains)
-        scores: dict[int, float] = {}
-        found, at = None, gains.index(FIRST_GAIN)
-        while high - low > 1:
-            tried = self.attempt(gains[at], WEIGHT)
-            scores[at] = self.score(tried)
-            if scores[at] >= self.wanted:
-                found, high = tried, at
-            else:
-                low = at
-            slope = (scores[high] - scores[low]) / (high - low) if low in scores and high in scores else self.slope
-            start = low if low in scores else high
-            guess = start + math.ceil((self.wanted - scores[start]) / max(slope, 1e-9))
-            at = min(max(guess, low + 1), high - 1)
-        return found and self._nearest(gains[high], found)
-
-    def _nearest(self, gain: int, found: Attempt) -> Attempt:
-        """From WEIGHT towards the limit, in logarithms, the furthest at which the score is enough."""
-        enough, too_far, failed, fall = 0.0, 1.0, False, self.slope
-        start = reached = self.score(found)
-        for _ in range(TRIALS):
-            if reached - self.wanted < self.near or enough >= too_far:
-                break
-            margin = (too_far - enough) / 10
-            guess = (start - self.wanted - self.near / 2) / fall
-            step = min(max(guess, enough + margin), too_far - margin if failed else too_far)
-            tried = self.attempt(gain, WEIGHT * (self.limit / WEIGHT) ** step)
-            score = self.score(tried)
-            fall = max(start - score, 1e-6) / step
-            if score >= self.wanted:
-                found, reached, enough = tried, score, step
-            else:
-                too_far, failed = step, True
-        return found
+def _under_policy_in_time(encoder: Encoder, objective: Objective, width: str | None, slow: Attempt) -> Attempt:
+    """What the policy chooses with lambda_compute raised as little as decoding in time takes."""
+    limits, most = encoder.limits, objective.lambda_rate * 10 ** COMPUTE_RANGE[1]
+    fastest = _under_policy(encoder, replace(objective, lambda_compute=most), width)
+    if not fastest.keeps(limits):
+        raise _refusal(encoder, [width or ENDINGS[0]], [slow, fastest])
+    low, high = math.log(max(objective.lambda_compute, objective.lambda_rate * 10 ** COMPUTE_RANGE[0])), math.log(most)
+    for _ in range(COMPUTE_STEPS):
+        middle = (low + high) / 2
+        tried = _under_policy(encoder, replace(objective, lambda_compute=math.exp(middle)), width)
+        if tried.keeps(limits):
+            fastest, high = tried, middle
+        else:
+            low = middle
+    return fastest

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from rlcodec.objective import COMPUTE_RANGE, KINDS, PEAK_SQUARED, ROUNDING_MSE, distortion
+from rlcodec.objective import COMPUTE_RANGE, KINDS, PEAK_SQUARED, ROUNDING_MSE, Objective, distortion
 from rlcodec.observation import OBSERVATION_LIMIT, REGRET_LIMIT, Goal, objective_scale
 from rlcodec.photo.analysis import FEATURES, count_magnitudes, gain_features
 from rlcodec.photo.blocks import PLANES, TRANSFORM_MACS
@@ -34,6 +34,12 @@ SETTING_PHASE, SLICE_PHASE, ENDING_PHASE = range(3)
 
 RATE_RANGE = {"mse": (0.2, 2.9), "psnr": (0.4, 1.6), "ms-ssim": (0.5, 1.5)}
 """log10 of lambda_rate that policies for photographs are trained for, by kind."""
+NAMED = {
+    "small": Objective("psnr", 20.0, 0.01),
+    "balanced": Objective("psnr", 8.0, 0.008),
+    "fast": Objective("psnr", 8.0, 0.4),
+}
+"""What the named objectives mean for photographs."""
 FEATURE_LIMIT = 4.0
 SIMILARITY_TO_NOTHING = 0.0
 """MS-SSIM of an even gray and any picture, as good as none."""
@@ -215,8 +221,9 @@ def expect_after(
 
 @dataclass
 class PhotoStanding:
-    """Where B episodes stand: int64 arrays (B,), `phase`, `setting` and `stop`, the index in STOPS that is reached."""
+    """Where B episodes stand: int64 arrays (B,), `image`, `phase`, `setting` and `stop`, the index in STOPS that is reached."""
 
+    image: np.ndarray
     phase: np.ndarray
     setting: np.ndarray
     stop: np.ndarray
@@ -232,7 +239,7 @@ def observe(expected: Prospect, after: Prospect, goal: Goal, standing: PhotoStan
     """Observations, float32 (B, LAYOUT_SIZE).
 
     Args:
-        expected: of all settings, from `expect`.
+        expected: of all settings, from `expect`; the episodes say which of its rows they are about.
         after: of the chosen ones, from `expect_after`; rows count only where a setting is chosen.
         goal: the objectives.
         standing: of the episodes.
@@ -240,9 +247,9 @@ def observe(expected: Prospect, after: Prospect, goal: Goal, standing: PhotoStan
     """
     rows = np.arange(len(standing.phase))
     choosing, ending = standing.phase == SETTING_PHASE, standing.phase == ENDING_PHASE
-    first, later = expected.values(goal), after.values(goal)
+    later = after.values(goal)
     costs = np.full((len(rows), ACTIONS), np.inf)
-    costs[choosing, :SETTINGS] = first[choosing].min((2, 3))
+    costs[choosing, :SETTINGS] = expected.take(standing.image[choosing]).values(goal.take(choosing)).min((2, 3))
     by_stop = later.min(2)
     ahead = np.where(np.arange(K)[None] > standing.stop[:, None], by_stop, np.inf).min(1)
     between = standing.phase == SLICE_PHASE
@@ -260,11 +267,11 @@ def observe(expected: Prospect, after: Prospect, goal: Goal, standing: PhotoStan
     ratio = np.log10(np.maximum(goal.compute / goal.rate, 10 ** (COMPUTE_RANGE[0] - 1)))
     chosen = (~choosing).astype(np.float64)
     psnr, similar = (-after.quality[KINDS.index(kind)][rows, standing.stop, 0] for kind in ("psnr", "ms-ssim"))
-    at = (rows, standing.setting, K - 1)
-    expected_psnr = -expected.quality[KINDS.index("psnr")]
+    rates = expected.rate[standing.image, :, -1]
+    qualities = -expected.quality[KINDS.index("psnr")][standing.image, :, -1, 0]
     surprise = [
-        np.log2(after.rate[:, -1] / expected.rate[at]),
-        (-after.quality[KINDS.index("psnr")][:, -1, 0] - expected_psnr[*at, 0]) / 2,
+        np.log2(after.rate[:, -1] / rates[rows, standing.setting]),
+        (-after.quality[KINDS.index("psnr")][:, -1, 0] - qualities[rows, standing.setting]) / 2,
     ]
     parts = [
         legal,
@@ -281,7 +288,7 @@ def observe(expected: Prospect, after: Prospect, goal: Goal, standing: PhotoStan
         (chosen * psnr / 50)[:, None],
         (chosen * similar / 30)[:, None],
         *((chosen * value)[:, None] for value in surprise),
-        np.log2(expected.rate[:, :, -1]) / 5,
-        expected_psnr[:, :, -1, 0] / 50,
+        np.log2(rates) / 5,
+        qualities / 50,
     ]
     return np.clip(np.concatenate(parts, 1), -OBSERVATION_LIMIT, OBSERVATION_LIMIT).astype(np.float32)

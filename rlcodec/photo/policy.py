@@ -1,10 +1,11 @@
 """Encoding a photograph under a policy, or as an episode chose."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from rlcodec.color_images import ColorImage, check_pixels
+from rlcodec.color_images import ColorImage
 from rlcodec.encoding import Encoded
 from rlcodec.objective import COMPUTE_RANGE, KINDS, Objective
 from rlcodec.observation import Goal
@@ -31,6 +32,7 @@ from rlcodec.photo.planning import (
     photo_features,
     synthesis_kmac,
 )
+from rlcodec.photo.raster import SLICE_COUNT
 from rlcodec.photo.stream import PhotoSetting, shown_pixels, synthesis_macs
 from rlcodec.policy import FORMAT, Policy, check_objective
 from rlcodec.presets import PHOTO
@@ -59,7 +61,8 @@ def describe_photo() -> dict[str, Any]:
     }
 
 
-def _pack(coded: CodedStrip, shape: tuple[int, ...], setting: PhotoSetting, slices: int) -> bytes:
+def pack_photo(coded: CodedStrip, shape: tuple[int, ...], setting: PhotoSetting, slices: int = SLICE_COUNT) -> bytes:
+    """The stream of a coded picture of a shape (height, width, ...) that ends after so many slices."""
     height, width = shape[:2]
     return pack(PHOTO, load_photo_model().fingerprint, height, width, setting.to_number(), coded.payload(slices))
 
@@ -81,35 +84,51 @@ def encode_actions(pixels: np.ndarray, actions: tuple[int, ...]) -> Encoded:
     setting = PhotoSetting(GAIN_CHOICES[actions[0]], ending, False)
     coded = encode_photo(model, pixels, setting.gain, keep=True)
     picture = shown_pixels(model, coded.up_to(slices), setting, height, width, ending)
-    data = _pack(coded, pixels.shape, setting, slices)
-    macs = int(coded.macs[:slices].sum()) + synthesis_macs(coded.values[0].size, ending)
+    data = pack_photo(coded, pixels.shape, setting, slices)
+    macs = int(coded.macs[:, :slices].sum()) + synthesis_macs(coded.values[0].size, ending)
     mse = float(np.square(picture.astype(np.int64) - pixels).mean())
     return Encoded(data, (), setting.to_number(), picture, macs, mse, scan=False)
 
 
-def encode_under_policy(policy: Policy, picture: ColorImage, objective: Objective, workers: int | None = None) -> bytes:
-    """Encodes a picture as the policy chooses.
+@dataclass(frozen=True)
+class Choice:
+    """What a policy chose for a picture: the gain, how many slices are sent, and the width of the synthesis."""
+
+    gain: int
+    slices: int
+    width: str
+
+
+def choose_under_policy(
+    policy: Policy,
+    strips: list[np.ndarray],
+    picture: ColorImage,
+    objective: Objective,
+    workers: int | None = None,
+    keep: bool = False,
+) -> tuple[Choice, CodedStrip]:
+    """Codes a picture as a policy chooses; what was coded holds all slices, sent or not.
 
     Args:
         policy: a loaded policy for photographs.
+        strips: the picture's coefficients, from `strips_of`.
         picture: what to code.
         objective: what to minimise.
         workers: threads.
+        keep: whether to keep the quantised coefficients.
 
     Raises:
-        OptionError: the objective lies outside what policies are trained for, or the picture is too large.
+        OptionError: the objective lies outside what policies are trained for.
     """
     check_objective(objective, RATE_RANGE)
-    check_pixels(picture)
     model, pixels = load_photo_model(), picture.pixels[..., 0].size
     goal = Goal(
         np.array([KINDS.index(objective.kind)]), np.array([objective.lambda_rate]), np.array([objective.lambda_compute])
     )
-    strips = strips_of(picture.pixels, workers)
     area = sum(strip[0].size for strip in strips)
     features = photo_features(strips, workers)
     expected = expect(policy.predictor, features[None])
-    standing = PhotoStanding(*(np.zeros(1, np.int64) for _ in range(3)))
+    standing = PhotoStanding(*(np.zeros(1, np.int64) for _ in range(4)))
     nothing = nothing_sent(np.array([energy_of(strips)]))[goal.kind, 0]
 
     def choose(after: Prospect) -> int:
@@ -117,23 +136,22 @@ def encode_under_policy(policy: Policy, picture: ColorImage, objective: Objectiv
         legal = legal_actions(standing.phase)[0]
         return int(np.where(legal, policy.logits(seen)[0], -np.inf).argmax())
 
-    setting = choose(expected.take(slice(None), np.zeros(1, np.int64)))
-    coded = encode_photo(model, strips, GAIN_CHOICES[setting], workers=workers, measure=True)
-    rate = np.array([8 * len(coded.payload(slices)) / pixels for slices in STOPS])
-    kmac = np.array([coded.macs[:slices].sum() for slices in STOPS])[:, None] / MACS_PER_KMAC
+    first = np.zeros(1, np.int64)
+    setting = choose(expected.take(first, first))  # whose place is filled, and does not count yet
+    coded = encode_photo(model, strips, GAIN_CHOICES[setting], workers=workers, keep=keep, measure=True)
+    rate = np.array([8 * coded.payload_bytes(slices) / pixels for slices in STOPS])
+    kmac = np.array([coded.macs[:, :slices].sum() for slices in STOPS])[:, None] / MACS_PER_KMAC
     kmac = (kmac + area * synthesis_kmac()) / pixels
-    after = expect_after(
-        policy.predictor,
-        features[None, setting],
-        rate[None],
-        kmac[None],
-        known_mse(coded.errors, area)[None],
-    )
+    after = expect_after(policy.predictor, features[None, setting], rate[None], kmac[None], known_mse(coded.errors, area)[None])
     standing.setting[0], standing.phase[0] = setting, SLICE_PHASE
     while standing.stop[0] < len(STOPS) - 1 and choose(after) != STOP_ACTION:
         standing.stop[0] += 1
     standing.phase[0] = ENDING_PHASE
-    ending = ENDINGS[choose(after)]
-    return _pack(
-        coded, picture.pixels.shape, PhotoSetting(GAIN_CHOICES[setting], ending, picture.gray), STOPS[standing.stop[0]]
-    )
+    return Choice(GAIN_CHOICES[setting], STOPS[standing.stop[0]], ENDINGS[choose(after)]), coded
+
+
+def encode_under_policy(policy: Policy, picture: ColorImage, objective: Objective, workers: int | None = None) -> bytes:
+    """Encodes a picture as the policy chooses; arguments and errors as `choose_under_policy`."""
+    strips = strips_of(picture.pixels, workers)
+    choice, coded = choose_under_policy(policy, strips, picture, objective, workers)
+    return pack_photo(coded, picture.pixels.shape, PhotoSetting(choice.gain, choice.width, picture.gray), choice.slices)

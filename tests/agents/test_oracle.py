@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from rlcodec.agents.baselines import constant_values, threshold_values, tune_threshold
+from rlcodec.agents.baselines import constant_settings, threshold_values, tune_threshold
 from rlcodec.agents.oracle import best_fixed, oracle, replay
 from rlcodec.envs.episodes import Episodes
 from rlcodec.envs.prediction import fit_predictor
@@ -25,6 +25,12 @@ OBJECTIVES = [
 def episodes(traced) -> Episodes:
     model = load_model()
     return Episodes(traced, model, fit_predictor(traced, geometry_of(model, 28, 28)), len(traced))
+
+
+def constant_values(episodes: Episodes, objective: Objective) -> np.ndarray:
+    """J of every constant setting on every image, (settings, n)."""
+    settings = constant_settings(episodes.geometry.budget_slices, episodes.geometry.height)
+    return np.stack([replay(episodes, objective, [actions] * episodes.batch) for actions in settings])
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES)

@@ -8,13 +8,16 @@ from rlcodec.agents.oracle import best_fixed, oracle, replay
 from rlcodec.agents.supervised import fit_supervised, oracle_examples
 from rlcodec.envs.environment import AdaptiveRateEnv
 from rlcodec.envs.episodes import Episodes
+from rlcodec.envs.tasks import task_of
 from rlcodec.model import load_model
 from rlcodec.objective import Objective
 
+TASK = task_of("mnist")
+
 
 def test_examples_are_the_oracles_steps_and_legal(traced):
-    model, predictor = load_model(), AdaptiveRateEnv(trace=traced).predictor
-    seen, actions = oracle_examples(traced, model, predictor, 6, 8)
+    predictor = AdaptiveRateEnv(trace=traced).predictor
+    seen, actions = oracle_examples(TASK, traced, predictor, 6, 8)
     assert len(seen) == len(actions) > 6 * 8
     assert (seen[np.arange(len(seen)), actions] == 1).all()
 
@@ -23,7 +26,7 @@ def test_examples_are_the_oracles_steps_and_legal(traced):
 def test_what_was_seen_is_imitated(traced, objective):
     model, predictor = load_model(), AdaptiveRateEnv(trace=traced).predictor
     episodes = Episodes(traced, model, predictor, len(traced))
-    choose = fit_supervised(*oracle_examples(traced, model, predictor, 40, 12), episodes.action_count)
+    choose = fit_supervised(*oracle_examples(TASK, traced, predictor, 40), episodes.action_count)
     found = run_episodes(episodes, objective, choose).mean()
     best = np.mean([plan.value for plan in oracle(traced, objective, model)])
     worst = replay(episodes, objective, [(0, 0)] * len(traced)).mean()

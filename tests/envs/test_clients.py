@@ -13,6 +13,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv, VecMonitor
 import rlcodec  # noqa: F401  registers the environments
 from rlcodec.agents.hyperparameters import HYPERPARAMETERS
 from rlcodec.envs.environment import FlatEnv
+from rlcodec.envs.episodes import Episodes
 from rlcodec.envs.trace import save_trace
 from rlcodec.envs.vector import TraceVecEnv
 from rlcodec.model import load_model
@@ -35,7 +36,7 @@ def masker(traced):
 
 def batched(traced):
     """The batched core."""
-    return TraceVecEnv(traced, load_model(), FlatEnv(trace=traced).predictor, 3)
+    return TraceVecEnv(Episodes(traced, load_model(), FlatEnv(trace=traced).predictor, 3))
 
 
 @pytest.mark.parametrize("vector", [dummy, masker, batched, lambda traced: VecMonitor(batched(traced))])

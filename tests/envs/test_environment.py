@@ -80,7 +80,7 @@ def test_episodes_are_what_the_codec_does(env, image):
         assert sum(s.bits for s in coded.segments) == info["bits"]
         assert coded.decoder_macs / 784e3 == pytest.approx(info["decoder_kmac_per_pixel"], rel=1e-12)
         assert coded.mse == info["mse"]
-        assert 1 - float(ms_ssim_loss(coded.picture, env.source.trace.images[image])) == info["ms_ssim"]
+        assert 1 - float(ms_ssim_loss(coded.picture, env.setting.trace.images[image])) == info["ms_ssim"]
         assert np.array_equal(np.asarray(rlcodec.decode(coded.data)), coded.picture)
 
 
@@ -88,7 +88,7 @@ def test_a_trace_may_be_named_by_its_file(traced, tmp_path):
     save_trace(tmp_path / "t.npz", traced)
     named, given = AdaptiveRateEnv(trace=str(tmp_path / "t.npz")), AdaptiveRateEnv(trace=traced)
     assert play(named, 5)[1] == play(given, 5)[1]
-    assert AdaptiveRateEnv(trace=tmp_path / "t.npz").source.trace is named.source.trace
+    assert AdaptiveRateEnv(trace=tmp_path / "t.npz").setting.trace is named.setting.trace
     with pytest.raises(DataError, match="not a usable trace"):
         AdaptiveRateEnv(trace=tmp_path / "none.npz")
 
@@ -128,7 +128,9 @@ def test_observations_are_not_shared(env):
 
 def test_rendering_shows_the_picture_beside_the_original(traced):
     env = AdaptiveRateEnv(trace=traced, render_mode="rgb_array")
-    env.reset(options={"image_index": 9, "objective": SMALL})
+    _, info = env.reset(options={"image_index": 9, "objective": SMALL})
+    nothing = env.render()[: 8 * 28 : 8, 8 * 28 :: 8, 0]
+    assert np.square(nothing.astype(int) - traced.images[9]).mean() == info["mse"]
     env.step(0)
     early = env.render()
     for _ in range(28):

@@ -69,3 +69,11 @@ def test_foreign_traces_are_refused(traced, tmp_path, change, word):
 def test_no_images_no_trace():
     with pytest.raises(DataError):
         build_trace(np.zeros((0, 28, 28), np.uint8))
+
+
+@pytest.mark.parametrize("kept", [0, 1000, -1000])
+def test_cut_traces_are_refused(traced, tmp_path, kept):
+    save_trace(tmp_path / "a.npz", traced)
+    (tmp_path / "a.npz").write_bytes((tmp_path / "a.npz").read_bytes()[:kept])
+    with pytest.raises(DataError, match="not a usable trace"):
+        load_trace(tmp_path / "a.npz", load_model())

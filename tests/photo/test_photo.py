@@ -68,7 +68,7 @@ def test_min_psnr_is_reached_and_hardly_exceeded(photograph, wanted, synthesis):
 def test_goals_hold_together_or_are_refused(photograph):
     alone = len(rlcodec.encode(photograph, preset="photo", min_psnr=33))
     assert len(rlcodec.encode(photograph, preset="photo", min_psnr=33, max_bytes=alone)) == alone
-    with pytest.raises(rlcodec.OptionError, match=f"33 dB take {alone} bytes"):
+    with pytest.raises(rlcodec.OptionError, match=f"33 dB and {alone - 1} bytes; the nearest has {alone} bytes"):
         rlcodec.encode(photograph, preset="photo", min_psnr=33, max_bytes=alone - 1)
     with pytest.raises(rlcodec.OptionError, match="the finest has"):
         rlcodec.encode(photograph, preset="photo", min_psnr=70)

@@ -1,0 +1,85 @@
+"""Several trainings that differ in their seed alone, each evaluated on held-out images: learning's own spread."""
+
+import functools
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from common import arguments, print_result
+
+from rlcodec.agents.evaluate import contest_of, evaluate_policy
+from rlcodec.agents.export import export_policy
+from rlcodec.agents.hyperparameters import read_settings
+from rlcodec.agents.ppo import train_ppo
+from rlcodec.envs.tasks import task_of
+from rlcodec.files import make_folder
+from rlcodec.policy import load_policy
+from rlcodec.presets import MNIST
+
+
+def main() -> None:
+    """Trains, evaluates and prints."""
+    parser = arguments(__doc__ or "", data=False)
+    parser.add_argument("train", type=Path, help="trace of training images")
+    parser.add_argument("held_out", type=Path, help="trace of held-out images")
+    parser.add_argument("--preset", default=MNIST.name, help="mnist or photo")
+    parser.add_argument("--seeds", type=int, default=5, help="how many trainings")
+    parser.add_argument("--timesteps", type=int, help="of each; those of the packaged hyperparameters if not given")
+    parser.add_argument("--out", type=Path, default=Path("runs/seeds"), help="folder of the runs")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    task = task_of(options.preset)
+    # Predictions do not depend on the seed.
+    task = replace(task, fit=_once(task.fit), fit_unseen=_once(task.fit_unseen))
+    trace, held_out = task.load(options.train), task.load(options.held_out)
+    settings = read_settings()
+    if options.timesteps:
+        settings = replace(settings, n_timesteps=options.timesteps)
+    make_folder(options.out)
+    rows = []
+    for seed in range(options.seeds):
+        folder = options.out / f"seed-{seed}"
+        policy, predictor = train_ppo(trace, task, replace(settings, seed=seed), folder, resume=True, progress=False)
+        export_policy(policy, predictor, task, folder / "policy.onnx", {"seed": seed, "timesteps": settings.n_timesteps})
+        loaded = load_policy(folder / "policy.onnx", task.model)
+        found = evaluate_policy(contest_of(task, held_out, predictor), functools.partial(_choose, loaded))
+        counted = found.table[found.table.gap_counts]
+        by_kind = counted.groupby("kind").share_policy.mean().to_dict()
+        rows.append({"seed": seed, "share": found.share, "low": found.low, "high": found.high} | by_kind)
+        print(rows[-1], flush=True)
+    table = pd.DataFrame(rows)
+    table.to_csv(options.out / "seeds.csv", index=False)
+    shares = table.share.to_numpy()
+    print_result(
+        options,
+        {
+            "trainings": len(shares),
+            "share of the gap, mean": float(shares.mean()),
+            "standard deviation over seeds": float(shares.std(ddof=1)) if len(shares) > 1 else 0.0,
+            "least": float(shares.min()),
+            "most": float(shares.max()),
+            "share of the gap, planner": float(np.mean(counted.share_planner)),
+        },
+    )
+
+
+def _once(function):
+    """The function, whose first answer is every answer."""
+    kept = []
+
+    def call(argument):
+        if not kept:
+            kept.append(function(argument))
+        return kept[0]
+
+    return call
+
+
+def _choose(policy, seen):
+    return policy.logits(seen).argmax(1)
+
+
+if __name__ == "__main__":
+    main()
