@@ -174,7 +174,8 @@ def evaluate_policy(contest: Contest, choose: Chooser, report: Callable[[int, in
     counts = table.gap_counts.to_numpy()
 
     def share_of(index: np.ndarray) -> float:
-        return float(share_of_gap(*(stacked[name][counts][:, index].mean(1) for name in ("fixed", "policy", "oracle"))).mean())
+        shares = share_of_gap(*(stacked[name][counts][:, index].mean(1) for name in ("fixed", "policy", "oracle")))
+        return float(shares[np.isfinite(shares)].mean())  # of few images drawn anew, none may leave a gap
 
     random = np.random.default_rng(0)
     drawn = [share_of(random.integers(0, n, n)) for _ in range(BOOTSTRAP)]

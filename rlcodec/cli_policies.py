@@ -1,0 +1,307 @@
+"""Commands about policies, from traces to a file; what they need beyond the runtime is imported inside them."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from rlcodec.cli_common import JsonOption, PresetOption, ResumeOption, announce_compilation, app, progress, torch_device
+from rlcodec.errors import DataError, OptionError
+from rlcodec.presets import COMPACT, MNIST, PHOTO, PRESETS
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from rlcodec.envs.pictures import PictureTrace
+    from rlcodec.envs.trace import Trace
+
+CropOption = Annotated[
+    int | None, typer.Option(min=64, help="Preset photo: squares of so many pixels a side in place of whole pictures.")
+]
+EXIT_REFUTED = 1
+
+
+@app.command()
+def trace(
+    data: Annotated[Path, typer.Argument(help="Folder of idx files or of images, or one idx file.")],
+    output: Annotated[Path, typer.Argument(help="The trace to write, .npz.")],
+    split: Annotated[str, typer.Option(help="train or test, for folders of idx files.")] = "train",
+    images: Annotated[int | None, typer.Option(help="At most so many.")] = None,
+    crop: CropOption = None,
+    preset: PresetOption = "mnist",
+    workers: Annotated[int | None, typer.Option(help="Processes; as many as cores if not given.")] = None,
+) -> None:
+    """Measure everything that a policy may choose on every image with the codec, for training and evaluation.
+
+    Examples: rlcodec trace data/mnist runs/train.npz --images 6000;
+    rlcodec trace photos/train runs/photo-train.npz --preset photo --crop 256
+    """
+    from rlcodec.envs.tasks import task_of
+
+    task = task_of(preset)
+    announce_compilation()
+    loaded = _load(preset, data, split, images, crop)
+    traced = _trace_photographs(loaded, workers) if preset == PHOTO.name else _trace(loaded, workers)
+    task.save(output, traced)
+    print(f"{output}: {len(traced)} images")
+
+
+def _load(preset: str, data: Path, split: str, limit: int | None, crop: int | None) -> Any:
+    """The images that a trace or claims are about, uint8 (height, width) or (height, width, 3) each."""
+    if preset == PHOTO.name:
+        from rlcodec.envs.pictures import crops_of
+        from rlcodec.training.photo import load_pictures
+
+        pictures = load_pictures(data)[:limit]
+        return pictures if crop is None else crops_of(pictures, crop)
+    from rlcodec.images import read_gray
+    from rlcodec.training.data import load_images
+
+    images = load_images(data, split, limit)
+    if not len(images):
+        raise DataError("there are no images to trace")
+    read_gray(images[0], MNIST)
+    return images
+
+
+def _trace(images: "np.ndarray", workers: int | None) -> "Trace":
+    from rlcodec.envs.trace import CHUNK_IMAGES, join_chunks, trace_chunks
+    from rlcodec.model import load_model
+
+    chunks = []
+    with progress("tracing") as report:
+        for chunk in trace_chunks(images, MNIST.name, workers):
+            chunks.append(chunk)
+            report(min(len(chunks) * CHUNK_IMAGES, len(images)), len(images))
+    return join_chunks(images, chunks, load_model().digest)
+
+
+def _trace_photographs(pictures: "Sequence[np.ndarray]", workers: int | None) -> "PictureTrace":
+    from rlcodec.envs.pictures import join_tables, picture_tables
+
+    tables = []
+    with progress("tracing") as report:
+        for table in picture_tables(pictures, workers):
+            tables.append(table)
+            report(len(tables), len(pictures))
+    return join_tables(pictures, tables)
+
+
+@app.command()
+def train(
+    trace_file: Annotated[Path, typer.Argument(metavar="TRACE", help="A trace of training images.")],
+    out: Annotated[Path, typer.Option(help="Folder of the run.")] = Path("runs/ppo"),
+    hyperparameters: Annotated[
+        Path | None,
+        typer.Option(help="YAML file of hyperparameters, as for rl_zoo3; the run's own, or the packaged ones, if not given."),
+    ] = None,
+    timesteps: Annotated[int | None, typer.Option(help="Environment steps in all.")] = None,
+    envs: Annotated[int | None, typer.Option(help="Episodes side by side.")] = None,
+    preset: PresetOption = "mnist",
+    seed: Annotated[int | None, typer.Option(help="Of weights, images and actions; the run's own, or 0, if not given.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda; for so small a network the CPU is usually faster.")] = "cpu",
+    resume: ResumeOption = True,
+) -> None:
+    """Train a policy with PPO, and export it into the folder of the run.
+
+    Examples: rlcodec train runs/train.npz --out runs/ppo --timesteps 4000000;
+    rlcodec train runs/train.npz --out runs/other --hyperparameters other.yml
+    """
+    from rlcodec.agents.claims import POLICY_FILE
+    from rlcodec.agents.export import export_policy
+    from rlcodec.agents.hyperparameters import read_settings
+    from rlcodec.agents.ppo import RUN_FILE, settings_of, train_ppo
+    from rlcodec.envs.tasks import task_of
+
+    task = task_of(preset)
+    own = hyperparameters is None and resume and (out / RUN_FILE).exists()
+    settings = settings_of(out, task) if own else read_settings(hyperparameters)
+    given = {"n_timesteps": timesteps, "n_envs": envs, "seed": seed}
+    for option, value in (("timesteps", timesteps), ("envs", envs)):
+        if value is not None and value <= 0:
+            raise OptionError(f"{option} is {value}; it must be positive")
+    changed = {name: value for name, value in given.items() if value is not None}
+    settings = replace(settings, **changed, device=torch_device(device))
+    policy, predictor = train_ppo(task.load(trace_file), task, settings, out, resume)
+    export_policy(policy, predictor, task, out / POLICY_FILE, asdict(settings))
+    print(f"{out}: trained for {settings.n_timesteps} steps; its policy is {out / POLICY_FILE}")
+
+
+@app.command()
+def evaluate(
+    subject: Annotated[Path, typer.Argument(metavar="TRACE|PRESET", help="A trace of held-out images; or mnist or compact.")],
+    data: Annotated[Path | None, typer.Option(help="With a preset: folder of idx files or images.")] = None,
+    images: Annotated[
+        int | None, typer.Option(min=1, help="With a preset: at most so many images; 1000 digits if not given.")
+    ] = None,
+    policy: Annotated[Path | None, typer.Option(help="A policy file; the shipped one if not given.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Where to write the table, .csv.")] = None,
+    run: Annotated[
+        Path | None,
+        typer.Option(help="Folder of a run: its policy.onnx is evaluated, and results.json there claims what comes of it."),
+    ] = None,
+    claim: Annotated[
+        Path | None, typer.Option(help="The same for the shipped policy: a folder whose results.json claims what comes of it.")
+    ] = None,
+    episodes: Annotated[int, typer.Option(min=1, help="Episodes to claim.")] = 100,
+    seed: Annotated[int, typer.Option(min=0, help="To draw them with.")] = 0,
+    preset: PresetOption = "mnist",
+    as_json: JsonOption = False,
+) -> None:
+    """Compare a policy with the best fixed setting, a threshold rule, the planner and the oracle; or the codec with others.
+
+    With a trace the policy is evaluated. With the name of a preset, its codec stands beside others on the images of a
+    folder, and a figure is written beside the table: mnist beside JPEG, PNG, WebP, AVIF, JPEG 2000, JPEG XL, gzip, bz2 and
+    xz, on test digits; compact beside JPEG and WebP at their defaults and at equal quality.
+
+    Examples: rlcodec evaluate runs/test.npz --policy runs/policy.onnx --out runs/evaluation.csv;
+    rlcodec evaluate runs/test.npz --run runs/ppo;
+    rlcodec evaluate mnist --data data/mnist --out runs/comparison.csv;
+    rlcodec evaluate compact --data photos/val720 --out runs/compact.csv
+    """
+    if sum(option is not None for option in (policy, run, claim)) > 1:
+        raise OptionError("give one of policy, run and claim: claims are of a run's own policy, or of the shipped one")
+    if subject.name in [p.name for p in PRESETS] and not subject.exists():
+        if data is None:
+            raise OptionError(f"name the folder of images: rlcodec evaluate {subject} --data DIR")
+        if subject.name == MNIST.name:
+            _compare_digits(data, images, out, as_json)
+        elif subject.name == COMPACT.name:
+            _compare_compact(data, images, out, as_json)
+        else:
+            raise OptionError("photographs are compared by benchmarks/photo.py")
+        return
+    from rlcodec.agents.claims import POLICY_FILE, SHIPPED, make_claims, write_claims
+    from rlcodec.agents.evaluate import contest_of, evaluate_policy
+    from rlcodec.envs.tasks import task_of
+    from rlcodec.files import write_bytes
+    from rlcodec.policy import load_policy
+
+    task = task_of(preset)
+    loaded, held_out = load_policy(run / POLICY_FILE if run else policy, task.model), task.load(subject)
+    contest = contest_of(task, held_out, loaded.predictor)
+    with progress("evaluating") as report:
+        found = evaluate_policy(contest, lambda seen: loaded.logits(seen).argmax(1), report)
+    if out is not None:
+        write_bytes(out, found.table.to_csv(index=False).encode())
+    claims_file = None
+    if folder := run or claim:
+        named = POLICY_FILE if run else SHIPPED
+        claims_file = write_claims(folder, make_claims(folder, task, held_out, loaded, named, found, episodes, seed))
+    if as_json:
+        summary = {"images": len(held_out), "share": found.share, "low": found.low, "high": found.high}
+        print(json.dumps(summary | {"objectives": found.objectives, "table": found.table.to_dict("records")}))
+        return
+    print(found.table.to_string(index=False, float_format=lambda v: f"{v:.4g}"))
+    print(
+        f"share of the gap from best fixed to oracle: {found.share:.3f} [{found.low:.3f}, {found.high:.3f}], "
+        f"mean of {found.objectives} objectives, {len(held_out)} images"
+    )
+    if claims_file:
+        print(f"wrote {claims_file}")
+
+
+def _compare_digits(data: Path, images: int | None, out: Path | None, as_json: bool) -> None:
+    from rlcodec.evaluation.comparison import COMPARED_PSNR_DB, compare, plot_comparison, rates_at
+    from rlcodec.training.data import load_images
+
+    pictures = load_images(data, "test", images or 1000)
+    with progress("comparing") as report:
+        table = compare(pictures, report)
+    _show_table(table, plot_comparison(table), out, as_json)
+    if not as_json:
+        print(f"\nbits per pixel at {COMPARED_PSNR_DB} dB:")
+        print(rates_at(table, COMPARED_PSNR_DB).to_string(index=False, float_format=lambda v: f"{v:.3f}"))
+
+
+def _compare_compact(data: Path, images: int | None, out: Path | None, as_json: bool) -> None:
+    from PIL import Image
+
+    from rlcodec.evaluation.compact import compare_compact, plot_compact
+    from rlcodec.training.photo import load_pictures
+
+    pictures = [Image.fromarray(picture) for picture in load_pictures(data)[:images]]
+    with progress("comparing") as report:
+        table = compare_compact(pictures, report)
+    _show_table(table, plot_compact(pictures[0]), out, as_json)
+
+
+def _show_table(table: Any, figure: Any, out: Path | None, as_json: bool) -> None:
+    from rlcodec.evaluation.figures import save_figure
+    from rlcodec.files import write_bytes
+
+    if out is not None:
+        write_bytes(out, table.to_csv(index=False).encode())
+        save_figure(figure, out.with_suffix(".png"))
+    if as_json:
+        print(table.to_json(orient="records"))
+    else:
+        print(table.to_string(index=False, float_format=lambda v: f"{v:.3f}"))
+
+
+@app.command()
+def export(
+    run: Annotated[Path, typer.Argument(help="Folder of a run. It holds pickled code: export only runs that you trust.")],
+    output: Annotated[
+        Path | None, typer.Argument(help="The policy file to write, .onnx; policy.onnx of the run if not given.")
+    ] = None,
+    preset: PresetOption = "mnist",
+) -> None:
+    """Export a trained policy as one ONNX file that `rlcodec encode --policy` runs.
+
+    Example: rlcodec export runs/ppo runs/policy.onnx
+    """
+    from rlcodec.agents.claims import POLICY_FILE
+    from rlcodec.agents.export import export_policy
+    from rlcodec.agents.ppo import load_trained, read_run
+    from rlcodec.envs.tasks import task_of
+
+    task = task_of(preset)
+    predictor, settings = read_run(run, task)
+    output = output or run / POLICY_FILE
+    export_policy(load_trained(run), predictor, task, output, settings)
+    print(f"wrote {output}")
+
+
+@app.command()
+def validate(
+    run: Annotated[
+        Path, typer.Argument(help="Folder of a run. Nothing in it is unpickled or executed: any stranger's will do.")
+    ],
+    data: Annotated[Path, typer.Option(help="The images that it was evaluated on, as for `rlcodec trace`.")],
+    split: Annotated[str, typer.Option(help="train or test, for folders of idx files.")] = "test",
+    images: Annotated[int | None, typer.Option(min=1, help="At most so many; as many as are claimed if not given.")] = None,
+    crop: CropOption = None,
+    full: Annotated[
+        bool, typer.Option("--full", help="Also measure every image anew, and from that the share, its interval and the table.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Replay what a run claims through the real codec, and confirm or refute it.
+
+    Reads results.json and policy.onnx of the run and nothing else, least of all its checkpoint. Every claimed episode is
+    replayed twice: its actions through the codec, and the policy through the encoder. Exit code 0 when all is confirmed, 1
+    when something is refuted, 2 when it cannot be checked: a file is missing or broken, or these are other images.
+
+    Example: rlcodec validate runs/reference/mnist-shipped --data data/mnist
+    """
+    from rlcodec.agents.claims import read_claims
+    from rlcodec.agents.validation import validate as validate_claims
+
+    claims = read_claims(run)
+    limit = claims.images if images is None and crop is None else images
+    loaded = _load(claims.preset, data, split, limit, crop)
+    announce_compilation()
+    with progress("replaying") as report:
+        findings = validate_claims(claims, run, loaded, full, report)
+    confirmed = all(finding.confirmed for finding in findings)
+    if as_json:
+        print(json.dumps({"confirmed": confirmed, "findings": [asdict(finding) for finding in findings]}))
+    else:
+        for finding in findings:
+            print(f"{finding.subject}: {'confirmed' if finding.confirmed else 'REFUTED'}: {finding.detail}")
+    if not confirmed:
+        raise typer.Exit(EXIT_REFUTED)
