@@ -47,6 +47,7 @@ def test_headers_name_every_setting(width):
     numbers = [setting.to_number() for setting in settings]
     assert [PhotoSetting.from_number(number) for number in numbers] == settings
     assert len(set(numbers)) == len(settings)
+    assert PLAIN_BASE == 192  # as docs/format.md has it
 
 
 def test_other_numbers_name_none():
