@@ -165,6 +165,8 @@ def evaluate(
     if sum(option is not None for option in (policy, run, claim)) > 1:
         raise OptionError("give one of policy, run and claim: claims are of a run's own policy, or of the shipped one")
     if subject.name in [p.name for p in PRESETS] and not subject.exists():
+        if run or claim:
+            raise OptionError("claims are about a trace; `rlcodec trace` makes one")
         if data is None:
             raise OptionError(f"name the folder of images: rlcodec evaluate {subject} --data DIR")
         if subject.name == MNIST.name:

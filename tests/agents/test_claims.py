@@ -306,7 +306,14 @@ def test_the_command_line_claims_and_validates(run, tmp_path, traced):
     assert run("validate", folder, "--data", images, "--images", 3)[0] == 2
     assert run("validate", tmp_path, "--data", images)[0] == 2
     assert run("evaluate", trace, "--claim", folder, "--run", folder)[0] == 2
+    assert run("evaluate", "mnist", "--data", images, "--claim", folder)[0] == 2
     assert run("evaluate", trace, "--run", folder)[0] == 2
+    shutil.copyfile(policy_path(folder, SHIPPED, "mnist"), folder / POLICY_FILE)
+    code, out, _ = run("evaluate", trace, "--run", folder, "--episodes", 2, "--seed", 5, "--json")
+    assert code == 0
+    claims = read_claims(folder)
+    assert (claims.policy, claims.seed, len(claims.episodes)) == (POLICY_FILE, 5, 2)
+    assert claims.share == json.loads(out)["share"]
 
 
 @pytest.mark.parametrize("folder", sorted(REFERENCES.iterdir()), ids=lambda folder: folder.name)

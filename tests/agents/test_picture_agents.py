@@ -110,27 +110,42 @@ def trained(picture_trace, foreseen, tmp_path_factory) -> Policy:
     return policy
 
 
+class Watched:
+    """A policy's session that keeps what it is shown."""
+
+    def __init__(self, session):
+        self.session, self.seen = session, []
+
+    def run(self, names, inputs):
+        self.seen.append(inputs["observation"][0].copy())
+        return self.session.run(names, inputs)
+
+
 @pytest.fixture(scope="module")
-def streams(pictures, trained) -> dict[tuple[int, Objective], bytes]:
-    """What the encoder makes of every picture under every objective."""
-    return {
-        (index, objective): encode_under_policy(trained, ColorImage(picture, False), objective, workers=1)
-        for index, picture in enumerate(pictures)
-        for objective in OBJECTIVES
-    }
+def encoded(pictures, trained) -> dict[tuple[int, Objective], tuple[bytes, np.ndarray]]:
+    """What the encoder makes of every picture under every objective, and the observations it did that on."""
+    found = {}
+    for index, picture in enumerate(pictures):
+        for objective in OBJECTIVES:
+            watched = Watched(trained.session)
+            data = encode_under_policy(replace(trained, session=watched), ColorImage(picture, False), objective, workers=1)
+            found[index, objective] = data, np.stack(watched.seen)
+    return found
 
 
 @pytest.mark.parametrize("source", ["trace", "images"])
-def test_the_encoder_chooses_as_in_its_environment(pictures, picture_trace, trained, streams, source):
+def test_the_encoder_chooses_as_in_its_environment(pictures, picture_trace, trained, encoded, source):
     given = {"trace": picture_trace} if source == "trace" else {"images": pictures}
     env, chosen = FlatEnv(preset="photo", predictor=trained.predictor, **given), []
-    for (index, objective), data in streams.items():
+    for (index, objective), (data, shown_to_it) in encoded.items():
         seen, _ = env.reset(options={"image_index": index, "objective": objective})
-        done, actions = False, []
+        done, actions, trail = False, [], []
         while not done:
+            trail.append(seen)
             actions.append(int(np.where(env.action_masks(), trained.logits(seen[None])[0], -np.inf).argmax()))
             seen, _, done, _, info = env.step(actions[-1])
         assert env.encode().data == TASK.encode(pictures[index], tuple(actions)).data == data
+        assert np.allclose(trail, shown_to_it, rtol=0, atol=1e-5)
         found = rlcodec.inspect(data)
         assert 8 * found.payload_bytes == info["bits"]
         assert found.decoder_kmac_per_pixel == pytest.approx(info["decoder_kmac_per_pixel"], rel=1e-9)
