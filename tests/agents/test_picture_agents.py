@@ -117,7 +117,7 @@ class Watched:
         self.session, self.seen = session, []
 
     def run(self, names, inputs):
-        self.seen.append(inputs["observation"][0].copy())
+        self.seen.extend(inputs["observation"].copy())
         return self.session.run(names, inputs)
 
 
@@ -145,7 +145,9 @@ def test_the_encoder_chooses_as_in_its_environment(pictures, picture_trace, trai
             actions.append(int(np.where(env.action_masks(), trained.logits(seen[None])[0], -np.inf).argmax()))
             seen, _, done, _, info = env.step(actions[-1])
         assert env.encode().data == TASK.encode(pictures[index], tuple(actions)).data == data
-        assert np.allclose(trail, shown_to_it, rtol=0, atol=1e-5)
+        # It may have looked at stops and endings that it then did not come to.
+        apart = np.abs(np.stack(trail)[:, None] - shown_to_it).max(2)
+        assert (apart.min(1) < 1e-5).all()
         found = rlcodec.inspect(data)
         assert 8 * found.payload_bytes == info["bits"]
         assert found.decoder_kmac_per_pixel == pytest.approx(info["decoder_kmac_per_pixel"], rel=1e-9)

@@ -339,6 +339,7 @@ def test_a_file_gives_the_trace_back(picture_trace, foreseen, tmp_path):
         (lambda a: a | {"pixels": a["pixels"][1:]}, "table pixels"),
         (lambda a: {name: table for name, table in a.items() if name != "energy"}, "no table energy"),
         (lambda a: a | {"features": np.array([{}], object)}, "not a usable trace"),
+        (lambda a: a | {"features": a["features"] + 0.01}, "counted its features; run `rlcodec trace` again"),
     ],
 )
 def test_foreign_traces_are_refused(picture_trace, tmp_path, change, word):
