@@ -37,6 +37,7 @@ class PPOSettings:
         seed: of weights, images, objectives and actions.
         device: "cpu" or "cuda"; for a network this small the CPU is usually faster.
         seconds: a limit on the time that learning takes.
+        imitation: objectives under which the actor first imitates the oracle; none when 0.
     """
 
     n_timesteps: int
@@ -56,6 +57,7 @@ class PPOSettings:
     seed: int = 0
     device: str = "cpu"
     seconds: float | None = None
+    imitation: int = 0
 
 
 INTEGERS = {"n_timesteps": 1, "n_envs": 1, "n_steps": 2, "batch_size": 2, "n_epochs": 1, "width": 1}
@@ -73,7 +75,7 @@ def read_settings(path: Path | None = None) -> PPOSettings:
     """Reads hyperparameters from a YAML file: a mapping from environments to theirs, as rl_zoo3 has it.
 
     Args:
-        path: of the file; the packaged one when None. It names every hyperparameter of `PPOSettings` but the last three.
+        path: of the file; the packaged one when None. It names every hyperparameter of `PPOSettings` but the last four.
 
     Raises:
         DataError: there is no such file, it is not YAML, or says nothing of `rlcodec/AdaptiveRateFlat-v0`.

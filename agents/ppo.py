@@ -15,6 +15,7 @@ from stable_baselines3.common.vec_env import VecEnv
 from torch import Tensor, nn
 
 from rlcodec.agents.hyperparameters import PPOSettings, rate_of
+from rlcodec.agents.imitation import imitate_oracle
 from rlcodec.envs.tasks import Task
 from rlcodec.envs.vector import TraceVecEnv
 from rlcodec.errors import DataError, OptionError
@@ -156,7 +157,8 @@ def train_ppo(
             _refuse_other_settings(folder, settings_of(folder, task), settings)
     else:
         predictor = task.fit(trace)
-    vector = TraceVecEnv(task.episodes(trace, task.fit_unseen(trace), settings.n_envs), settings.seed)
+    unseen = task.fit_unseen(trace)
+    vector = TraceVecEnv(task.episodes(trace, unseen, settings.n_envs), settings.seed)
     write_run(folder, task, settings, predictor)
     torch.distributions.Distribution.set_default_validate_args(False)
     if resume and checkpoint.exists():
@@ -164,6 +166,8 @@ def train_ppo(
         vector.seed(settings.seed + agent.num_timesteps)
     else:
         agent = new_agent(vector, settings, folder)
+        if settings.imitation:
+            imitate_oracle(agent.policy, task, trace, unseen, settings.imitation, settings.seed)
     left = settings.n_timesteps - agent.num_timesteps
     if left > 0:
         agent.learn(

@@ -27,6 +27,8 @@ def main() -> None:
     parser.add_argument("--preset", default=MNIST.name, help="mnist or photo")
     parser.add_argument("--seeds", type=int, default=5, help="how many trainings")
     parser.add_argument("--timesteps", type=int, help="of each; those of the packaged hyperparameters if not given")
+    parser.add_argument("--hyperparameters", type=Path, help="YAML file; the packaged one if not given")
+    parser.add_argument("--imitate", type=int, default=0, help="objectives under which the oracle is imitated first")
     parser.add_argument("--out", type=Path, default=Path("runs/seeds"), help="folder of the runs")
     options = parser.parse_args()
     torch.set_num_threads(1)
@@ -34,7 +36,7 @@ def main() -> None:
     # Predictions do not depend on the seed.
     task = replace(task, fit=_once(task.fit), fit_unseen=_once(task.fit_unseen))
     trace, held_out = task.load(options.train), task.load(options.held_out)
-    settings = read_settings()
+    settings = replace(read_settings(options.hyperparameters), imitation=options.imitate)
     if options.timesteps:
         settings = replace(settings, n_timesteps=options.timesteps)
     make_folder(options.out)

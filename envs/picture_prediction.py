@@ -16,6 +16,8 @@ PENALTY = 3.0
 ITERATIONS = 500
 NETWORKS = 4
 FOLDS, NETWORKS_UNSEEN = 4, 2
+WORTH_A_PROCESS = 1000
+"""Samples from which on the networks are fitted side by side."""
 DIGITS = 6
 """Significant ones that are kept of every weight: policy files hold them as text."""
 LEAST_KMAC = 1e-4
@@ -29,29 +31,31 @@ def _rounded(values: np.ndarray) -> np.ndarray:
 
 
 def _fit_one(inputs: np.ndarray, targets: np.ndarray, iterations: int, seed: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    from sklearn.exceptions import ConvergenceWarning
     from sklearn.neural_network import MLPRegressor
 
     network = MLPRegressor(
         hidden_layer_sizes=HIDDEN, activation="tanh", solver="lbfgs", alpha=PENALTY, max_iter=iterations,
         max_fun=2 * iterations, random_state=seed,
     )  # fmt: skip
-    network.fit(inputs, targets)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        network.fit(inputs, targets)
     return network.coefs_, network.intercepts_
 
 
 def _fit(inputs: np.ndarray, targets: np.ndarray, iterations: int, networks: int) -> Net:
     """Least squares on (samples, inputs) and (samples, outputs), outputs scaled to equal spread."""
     from joblib import Parallel, delayed
-    from sklearn.exceptions import ConvergenceWarning
 
     center, spread = _rounded(inputs.mean(0)), _rounded(inputs.std(0) + 1e-6)
     middle, scale = targets.mean(0), targets.std(0) + 1e-6
     limited = np.clip((inputs - center) / spread, -FEATURE_LIMIT, FEATURE_LIMIT).astype(np.float32)
     wanted = ((targets - middle) / scale).astype(np.float32)
     run = delayed(_fit_one)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        found = Parallel(n_jobs=-1, prefer="threads")(run(limited, wanted, iterations, seed) for seed in range(networks))
+    found = Parallel(n_jobs=1 if len(inputs) < WORTH_A_PROCESS else -1)(
+        run(limited, wanted, iterations, seed) for seed in range(networks)
+    )
     weights = [np.stack(layer).astype(np.float64) for layer in zip(*(w for w, _ in found), strict=True)]
     biases = [np.stack(layer)[:, None].astype(np.float64) for layer in zip(*(b for _, b in found), strict=True)]
     weights[-1], biases[-1] = weights[-1] * scale, biases[-1] * scale + middle

@@ -100,6 +100,9 @@ def train(
     ] = None,
     timesteps: Annotated[int | None, typer.Option(help="Environment steps in all.")] = None,
     envs: Annotated[int | None, typer.Option(help="Episodes side by side.")] = None,
+    imitate: Annotated[
+        int | None, typer.Option(min=0, help="Begin by imitating the oracle under so many objectives; the run's own, or 0.")
+    ] = None,
     preset: PresetOption = "mnist",
     seed: Annotated[int | None, typer.Option(help="Of weights, images and actions; the run's own, or 0, if not given.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda; for so small a network the CPU is usually faster.")] = "cpu",
@@ -108,7 +111,8 @@ def train(
     """Train a policy with PPO, and export it into the folder of the run.
 
     Examples: rlcodec train runs/train.npz --out runs/ppo --timesteps 4000000;
-    rlcodec train runs/train.npz --out runs/other --hyperparameters other.yml
+    rlcodec train runs/train.npz --out runs/other --hyperparameters other.yml;
+    rlcodec train runs/photo.npz --preset photo --out runs/photo --hyperparameters agents/ppo-photo.yml --imitate 200
     """
     from rlcodec.agents.claims import POLICY_FILE
     from rlcodec.agents.export import export_policy
@@ -119,7 +123,7 @@ def train(
     task = task_of(preset)
     own = hyperparameters is None and resume and (out / RUN_FILE).exists()
     settings = settings_of(out, task) if own else read_settings(hyperparameters)
-    given = {"n_timesteps": timesteps, "n_envs": envs, "seed": seed}
+    given = {"n_timesteps": timesteps, "n_envs": envs, "seed": seed, "imitation": imitate}
     for option, value in (("timesteps", timesteps), ("envs", envs)):
         if value is not None and value <= 0:
             raise OptionError(f"{option} is {value}; it must be positive")
