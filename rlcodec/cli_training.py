@@ -22,10 +22,10 @@ from rlcodec.cli_common import (
     torch_device,
 )
 from rlcodec.errors import DataError, OptionError
-from rlcodec.presets import COMPACT, MNIST, PHOTO, PRESETS
+from rlcodec.presets import COMPACT, MNIST, PRESETS
 
 if TYPE_CHECKING:
-    from rlcodec.envs.pictures import PictureTrace
+    from rlcodec.envs.tasks import Task
     from rlcodec.envs.trace import Trace
 
 
@@ -142,7 +142,7 @@ def trace(
     split: Annotated[str, typer.Option(help="train or test, for folders of idx files.")] = "train",
     images: Annotated[int | None, typer.Option(help="At most so many.")] = None,
     crop: Annotated[
-        int | None, typer.Option(min=64, help="Preset photo: squares of so many pixels a side in place of whole pictures.")
+        int | None, typer.Option(min=64, help="Photo and compact: squares of so many pixels a side in place of whole pictures.")
     ] = None,
     preset: PresetOption = "mnist",
     workers: Annotated[int | None, typer.Option(help="Processes; as many as cores if not given.")] = None,
@@ -156,7 +156,8 @@ def trace(
 
     task = task_of(preset)
     announce_compilation()
-    traced = _trace_photographs(data, images, crop, workers) if preset == PHOTO.name else _trace(data, split, images, workers)
+    of_digits = preset == MNIST.name
+    traced = _trace(data, split, images, workers) if of_digits else _trace_pictures(task, data, images, crop, workers)
     task.save(output, traced)
     print(f"{output}: {len(traced)} images")
 
@@ -179,19 +180,15 @@ def _trace(data: Path, split: str, limit: int | None, workers: int | None) -> "T
     return join_chunks(images, chunks, load_model().digest)
 
 
-def _trace_photographs(data: Path, limit: int | None, crop: int | None, workers: int | None) -> "PictureTrace":
-    from rlcodec.envs.pictures import crops_of, join_tables, picture_tables
+def _trace_pictures(task: "Task", data: Path, limit: int | None, crop: int | None, workers: int | None) -> Any:
+    from rlcodec.envs.pictures import crops_of
     from rlcodec.training.photo import load_pictures
 
     pictures = load_pictures(data)[:limit]
     if crop is not None:
         pictures = crops_of(pictures, crop)
-    tables = []
     with progress("tracing") as report:
-        for table in picture_tables(pictures, workers):
-            tables.append(table)
-            report(len(tables), len(pictures))
-    return join_tables(pictures, tables)
+        return task.trace(pictures, workers, report)
 
 
 @app.command()
