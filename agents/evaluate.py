@@ -10,7 +10,7 @@ import pandas as pd
 from rlcodec.agents.baselines import constant_settings, threshold_values, tune_threshold
 from rlcodec.agents.contest import Contest, best_mixture
 from rlcodec.agents.oracle import best_fixed, oracle
-from rlcodec.agents.picture_oracle import picture_contest
+from rlcodec.agents.picture_oracle import compact_contest, picture_contest
 from rlcodec.envs.core import Core
 from rlcodec.envs.episodes import Episodes
 from rlcodec.envs.tasks import Task
@@ -18,7 +18,7 @@ from rlcodec.envs.trace import Trace
 from rlcodec.model import Model
 from rlcodec.objective import PEAK_SQUARED, Objective
 from rlcodec.observation import Predictor
-from rlcodec.presets import PHOTO
+from rlcodec.presets import COMPACT, PHOTO
 
 GRID_RATE = {"mse": (3.0, 3.3, 3.6, 3.9, 4.4), "psnr": (1.65, 1.8, 1.95, 2.1, 2.25), "ms-ssim": (1.75, 1.9, 2.05, 2.2, 2.35)}
 GRID_COMPUTE = (-4.4, -3.4, -2.35, -1.3)
@@ -56,6 +56,8 @@ def contest_of(task: Task, trace: Any, predictor: Any) -> Contest:
     """The contest on a trace of any preset, with the encoder's predictions."""
     if task.model.preset is PHOTO:
         return picture_contest(trace, predictor)
+    if task.model.preset is COMPACT:
+        return compact_contest(trace, predictor)
     return digit_contest(trace, task.model, predictor)
 
 

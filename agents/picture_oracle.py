@@ -1,12 +1,18 @@
-"""Hindsight for photographs: with every setting, stop and ending in a table, the best is a look-up."""
+"""Hindsight for photographs and preset `compact`: with everywhere that an episode can end in a table, the best is a look-up."""
+
+from collections.abc import Mapping
 
 import numpy as np
 
 from rlcodec.agents.contest import Contest
 from rlcodec.agents.oracle import Plan
+from rlcodec.compact.planning import CompactPredictor, features_of
+from rlcodec.envs.compact_episodes import CompactEpisodes
+from rlcodec.envs.compact_traces import CompactTrace
+from rlcodec.envs.core import objective_arrays
 from rlcodec.envs.picture_episodes import PictureEpisodes
 from rlcodec.envs.pictures import PictureTrace
-from rlcodec.objective import KINDS, Objective
+from rlcodec.objective import Objective
 from rlcodec.observation import Goal
 from rlcodec.photo.planning import SETTINGS, PhotoPredictor
 
@@ -20,33 +26,54 @@ SMALLEST_GAP_BPP = 0.005
 """With "mse" one setting for all is within this of the oracle nearly everywhere: there is nothing to decide."""
 
 
-def picture_values(episodes: PictureEpisodes, objective: Objective) -> np.ndarray:
-    """J of every setting, stop and ending of every picture, float64 (n, settings, stops, endings)."""
-    n = len(episodes.trace)
-    kind = np.full(n, KINDS.index(objective.kind))
-    return episodes.tables.values(Goal(kind, np.full(n, objective.lambda_rate), np.full(n, objective.lambda_compute)))
+COMPACT_GRID_RATE = {
+    "mse": (3.5, 4.0, 4.5, 5.0),
+    "psnr": (1.2, 1.6, 2.0, 2.3),
+    "ms-ssim": (1.2, 1.5, 1.75, 2.0),
+}
 
 
-def _best(episodes: PictureEpisodes, values: np.ndarray) -> Plan:
+def picture_values(episodes: PictureEpisodes | CompactEpisodes, objective: Objective) -> np.ndarray:
+    """J of wherever episodes on every picture can end, float64: (n, settings, stops, endings), or (n, settings, nodes)."""
+    every = np.arange(len(episodes.trace))
+    goal = Goal(*objective_arrays(objective, len(every)))
+    return episodes.tables.values(goal) if isinstance(episodes, PictureEpisodes) else episodes.tables.values(goal, every)
+
+
+def _best(episodes: PictureEpisodes | CompactEpisodes, values: np.ndarray) -> Plan:
     where = np.unravel_index(values.argmin(), values.shape)
     return Plan(float(values.min()), episodes.actions_of(*(int(i) for i in where)))
+
+
+def _contest(
+    episodes: PictureEpisodes | CompactEpisodes,
+    statistics: np.ndarray,
+    grid_rate: Mapping[str, tuple[float, ...]],
+    smallest: float,
+) -> Contest:
+    places = np.ndindex(episodes.tables.kmac.shape[1:])
+    return Contest(
+        episodes,
+        statistics,
+        [
+            Objective(kind, 10**rate, 10 ** (rate + compute))
+            for kind, rates in grid_rate.items()
+            for rate in rates
+            for compute in GRID_COMPUTE
+        ],
+        [episodes.actions_of(*place) for place in places],
+        lambda objective: [_best(episodes, values) for values in picture_values(episodes, objective)],
+        lambda objective: _best(episodes, picture_values(episodes, objective).mean(0)),
+        smallest,
+    )
 
 
 def picture_contest(trace: PictureTrace, predictor: PhotoPredictor) -> Contest:
     """The contest on a trace of photographs, with the encoder's predictions."""
     episodes = PictureEpisodes(trace, predictor, len(trace))
-    _, stops, endings = episodes.tables.kmac.shape[1:]
-    return Contest(
-        episodes,
-        trace.features[:, SETTINGS // 2],
-        [
-            Objective(kind, 10**rate, 10 ** (rate + compute))
-            for kind, rates in GRID_RATE.items()
-            for rate in rates
-            for compute in GRID_COMPUTE
-        ],
-        [episodes.actions_of(s, k, e) for s in range(SETTINGS) for k in range(stops) for e in range(endings)],
-        lambda objective: [_best(episodes, values) for values in picture_values(episodes, objective)],
-        lambda objective: _best(episodes, picture_values(episodes, objective).mean(0)),
-        SMALLEST_GAP_BPP,
-    )
+    return _contest(episodes, trace.features[:, SETTINGS // 2], GRID_RATE, SMALLEST_GAP_BPP)
+
+
+def compact_contest(trace: CompactTrace, predictor: CompactPredictor) -> Contest:
+    """The contest on a trace of preset `compact`, with the encoder's predictions."""
+    return _contest(CompactEpisodes(trace, predictor, len(trace)), features_of(trace.facts()), COMPACT_GRID_RATE, 0.0)

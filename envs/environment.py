@@ -41,7 +41,7 @@ def setting_of(preset: str, trace: Any, images: Sequence[np.ndarray] | None, pre
 
     Raises:
         DataError: there are no images, or the trace's file is unusable.
-        OptionError: there is no such preset, or no policy for it.
+        OptionError: there is no such preset.
     """
     if isinstance(trace, str | Path) or (trace is None and images is None):
         shared = _shared_setting(preset, Path(trace) if trace is not None else None)
@@ -70,8 +70,8 @@ class AdaptiveRateEnv(gymnasium.Env[Any, int]):
     Args:
         trace: tables to run on, made by `rlcodec trace`, or their file, which is read once in a process.
         images: uint8 images to run the live codec on instead; without either, samples. Of preset `mnist` (n, h, w), of `photo`
-            a sequence of (h, w, 3).
-        preset: whose codec, "mnist" or "photo".
+            and `compact` a sequence of (h, w, 3).
+        preset: whose codec, "mnist", "photo" or "compact".
         objective: of every episode; drawn anew for each when None.
         predictor: the encoder's predictions; fitted to the trace, or to the samples, when None.
         render_mode: "rgb_array" gives the original and the picture so far, with bits, compute and quality below; "human"

@@ -3,12 +3,13 @@
 The reward of a step is what it takes off the objective, see `rlcodec.envs.core`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import ClassVar, TypeVar
 
 import numpy as np
 
 from rlcodec.envs.core import Outcome, Spent, draw_objectives, objective_arrays
-from rlcodec.envs.pictures import KNOWN_FIRST, MIDDLE, PictureTrace, trace_picture, unmeasured_trace
+from rlcodec.envs.pictures import KNOWN_FIRST, MIDDLE, Pictures, PictureTrace, trace_picture, unmeasured_trace
 from rlcodec.errors import DataError
 from rlcodec.objective import Objective
 from rlcodec.observation import Goal, objective_scale
@@ -36,8 +37,69 @@ from rlcodec.photo.planning import (
 )
 from rlcodec.segments import MACS_PER_KMAC
 
+T = TypeVar("T")
 
-class PictureEpisodes:
+
+class PictureCore:
+    """What the cores on pictures share, whatever an episode chooses.
+
+    Attributes:
+        trace: the tables.
+        batch: how many episodes.
+        goal: their objectives.
+    """
+
+    trace: Pictures
+    batch: int
+    goal: Goal
+    rate_range: ClassVar[Mapping[str, tuple[float, float]]]
+    """log10 of lambda_rate that objectives are drawn from, by kind."""
+
+    def draw(self, rng: np.random.Generator, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Random pictures and objectives, as `reset` takes them."""
+        return rng.integers(0, len(self.trace), count), *self.draw_objectives(rng, count)
+
+    def draw_objectives(self, rng: np.random.Generator, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Random kinds and weights, log-uniform over the trained ranges: int64, float64, float64, each (count,)."""
+        return draw_objectives(rng, count, self.rate_range)
+
+    def reset(self, which: np.ndarray, image: np.ndarray, kind: np.ndarray, rate: np.ndarray, compute: np.ndarray) -> None:
+        """Starts episodes `which` anew on given pictures and objectives; each argument int64 or float64 (len(which),)."""
+        raise NotImplementedError
+
+    def reset_to(self, objective: Objective, image: np.ndarray) -> None:
+        """Starts all episodes under one objective."""
+        self.reset(np.arange(len(image)), image, *objective_arrays(objective, len(image)))
+
+    def objective_parts(self) -> np.ndarray:
+        """D, R in bits per pixel and C in decoder kMAC per pixel if each episode stopped now, (3, B)."""
+        raise NotImplementedError
+
+    def objective_values(self) -> np.ndarray:
+        """J if each episode stopped now."""
+        distortion, rate, compute = self.objective_parts()
+        return distortion + self.goal.rate * rate + self.goal.compute * compute
+
+    def reward_weights(self) -> np.ndarray:
+        """What turns what a step takes off D, R and C into its reward, float64 (3, B)."""
+        weights = np.stack([np.ones(self.batch), self.goal.rate, self.goal.compute])
+        return weights / objective_scale(self.goal.rate, self.goal.compute)
+
+    def masks(self) -> np.ndarray:
+        """Legal actions, bool (B, actions)."""
+        raise NotImplementedError
+
+    def legalise(self, action: np.ndarray) -> np.ndarray:
+        """Actions with illegal ones replaced by the nearest legal one, the last."""
+        return np.minimum(action, self.masks().sum(1) - 1)
+
+
+def in_turns(predictors: Sequence[T], count: int) -> list[tuple[T, np.ndarray]]:
+    """Which of so many pictures each of several predictors is for: they take turns."""
+    return [(predictor, np.arange(i, count, len(predictors))) for i, predictor in enumerate(predictors)]
+
+
+class PictureEpisodes(PictureCore):
     """A batch of episodes on a trace of photographs.
 
     Args:
@@ -48,6 +110,9 @@ class PictureEpisodes:
     Attributes:
         done: bool (B,).
     """
+
+    rate_range = RATE_RANGE
+    trace: PictureTrace
 
     def __init__(self, trace: PictureTrace, predictor: PhotoPredictor | Sequence[PhotoPredictor], batch: int):
         if not len(trace):
@@ -86,22 +151,14 @@ class PictureEpisodes:
 
     def _predicted(self, predict: Callable[..., Prospect], *tables: np.ndarray) -> Prospect:
         """Predictions from tables whose first axis is pictures; the predictors take turns with them."""
-        count = len(self._predictors)
-        found = [predict(p, *(table[i::count] for table in tables)) for i, p in enumerate(self._predictors)]
-        back = np.argsort(np.concatenate([np.arange(len(self.trace))[i::count] for i in range(count)]), kind="stable")
+        turns = in_turns(self._predictors, len(self.trace))
+        found = [predict(predictor, *(table[which] for table in tables)) for predictor, which in turns]
+        back = np.argsort(np.concatenate([which for _, which in turns]))
         return Prospect(
             np.concatenate([f.rate for f in found])[back],
             np.concatenate([f.kmac for f in found])[back],
             np.concatenate([f.quality for f in found], 1)[:, back],
         )
-
-    def draw(self, rng: np.random.Generator, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Random pictures and objectives, as `reset` takes them."""
-        return rng.integers(0, len(self.trace), count), *self.draw_objectives(rng, count)
-
-    def draw_objectives(self, rng: np.random.Generator, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Random kinds and weights, log-uniform over the trained ranges: int64, float64, float64, each (count,)."""
-        return draw_objectives(rng, count, RATE_RANGE)
 
     def reset(self, which: np.ndarray, image: np.ndarray, kind: np.ndarray, rate: np.ndarray, compute: np.ndarray) -> None:
         """Starts episodes `which` anew on given pictures and objectives; each argument int64 or float64 (len(which),)."""
@@ -110,10 +167,6 @@ class PictureEpisodes:
         for values in (self.standing.phase, self.standing.setting, self.standing.stop, self.ending):
             values[which] = 0
         self.done[which] = False
-
-    def reset_to(self, objective: Objective, image: np.ndarray) -> None:
-        """Starts all episodes under one objective."""
-        self.reset(np.arange(len(image)), image, *objective_arrays(objective, len(image)))
 
     def _here(self) -> tuple[np.ndarray, ...]:
         return self.image, self.standing.setting, self.standing.stop, self.ending
@@ -124,11 +177,6 @@ class PictureEpisodes:
         quality = np.where(begun, self.tables.quality[self.goal.kind, *here], self._nothing[self.goal.kind, self.image])
         return np.stack([quality, begun * self.tables.rate[here[:3]], begun * self.tables.kmac[here]])
 
-    def objective_values(self) -> np.ndarray:
-        """J if each episode stopped now."""
-        distortion, rate, compute = self.objective_parts()
-        return distortion + self.goal.rate * rate + self.goal.compute * compute
-
     def spent(self) -> Spent:
         """Where the episodes stand."""
         begun, here = self.standing.phase != SETTING_PHASE, self._here()
@@ -138,18 +186,9 @@ class PictureEpisodes:
         similar = np.where(begun, self.trace.ms_ssim[here], SIMILARITY_TO_NOTHING)
         return Spent(bits, rate, kmac, mse, similar)
 
-    def reward_weights(self) -> np.ndarray:
-        """What turns what a step takes off D, R and C into its reward, float64 (3, B)."""
-        weights = np.stack([np.ones(self.batch), self.goal.rate, self.goal.compute])
-        return weights / objective_scale(self.goal.rate, self.goal.compute)
-
     def masks(self) -> np.ndarray:
         """Legal actions, bool (B, actions)."""
         return legal_actions(self.standing.phase)
-
-    def legalise(self, action: np.ndarray) -> np.ndarray:
-        """Actions with illegal ones replaced by the nearest legal one, the last."""
-        return np.minimum(action, self.masks().sum(1) - 1)
 
     def step(self, action: np.ndarray) -> Outcome:
         """One step of every episode; those that are done stay as they are."""

@@ -1,13 +1,17 @@
-"""Fits what the encoder of photographs expects (`rlcodec.photo.planning.PhotoPredictor`) to a trace: two small networks."""
+"""Fits what encoders of pictures expect (`PhotoPredictor`, `CompactPredictor`) to a trace: small networks."""
 
 import warnings
+from collections.abc import Callable
+from typing import TypeVar
 
 import numpy as np
 
-from rlcodec.envs.pictures import PictureTrace
-from rlcodec.objective import PEAK_SQUARED, ROUNDING_MSE, distortion
+from rlcodec.compact.planning import CompactPredictor, features_of
+from rlcodec.envs.compact_traces import CompactTrace
+from rlcodec.envs.pictures import Pictures, PictureTrace
+from rlcodec.objective import KINDS, PEAK_SQUARED, ROUNDING_MSE, distortion
 from rlcodec.photo.blocks import PLANES
-from rlcodec.photo.planning import FEATURE_LIMIT, Net, PhotoPredictor, synthesis_kmac
+from rlcodec.photo.planning import FEATURE_LIMIT, Net, PhotoPredictor, distortions, synthesis_kmac
 from rlcodec.segments import MACS_PER_KMAC
 
 HIDDEN = (128, 64)
@@ -21,6 +25,8 @@ WORTH_A_PROCESS = 1000
 DIGITS = 6
 """Significant ones that are kept of every weight: policy files hold them as text."""
 LEAST_KMAC = 1e-4
+P = TypeVar("P", bound=Pictures)
+F = TypeVar("F")
 
 
 def _rounded(values: np.ndarray) -> np.ndarray:
@@ -44,7 +50,7 @@ def _fit_one(inputs: np.ndarray, targets: np.ndarray, iterations: int, seed: int
     return network.coefs_, network.intercepts_
 
 
-def _fit(inputs: np.ndarray, targets: np.ndarray, iterations: int, networks: int) -> Net:
+def fit_net(inputs: np.ndarray, targets: np.ndarray, iterations: int, networks: int) -> Net:
     """Least squares on (samples, inputs) and (samples, outputs), outputs scaled to equal spread."""
     from joblib import Parallel, delayed
 
@@ -76,12 +82,21 @@ def fit_photo_predictor(trace: PictureTrace, iterations: int = ITERATIONS, netwo
         flat = [t.reshape(t.shape[0] * t.shape[1], -1) for t in tables]
         return np.concatenate(flat, 1)
 
-    first = _fit(rows(trace.features), rows(rate, np.log2(np.maximum(kmac, LEAST_KMAC)), psnr, similar), iterations, networks)
-    second = _fit(rows(trace.features, rate, known), rows(psnr - known[..., None], similar), iterations, networks)
+    first = fit_net(
+        rows(trace.features), rows(rate, np.log2(np.maximum(kmac, LEAST_KMAC)), psnr, similar), iterations, networks
+    )
+    second = fit_net(rows(trace.features, rate, known), rows(psnr - known[..., None], similar), iterations, networks)
     return PhotoPredictor(first, second)
 
 
-def fit_unseen(trace: PictureTrace, iterations: int = ITERATIONS) -> list[PhotoPredictor]:
+def fit_compact_predictor(trace: CompactTrace, iterations: int = ITERATIONS, networks: int = NETWORKS) -> CompactPredictor:
+    """Predictions for preset `compact` fitted to a trace's pictures; see `CompactPredictor`."""
+    quality = distortions(trace.mse, trace.ms_ssim)
+    wanted = -np.concatenate([quality[KINDS.index(kind)] for kind in ("psnr", "ms-ssim")], 1)
+    return CompactPredictor(fit_net(features_of(trace.facts()), wanted, iterations, networks))
+
+
+def fit_unseen(trace: P, fit: Callable[[P, int, int], F], iterations: int = ITERATIONS) -> list[F]:
     """Predictions for training on the trace itself: predictor i was fitted to all pictures but every FOLDS-th from i on.
 
     What was fitted to a picture knows it better than any encoder will know a new one, and a policy that trained on that would
@@ -89,6 +104,6 @@ def fit_unseen(trace: PictureTrace, iterations: int = ITERATIONS) -> list[PhotoP
     """
     folds = min(FOLDS, len(trace))
     if folds == 1:
-        return [fit_photo_predictor(trace, iterations, NETWORKS_UNSEEN)]
+        return [fit(trace, iterations, NETWORKS_UNSEEN)]
     place = np.arange(len(trace)) % folds
-    return [fit_photo_predictor(trace.take(place != fold), iterations, NETWORKS_UNSEEN) for fold in range(folds)]
+    return [fit(trace.take(place != fold), iterations, NETWORKS_UNSEEN) for fold in range(folds)]

@@ -5,11 +5,13 @@ from coarse to fine, and the width of the synthesis.
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, fields
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Self, TypeVar
 
 import numpy as np
 
@@ -29,35 +31,24 @@ ALIKE = 1e-3
 """Features differ by less where machines round differently, but for a coefficient here and there on the edge of a bin."""
 KNOWN_FIRST = ("energy", "features")
 """Tables of what is known before a setting is chosen, whichever it will be."""
+Tables = dict[str, np.ndarray]
+Report = Callable[[int, int], None]
+P = TypeVar("P", bound="Pictures")
 
 
 @dataclass(frozen=True)
-class PictureTrace:
-    """Tables over n pictures, s settings, k stops, e endings.
+class Pictures:
+    """Pictures of a trace, of whatever preset; its tables are further fields, whose first axis is pictures.
 
     Attributes:
         digest: of the model that made it.
         pixels: uint8 (all,), of the pictures one after another, each (height, width, 3).
         sizes: int64 (n, 2), heights and widths.
-        energy: float64 (n,), what the encoder knows of the mean squared error of sending nothing.
-        features: float64 (n, s, f), what is known before the setting is chosen.
-        payload_bytes: int64 (n, s, k, e).
-        macs: int64 (n, s, k, e), of the whole decoding.
-        sse: int64 (n, s, k, e), squared error over all channels.
-        ms_ssim: float64 (n, s, k, e).
-        known_mse: float64 (n, s, k), what the encoder, once it has coded, knows of the mean squared error.
     """
 
     digest: str
     pixels: np.ndarray
     sizes: np.ndarray
-    energy: np.ndarray
-    features: np.ndarray
-    payload_bytes: np.ndarray
-    macs: np.ndarray
-    sse: np.ndarray
-    ms_ssim: np.ndarray
-    known_mse: np.ndarray
 
     def __len__(self) -> int:
         return len(self.sizes)
@@ -72,11 +63,34 @@ class PictureTrace:
         starts = np.concatenate([[0], np.cumsum(3 * self.areas)])
         return self.pixels[starts[index] : starts[index + 1]].reshape(*self.sizes[index], 3)
 
-    def take(self, index: np.ndarray | slice) -> "PictureTrace":
+    def take(self, index: np.ndarray | slice) -> Self:
         """The same tables for some of the pictures."""
         which = np.arange(len(self))[index]
         pixels = np.concatenate([self.pixels[:0], *(self.picture(i).reshape(-1) for i in which)])
-        return PictureTrace(self.digest, pixels, *(getattr(self, f.name)[which] for f in fields(self)[2:]))
+        return type(self)(self.digest, pixels, *(getattr(self, f.name)[which] for f in fields(self)[2:]))
+
+
+@dataclass(frozen=True)
+class PictureTrace(Pictures):
+    """Tables over n pictures, s settings, k stops, e endings.
+
+    Attributes:
+        energy: float64 (n,), what the encoder knows of the mean squared error of sending nothing.
+        features: float64 (n, s, f), what is known before the setting is chosen.
+        payload_bytes: int64 (n, s, k, e).
+        macs: int64 (n, s, k, e), of the whole decoding.
+        sse: int64 (n, s, k, e), squared error over all channels.
+        ms_ssim: float64 (n, s, k, e).
+        known_mse: float64 (n, s, k), what the encoder, once it has coded, knows of the mean squared error.
+    """
+
+    energy: np.ndarray
+    features: np.ndarray
+    payload_bytes: np.ndarray
+    macs: np.ndarray
+    sse: np.ndarray
+    ms_ssim: np.ndarray
+    known_mse: np.ndarray
 
 
 def crops_of(pictures: Sequence[np.ndarray], side: int, seed: int = 0) -> list[np.ndarray]:
@@ -124,47 +138,59 @@ def trace_picture(model: PhotoModel, picture: np.ndarray, settings: Sequence[int
 
 def unmeasured_trace(picture: np.ndarray) -> PictureTrace:
     """The trace of one picture of which only the features are measured."""
-    return join_tables([picture], [trace_picture(load_photo_model(), picture, ())])
+    model = load_photo_model()
+    return join_tables(PictureTrace, model.digest, [picture], [trace_picture(model, picture, ())])
 
 
-def _trace_one(picture: np.ndarray) -> dict[str, np.ndarray]:
+def _trace_one(picture: np.ndarray) -> Tables:
     return trace_picture(load_photo_model(), picture)
 
 
-def picture_tables(pictures: Sequence[np.ndarray], workers: int | None = None) -> Iterator[dict[str, np.ndarray]]:
-    """Tables of one picture after another, in order, computed by several processes.
+def trace_with(
+    kind: type[P], digest: str, trace_one: Callable[[np.ndarray], Tables], pictures: Sequence[np.ndarray],
+    workers: int | None = None, report: Report | None = None,
+) -> P:  # fmt: skip
+    """The trace of some pictures, computed by several processes.
 
     Args:
+        kind: of trace.
+        digest: of the model.
+        trace_one: all tables of one picture, without their first axis; a function that other processes can import.
         pictures: uint8 (height, width, 3) each.
         workers: processes; as many as there are cores when None, none but this one when 1.
-    """
-    workers = workers or os.cpu_count() or 1
-    if workers == 1 or len(pictures) == 1:
-        yield from map(_trace_one, pictures)
-        return
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        yield from pool.map(_trace_one, pictures)
-
-
-def join_tables(pictures: Sequence[np.ndarray], tables: Sequence[dict[str, np.ndarray]]) -> PictureTrace:
-    """One trace of all pictures."""
-    return PictureTrace(
-        load_photo_model().digest,
-        np.concatenate([p.reshape(-1) for p in pictures]),
-        np.array([p.shape[:2] for p in pictures], np.int64),
-        **{name: np.stack([t[name] for t in tables]) for name in tables[0]},
-    )
-
-
-def trace_pictures(pictures: Sequence[np.ndarray], workers: int | None = None) -> PictureTrace:
-    """The trace of some pictures; arguments as `picture_tables`.
+        report: called with (pictures done, pictures in all).
 
     Raises:
         DataError: there are no pictures.
     """
     if not len(pictures):
         raise DataError("there are no pictures to trace")
-    return join_tables(pictures, list(picture_tables(pictures, workers)))
+    workers, tables = workers or os.cpu_count() or 1, []
+    with ExitStack() as stack:
+        if workers == 1 or len(pictures) == 1:
+            found: Iterable[Tables] = map(trace_one, pictures)
+        else:
+            found = stack.enter_context(ProcessPoolExecutor(workers, mp_context=get_context("spawn"))).map(trace_one, pictures)
+        for table in found:
+            tables.append(table)
+            if report:
+                report(len(tables), len(pictures))
+    return join_tables(kind, digest, pictures, tables)
+
+
+def join_tables(kind: type[P], digest: str, pictures: Sequence[np.ndarray], tables: Sequence[Tables]) -> P:
+    """One trace of all pictures."""
+    return kind(
+        digest,
+        np.concatenate([p.reshape(-1) for p in pictures]),
+        np.array([p.shape[:2] for p in pictures], np.int64),
+        **{name: np.stack([t[name] for t in tables]) for name in tables[0]},
+    )
+
+
+def trace_pictures(pictures: Sequence[np.ndarray], workers: int | None = None, report: Report | None = None) -> PictureTrace:
+    """The trace of some photographs; arguments and errors as `trace_with`."""
+    return trace_with(PictureTrace, load_photo_model().digest, _trace_one, pictures, workers, report)
 
 
 def save_picture_trace(path: Path, trace: PictureTrace) -> None:

@@ -8,23 +8,28 @@ from typing import Any
 
 import numpy as np
 
+from rlcodec.compact import planning as compact
+from rlcodec.compact import policy as compact_policy
+from rlcodec.compact.model import load_compact_model
 from rlcodec.encoding import Encoded, encode_with
+from rlcodec.envs.compact_episodes import CompactEpisodes
+from rlcodec.envs.compact_traces import load_compact_trace, trace_compact
 from rlcodec.envs.core import Core
 from rlcodec.envs.episodes import Episodes
 from rlcodec.envs.picture_episodes import LivePictures, PictureEpisodes
-from rlcodec.envs.picture_prediction import fit_photo_predictor, fit_unseen
+from rlcodec.envs.picture_prediction import fit_compact_predictor, fit_photo_predictor, fit_unseen
 from rlcodec.envs.pictures import MIDDLE, load_picture_trace, save_picture_trace, trace_pictures
 from rlcodec.envs.prediction import fit_predictor
 from rlcodec.envs.samples import sample_images, sample_pictures
+from rlcodec.envs.tables import save_tables
 from rlcodec.envs.trace import Trace, build_trace, load_trace, save_trace
-from rlcodec.errors import OptionError
 from rlcodec.model import Model, load_model
 from rlcodec.observation import FIRST_TIER_ACTION, STOP_ACTION, Predictor, layout
 from rlcodec.photo.model import load_photo_model
 from rlcodec.photo.planning import LAYOUT, PhotoPredictor
 from rlcodec.photo.policy import describe_photo, encode_actions
 from rlcodec.policy import describe, geometry_of
-from rlcodec.presets import MNIST, PHOTO, preset_by_name
+from rlcodec.presets import COMPACT, MNIST, PHOTO, preset_by_name
 from rlcodec.stream import STOP
 
 
@@ -36,7 +41,7 @@ class Task:
         model: the preset's weights, with their `preset` and `digest`.
         layout: the observation's fields: name, length, unit and scale.
         samples: makes images for trying things out; DataError where scikit-learn is missing.
-        trace: makes tables of images, by so many processes.
+        trace: makes tables of images, by so many processes; of pictures it also tells a third argument how many are done.
         load: reads tables; DataError where the file is no such trace of this codec.
         save: writes tables, whole or not at all.
         fit: fits the encoder's predictions to tables.
@@ -53,7 +58,7 @@ class Task:
     model: Any
     layout: tuple[tuple[str, int, str], ...]
     samples: Callable[[], Sequence[np.ndarray]]
-    trace: Callable[[Any, int | None], Any]
+    trace: Callable[..., Any]
     load: Callable[[Path], Any]
     save: Callable[[Path, Any], None]
     fit: Callable[[Any], Any]
@@ -72,12 +77,10 @@ def task_of(preset: str) -> Task:
     """The task of a preset.
 
     Raises:
-        OptionError: there is no such preset, or no policy for it.
+        OptionError: there is no such preset.
     """
     found = preset_by_name(preset)
-    if found not in (MNIST, PHOTO):
-        raise OptionError(f"preset {preset} has nothing for a policy to choose")
-    return _digit_task() if found is MNIST else _photo_task()
+    return {MNIST: _digit_task, PHOTO: _photo_task, COMPACT: _compact_task}[found]()
 
 
 def _digit_task() -> Task:
@@ -128,7 +131,7 @@ def _photo_task() -> Task:
         load=load_picture_trace,
         save=save_picture_trace,
         fit=fit_photo_predictor,
-        fit_unseen=fit_unseen,
+        fit_unseen=lambda trace: fit_unseen(trace, fit_photo_predictor),
         read_predictor=PhotoPredictor.from_json,
         episodes=PictureEpisodes,
         live=LivePictures,
@@ -136,4 +139,24 @@ def _photo_task() -> Task:
         encode=encode_actions,
         nothing=lambda image: np.full_like(image, MIDDLE),
         describe=describe_photo,
+    )
+
+
+def _compact_task() -> Task:
+    return Task(
+        load_compact_model(),
+        compact.LAYOUT,
+        samples=sample_pictures,
+        trace=trace_compact,
+        load=load_compact_trace,
+        save=save_tables,
+        fit=fit_compact_predictor,
+        fit_unseen=lambda trace: fit_unseen(trace, fit_compact_predictor),
+        read_predictor=compact.CompactPredictor.from_json,
+        episodes=CompactEpisodes,
+        live=lambda picture, predictor: CompactEpisodes(trace_compact([picture], 1), predictor, 1),
+        image=lambda trace, index: trace.picture(index),
+        encode=compact_policy.encode_actions,
+        nothing=compact_policy.show_nothing,
+        describe=compact_policy.describe_compact,
     )

@@ -10,16 +10,16 @@ import typer
 
 from rlcodec.cli_common import JsonOption, PresetOption, ResumeOption, announce_compilation, app, progress, torch_device
 from rlcodec.errors import DataError, OptionError
-from rlcodec.presets import COMPACT, MNIST, PHOTO, PRESETS
+from rlcodec.presets import COMPACT, MNIST, PRESETS
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from rlcodec.envs.pictures import PictureTrace
+    from rlcodec.envs.tasks import Task
     from rlcodec.envs.trace import Trace
 
 CropOption = Annotated[
-    int | None, typer.Option(min=64, help="Preset photo: squares of so many pixels a side in place of whole pictures.")
+    int | None, typer.Option(min=64, help="Photo and compact: squares of so many pixels a side in place of whole pictures.")
 ]
 EXIT_REFUTED = 1
 
@@ -44,14 +44,14 @@ def trace(
     task = task_of(preset)
     announce_compilation()
     loaded = _load(preset, data, split, images, crop)
-    traced = _trace_photographs(loaded, workers) if preset == PHOTO.name else _trace(loaded, workers)
+    traced = _trace(loaded, workers) if preset == MNIST.name else _trace_pictures(task, loaded, workers)
     task.save(output, traced)
     print(f"{output}: {len(traced)} images")
 
 
 def _load(preset: str, data: Path, split: str, limit: int | None, crop: int | None) -> Any:
     """The images that a trace or claims are about, uint8 (height, width) or (height, width, 3) each."""
-    if preset == PHOTO.name:
+    if preset != MNIST.name:
         from rlcodec.envs.pictures import crops_of
         from rlcodec.training.photo import load_pictures
 
@@ -79,15 +79,9 @@ def _trace(images: "np.ndarray", workers: int | None) -> "Trace":
     return join_chunks(images, chunks, load_model().digest)
 
 
-def _trace_photographs(pictures: "Sequence[np.ndarray]", workers: int | None) -> "PictureTrace":
-    from rlcodec.envs.pictures import join_tables, picture_tables
-
-    tables = []
+def _trace_pictures(task: "Task", pictures: "Sequence[np.ndarray]", workers: int | None) -> Any:
     with progress("tracing") as report:
-        for table in picture_tables(pictures, workers):
-            tables.append(table)
-            report(len(tables), len(pictures))
-    return join_tables(pictures, tables)
+        return task.trace(pictures, workers, report)
 
 
 @app.command()
@@ -166,6 +160,8 @@ def evaluate(
     rlcodec evaluate mnist --data data/mnist --out runs/comparison.csv;
     rlcodec evaluate compact --data photos/val720 --out runs/compact.csv
     """
+    if (run or claim) and preset == COMPACT.name:
+        raise OptionError("runs of preset compact are evaluated by --policy; claims are made of mnist and photo")
     if sum(option is not None for option in (policy, run, claim)) > 1:
         raise OptionError("give one of policy, run and claim: claims are of a run's own policy, or of the shipped one")
     if subject.name in [p.name for p in PRESETS] and not subject.exists():

@@ -89,13 +89,14 @@ def encode(
     Preset "mnist": a policy makes the choices, the shipped one when none is named. `lossless` codes every pixel exactly
     instead; `bit_budget`, `tier` and `rows` set the choices by hand. `max_bytes`, `min_psnr` and `max_decode_ms` are limits
     that the policy's or the lossless stream keeps to. Preset "photo": a policy likewise, with the same limits, or `gain`; where
-    a limit stands without an objective the stream comes as near to it as it may. Preset "compact": `bit_budget` and `tier`.
+    a limit stands without an objective the stream comes as near to it as it may. Preset "compact": `bit_budget` and `tier`, or
+    a policy, of which none is shipped, and its objective.
 
     Args:
         image: a PIL image, a path, or a uint8 array; for preset "mnist" 8-bit gray, for the others anything that
             Pillow reads.
         preset: whose model to use.
-        policy: a policy file that `rlcodec export` wrote.
+        policy: a policy file that `rlcodec export` wrote; the shipped one, where there is one, if not given.
         objective: "small", "balanced", "fast" or "lossless".
         lambda_rate: distortion that a bit per pixel is worth; with it the objective is set by numbers.
         lambda_compute: distortion that a decoder kMAC per pixel is worth.
@@ -154,8 +155,17 @@ def encode(
     if any(option is not None for option in for_photo):
         raise OptionError("gain and synthesis are for preset photo")
     if preset == COMPACT.name:
-        if lossless or any(option is not None for option in (*by_policy, *limits, rows)):
-            raise OptionError("preset compact takes bit_budget and tier")
+        goal_given = any(option is not None for option in by_policy)
+        by_hand = any(option is not None for option in of_latent)
+        if lossless or objective == "lossless" or (goal_given and by_hand) or any(o is not None for o in (*limits, rows)):
+            raise OptionError("preset compact is lossy; it takes either bit_budget and tier, or a policy and its objective")
+        if goal_given:
+            from rlcodec.compact.model import load_compact_model
+            from rlcodec.compact.planning import NAMED
+            from rlcodec.compact.policy import encode_under_policy as encode_chosen
+
+            goal = resolve_objective(objective, lambda_rate, lambda_compute, distortion, NAMED)
+            return encode_chosen(load_policy(policy, load_compact_model()), read_color(image, COMPACT), goal)
         from rlcodec.compact.stream import encode_picture as encode_compact
 
         return encode_compact(read_color(image, COMPACT), _whole("bit_budget", bit_budget), tier)

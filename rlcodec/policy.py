@@ -33,7 +33,7 @@ from rlcodec.observation import (
     Standing,
     layout,
 )
-from rlcodec.presets import PHOTO, Preset, preset_by_name
+from rlcodec.presets import COMPACT, PHOTO, Preset, preset_by_name
 from rlcodec.segments import LATENT, MACS_PER_KMAC, synthesis_macs
 from rlcodec.stream import CONTEXT, STOP, TIERS
 from rlcodec.transform import analyse, keep_bits, latent_shape, synthesise
@@ -44,7 +44,7 @@ MAX_POLICY_BYTES = 64 << 20
 
 
 class Codec(Protocol):
-    """The weights of a preset, `rlcodec.model.Model` or `rlcodec.photo.model.PhotoModel`."""
+    """The weights of a preset, as `rlcodec.model.Model` or `rlcodec.photo.model.PhotoModel`."""
 
     @property
     def preset(self) -> Preset:
@@ -133,6 +133,11 @@ def _preset_of(name: str) -> tuple[Callable[[], dict[str, Any]], Callable[[str],
         from rlcodec.photo.policy import describe_photo
 
         return describe_photo, PhotoPredictor.from_json
+    if preset_by_name(name) is COMPACT:
+        from rlcodec.compact.planning import CompactPredictor
+        from rlcodec.compact.policy import describe_compact
+
+        return describe_compact, CompactPredictor.from_json
     return lambda: describe(load_model(name)), Predictor.from_json
 
 
@@ -162,8 +167,13 @@ def load_policy(path: str | os.PathLike[str] | None, model: Codec) -> Policy:
     """Loads a policy file, the shipped one when `path` is None.
 
     Raises:
+        OptionError: `path` is None, and none is shipped for this preset.
         PolicyError: it is missing, broken, or was trained for another codec.
     """
+    if path is None and model.preset is COMPACT:
+        raise OptionError(
+            "no policy is shipped for preset compact; name the file of one that `rlcodec export` wrote (--policy)"
+        )
     file = Path(path) if path is not None else WEIGHTS / f"{model.preset.name}-policy.onnx"
     try:
         modified = file.stat().st_mtime

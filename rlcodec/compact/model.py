@@ -4,6 +4,7 @@ import functools
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from rlcodec.compact.transform import FILES, LATENT_CHANNELS
 from rlcodec.errors import ModelError
 from rlcodec.integer_net import ContextNet
 from rlcodec.model import WEIGHTS, context_net_of, digest_of, fingerprint_of, load_arrays, tuple_to_arrays
+from rlcodec.presets import COMPACT, Preset
 from rlcodec.raster import StaticTables
 
 NEIGHBOURS = ((0, 0), (0, -1), (-1, 0))
@@ -32,6 +34,8 @@ class CompactModel:
     net: ContextNet
     tables: StaticTables
     folder: Path
+
+    preset: ClassVar[Preset] = COMPACT
 
     @property
     def fingerprint(self) -> bytes:

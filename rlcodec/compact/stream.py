@@ -35,13 +35,16 @@ def context_offsets(rows: int, columns: int) -> np.ndarray:
 
 
 def _code(
-    model: CompactModel, state: np.ndarray, data: np.ndarray, latent: np.ndarray, bit_budget: int, tier: int
+    model: CompactModel, state: np.ndarray, data: np.ndarray, latent: np.ndarray, bit_budget: int, choices: np.ndarray
 ) -> tuple[tuple[CodedSegment, ...], int]:
-    """Codes the first `bit_budget` bits of a latent, in the direction of the coder's state; returns also how many it coded."""
+    """Codes the first `bit_budget` bits of a latent, in the direction of the coder's state; returns also how many it coded.
+
+    `choices` int64 (slices that the budget touches,), STOP or tiers, are read when encoding, and written when decoding.
+    """
     _, rows, columns = latent.shape
     size = rows * columns
-    slices = -(-bit_budget // size)
-    choices, costs, macs = np.full(slices, tier), np.zeros(slices, np.int64), np.zeros(slices, np.int64)
+    slices = len(choices)
+    costs, macs = np.zeros(slices, np.int64), np.zeros(slices, np.int64)
     coded, bits = code_latent_slices(
         state, data, COSTS, model.net, model.tables, latent_buffer(*latent.shape), context_offsets(rows, columns),
         layers_of(model.net), np.empty(1, np.int64), latent, 0, bit_budget, bit_budget - (slices - 1) * size, 0, choices,
@@ -55,6 +58,30 @@ def _code(
         for i in range(coded)
     )  # fmt: skip
     return segments, int(bits)
+
+
+def encode_latent(
+    model: CompactModel, latent: np.ndarray, bit_budget: int, choices: np.ndarray
+) -> tuple[bytes, tuple[CodedSegment, ...]]:
+    """Codes a latent.
+
+    Args:
+        model: the preset's model.
+        latent: int8 (LATENT_CHANNELS, rows, columns), -1 or +1.
+        bit_budget: binary latents to keep, channel by channel.
+        choices: int64, STOP or a tier for each slice that the budget touches; what follows a stop does not count.
+
+    Returns:
+        The payload, and what each segment cost, the stop mark included.
+    """
+    state, data = encoder_state(), np.zeros(latent.size * BITS_A_DECISION // 8 + LATENT_CHANNELS * 8, np.uint8)
+    segments, _ = _code(model, state, data, latent, bit_budget, choices)
+    return finish(state, data), segments
+
+
+def synthesis_macs(rows: int, columns: int) -> int:
+    """Multiply-accumulates of the synthesis of a latent of this size, which decoders run whatever was sent."""
+    return round(MACS_PER_PIXEL * rows * columns * STRIDE**2)
 
 
 def encode_picture(picture: ColorImage, bit_budget: int | None = None, tier: str | None = None) -> bytes:
@@ -80,9 +107,9 @@ def encode_picture(picture: ColorImage, bit_budget: int | None = None, tier: str
         raise OptionError(f"bit_budget is {kept}; this picture takes 0 to {most}")
     model = load_compact_model()
     latent = analyse(picture.pixels, model.folder)
-    state, data = encoder_state(), np.zeros(most * BITS_A_DECISION // 8 + LATENT_CHANNELS * 8, np.uint8)
-    _code(model, state, data, latent, kept, TIERS.index(tier) if tier else CONTEXT)
-    return pack(COMPACT, model.fingerprint, height, width, 2 * kept + picture.gray, finish(state, data))
+    choices = np.full(-(-kept // (rows * columns)), TIERS.index(tier) if tier else CONTEXT)
+    payload, _ = encode_latent(model, latent, kept, choices)
+    return pack(COMPACT, model.fingerprint, height, width, 2 * kept + picture.gray, payload)
 
 
 @dataclass(frozen=True)
@@ -118,7 +145,8 @@ def decode_picture(stream: Stream) -> DecodedCompact:
     if bit_budget > LATENT_CHANNELS * rows * columns:
         raise DamagedStreamError(f"the header declares {bit_budget} latent bits, more than such a picture has")
     latent = np.zeros((LATENT_CHANNELS, rows, columns), np.int8)
-    segments, bits = _code(model, decoder_state(stream.payload, header.payload_bytes), stream.payload, latent, bit_budget, 0)
+    state, choices = decoder_state(stream.payload, header.payload_bytes), np.zeros(-(-bit_budget // (rows * columns)), np.int64)
+    segments, bits = _code(model, state, stream.payload, latent, bit_budget, choices)
     pixels = synthesise(keep_bits(latent, bits), header.height, header.width, model.folder)
-    macs = sum(s.macs for s in segments) + round(MACS_PER_PIXEL * rows * columns * STRIDE**2)
+    macs = sum(s.macs for s in segments) + synthesis_macs(rows, columns)
     return DecodedCompact(Image.fromarray(to_gray(pixels) if gray else pixels), bit_budget, segments, macs)

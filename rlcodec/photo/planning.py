@@ -146,14 +146,15 @@ class PhotoPredictor:
     @staticmethod
     def from_json(text: str) -> "PhotoPredictor":
         """Inverse of `to_json`; raises ValueError, KeyError or TypeError on anything else."""
-        nets = [_net_of(json.loads(text)[name]) for name in ("first", "second")]
+        nets = [net_of(json.loads(text)[name]) for name in ("first", "second")]
         for net, inputs, outputs in zip(nets, (FEATURES, SECOND_INPUTS), (FIRST_OUTPUTS, SECOND_OUTPUTS), strict=True):
             if net(np.zeros(inputs)).shape != (outputs,):
                 raise ValueError("the predictions have other outputs")
         return PhotoPredictor(*nets)
 
 
-def _net_of(values: dict[str, Any]) -> Net:
+def net_of(values: dict[str, Any]) -> Net:
+    """The networks that JSON has; raises ValueError, KeyError or TypeError on anything else."""
     weights, biases = (tuple(np.array(layer, np.float64) for layer in values[name]) for name in ("weights", "biases"))
     return Net(np.array(values["center"], np.float64), np.array(values["spread"], np.float64), weights, biases)
 
@@ -188,7 +189,8 @@ class Prospect:
         return quality + goal.rate.reshape(shape) * self.rate[..., None] + goal.compute.reshape(shape) * self.kmac
 
 
-def _decibels_to_quality(psnr: np.ndarray, ms_ssim_db: np.ndarray) -> np.ndarray:
+def decibels_to_quality(psnr: np.ndarray, ms_ssim_db: np.ndarray) -> np.ndarray:
+    """D of every kind from both qualities in dB: (kinds, ...)."""
     mse = PEAK_SQUARED * 10 ** (-psnr / 10) - ROUNDING_MSE
     return np.stack([{"mse": np.maximum(mse, 0), "psnr": -psnr, "ms-ssim": -ms_ssim_db}[kind] for kind in KINDS])
 
@@ -198,7 +200,7 @@ def expect(predictor: PhotoPredictor, features: np.ndarray) -> Prospect:
     found = predictor.first(features)
     tables = found[..., 2 * K :].reshape(*found.shape[:-1], 2, K, E)
     kmac = np.exp2(found[..., K : 2 * K, None]) + synthesis_kmac()
-    return Prospect(np.exp2(found[..., :K]), kmac, _decibels_to_quality(tables[..., 0, :, :], tables[..., 1, :, :]))
+    return Prospect(np.exp2(found[..., :K]), kmac, decibels_to_quality(tables[..., 0, :, :], tables[..., 1, :, :]))
 
 
 def expect_after(
@@ -216,7 +218,7 @@ def expect_after(
     psnr = 10 * np.log10(PEAK_SQUARED / (mse + 2 * ROUNDING_MSE))
     found = predictor.second(np.concatenate([features, np.log2(rate), psnr], -1))
     tables = found.reshape(*found.shape[:-1], 2, K, E)
-    return Prospect(rate, kmac, _decibels_to_quality(psnr[..., None] + tables[..., 0, :, :], tables[..., 1, :, :]))
+    return Prospect(rate, kmac, decibels_to_quality(psnr[..., None] + tables[..., 0, :, :], tables[..., 1, :, :]))
 
 
 @dataclass

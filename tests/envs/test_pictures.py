@@ -170,9 +170,9 @@ def test_advice_is_right_where_predictions_are(picture_trace, foreseen):
 
 
 def test_predictors_take_turns(picture_trace, foreseen):
-    from rlcodec.envs.picture_prediction import fit_unseen
+    from rlcodec.envs.picture_prediction import fit_photo_predictor, fit_unseen
 
-    several = fit_unseen(picture_trace, 5)
+    several = fit_unseen(picture_trace, fit_photo_predictor, 5)
     assert len(several) == 4
     several = several[:2]
     mixed = PictureEpisodes(picture_trace, several, 4)
