@@ -177,7 +177,8 @@ def evaluate_policy(contest: Contest, choose: Chooser, report: Callable[[int, in
 
     def share_of(index: np.ndarray) -> float:
         shares = share_of_gap(*(stacked[name][counts][:, index].mean(1) for name in ("fixed", "policy", "oracle")))
-        return float(shares[np.isfinite(shares)].mean())  # of few images drawn anew, none may leave a gap
+        known = shares[np.isfinite(shares)]  # of few images drawn anew, none may leave a gap
+        return float(known.mean()) if len(known) else float("nan")
 
     random = np.random.default_rng(0)
     drawn = [share_of(random.integers(0, n, n)) for _ in range(BOOTSTRAP)]

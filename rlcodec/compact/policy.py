@@ -125,4 +125,5 @@ def encode_under_policy(policy: Policy, picture: ColorImage, objective: Objectiv
         measured.quality[:, 0, index] = distortions(np.array(sse / pixels.size), np.array(similar))
     while DEPTH[standing.node[0]] < GROUPS and choose() != STOP_ACTION:
         standing.node[0] = child(standing.node[0], actions[-1] - FIRST_TIER_ACTION)
-    return _pack(model, latent, *pixels.shape[:2], tuple(actions), picture.gray)[0]
+    height, width = pixels.shape[:2]
+    return _pack(model, latent, height, width, tuple(actions), picture.gray)[0]
