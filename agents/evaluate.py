@@ -182,5 +182,5 @@ def evaluate_policy(contest: Contest, choose: Chooser, report: Callable[[int, in
 
     random = np.random.default_rng(0)
     drawn = [share_of(random.integers(0, n, n)) for _ in range(BOOTSTRAP)]
-    low, high = np.quantile(drawn, [0.025, 0.975])
+    low, high = np.nanquantile(drawn, [0.025, 0.975])
     return Evaluation(table, share_of(np.arange(n)), float(low), float(high), int(counts.sum()))
