@@ -14,6 +14,7 @@ from rlcodec.compact.planning import (
     GROUP_PHASE,
     GROUPS,
     LAYOUT,
+    PROBES,
     RATE_RANGE,
     CompactStanding,
     child,
@@ -85,9 +86,8 @@ def encode_actions(pixels: np.ndarray, actions: tuple[int, ...]) -> Encoded:
 def show_nothing(pixels: np.ndarray) -> np.ndarray:
     """What decoders show of a picture, uint8 (height, width, 3), of which nothing was sent."""
     height, width = pixels.shape[:2]
-    return synthesise(
-        np.zeros((LATENT_CHANNELS, *latent_size(height, width)), np.int8), height, width, load_compact_model().folder
-    )
+    nothing = np.zeros((LATENT_CHANNELS, *latent_size(height, width)), np.int8)
+    return synthesise(nothing, height, width, load_compact_model().folder)
 
 
 def encode_under_policy(policy: Policy, picture: ColorImage, objective: Objective) -> bytes:
@@ -103,7 +103,7 @@ def encode_under_policy(policy: Policy, picture: ColorImage, objective: Objectiv
     """
     check_objective(objective, RATE_RANGE)
     check_pixels(picture)
-    model, pixels = load_compact_model(), picture.pixels
+    model, pixels, (height, width, _) = load_compact_model(), picture.pixels, picture.pixels.shape
     goal = Goal(
         np.array([KINDS.index(objective.kind)]), np.array([objective.lambda_rate]), np.array([objective.lambda_compute])
     )
@@ -120,10 +120,9 @@ def encode_under_policy(policy: Policy, picture: ColorImage, objective: Objectiv
 
     standing.setting[0] = choose()
     standing.phase[0] = GROUP_PHASE
-    for index in AT[standing.setting[0]]:
+    for index in np.setdiff1d(AT[standing.setting[0]], PROBES):
         sse, similar = measure_quality(model, latent, pixels, int(COUNTS[index]))
         measured.quality[:, 0, index] = distortions(np.array(sse / pixels.size), np.array(similar))
     while DEPTH[standing.node[0]] < GROUPS and choose() != STOP_ACTION:
         standing.node[0] = child(standing.node[0], actions[-1] - FIRST_TIER_ACTION)
-    height, width = pixels.shape[:2]
     return _pack(model, latent, height, width, tuple(actions), picture.gray)[0]

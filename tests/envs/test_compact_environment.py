@@ -307,7 +307,7 @@ def trained(tables, expected, tmp_path_factory):
     """The file of a policy that has trained for a moment, so that it neither knows much nor only follows the planner."""
     folder = tmp_path_factory.mktemp("run")
     brief = replace(TASK, fit=lambda trace: expected, fit_unseen=lambda trace: [expected, expected])
-    train_ppo(tables, brief, replace(SHORT, advice=0.5, learning_rate=0.05), folder, progress=False)
+    train_ppo(tables, brief, replace(SHORT, advice=2.0, learning_rate=0.005), folder, progress=False)
     predictor, settings = read_run(folder, TASK)
     export_policy(load_trained(folder), predictor, TASK, folder / "policy.onnx", settings)
     return folder / "policy.onnx"
