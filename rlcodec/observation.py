@@ -9,6 +9,7 @@ objective's weights turn both into costs. A policy can follow that advice or lea
 """
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -63,9 +64,8 @@ def action_count(budgets: int) -> int:
     return max(budgets, FIRST_TIER_ACTION + len(TIERS))
 
 
-def layout(budgets: int) -> tuple[tuple[str, int, str], ...]:
-    """The observation's fields in order: name, length, unit and scale."""
-    actions = action_count(budgets)
+def advice_layout(actions: int) -> tuple[tuple[str, int, str], ...]:
+    """The fields that every preset's observation begins with, of so many actions; `advice_parts` computes them."""
     return (
         ("mask", actions, "1 where the action is legal"),
         ("regret", actions, "log1p of the predicted J above the best action's, in objective scales, at most 20; 0 is best"),
@@ -73,6 +73,13 @@ def layout(budgets: int) -> tuple[tuple[str, int, str], ...]:
         ("kind", len(KINDS), "one-hot: " + ", ".join(KINDS)),
         ("lambda_rate", 1, "log10, the trained range mapped to [-1, 1]"),
         ("lambda_compute", 1, "log10 of lambda_compute / lambda_rate, the trained range mapped to [-1, 1]"),
+    )
+
+
+def layout(budgets: int) -> tuple[tuple[str, int, str], ...]:
+    """The observation's fields in order: name, length, unit and scale."""
+    return (
+        *advice_layout(action_count(budgets)),
         ("phase", 3, "one-hot: budget, latent, pixels"),
         ("progress", 2, "latent slices coded of those kept; rows coded of all"),
         ("budget", 1, "slices kept of all"),
@@ -230,6 +237,38 @@ def row_features(table: np.ndarray, busy: np.ndarray, bits: np.ndarray, kmac: np
 def objective_scale(lambda_rate: np.ndarray, lambda_compute: np.ndarray) -> np.ndarray:
     """The unit of rewards and regrets: what a twentieth of a bit and half a kMAC per pixel are worth."""
     return SCALE_RATE_BPP * lambda_rate + SCALE_KMAC * lambda_compute
+
+
+def advice_parts(
+    costs: np.ndarray, legal: np.ndarray, here: np.ndarray, goal: Goal, rate_range: Mapping[str, tuple[float, float]]
+) -> list[np.ndarray]:
+    """The fields of `advice_layout` for B episodes, (B, length) each.
+
+    Args:
+        costs: float64 (B, actions), predicted J that each action leads to, infinite where it leads nowhere.
+        legal: bool (B, actions).
+        here: float64 (B,), J if stopped now.
+        goal: the objectives.
+        rate_range: log10 of lambda_rate that the preset's policies are trained for, by kind.
+    """
+    best, scale = costs.min(1), objective_scale(goal.rate, goal.compute)
+    regret = np.where(legal, np.minimum((costs - best[:, None]) / scale[:, None], REGRET_LIMIT), REGRET_LIMIT)
+    gain = (here - best) / scale
+    low, high = np.array([rate_range[k] for k in KINDS])[goal.kind].T
+    ratio = np.log10(np.maximum(goal.compute / goal.rate, 10 ** (COMPUTE_RANGE[0] - 1)))
+    return [
+        legal,
+        np.log1p(regret),
+        (np.sign(gain) * np.log1p(np.abs(gain)))[:, None],
+        np.eye(len(KINDS))[goal.kind],
+        (2 * (np.log10(goal.rate) - low) / (high - low) - 1)[:, None],
+        (2 * (ratio - COMPUTE_RANGE[0]) / (COMPUTE_RANGE[1] - COMPUTE_RANGE[0]) - 1)[:, None],
+    ]
+
+
+def joined(parts: Sequence[np.ndarray]) -> np.ndarray:
+    """Fields side by side, within limits, float32 (B, size)."""
+    return np.clip(np.concatenate(parts, 1), -OBSERVATION_LIMIT, OBSERVATION_LIMIT).astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -426,7 +465,6 @@ class Planner:
         choosing = standing.phase == BUDGET_PHASE
         coming = (~choosing).astype(np.float64)
         column = self.column(standing, most)
-        scale = objective_scale(goal.rate, goal.compute)
         rate = goal.rate / g.pixels
 
         boundary = (column == most) & (standing.slices > 0)
@@ -446,27 +484,16 @@ class Planner:
             some = goal.take(choosing)
             costs[choosing, : len(self.budgets)] = self.budget_costs(images, predicted[choosing], error[choosing], some)
             here[choosing] = distortion_of(some.kind, error[choosing, 0])
-        legal = np.isfinite(costs)
-        best = costs.min(1)
-        regret = np.where(legal, np.minimum((costs - best[:, None]) / scale[:, None], REGRET_LIMIT), REGRET_LIMIT)
-        gain = (here - best) / scale
 
         symbols = np.where(column < most, g.slice_symbols, g.width)
         ahead = np.arange(most + g.height)[None] >= column[:, None]
         ahead &= (np.arange(most + g.height)[None] < standing.slices[:, None]) | (np.arange(most + g.height)[None] >= most)
         rest = (outlook.bits * ahead[:, None]).sum(2) / g.pixels
         first_db = decibels(goal.kind, error[:, 0])
-        low, high = np.array([RATE_RANGE[k] for k in KINDS])[goal.kind].T
-        ratio = np.log10(np.maximum(goal.compute / goal.rate, 10 ** (COMPUTE_RANGE[0] - 1)))
         image = known.statistics.copy()
         image[:, -1] /= 10
         parts = [
-            legal,
-            np.log1p(regret),
-            (np.sign(gain) * np.log1p(np.abs(gain)))[:, None],
-            np.eye(len(KINDS))[goal.kind],
-            (2 * (np.log10(goal.rate) - low) / (high - low) - 1)[:, None],
-            (2 * (ratio - COMPUTE_RANGE[0]) / (COMPUTE_RANGE[1] - COMPUTE_RANGE[0]) - 1)[:, None],
+            *advice_parts(costs, np.isfinite(costs), here, goal, RATE_RANGE),
             np.eye(3)[standing.phase],
             (np.where(standing.slices > 0, np.minimum(standing.position / np.maximum(standing.slices, 1), 1), 1) * coming)[
                 :, None
@@ -482,4 +509,4 @@ class Planner:
             rest * coming[:, None],
             image,
         ]
-        return np.clip(np.concatenate(parts, 1), -OBSERVATION_LIMIT, OBSERVATION_LIMIT).astype(np.float32)
+        return joined(parts)

@@ -7,7 +7,7 @@ the observation is laid out, what the actions mean, which objectives it knows, a
 import functools
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -80,24 +80,32 @@ class Policy:
         return np.asarray(self.session.run(None, {"observation": observation})[0])
 
 
-def describe(model: Model) -> dict[str, Any]:
-    """What a policy for this codec must agree with: layout, actions, objectives, digest."""
-    budgets = model.preset.budget_slices
+def description(
+    codec: Codec,
+    fields: Sequence[tuple[str, int, str]],
+    actions: dict[str, list[str]],
+    rate_range: Mapping[str, tuple[float, float]],
+) -> dict[str, Any]:
+    """What a policy for a codec must agree with: layout, actions, objectives, digest."""
     return {
         "format": FORMAT,
-        "preset": model.preset.name,
-        "codec_digest": model.digest,
-        "observation": [{"name": n, "length": k, "unit": unit} for n, k, unit in layout(len(budgets))],
-        "actions": {
-            "first": [f"keep {slices} latent slices" for slices in budgets],
-            "later": ["stop", *TIERS],
-        },
+        "preset": codec.preset.name,
+        "codec_digest": codec.digest,
+        "observation": [{"name": n, "length": k, "unit": unit} for n, k, unit in fields],
+        "actions": actions,
         "objectives": {
             "kinds": list(KINDS),
-            "log10_lambda_rate": {kind: list(RATE_RANGE[kind]) for kind in KINDS},
+            "log10_lambda_rate": {kind: list(rate_range[kind]) for kind in KINDS},
             "log10_lambda_compute_over_lambda_rate": list(COMPUTE_RANGE),
         },
     }
+
+
+def describe(model: Model) -> dict[str, Any]:
+    """The description of policies for preset `mnist`."""
+    budgets = model.preset.budget_slices
+    actions = {"first": [f"keep {slices} latent slices" for slices in budgets], "later": ["stop", *TIERS]}
+    return description(model, layout(len(budgets)), actions, RATE_RANGE)
 
 
 @functools.lru_cache(maxsize=8)

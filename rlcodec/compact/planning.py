@@ -19,15 +19,8 @@ from rlcodec.compact.model import CompactModel
 from rlcodec.compact.stream import encode_latent, synthesis_macs
 from rlcodec.compact.transform import LATENT_CHANNELS, analyse, synthesise
 from rlcodec.metrics import ms_ssim
-from rlcodec.objective import COMPUTE_RANGE, KINDS, Objective
-from rlcodec.observation import (
-    FIRST_TIER_ACTION,
-    OBSERVATION_LIMIT,
-    REGRET_LIMIT,
-    STOP_ACTION,
-    Goal,
-    objective_scale,
-)
+from rlcodec.objective import KINDS, Objective
+from rlcodec.observation import FIRST_TIER_ACTION, STOP_ACTION, Goal, advice_layout, advice_parts, joined
 from rlcodec.photo.planning import Net, decibels_to_quality, distortions, net_of
 from rlcodec.segments import LATENT, MACS_PER_KMAC, change_costs
 from rlcodec.stream import CONTEXT, LATENT_TIERS, STOP, STOP_PROBABILITY, TIERS
@@ -69,12 +62,7 @@ NAMED = {
 STATISTICS = ("mean", "deviation", "gradient_x", "gradient_y")
 FEATURES = len(STATISTICS) + 2 * len(PROBES) + LATENT_TIERS * SETTINGS
 LAYOUT = (
-    ("mask", ACTIONS, "1 where the action is legal"),
-    ("regret", ACTIONS, "log1p of the predicted J above the best action's, in objective scales, at most 20; 0 is best"),
-    ("gain", 1, "signed log1p of the predicted J to be gained by going on in the best way, in objective scales"),
-    ("kind", len(KINDS), "one-hot: " + ", ".join(KINDS)),
-    ("lambda_rate", 1, "log10, the trained range mapped to [-1, 1]"),
-    ("lambda_compute", 1, "log10 of lambda_compute / lambda_rate, the trained range mapped to [-1, 1]"),
+    *advice_layout(ACTIONS),
     ("phase", 2, "one-hot: bit budget, groups"),
     ("setting", 1, "index of the chosen budget, of all; 0 before"),
     ("groups", 1, "groups sent, of all"),
@@ -303,23 +291,11 @@ def observe(expected: Tables, measured: Tables, goal: Goal, standing: CompactSta
     for tier in range(LATENT_TIERS):
         after = REACHABLE[child(standing.node[between], tier)]
         costs[between, FIRST_TIER_ACTION + tier] = np.where(after, later[between], np.inf).min(1)
-    legal = legal_actions(standing.phase)
-    best = costs.min(1)
-    scale = objective_scale(goal.rate, goal.compute)
-    regret = np.where(legal, np.minimum((costs - best[:, None]) / scale[:, None], REGRET_LIMIT), REGRET_LIMIT)
-    gain = (np.where(choosing, value_of_nothing(expected, goal, image), later[rows, standing.node]) - best) / scale
-
-    low, high = np.array([RATE_RANGE[k] for k in KINDS])[goal.kind].T
-    ratio = np.log10(np.maximum(goal.compute / goal.rate, 10 ** (COMPUTE_RANGE[0] - 1)))
+    here = np.where(choosing, value_of_nothing(expected, goal, image), later[rows, standing.node])
     sent = AT[standing.setting, DEPTH[standing.node]]
     decibels = [(KINDS.index("psnr"), 50), (KINDS.index("ms-ssim"), 30)]
     parts = [
-        legal,
-        np.log1p(regret),
-        (np.sign(gain) * np.log1p(np.abs(gain)))[:, None],
-        np.eye(len(KINDS))[goal.kind],
-        (2 * (np.log10(goal.rate) - low) / (high - low) - 1)[:, None],
-        (2 * (ratio - COMPUTE_RANGE[0]) / (COMPUTE_RANGE[1] - COMPUTE_RANGE[0]) - 1)[:, None],
+        *advice_parts(costs, legal_actions(standing.phase), here, goal, RATE_RANGE),
         np.eye(2)[standing.phase],
         (standing.setting / SETTINGS)[:, None],
         (DEPTH[standing.node] / GROUPS)[:, None],
@@ -330,7 +306,7 @@ def observe(expected: Tables, measured: Tables, goal: Goal, standing: CompactSta
         *(np.log2(expected.rate[image][:, :, node]) / 10 for node in EVEN),
         *(-expected.quality[kind, image][:, AT[:, GROUPS]] / unit for kind, unit in decibels),
     ]
-    return np.clip(np.concatenate(parts, 1), -OBSERVATION_LIMIT, OBSERVATION_LIMIT).astype(np.float32)
+    return joined(parts)
 
 
 def value_of_nothing(tables: Tables, goal: Goal, image: np.ndarray) -> np.ndarray:

@@ -30,10 +30,10 @@ from rlcodec.compact.planning import (
 from rlcodec.compact.stream import encode_latent, synthesis_macs
 from rlcodec.compact.transform import LATENT_CHANNELS, analyse, latent_size, synthesise
 from rlcodec.encoding import Encoded
-from rlcodec.objective import COMPUTE_RANGE, KINDS, Objective
+from rlcodec.objective import KINDS, Objective
 from rlcodec.observation import FIRST_TIER_ACTION, STOP_ACTION, Goal
 from rlcodec.photo.planning import distortions
-from rlcodec.policy import FORMAT, Policy, check_objective
+from rlcodec.policy import Policy, check_objective, description
 from rlcodec.presets import COMPACT
 from rlcodec.segments import CodedSegment
 from rlcodec.stream import STOP, pack
@@ -41,19 +41,8 @@ from rlcodec.transform import keep_bits
 
 
 def describe_compact() -> dict[str, Any]:
-    """What a policy for preset `compact` must agree with: layout, actions, objectives, digest."""
-    return {
-        "format": FORMAT,
-        "preset": COMPACT.name,
-        "codec_digest": load_compact_model().digest,
-        "observation": [{"name": n, "length": k, "unit": unit} for n, k, unit in LAYOUT],
-        "actions": ACTION_NAMES,
-        "objectives": {
-            "kinds": list(KINDS),
-            "log10_lambda_rate": {kind: list(RATE_RANGE[kind]) for kind in KINDS},
-            "log10_lambda_compute_over_lambda_rate": list(COMPUTE_RANGE),
-        },
-    }
+    """The description of policies for preset `compact`."""
+    return description(load_compact_model(), LAYOUT, ACTION_NAMES, RATE_RANGE)
 
 
 def _pack(

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from rlcodec.objective import COMPUTE_RANGE, KINDS, PEAK_SQUARED, ROUNDING_MSE, Objective, distortion
-from rlcodec.observation import OBSERVATION_LIMIT, REGRET_LIMIT, Goal, objective_scale
+from rlcodec.objective import KINDS, PEAK_SQUARED, ROUNDING_MSE, Objective, distortion
+from rlcodec.observation import Goal, advice_layout, advice_parts, joined
 from rlcodec.photo.analysis import FEATURES, count_magnitudes, gain_features
 from rlcodec.photo.blocks import PLANES, TRANSFORM_MACS
 from rlcodec.photo.raster import SLICE_COUNT, step_of
@@ -45,12 +45,7 @@ SIMILARITY_TO_NOTHING = 0.0
 """MS-SSIM of an even gray and any picture, as good as none."""
 
 LAYOUT = (
-    ("mask", ACTIONS, "1 where the action is legal"),
-    ("regret", ACTIONS, "log1p of the predicted J above the best action's, in objective scales, at most 20; 0 is best"),
-    ("gain", 1, "signed log1p of the predicted J to be gained by going on in the best way, in objective scales"),
-    ("kind", len(KINDS), "one-hot: " + ", ".join(KINDS)),
-    ("lambda_rate", 1, "log10, the trained range mapped to [-1, 1]"),
-    ("lambda_compute", 1, "log10 of lambda_compute / lambda_rate, the trained range mapped to [-1, 1]"),
+    *advice_layout(ACTIONS),
     ("phase", 3, "one-hot: setting, slices, ending"),
     ("setting", 1, "index of the chosen setting, of all; 0 before"),
     ("slices", 1, "stops passed, of all"),
@@ -258,15 +253,7 @@ def observe(expected: Prospect, after: Prospect, goal: Goal, standing: PhotoStan
     costs[between, STOP_ACTION] = by_stop[rows, standing.stop][between]
     costs[between, GO_ACTION] = ahead[between]
     costs[ending, : len(ENDINGS)] = later[rows, standing.stop][ending]
-    legal = legal_actions(standing.phase)
-    best = costs.min(1)
-    scale = objective_scale(goal.rate, goal.compute)
-    regret = np.where(legal, np.minimum((costs - best[:, None]) / scale[:, None], REGRET_LIMIT), REGRET_LIMIT)
     here = np.where(choosing, nothing, later[rows, standing.stop, 0])
-    gain = (here - best) / scale
-
-    low, high = np.array([RATE_RANGE[k] for k in KINDS])[goal.kind].T
-    ratio = np.log10(np.maximum(goal.compute / goal.rate, 10 ** (COMPUTE_RANGE[0] - 1)))
     chosen = (~choosing).astype(np.float64)
     psnr, similar = (-after.quality[KINDS.index(kind)][rows, standing.stop, 0] for kind in ("psnr", "ms-ssim"))
     rates = expected.rate[standing.image, :, -1]
@@ -276,12 +263,7 @@ def observe(expected: Prospect, after: Prospect, goal: Goal, standing: PhotoStan
         (-after.quality[KINDS.index("psnr")][:, -1, 0] - qualities[rows, standing.setting]) / 2,
     ]
     parts = [
-        legal,
-        np.log1p(regret),
-        (np.sign(gain) * np.log1p(np.abs(gain)))[:, None],
-        np.eye(len(KINDS))[goal.kind],
-        (2 * (np.log10(goal.rate) - low) / (high - low) - 1)[:, None],
-        (2 * (ratio - COMPUTE_RANGE[0]) / (COMPUTE_RANGE[1] - COMPUTE_RANGE[0]) - 1)[:, None],
+        *advice_parts(costs, legal_actions(standing.phase), here, goal, RATE_RANGE),
         np.eye(3)[standing.phase],
         (chosen * standing.setting / SETTINGS)[:, None],
         (chosen * standing.stop / K)[:, None],
@@ -293,4 +275,4 @@ def observe(expected: Prospect, after: Prospect, goal: Goal, standing: PhotoStan
         np.log2(rates) / 5,
         qualities / 50,
     ]
-    return np.clip(np.concatenate(parts, 1), -OBSERVATION_LIMIT, OBSERVATION_LIMIT).astype(np.float32)
+    return joined(parts)

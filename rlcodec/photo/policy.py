@@ -7,7 +7,7 @@ import numpy as np
 
 from rlcodec.color_images import ColorImage
 from rlcodec.encoding import Encoded
-from rlcodec.objective import COMPUTE_RANGE, KINDS, Objective
+from rlcodec.objective import KINDS, Objective
 from rlcodec.observation import Goal
 from rlcodec.photo.codec import CodedStrip, encode_photo, strips_of
 from rlcodec.photo.model import load_photo_model
@@ -35,31 +35,21 @@ from rlcodec.photo.planning import (
 )
 from rlcodec.photo.raster import SLICE_COUNT
 from rlcodec.photo.stream import PhotoSetting, shown_pixels, synthesis_macs
-from rlcodec.policy import FORMAT, Policy, check_objective
+from rlcodec.policy import Policy, check_objective, description
 from rlcodec.presets import PHOTO
 from rlcodec.segments import MACS_PER_KMAC
 from rlcodec.stream import pack
 
 
 def describe_photo() -> dict[str, Any]:
-    """What a policy for photographs must agree with: layout, actions, objectives, digest."""
-    return {
-        "format": FORMAT,
-        "preset": PHOTO.name,
-        "codec_digest": load_photo_model().digest,
-        "observation": [{"name": n, "length": k, "unit": unit} for n, k, unit in LAYOUT],
-        "actions": {
-            "first": [f"gain {gain}" for gain in GAIN_CHOICES],
-            "later": ["stop", "go on"],
-            "stops": [f"after {slices} slices" for slices in STOPS],
-            "last": [f"synthesis {ending}" for ending in ENDINGS],
-        },
-        "objectives": {
-            "kinds": list(KINDS),
-            "log10_lambda_rate": {kind: list(RATE_RANGE[kind]) for kind in KINDS},
-            "log10_lambda_compute_over_lambda_rate": list(COMPUTE_RANGE),
-        },
+    """The description of policies for photographs."""
+    actions = {
+        "first": [f"gain {gain}" for gain in GAIN_CHOICES],
+        "later": ["stop", "go on"],
+        "stops": [f"after {slices} slices" for slices in STOPS],
+        "last": [f"synthesis {ending}" for ending in ENDINGS],
     }
+    return description(load_photo_model(), LAYOUT, actions, RATE_RANGE)
 
 
 def pack_photo(coded: CodedStrip, shape: tuple[int, ...], setting: PhotoSetting, slices: int = SLICE_COUNT) -> bytes:
