@@ -1,6 +1,6 @@
 """What contenders are measured against on given images: fixed settings and the exact oracle, known in hindsight."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,8 +9,20 @@ from rlcodec.agents.oracle import Plan, replay
 from rlcodec.envs.core import Core
 from rlcodec.objective import Objective
 
+GRID_COMPUTE = (-4.4, -3.4, -2.35, -1.3)
+"""log10 of lambda_compute / lambda_rate of every grid."""
 SOLVED = 0
 """Status of a linear programme that has a solution."""
+
+
+def objective_grid(grid_rate: Mapping[str, tuple[float, ...]]) -> list[Objective]:
+    """The objectives that evaluations use, from log10 of lambda_rate by kind."""
+    return [
+        Objective(kind, 10**rate, 10 ** (rate + compute))
+        for kind, rates in grid_rate.items()
+        for rate in rates
+        for compute in GRID_COMPUTE
+    ]
 
 
 @dataclass(frozen=True)

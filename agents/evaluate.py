@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from rlcodec.agents.baselines import constant_settings, threshold_values, tune_threshold
-from rlcodec.agents.contest import Contest, best_mixture
+from rlcodec.agents.contest import Contest, best_mixture, objective_grid
 from rlcodec.agents.oracle import best_fixed, oracle
 from rlcodec.agents.picture_oracle import compact_contest, picture_contest
 from rlcodec.envs.core import Core
@@ -21,7 +21,6 @@ from rlcodec.observation import Predictor
 from rlcodec.presets import COMPACT, PHOTO
 
 GRID_RATE = {"mse": (3.0, 3.3, 3.6, 3.9, 4.4), "psnr": (1.65, 1.8, 1.95, 2.1, 2.25), "ms-ssim": (1.75, 1.9, 2.05, 2.2, 2.35)}
-GRID_COMPUTE = (-4.4, -3.4, -2.35, -1.3)
 BOOTSTRAP = 1000
 SMALLEST_GAP = 1e-6
 """Relative to J; where oracle and best fixed sequence differ by less there is no gap to take a share of."""
@@ -30,22 +29,12 @@ Chooser = Callable[[np.ndarray], np.ndarray]
 """Observations float32 (B, size) to actions (B,)."""
 
 
-def objective_grid() -> list[Objective]:
-    """The grid of objectives that every evaluation uses."""
-    return [
-        Objective(kind, 10**rate, 10 ** (rate + compute))
-        for kind, rates in GRID_RATE.items()
-        for rate in rates
-        for compute in GRID_COMPUTE
-    ]
-
-
 def digit_contest(trace: Trace, model: Model, predictor: Predictor) -> Contest:
     """The contest on a trace of digits, with the encoder's predictions."""
     return Contest(
         Episodes(trace, model, predictor, len(trace)),
         trace.statistics,
-        objective_grid(),
+        objective_grid(GRID_RATE),
         constant_settings(model.preset.budget_slices, trace.images.shape[1]),
         lambda objective: oracle(trace, objective, model),
         lambda objective: best_fixed(trace, objective, model),

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from rlcodec.agents.contest import Contest
+from rlcodec.agents.contest import Contest, objective_grid
 from rlcodec.agents.oracle import Plan
 from rlcodec.compact.planning import CompactPredictor, features_of
 from rlcodec.envs.compact_episodes import CompactEpisodes
@@ -21,11 +21,8 @@ GRID_RATE = {
     "psnr": (0.5, 0.75, 1.0, 1.25, 1.5),
     "ms-ssim": (0.6, 0.8, 1.0, 1.2, 1.4),
 }
-GRID_COMPUTE = (-4.4, -3.4, -2.35, -1.3)
 SMALLEST_GAP_BPP = 0.005
 """With "mse" one setting for all is within this of the oracle nearly everywhere: there is nothing to decide."""
-
-
 COMPACT_GRID_RATE = {
     "mse": (3.5, 4.0, 4.5, 5.0),
     "psnr": (1.2, 1.6, 2.0, 2.3),
@@ -55,12 +52,7 @@ def _contest(
     return Contest(
         episodes,
         statistics,
-        [
-            Objective(kind, 10**rate, 10 ** (rate + compute))
-            for kind, rates in grid_rate.items()
-            for rate in rates
-            for compute in GRID_COMPUTE
-        ],
+        objective_grid(grid_rate),
         [episodes.actions_of(*place) for place in places],
         lambda objective: [_best(episodes, values) for values in picture_values(episodes, objective)],
         lambda objective: _best(episodes, picture_values(episodes, objective).mean(0)),

@@ -20,7 +20,7 @@ from rlcodec.agents.claims import (
     make_claims,
     policy_path,
 )
-from rlcodec.agents.evaluate import contest_of, evaluate_policy
+from rlcodec.agents.evaluate import contest_of, evaluate_policy, share_of_gap
 from rlcodec.codec import decode
 from rlcodec.coder import COST_UNIT
 from rlcodec.color_images import ColorImage
@@ -117,8 +117,7 @@ def _compare_hashes(claims: Claims, found: str) -> Finding:
 
 def _share_difference(claims: Claims) -> Difference:
     fixed, policy, oracle = (np.array([getattr(r, k) for r in claims.table if r.counts]) for k in ("fixed", "policy", "oracle"))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        share = float(((fixed - policy) / (fixed - oracle)).mean()) if len(fixed) else math.nan
+    share = float(share_of_gap(fixed, policy, oracle).mean()) if len(fixed) else math.nan
     if not math.isclose(share, claims.share, rel_tol=LAST_DIGITS):
         return f"claimed {claims.share}, its table makes {share}"
     return None

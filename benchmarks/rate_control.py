@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 from bjontegaard import bd_rate
-from common import arguments, print_result
+from common import arguments, held_out, print_result
 
 from rlcodec.agents.evaluate import contest_of, run_episodes
 from rlcodec.envs.tasks import task_of
@@ -12,7 +12,6 @@ from rlcodec.objective import COMPUTE_RANGE, Objective
 from rlcodec.photo.planning import ENDINGS, RATE_RANGE, STOPS
 from rlcodec.policy import load_policy
 from rlcodec.presets import PHOTO
-from rlcodec.training.photo import load_pictures
 
 RATES, RATIOS = 13, 8
 BOOTSTRAP = 500
@@ -74,8 +73,7 @@ def main() -> None:
     options = parser.parse_args()
     task = task_of(PHOTO.name)
     policy = load_policy(options.policy, task.model)
-    is_trace = options.data.is_file()
-    trace = task.load(options.data) if is_trace else task.trace(load_pictures(options.data)[: options.images], None)
+    trace = held_out(options, task)
     contest = contest_of(task, trace, policy.predictor)
     ours = curves_of_policy(contest, lambda seen: policy.logits(seen).argmax(1))
     random, n = np.random.default_rng(0), len(trace)

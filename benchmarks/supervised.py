@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from common import arguments, print_result, test_images
+from common import arguments, held_out, print_result
 
-from rlcodec.agents.evaluate import contest_of, run_episodes
+from rlcodec.agents.evaluate import contest_of, has_gap, run_episodes, share_of_gap
 from rlcodec.agents.supervised import fit_supervised, oracle_examples
 from rlcodec.envs.tasks import task_of
 from rlcodec.policy import load_policy
@@ -19,7 +19,7 @@ TRAIN_DIGITS, HELD_OUT_DIGITS, DIGITS_AN_OBJECTIVE = 1500, 2000, 400
 
 def main() -> None:
     """Measures and prints."""
-    parser = arguments(__doc__ or "")
+    parser = arguments(__doc__ or "", images=HELD_OUT_DIGITS)
     parser.add_argument("--preset", default=MNIST.name, help="mnist or photo; of photo DATA is a trace of held-out pictures")
     parser.add_argument("--train", type=Path, help="trace of the images whose oracle is imitated; digits of DATA if not given")
     parser.add_argument("--objectives", type=int, default=60, help="drawn for the oracle's examples")
@@ -28,7 +28,7 @@ def main() -> None:
     task = task_of(options.preset)
     policy = load_policy(options.policy, task.model)
     examples = _examples(task, policy.predictor, options)
-    contest = contest_of(task, _held_out(task, options), policy.predictor)
+    contest = contest_of(task, held_out(options, task), policy.predictor)
     choosers = {
         "policy": lambda seen: policy.logits(seen).argmax(1),
         "supervised": fit_supervised(*examples, contest.episodes.action_count),
@@ -37,7 +37,7 @@ def main() -> None:
     for objective in contest.grid:
         fixed = contest.replay(objective, contest.fixed(objective).actions)
         best = np.array([plan.value for plan in contest.oracle(objective)])
-        if fixed.mean() - best.mean() <= contest.smallest_gap * objective.lambda_rate:
+        if not has_gap(contest, objective, fixed, best):
             continue
         values["fixed"].append(fixed)
         values["oracle"].append(best)
@@ -47,8 +47,8 @@ def main() -> None:
 
     def shares(index: np.ndarray) -> tuple[float, float]:
         mean = {name: rows[:, index].mean(1) for name, rows in stacked.items()}
-        gap = mean["fixed"] - mean["oracle"]
-        return tuple(float(((mean["fixed"] - mean[name]) / gap).mean()) for name in choosers)  # type: ignore[return-value]
+        found = (share_of_gap(mean["fixed"], mean[name], mean["oracle"]) for name in choosers)
+        return tuple(float(share.mean()) for share in found)  # type: ignore[return-value]
 
     random, n = np.random.default_rng(0), contest.images
     drawn = [shares(random.integers(0, n, n)) for _ in range(BOOTSTRAP)]
@@ -74,13 +74,6 @@ def _examples(task: Any, predictor: Any, options: Any) -> tuple[np.ndarray, np.n
         return oracle_examples(task, trace, task.fit_unseen(trace), options.objectives)
     trace = task.trace(load_images(options.data, "train", TRAIN_DIGITS), None)
     return oracle_examples(task, trace, predictor, options.objectives, DIGITS_AN_OBJECTIVE)
-
-
-def _held_out(task: Any, options: Any) -> Any:
-    if options.data.is_file():
-        return task.load(options.data)
-    options.images = options.images or HELD_OUT_DIGITS
-    return task.trace(test_images(options), None)
 
 
 if __name__ == "__main__":

@@ -43,9 +43,6 @@ class CompactEpisodes(PictureCore):
         trace: the tables.
         predictor: what the encoder expects; or several, which take turns with the pictures, see `fit_unseen`.
         batch: how many episodes.
-
-    Attributes:
-        done: bool (B,).
     """
 
     rate_range = RATE_RANGE
@@ -70,19 +67,6 @@ class CompactEpisodes(PictureCore):
         self.goal = Goal(np.zeros(batch, np.int64), np.ones(batch), np.zeros(batch))
         self.standing = CompactStanding(*(np.zeros(batch, np.int64) for _ in range(4)))
         self.done = np.ones(batch, bool)
-
-    @property
-    def image(self) -> np.ndarray:
-        """Which picture each episode is about, int64 (B,)."""
-        return self.standing.image
-
-    def reset(self, which: np.ndarray, image: np.ndarray, kind: np.ndarray, rate: np.ndarray, compute: np.ndarray) -> None:
-        """Starts episodes `which` anew on given pictures and objectives; each argument int64 or float64 (len(which),)."""
-        self.image[which] = image
-        self.goal.kind[which], self.goal.rate[which], self.goal.compute[which] = kind, rate, compute
-        for values in (self.standing.phase, self.standing.setting, self.standing.node):
-            values[which] = 0
-        self.done[which] = False
 
     def _here(self) -> tuple[np.ndarray, np.ndarray, tuple[np.ndarray, ...]]:
         """Whether a budget was chosen; where the episodes stand in tables by number of channels, and by nodes."""

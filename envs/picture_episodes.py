@@ -4,7 +4,7 @@ The reward of a step is what it takes off the objective, see `rlcodec.envs.core`
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
@@ -47,13 +47,22 @@ class PictureCore:
         trace: the tables.
         batch: how many episodes.
         goal: their objectives.
+        standing: where they stand, int64 arrays (B,), `image` among them.
+        done: bool (B,).
     """
 
     trace: Pictures
     batch: int
     goal: Goal
+    standing: Any
+    done: np.ndarray
     rate_range: ClassVar[Mapping[str, tuple[float, float]]]
     """log10 of lambda_rate that objectives are drawn from, by kind."""
+
+    @property
+    def image(self) -> np.ndarray:
+        """Which picture each episode is about, int64 (B,)."""
+        return self.standing.image
 
     def draw(self, rng: np.random.Generator, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Random pictures and objectives, as `reset` takes them."""
@@ -65,7 +74,12 @@ class PictureCore:
 
     def reset(self, which: np.ndarray, image: np.ndarray, kind: np.ndarray, rate: np.ndarray, compute: np.ndarray) -> None:
         """Starts episodes `which` anew on given pictures and objectives; each argument int64 or float64 (len(which),)."""
-        raise NotImplementedError
+        self.image[which] = image
+        self.goal.kind[which], self.goal.rate[which], self.goal.compute[which] = kind, rate, compute
+        for name, values in vars(self.standing).items():
+            if name != "image":
+                values[which] = 0
+        self.done[which] = False
 
     def reset_to(self, objective: Objective, image: np.ndarray) -> None:
         """Starts all episodes under one objective."""
@@ -106,9 +120,6 @@ class PictureEpisodes(PictureCore):
         trace: the tables.
         predictor: what the encoder expects; or several, which take turns with the pictures, see `fit_unseen`.
         batch: how many episodes.
-
-    Attributes:
-        done: bool (B,).
     """
 
     rate_range = RATE_RANGE
@@ -130,11 +141,6 @@ class PictureEpisodes(PictureCore):
         self.standing = PhotoStanding(*(np.zeros(batch, np.int64) for _ in range(4)))
         self.ending = np.zeros(batch, np.int64)
         self.done = np.ones(batch, bool)
-
-    @property
-    def image(self) -> np.ndarray:
-        """Which picture each episode is about, int64 (B,)."""
-        return self.standing.image
 
     def _take_tables(self) -> None:
         """Turns the trace's tables into D, R and C, and into what the encoder expects once it has coded."""
@@ -162,11 +168,8 @@ class PictureEpisodes(PictureCore):
 
     def reset(self, which: np.ndarray, image: np.ndarray, kind: np.ndarray, rate: np.ndarray, compute: np.ndarray) -> None:
         """Starts episodes `which` anew on given pictures and objectives; each argument int64 or float64 (len(which),)."""
-        self.image[which] = image
-        self.goal.kind[which], self.goal.rate[which], self.goal.compute[which] = kind, rate, compute
-        for values in (self.standing.phase, self.standing.setting, self.standing.stop, self.ending):
-            values[which] = 0
-        self.done[which] = False
+        super().reset(which, image, kind, rate, compute)
+        self.ending[which] = 0
 
     def _here(self) -> tuple[np.ndarray, ...]:
         return self.image, self.standing.setting, self.standing.stop, self.ending

@@ -15,7 +15,7 @@ from typing import Self, TypeVar
 
 import numpy as np
 
-from rlcodec.envs.tables import check_shapes, load_tables, save_tables
+from rlcodec.envs.tables import check_shapes, load_tables
 from rlcodec.errors import DataError
 from rlcodec.metrics import ms_ssim
 from rlcodec.photo.analysis import FEATURES
@@ -191,15 +191,6 @@ def join_tables(kind: type[P], digest: str, pictures: Sequence[np.ndarray], tabl
 def trace_pictures(pictures: Sequence[np.ndarray], workers: int | None = None, report: Report | None = None) -> PictureTrace:
     """The trace of some photographs; arguments and errors as `trace_with`."""
     return trace_with(PictureTrace, load_photo_model().digest, _trace_one, pictures, workers, report)
-
-
-def save_picture_trace(path: Path, trace: PictureTrace) -> None:
-    """Writes a trace, whole or not at all.
-
-    Raises:
-        OutputError: the file cannot be written.
-    """
-    save_tables(path, trace)
 
 
 def load_picture_trace(path: Path) -> PictureTrace:

@@ -18,7 +18,7 @@ from rlcodec.envs.core import Core
 from rlcodec.envs.episodes import Episodes
 from rlcodec.envs.picture_episodes import LivePictures, PictureEpisodes
 from rlcodec.envs.picture_prediction import fit_compact_predictor, fit_photo_predictor, fit_unseen
-from rlcodec.envs.pictures import MIDDLE, load_picture_trace, save_picture_trace, trace_pictures
+from rlcodec.envs.pictures import MIDDLE, load_picture_trace, trace_pictures
 from rlcodec.envs.prediction import fit_predictor
 from rlcodec.envs.samples import sample_images, sample_pictures
 from rlcodec.envs.tables import save_tables
@@ -129,7 +129,7 @@ def _photo_task() -> Task:
         samples=sample_pictures,
         trace=trace_pictures,
         load=load_picture_trace,
-        save=save_picture_trace,
+        save=save_tables,
         fit=fit_photo_predictor,
         fit_unseen=lambda trace: fit_unseen(trace, fit_photo_predictor),
         read_predictor=PhotoPredictor.from_json,

@@ -13,7 +13,8 @@ from stable_baselines3.common.env_checker import check_env as check_env_sb3
 import rlcodec
 from rlcodec.envs.environment import AdaptiveRateEnv, FlatEnv, MultiObjectiveEnv
 from rlcodec.envs.picture_episodes import PictureEpisodes
-from rlcodec.envs.pictures import PictureTrace, crops_of, load_picture_trace, save_picture_trace, trace_pictures
+from rlcodec.envs.pictures import PictureTrace, crops_of, load_picture_trace, trace_pictures
+from rlcodec.envs.tables import save_tables
 from rlcodec.envs.vector import TraceVecEnv
 from rlcodec.errors import DataError
 from rlcodec.objective import KINDS, Objective
@@ -322,7 +323,7 @@ def test_tables_make_sense(picture_trace):
 
 
 def test_a_file_gives_the_trace_back(picture_trace, foreseen, tmp_path):
-    save_picture_trace(tmp_path / "a.npz", picture_trace)
+    save_tables(tmp_path / "a.npz", picture_trace)
     again = load_picture_trace(tmp_path / "a.npz")
     assert all(np.array_equal(getattr(again, name), getattr(picture_trace, name)) for name in PictureTrace.__dataclass_fields__)
     alone = trace_pictures([picture_trace.picture(3)], 1)
@@ -352,7 +353,7 @@ def test_foreign_traces_are_refused(picture_trace, tmp_path, change, word):
 @pytest.mark.parametrize("kept", [0, 10, 0.5, 0.999])
 def test_cut_traces_are_refused(picture_trace, tmp_path, kept):
     path = tmp_path / "a.npz"
-    save_picture_trace(path, picture_trace)
+    save_tables(path, picture_trace)
     data = path.read_bytes()
     path.write_bytes(data[: int(kept * len(data)) if isinstance(kept, float) else kept])
     with pytest.raises(DataError, match="not a usable trace"):
