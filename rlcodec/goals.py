@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from numbers import Real
+from typing import TypeVar
 
 import numpy as np
 
@@ -23,6 +24,7 @@ from rlcodec.policy import Policy, encode_under_policy
 from rlcodec.segments import MACS_PER_KMAC, PIXELS, Segment
 from rlcodec.stream import CONTEXT, LM, STOP, TABLE
 
+T = TypeVar("T")
 RATE_STEPS, COMPUTE_STEPS = 7, 6
 """Bisections of the trained range: to 0.013 and 0.05 of a power of ten."""
 
@@ -46,6 +48,15 @@ class Limits:
             if value is not None and (not isinstance(value, Real) or math.isnan(value)):
                 raise OptionError(f"{name} is {value!r}; give a number")
 
+    def shortfalls(self, size_bytes: int, psnr_db: float, decode_ms: float) -> set[str]:
+        """Names of the limits that a stream of these figures does not keep to."""
+        kept = {
+            "max_bytes": self.max_bytes is None or size_bytes <= self.max_bytes,
+            "min_psnr": self.min_psnr is None or psnr_db >= self.min_psnr,
+            "max_decode_ms": self.max_decode_ms is None or decode_ms <= self.max_decode_ms,
+        }
+        return {name for name, fine in kept.items() if not fine}
+
 
 @dataclass(frozen=True)
 class Attempt:
@@ -58,12 +69,7 @@ class Attempt:
 
     def shortfalls(self, limits: Limits) -> set[str]:
         """Names of the limits that it does not keep to."""
-        kept = {
-            "max_bytes": limits.max_bytes is None or self.size_bytes <= limits.max_bytes,
-            "min_psnr": limits.min_psnr is None or self.psnr_db >= limits.min_psnr,
-            "max_decode_ms": limits.max_decode_ms is None or self.decode_ms <= limits.max_decode_ms,
-        }
-        return {name for name, fine in kept.items() if not fine}
+        return limits.shortfalls(self.size_bytes, self.psnr_db, self.decode_ms)
 
 
 class Search:
@@ -229,25 +235,32 @@ def _try_latents(search: Search) -> None:
 
 def _fast_enough(search: Search, policy: Policy, objective: Objective) -> Attempt:
     """What the policy chooses with lambda_compute raised as little as `max_decode_ms` takes, or as far as it goes."""
+    return least_compute(
+        objective,
+        lambda chosen: search.add(encode_under_policy(policy, search.model, search.pixels, chosen)),
+        lambda attempt: "max_decode_ms" in attempt.shortfalls(search.limits),
+    )
+
+
+def least_compute(objective: Objective, attempt: Callable[[Objective], T], slow: Callable[[T], bool]) -> T:
+    """What comes of an objective whose lambda_compute is raised as little as it takes, or as far as policies know it.
+
+    Args:
+        objective: where to begin.
+        attempt: encodes under an objective.
+        slow: of an attempt, whether decoding it takes too long.
+    """
     least, most = (objective.lambda_rate * 10**exponent for exponent in COMPUTE_RANGE)
-
-    def attempt(lambda_compute: float) -> Attempt:
-        chosen = dataclasses.replace(objective, lambda_compute=lambda_compute)
-        return search.add(encode_under_policy(policy, search.model, search.pixels, chosen))
-
-    def slow(attempt: Attempt) -> bool:
-        return "max_decode_ms" in attempt.shortfalls(search.limits)
-
-    found = attempt(objective.lambda_compute)
+    found = attempt(objective)
     if not slow(found) or objective.lambda_compute >= most:
         return found
     low, high = math.log10(max(objective.lambda_compute, least)), math.log10(most)
-    found = attempt(most)
+    found = attempt(dataclasses.replace(objective, lambda_compute=most))
     if slow(found):
         return found
     for _ in range(COMPUTE_STEPS):
         middle = (low + high) / 2
-        tried = attempt(10**middle)
+        tried = attempt(dataclasses.replace(objective, lambda_compute=10**middle))
         if slow(tried):
             low = middle
         else:

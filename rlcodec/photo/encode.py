@@ -16,9 +16,9 @@ import numpy as np
 from rlcodec.calibration import Calibration, photo_work
 from rlcodec.color_images import ColorImage, check_pixels
 from rlcodec.errors import OptionError
-from rlcodec.goals import Limits
+from rlcodec.goals import Limits, least_compute
 from rlcodec.metrics import psnr_db
-from rlcodec.objective import COMPUTE_RANGE, Objective
+from rlcodec.objective import Objective
 from rlcodec.photo.blocks import padded_size
 from rlcodec.photo.codec import WEIGHT, CodedStrip, encode_photo, strips_of
 from rlcodec.photo.model import load_photo_model
@@ -38,7 +38,6 @@ NEAR = {"max_bytes": 0.010, "min_psnr": 0.06}
 """What keeps to a limit by less is near enough: natural logarithm of bytes, and dB."""
 TRIALS = 5
 """Encodes within one gain that a search takes at most."""
-COMPUTE_STEPS = 6
 
 
 @dataclass(frozen=True)
@@ -57,11 +56,7 @@ class Attempt:
 
     def keeps(self, limits: Limits) -> bool:
         """Whether it keeps to all limits."""
-        return (
-            (limits.max_bytes is None or len(self.data) <= limits.max_bytes)
-            and (limits.min_psnr is None or self.psnr >= limits.min_psnr)
-            and (limits.max_decode_ms is None or self.decode_ms <= limits.max_decode_ms)
-        )
+        return not limits.shortfalls(len(self.data), self.psnr, self.decode_ms)
 
 
 class Encoder:
@@ -202,8 +197,9 @@ def encode_within(encoder: Encoder, width: str | None) -> bytes:
     widths = [width] if width else list(reversed(ENDINGS)) if limits.max_decode_ms is not None else [DEFAULT_WIDTH]
     best: list[Attempt] = []
     for one in widths:
-        found = search(encoder, "min_psnr" if limits.min_psnr is not None else "max_bytes", one) if _bounded(limits) else None
-        if not _bounded(limits):
+        if _bounded(limits):
+            found = search(encoder, "min_psnr" if limits.min_psnr is not None else "max_bytes", one)
+        else:
             found = _fast(encoder, one)
         if found is not None:
             best.append(found)
@@ -291,32 +287,16 @@ def encode_picture(
     encoder = Encoder(picture, load_policy(policy, load_photo_model()), limits, calibration, workers)
     if objective is None:
         return encode_within(encoder, width)
-    chosen = _under_policy(encoder, objective, width)
-    if chosen.keeps(limits):
-        return chosen.data
-    if limits.max_decode_ms is not None and replace(limits, max_decode_ms=None) == Limits():
-        return _under_policy_in_time(encoder, objective, width, chosen).data
-    return encode_within(encoder, width)
+    if _bounded(limits):
+        chosen = _under_policy(encoder, objective, width)
+        return chosen.data if chosen.keeps(limits) else encode_within(encoder, width)
+    chosen = least_compute(objective, lambda o: _under_policy(encoder, o, width), lambda attempt: not attempt.keeps(limits))
+    if not chosen.keeps(limits):
+        raise _refusal(encoder, [width or ENDINGS[0]], [chosen])
+    return chosen.data
 
 
 def _under_policy(encoder: Encoder, objective: Objective, width: str | None) -> Attempt:
     keep = encoder.limits.min_psnr is not None
     choice, coded = choose_under_policy(encoder.policy, encoder.strips, encoder.picture, objective, encoder.workers, keep)
     return encoder.measured(coded, replace(choice, width=width) if width else choice)
-
-
-def _under_policy_in_time(encoder: Encoder, objective: Objective, width: str | None, slow: Attempt) -> Attempt:
-    """What the policy chooses with lambda_compute raised as little as decoding in time takes."""
-    limits, most = encoder.limits, objective.lambda_rate * 10 ** COMPUTE_RANGE[1]
-    fastest = _under_policy(encoder, replace(objective, lambda_compute=most), width)
-    if not fastest.keeps(limits):
-        raise _refusal(encoder, [width or ENDINGS[0]], [slow, fastest])
-    low, high = math.log(max(objective.lambda_compute, objective.lambda_rate * 10 ** COMPUTE_RANGE[0])), math.log(most)
-    for _ in range(COMPUTE_STEPS):
-        middle = (low + high) / 2
-        tried = _under_policy(encoder, replace(objective, lambda_compute=math.exp(middle)), width)
-        if tried.keeps(limits):
-            fastest, high = tried, middle
-        else:
-            low = middle
-    return fastest
