@@ -18,8 +18,9 @@ import numpy as np
 from rlcodec.calibration import Calibration, mnist_work
 from rlcodec.encoding import Encoded, constant_choices, encode_with
 from rlcodec.errors import OptionError
+from rlcodec.facts import picture_error
 from rlcodec.model import Model
-from rlcodec.objective import COMPUTE_RANGE, RATE_RANGE, Objective
+from rlcodec.objective import COMPUTE_RANGE, KINDS, MEASURE_OF, RATE_RANGE, Objective
 from rlcodec.policy import Policy, encode_under_policy
 from rlcodec.segments import MACS_PER_KMAC, PIXELS, Segment
 from rlcodec.stream import CONTEXT, LM, STOP, TABLE
@@ -186,11 +187,13 @@ def encode_within(
             what policies are trained for.
     """
     search = Search(model, pixels, limits, calibration)
+    measure = int(MEASURE_OF[KINDS.index(objective.kind)])
     quality, of_rate = limits.min_psnr is not None, limits.min_psnr is not None or limits.max_bytes is not None
 
     def worth(attempt: Attempt) -> float:
         kmac = attempt.encoded.decoder_macs / MACS_PER_KMAC / pixels.size
-        return float(objective.value(attempt.encoded.mse, 8 * attempt.size_bytes / pixels.size, kmac))
+        error = picture_error(attempt.encoded.picture, pixels, measure)
+        return float(objective.value(error, 8 * attempt.size_bytes / pixels.size, kmac))
 
     def key(attempt: Attempt) -> tuple[float, ...]:
         if quality:

@@ -15,6 +15,7 @@ from rlcodec import DataError, OptionError
 from rlcodec.calibration import save_calibration
 from rlcodec.codec import encode_image
 from rlcodec.metrics import psnr_db
+from rlcodec.objective import Objective
 
 
 @pytest.fixture
@@ -206,3 +207,12 @@ def test_on_the_command_line(run, tmp_path, digit):
     code, out, err = run("encode", png, stream, "--max-bytes", 4)
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert "the nearest that can be met: max_bytes" in err
+
+
+@pytest.mark.parametrize("kind", ["psnr", "ms-ssim"])
+def test_ties_go_by_the_objectives_own_kind_of_distortion(images, kind, monkeypatch):
+    measured = []
+    monkeypatch.setattr(Objective, "value", lambda self, error, rate, kmac: measured.append(float(error)) or rate)
+    encode_image(images[1], lambda_rate=90, distortion=kind, max_bytes=20)
+    assert measured
+    assert (max(measured) <= 1) == (kind == "ms-ssim")
