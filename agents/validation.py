@@ -23,16 +23,14 @@ from rlcodec.agents.claims import (
 from rlcodec.agents.evaluate import contest_of, evaluate_policy, share_of_gap
 from rlcodec.codec import decode
 from rlcodec.coder import COST_UNIT
-from rlcodec.color_images import ColorImage
 from rlcodec.encoding import Encoded
 from rlcodec.envs.tasks import Task, task_of
 from rlcodec.errors import DataError, OptionError
 from rlcodec.metrics import ms_ssim_loss
 from rlcodec.objective import KINDS, LOSS, MEASURE_OF, Objective
 from rlcodec.observation import action_count
-from rlcodec.photo import policy as photo_policy
 from rlcodec.photo.planning import ENDINGS, GAIN_CHOICES, GO_ACTION, STOP_ACTION, STOPS
-from rlcodec.policy import Policy, encode_under_policy, load_policy
+from rlcodec.policy import Policy, load_policy
 from rlcodec.presets import PHOTO
 from rlcodec.segments import MACS_PER_KMAC
 from rlcodec.stream import unpack
@@ -150,7 +148,7 @@ def _replay(
             pixels = images[claim.image]
             real = _encode(task, pixels, claim.actions)
             of_actions += [where + d for d in _differences(claim, real, pixels, task.model.preset is PHOTO)][:1]
-            chosen = _encode_by_policy(task, policy, pixels, claim.objective)
+            chosen = task.under_policy(policy, pixels, claim.objective)
             if chosen != real.data:
                 of_policy.append(f"{where}claimed actions make {len(real.data)} bytes, the policy makes {len(chosen)} others")
         except OptionError as error:
@@ -187,12 +185,6 @@ def _encode(task: Task, pixels: np.ndarray, actions: tuple[int, ...]) -> Encoded
     if len(real.segments) != len(actions) - 1:
         raise refusal
     return real
-
-
-def _encode_by_policy(task: Task, policy: Policy, pixels: np.ndarray, objective: Objective) -> bytes:
-    if task.model.preset is PHOTO:
-        return photo_policy.encode_under_policy(policy, ColorImage(pixels, gray=False), objective)
-    return encode_under_policy(policy, task.model, pixels, objective).data
 
 
 def _differences(claim: EpisodeClaim, real: Encoded, pixels: np.ndarray, photo: bool) -> Iterator[str]:

@@ -1,11 +1,8 @@
 """Photographs: rate against PSNR and MS-SSIM beside COMPACT, JPEG, WebP and AVIF, BD-rates, times; whole files, one run."""
 
-import os
 import time
 from collections.abc import Callable
 from pathlib import Path
-
-os.environ["OMP_WAIT_POLICY"] = "passive"  # torch, for MS-SSIM, must not spin while codecs are timed
 
 import numpy as np
 import pandas as pd
@@ -14,8 +11,8 @@ from common import arguments
 from PIL import Image
 
 import rlcodec
-from rlcodec.evaluation.photographs import CLASSICAL, classical_bytes, classical_pixels, ms_ssim_of
-from rlcodec.metrics import psnr_db
+from rlcodec.evaluation.photographs import CLASSICAL, classical_bytes, classical_pixels
+from rlcodec.metrics import ms_ssim, psnr_db
 from rlcodec.photo.stream import decode_picture
 from rlcodec.stream import unpack
 
@@ -61,7 +58,7 @@ def measure(pictures: list[Image.Image]) -> pd.DataFrame:
             rows.append(
                 {
                     "codec": name, "setting": setting, "picture": number, "bpp": 8 * len(data) / original[..., 0].size,
-                    "psnr_db": psnr_db(original, shown), "ms_ssim": ms_ssim_of(original, shown),
+                    "psnr_db": psnr_db(original, shown), "ms_ssim": ms_ssim(original, shown),
                     "encode_ms": 1000 * encoding, "decode_ms": 1000 * decoding,
                 }
             )  # fmt: skip

@@ -33,7 +33,7 @@ from rlcodec.envs.core import Outcome, Spent
 from rlcodec.envs.picture_episodes import PictureCore, in_turns
 from rlcodec.errors import DataError
 from rlcodec.observation import FIRST_TIER_ACTION, STOP_ACTION, Goal, objective_scale
-from rlcodec.photo.planning import distortions
+from rlcodec.prediction import distortions
 
 
 class CompactEpisodes(PictureCore):

@@ -28,13 +28,13 @@ from rlcodec.photo.planning import (
     PhotoPredictor,
     PhotoStanding,
     Prospect,
-    distortions,
     expect,
     expect_after,
     legal_actions,
     nothing_sent,
     observe,
 )
+from rlcodec.prediction import distortions
 from rlcodec.segments import MACS_PER_KMAC
 
 T = TypeVar("T")

@@ -11,7 +11,8 @@ from rlcodec.envs.compact_traces import CompactTrace
 from rlcodec.envs.pictures import Pictures, PictureTrace
 from rlcodec.objective import KINDS, PEAK_SQUARED, ROUNDING_MSE, distortion
 from rlcodec.photo.blocks import PLANES
-from rlcodec.photo.planning import FEATURE_LIMIT, Net, PhotoPredictor, distortions, synthesis_kmac
+from rlcodec.photo.planning import PhotoPredictor, synthesis_kmac
+from rlcodec.prediction import FEATURE_LIMIT, Net, distortions
 from rlcodec.segments import MACS_PER_KMAC
 
 HIDDEN = (128, 64)

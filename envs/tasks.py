@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from rlcodec.color_images import ColorImage
 from rlcodec.compact import planning as compact
 from rlcodec.compact import policy as compact_policy
 from rlcodec.compact.model import load_compact_model
@@ -24,11 +25,12 @@ from rlcodec.envs.samples import sample_images, sample_pictures
 from rlcodec.envs.tables import save_tables
 from rlcodec.envs.trace import Trace, build_trace, load_trace, save_trace
 from rlcodec.model import Model, load_model
+from rlcodec.objective import Objective
 from rlcodec.observation import FIRST_TIER_ACTION, STOP_ACTION, Predictor, layout
+from rlcodec.photo import policy as photo_policy
 from rlcodec.photo.model import load_photo_model
 from rlcodec.photo.planning import LAYOUT, PhotoPredictor
-from rlcodec.photo.policy import describe_photo, encode_actions
-from rlcodec.policy import describe, geometry_of
+from rlcodec.policy import Policy, describe, encode_under_policy, geometry_of
 from rlcodec.presets import COMPACT, MNIST, PHOTO, preset_by_name
 from rlcodec.stream import STOP
 
@@ -52,6 +54,7 @@ class Task:
         image: an image of a trace, by its index.
         encode: an image through the real codec, as an episode's legal actions say.
         nothing: what decoders show of an image where nothing was sent.
+        under_policy: an image through the real encoder, as a policy chooses under an objective; the stream.
         describe: what a policy file must agree with.
     """
 
@@ -69,6 +72,7 @@ class Task:
     image: Callable[[Any, int], np.ndarray]
     encode: Callable[[np.ndarray, tuple[int, ...]], Encoded]
     nothing: Callable[[np.ndarray], np.ndarray]
+    under_policy: Callable[[Policy, np.ndarray, Objective], bytes]
     describe: Callable[[], dict[str, Any]]
 
 
@@ -104,6 +108,7 @@ def _digit_task() -> Task:
         image=lambda trace, index: trace.images[index],
         encode=lambda image, actions: encode_digit(model, image, actions),
         nothing=lambda image: encode_digit(model, image, (0, STOP_ACTION)).picture,
+        under_policy=lambda policy, image, objective: encode_under_policy(policy, model, image, objective).data,
         describe=lambda: describe(model),
     )
 
@@ -136,9 +141,10 @@ def _photo_task() -> Task:
         episodes=PictureEpisodes,
         live=LivePictures,
         image=lambda trace, index: trace.picture(index),
-        encode=encode_actions,
+        encode=photo_policy.encode_actions,
         nothing=lambda image: np.full_like(image, MIDDLE),
-        describe=describe_photo,
+        under_policy=lambda policy, image, goal: photo_policy.encode_under_policy(policy, ColorImage(image, False), goal),
+        describe=photo_policy.describe_photo,
     )
 
 
@@ -158,5 +164,6 @@ def _compact_task() -> Task:
         image=lambda trace, index: trace.picture(index),
         encode=compact_policy.encode_actions,
         nothing=compact_policy.show_nothing,
+        under_policy=lambda policy, image, goal: compact_policy.encode_under_policy(policy, ColorImage(image, False), goal),
         describe=compact_policy.describe_compact,
     )

@@ -21,7 +21,7 @@ from rlcodec.compact.transform import LATENT_CHANNELS, analyse, synthesise
 from rlcodec.metrics import ms_ssim
 from rlcodec.objective import KINDS, Objective
 from rlcodec.observation import FIRST_TIER_ACTION, STOP_ACTION, Goal, advice_layout, advice_parts, joined
-from rlcodec.photo.planning import Net, decibels_to_quality, distortions, net_of
+from rlcodec.prediction import Net, decibels_to_quality, distortions, net_of
 from rlcodec.segments import LATENT, MACS_PER_KMAC, change_costs
 from rlcodec.stream import CONTEXT, LATENT_TIERS, STOP, STOP_PROBABILITY, TIERS
 from rlcodec.transform import keep_bits

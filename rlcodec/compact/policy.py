@@ -32,8 +32,8 @@ from rlcodec.compact.transform import LATENT_CHANNELS, analyse, latent_size, syn
 from rlcodec.encoding import Encoded
 from rlcodec.objective import KINDS, Objective
 from rlcodec.observation import FIRST_TIER_ACTION, STOP_ACTION, Goal
-from rlcodec.photo.planning import distortions
 from rlcodec.policy import Policy, check_objective, description
+from rlcodec.prediction import distortions
 from rlcodec.presets import COMPACT
 from rlcodec.segments import CodedSegment
 from rlcodec.stream import STOP, pack

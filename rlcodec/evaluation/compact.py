@@ -9,8 +9,8 @@ from PIL import Image
 
 from rlcodec.codec import decode, encode
 from rlcodec.compact.transform import LATENT_CHANNELS, latent_size
-from rlcodec.evaluation.photographs import Shown, ms_ssim_of, plot_shown, show_classical
-from rlcodec.metrics import psnr_db
+from rlcodec.evaluation.photographs import Shown, plot_shown, show_classical
+from rlcodec.metrics import ms_ssim, psnr_db
 from rlcodec.photo.raster import GAINS
 from rlcodec.presets import PHOTO
 
@@ -18,7 +18,7 @@ DEFAULT_QUALITY = {"JPEG": 75, "WebP": 80}
 """What Pillow takes when nothing is said, as the seed did: its sizes are those of these settings."""
 COARSEST = {"JPEG": 1, "WebP": 0}
 Measure = Callable[[np.ndarray, np.ndarray], float]
-MEASURES: dict[str, Measure] = {"PSNR": psnr_db, "MS-SSIM": ms_ssim_of}
+MEASURES: dict[str, Measure] = {"PSNR": psnr_db, "MS-SSIM": ms_ssim}
 
 
 def _ours(picture: Image.Image, **options: object) -> Shown:
@@ -66,7 +66,7 @@ def compact_rows(picture: Image.Image) -> list[dict[str, object]]:
     return [
         {
             "codec": codec, "setting": setting, "size_bytes": size, "psnr_db": psnr_db(original, pixels),
-            "ms_ssim": ms_ssim_of(original, pixels),
+            "ms_ssim": ms_ssim(original, pixels),
         }
         for codec, setting, size, pixels in found
     ]  # fmt: skip

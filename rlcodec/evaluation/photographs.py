@@ -66,14 +66,6 @@ def classical_pixels(data: bytes) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
 
 
-def ms_ssim_of(one: np.ndarray, other: np.ndarray) -> float:
-    """MS-SSIM (Wang, Simoncelli and Bovik, 2003) of two uint8 pictures (height, width, 3), larger than 160 a side."""
-    import torch
-    from pytorch_msssim import ms_ssim
-
-    return float(ms_ssim(*(torch.from_numpy(a.copy()).permute(2, 0, 1)[None].float() for a in (one, other))))
-
-
 def at_equal_bytes(picture: Image.Image, most_bytes: int) -> dict[str, Shown]:
     """The finest that every codec has in no more than so many bytes; codecs that cannot are left out."""
     data = encode(picture, preset="photo", max_bytes=most_bytes)

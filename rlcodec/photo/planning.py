@@ -14,12 +14,13 @@ from typing import Any
 
 import numpy as np
 
-from rlcodec.objective import KINDS, PEAK_SQUARED, ROUNDING_MSE, Objective, distortion
+from rlcodec.objective import KINDS, PEAK_SQUARED, ROUNDING_MSE, Objective
 from rlcodec.observation import Goal, advice_layout, advice_parts, joined
 from rlcodec.photo.analysis import FEATURES, count_magnitudes, gain_features
 from rlcodec.photo.blocks import PLANES, TRANSFORM_MACS
 from rlcodec.photo.raster import SLICE_COUNT, step_of
 from rlcodec.photo.synthesis import KMAC, WIDTHS
+from rlcodec.prediction import Net, decibels_to_quality, distortions, net_of
 from rlcodec.segments import MACS_PER_KMAC
 
 GAIN_CHOICES = tuple(range(0, 48, 3))
@@ -40,7 +41,6 @@ NAMED = {
     "fast": Objective("psnr", 8.0, 0.4),
 }
 """What the named objectives mean for photographs."""
-FEATURE_LIMIT = 4.0
 SIMILARITY_TO_NOTHING = 0.0
 """MS-SSIM of an even gray and any picture, as good as none."""
 
@@ -91,37 +91,6 @@ def nothing_sent(mse: np.ndarray) -> np.ndarray:
     return distortions(mse, np.full(mse.shape, SIMILARITY_TO_NOTHING))
 
 
-def distortions(mse: np.ndarray, ms_ssim: np.ndarray) -> np.ndarray:
-    """D of every kind: (kinds, ...)."""
-    return np.stack([distortion(kind, 1 - ms_ssim if kind == "ms-ssim" else mse) for kind in KINDS])
-
-
-@dataclass(frozen=True)
-class Net:
-    """A few small networks with tanh between their layers, whose mean errs less than each.
-
-    Attributes:
-        center: float64 (inputs,), subtracted from the inputs.
-        spread: float64 (inputs,), divides them.
-        weights: float64 (networks, m, n) of each layer.
-        biases: float64 (networks, 1, n) of each layer.
-    """
-
-    center: np.ndarray
-    spread: np.ndarray
-    weights: tuple[np.ndarray, ...]
-    biases: tuple[np.ndarray, ...]
-
-    def __call__(self, inputs: np.ndarray) -> np.ndarray:
-        """Outputs, (..., outputs), for inputs (..., inputs)."""
-        rows = inputs.reshape(1, -1, inputs.shape[-1])
-        x = np.clip((rows - self.center) / self.spread, -FEATURE_LIMIT, FEATURE_LIMIT)
-        for weights, biases in zip(self.weights[:-1], self.biases[:-1], strict=True):
-            x = np.tanh(x @ weights + biases)
-        x = (x @ self.weights[-1] + self.biases[-1]).mean(0)
-        return x.reshape(*inputs.shape[:-1], -1)
-
-
 @dataclass(frozen=True)
 class PhotoPredictor:
     """What the encoder expects: `first` before it codes, from the counts of magnitudes; `second` after.
@@ -146,12 +115,6 @@ class PhotoPredictor:
             if net(np.zeros(inputs)).shape != (outputs,):
                 raise ValueError("the predictions have other outputs")
         return PhotoPredictor(*nets)
-
-
-def net_of(values: dict[str, Any]) -> Net:
-    """The networks that JSON has; raises ValueError, KeyError or TypeError on anything else."""
-    weights, biases = (tuple(np.array(layer, np.float64) for layer in values[name]) for name in ("weights", "biases"))
-    return Net(np.array(values["center"], np.float64), np.array(values["spread"], np.float64), weights, biases)
 
 
 K, E = len(STOPS), len(ENDINGS)
@@ -182,12 +145,6 @@ class Prospect:
         shape = (-1, *[1] * (self.kmac.ndim - 1))
         quality = np.take_along_axis(self.quality, goal.kind.reshape(1, *shape), 0)[0]
         return quality + goal.rate.reshape(shape) * self.rate[..., None] + goal.compute.reshape(shape) * self.kmac
-
-
-def decibels_to_quality(psnr: np.ndarray, ms_ssim_db: np.ndarray) -> np.ndarray:
-    """D of every kind from both qualities in dB: (kinds, ...)."""
-    mse = PEAK_SQUARED * 10 ** (-psnr / 10) - ROUNDING_MSE
-    return np.stack([{"mse": np.maximum(mse, 0), "psnr": -psnr, "ms-ssim": -ms_ssim_db}[kind] for kind in KINDS])
 
 
 def expect(predictor: PhotoPredictor, features: np.ndarray) -> Prospect:
