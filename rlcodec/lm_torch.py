@@ -28,6 +28,9 @@ from rlcodec.transform import ACTIVATION_MAX
 
 INPUTS = window_size(ROWS_ABOVE, COLUMNS_ASIDE)
 SHORTEST_CACHE = 256
+QUERY_BITS, WEIGHT_BITS = 9, 4
+"""Of the parts in which attention multiplies: (2**QUERY_BITS - 1) * ACTIVATION_MAX * HEAD_SIZE and (2**WEIGHT_BITS - 1) *
+ACTIVATION_MAX * MEMORY are below 2**24."""
 
 
 def padded(contexts: list[Contexts], device: torch.device, most: int | None = None) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -47,13 +50,17 @@ def padded(contexts: list[Contexts], device: torch.device, most: int | None = No
 class IntegerTransformer:
     """The integers of `rlcodec.raster_lm` for a batch of scans, in torch, on a CPU or a GPU.
 
-    Products are taken in float64, in which every sum is exact (below 2**53); the rest is int64.
+    Dense layers multiply in float64, in which every sum is exact (below 2**53). Attention, whose products wait for the cache
+    to be read, multiplies in float32, half as long to read, the other factor in parts so small that every sum is below 2**24;
+    all of them fit the eleven bits that are left to them where a GPU multiplies in TF32. The rest is in whole numbers.
     """
 
     def __init__(self, net: LmNet, device: torch.device):
         self.net, self.device = net, device
         self.layers, self.width = net.qkv.shape[:2]
         self._arrays = {n: torch.from_numpy(getattr(net, n)).to(device) for n in LmNet._fields}
+        # And no weight at all beyond its entries.
+        self._attention = F.pad(self._arrays["exponential"], (0, 1))
 
     def logits_of(self, contexts: list[Contexts]) -> list[np.ndarray]:
         """As `logits`, of each scan its own, int32 (tokens,)."""
@@ -81,7 +88,7 @@ class IntegerTransformer:
             sink = self._arrays["sink"][layer].long().expand(n, 2, self.width)
             keys = torch.cat([sink[:, :1], key], 1)
             values = torch.cat([sink[:, 1:], self._completed(layer, value, symbols)], 1)
-            x = self._after(layer, x, query, keys.double(), values.double(), seen)
+            x = self._after(layer, x, query, _by_head(keys).float(), _by_head(values).float(), seen)
         return self._read_out(x)
 
     @torch.no_grad()
@@ -104,10 +111,11 @@ class IntegerTransformer:
             keys, values = cache.keys[layer], cache.values[layer]
             if cache.tokens:
                 last = 1 + (cache.tokens - 1) % (MEMORY - 1)
-                values[:, last] = self._completed(layer, values[:, last].long(), outcomes).double()
+                value = values[:, :, last].flatten(1).long()
+                values[:, :, last] = self._completed(layer, value, outcomes).unflatten(1, (-1, HEAD_SIZE)).float()
             query, key, value = self._projected(layer, x)
-            x = self._after(layer, x, query, keys[:, :entries], values[:, :entries], None)
-            keys[:, slot], values[:, slot] = key[:, 0].double(), value[:, 0].double()
+            x = self._after(layer, x, query, keys[:, :, :entries], values[:, :, :entries], None)
+            keys[:, :, slot], values[:, :, slot] = (_by_head(p)[:, :, 0].float() for p in (key, value))
         cache.tokens += 1
         return self._read_out(x)[:, 0]
 
@@ -124,17 +132,16 @@ class IntegerTransformer:
         return _limit(value + self._arrays["outcome"][layer].long()[outcomes], ACTIVATION_MAX)
 
     def _after(self, layer: int, x: Tensor, query: Tensor, keys: Tensor, values: Tensor, seen: Tensor | None) -> Tensor:
-        """The residual stream after a layer; keys and values float64 (n, entries, width), `seen` (t, entries) or all."""
+        """The residual stream after a layer; keys and values float32 (n, heads, entries, HEAD_SIZE), `seen` (t, entries) or all."""
         a, shifts = self._arrays, [int(s) for s in self.net.layer_shifts[layer]]
-        query, keys, values = (p.unflatten(-1, (-1, HEAD_SIZE)).transpose(1, 2) for p in (query, keys, values))
-        product = _product(query, keys.transpose(2, 3))
+        product = _product_in_parts(_by_head(query).int(), keys.transpose(2, 3), QUERY_BITS, 2)
         if seen is not None:
             product = product.masked_fill(~seen, -(1 << 30))
         distance = (product.amax(3, keepdim=True) - product) >> LOGIT_SHIFT
-        weight = a["exponential"].long()[distance.clamp(max=WEIGHT_ENTRIES - 1)]
-        weight = torch.where(distance < WEIGHT_ENTRIES, weight, 0)
+        weight = self._attention[distance.clamp_(max=WEIGHT_ENTRIES)]
         scale = (1 << 32) // weight.sum(3, keepdim=True)
-        mixed = ((_product(weight, values) * scale + (1 << 31)) >> 32).transpose(1, 2).flatten(2)
+        mixed = _product_in_parts(weight, values, WEIGHT_BITS, 3).long()
+        mixed = ((mixed * scale + (1 << 31)) >> 32).transpose(1, 2).flatten(2)
         x = _limit(x + _shift(_product(mixed, a["out"][layer]), shifts[1]), RESIDUAL_LIMIT)
         raised = _product(_normalised(x), a["up"][layer]) + a["up_bias"][layer]
         hidden = _shift(raised, shifts[2]).clamp(0, ACTIVATION_MAX)
@@ -149,21 +156,21 @@ class Cache:
     """Keys and values of the tokens before, for scans that go forward together; it grows as they do, up to MEMORY.
 
     Attributes:
-        keys: float64 (layers, n, entries, width), the learned entry first.
+        keys: float32 (layers, n, heads, entries, HEAD_SIZE), the learned entry first; all whole numbers.
         values: the same.
         tokens: so many tokens are in it, of each scan.
     """
 
     def __init__(self, transformer: IntegerTransformer, scans: int):
-        sink = transformer._arrays["sink"].double()
-        shape = transformer.layers, scans, SHORTEST_CACHE, transformer.width
-        self.keys, self.values = (torch.zeros(shape, dtype=torch.float64, device=sink.device) for _ in range(2))
-        self.keys[:, :, 0], self.values[:, :, 0] = sink[:, None, 0], sink[:, None, 1]
+        sink = transformer._arrays["sink"].float().unflatten(-1, (-1, HEAD_SIZE))
+        shape = transformer.layers, scans, transformer.width // HEAD_SIZE, SHORTEST_CACHE, HEAD_SIZE
+        self.keys, self.values = (torch.zeros(shape, device=sink.device) for _ in range(2))
+        self.keys[:, :, :, 0], self.values[:, :, :, 0] = sink[:, None, 0], sink[:, None, 1]
         self.tokens = 0
 
     def make_room(self) -> None:
         """Sees to it that the next token has a place."""
-        there = self.keys.shape[2]
+        there = self.keys.shape[3]
         if 1 + self.tokens >= there and there < MEMORY:
             more = (0, 0, 0, min(2 * there, MEMORY) - there)
             self.keys, self.values = F.pad(self.keys, more), F.pad(self.values, more)
@@ -175,6 +182,18 @@ class Cache:
 
 def _product(left: Tensor, right: Tensor) -> Tensor:
     return (left.double() @ right.double()).long()
+
+
+def _product_in_parts(left: Tensor, right: Tensor, bits: int, parts: int) -> Tensor:
+    """Product of int32 (..., t, k) and float32 (..., k, m), int32; the left one is cut into parts of so many bits."""
+    cut = [(left >> (bits * i)) & ((1 << bits) - 1) for i in range(parts - 1)] + [left >> (bits * (parts - 1))]
+    found = (torch.cat(cut, -2).float() @ right).int().chunk(parts, -2)
+    return sum((part << (bits * i) for i, part in enumerate(found[1:], 1)), found[0])
+
+
+def _by_head(value: Tensor) -> Tensor:
+    """(n, t, width) as (n, heads, t, HEAD_SIZE)."""
+    return value.unflatten(-1, (-1, HEAD_SIZE)).transpose(1, 2)
 
 
 def _shift(value: Tensor, bits: int) -> Tensor:
