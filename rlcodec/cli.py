@@ -19,7 +19,10 @@ from rlcodec.cli_common import (
     WorkersOption,
     announce_compilation,
     app,
+    command,
     progress,
+    say,
+    show,
 )
 from rlcodec.errors import DataError, OptionError, OutputError, RlcodecError, StreamError
 from rlcodec.file_batches import FileOutcome, convert_files, convert_together, is_batch, pair_files
@@ -74,7 +77,14 @@ def _options(
     pass
 
 
-@app.command()
+@command(
+    "rlcodec encode digit.png digit.rlc --objective small",
+    "rlcodec encode digits/ streams/ --lossless",
+    "rlcodec encode digit.png digit.rlc --max-bytes 40 --max-decode-ms 0.5",
+    "rlcodec encode photo.jpg photo.rlc --preset photo --objective small",
+    "rlcodec encode photo.jpg photo.rlc --preset photo --max-bytes 20000",
+    "rlcodec encode photos/ streams/ --preset photo --min-psnr 35",
+)
 def encode(
     paths: Annotated[
         list[Path],
@@ -107,14 +117,7 @@ def encode(
     workers: WorkersOption = None,
     device: CodingDeviceOption = None,
 ) -> None:
-    """Encode an image, or many.
-
-    Examples: rlcodec encode digit.png digit.rlc --objective small; rlcodec encode digits/ streams/ --lossless;
-    rlcodec encode digit.png digit.rlc --max-bytes 40 --max-decode-ms 0.5;
-    rlcodec encode photo.jpg photo.rlc --preset photo --objective small;
-    rlcodec encode photo.jpg photo.rlc --preset photo --max-bytes 20000;
-    rlcodec encode photos/ streams/ --preset photo --min-psnr 35
-    """
+    """Encode an image, or many."""
     import numpy as np
 
     from rlcodec.batches import encode_many
@@ -158,10 +161,10 @@ def encode(
     original = read_like(images[0], preset_by_name(preset), shown.mode)
     psnr = psnr_db(original, np.asarray(shown))
     quality = f"PSNR {psnr:.2f} dB" if math.isfinite(psnr) else "exact"
-    print(f"{output}: {len(data)} bytes, {8 * len(data) / (shown.width * shown.height):.3f} bits per pixel, {quality}")
+    say(f"{output}: {len(data)} bytes, {8 * len(data) / (shown.width * shown.height):.3f} bits per pixel, {quality}")
 
 
-@app.command()
+@command("rlcodec decode digit.rlc digit.png", "rlcodec decode streams/ digits/ --ending .bmp")
 def decode(
     paths: Annotated[
         list[Path],
@@ -177,10 +180,7 @@ def decode(
     workers: WorkersOption = None,
     device: CodingDeviceOption = None,
 ) -> None:
-    """Decode a stream, or many.
-
-    Examples: rlcodec decode digit.rlc digit.png; rlcodec decode streams/ digits/ --ending .bmp
-    """
+    """Decode a stream, or many."""
     import io
 
     from PIL import Image
@@ -241,20 +241,18 @@ def _report(pairs: list[tuple[Path, Path]], convert: Callable[[Any], list[FileOu
         print(f"rlcodec: {outcome.error}", file=sys.stderr)
     before, after = sum(o.source_bytes for o in outcomes), sum(o.target_bytes for o in outcomes)
     done = len(outcomes) - len(failed)
-    print(f"{pairs[0][1].parent}: {done} of {len(outcomes)} files, {before} bytes became {after}")
+    say(f"{pairs[0][1].parent}: {done} of {len(outcomes)} files, {before} bytes became {after}")
     if failed:
         raise typer.Exit(EXIT_FAILURE)
 
 
-@app.command()
+@command("rlcodec info digit.rlc --json")
 def info(
     stream: Annotated[Path, typer.Argument(help="A stream.")],
     as_json: JsonOption = False,
 ) -> None:
     """Tell what a stream holds: segments, tiers, bits of each, where it stops, which model; where this machine is calibrated,
     also how long decoding takes.
-
-    Example: rlcodec info digit.rlc --json
     """
     from rlcodec.calibration import calibration_path, predicted_decode_ms
     from rlcodec.codec import inspect
@@ -275,33 +273,28 @@ def info(
         fields = {name: value for name, value in vars(found).items() if name != "segments"}
         print(json.dumps(fields | {"predicted_decode_ms": decode_ms, "segments": segments}))
         return
-    from rich.console import Console
     from rich.table import Table
 
-    console = Console()
     kind = "lossless" if found.lossless else "lossy"
-    console.print(f"{found.width}x{found.height}, {kind}, {found.size_bytes} bytes = {found.rate_bpp:.3f} bits per pixel")
-    console.print(f"header {found.header_bytes} bytes, payload {found.payload_bytes} bytes{', cut' if found.truncated else ''}")
-    console.print(f"preset {found.preset}, model {found.model_digest[:16]}, format version {found.version}")
-    console.print(f"bit budget {found.bit_budget}, stopped after {found.stopped_after or 'nothing'}")
-    console.print(f"decoding takes {found.decoder_kmac_per_pixel:.2f} kMAC per pixel")
+    say(f"{found.width}x{found.height}, {kind}, {found.size_bytes} bytes = {found.rate_bpp:.3f} bits per pixel")
+    say(f"header {found.header_bytes} bytes, payload {found.payload_bytes} bytes{', cut' if found.truncated else ''}")
+    say(f"preset {found.preset}, model {found.model_digest[:16]}, format version {found.version}")
+    say(f"the encoder chose {found.choice}; it stopped after {found.stopped_after or 'nothing'}")
+    say(f"decoding takes {found.decoder_kmac_per_pixel:.2f} kMAC per pixel")
     if decode_ms is not None:
-        console.print(f"and about {decode_ms:.3g} ms on this machine")
+        say(f"and about {decode_ms:.3g} ms on this machine")
     table = Table("segment", "tier", "bits", "kMAC")
     for s in segments:
         table.add_row(f"{s['kind']} {s['index']}", str(s["tier"]), f"{s['bits']:.2f}", f"{s['decoder_macs'] / 1000:.1f}")
-    console.print(table)
+    show(table)
 
 
-@app.command()
+@command("rlcodec calibrate")
 def calibrate(
     as_json: JsonOption = False,
     out: Annotated[Path | None, typer.Option(help="File to write; where rlcodec looks for it if not given.")] = None,
 ) -> None:
-    """Measure how long this machine takes to decode, which --max-decode-ms and info go by.
-
-    Example: rlcodec calibrate
-    """
+    """Measure how long this machine takes to decode, which --max-decode-ms and info go by."""
     from rlcodec.calibrating import calibrate as measure
     from rlcodec.calibration import save_calibration
 
@@ -312,15 +305,14 @@ def calibrate(
     if as_json:
         print(json.dumps(json.loads(calibration.to_json())))
         return
-    from rich.console import Console
     from rich.table import Table
 
     table = Table("preset", "stage", "fixed ms", "ms per kMAC", "ms per pixel")
     for preset, stages in calibration.stages.items():
         for name, cost in stages.items():
             table.add_row(preset, name, f"{cost.fixed_ms:.3f}", f"{cost.ms_per_kmac:.3g}", f"{cost.ms_per_pixel:.3g}")
-    Console().print(table)
-    print(f"{path}: {calibration.machine.cpu}, {calibration.machine.cores} cores")
+    show(table)
+    say(f"{path}: {calibration.machine.cpu}, {calibration.machine.cores} cores")
 
 
 # Behind the others, so that help lists coding first.

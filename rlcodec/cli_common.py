@@ -1,8 +1,10 @@
 """What the parts of the command line share: the application, options, progress and messages."""
 
+import functools
+import inspect
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -38,12 +40,62 @@ SynthesisOption = Annotated[
 DataOption = Annotated[Path, typer.Option(help="Folder of idx files or of images, or one idx file.")]
 
 
+QUIET = inspect.Parameter(
+    "quiet",
+    inspect.Parameter.KEYWORD_ONLY,
+    default=False,
+    annotation=Annotated[
+        bool, typer.Option("--quiet", "-q", help="Print nothing but errors, warnings and what --json asks for.")
+    ],
+)
+
+
+def command(
+    *examples: str, group: typer.Typer = app, name: str | None = None
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Registers a command, with examples at the end of its help and with --quiet, which silences rich's console."""
+
+    def register(run: Callable[..., None]) -> Callable[..., None]:
+        @functools.wraps(run)
+        def with_quiet(*arguments: Any, quiet: bool = False, **options: Any) -> None:
+            from rich import get_console
+
+            get_console().quiet = quiet
+            run(*arguments, **options)
+
+        own = inspect.signature(run, eval_str=True)
+        with_quiet.__signature__ = own.replace(parameters=[*own.parameters.values(), QUIET])  # type: ignore[attr-defined]
+        with_quiet.__annotations__ = run.__annotations__ | {QUIET.name: QUIET.annotation}
+        group.command(name, epilog="\n\n".join(["Examples:", *examples]))(with_quiet)
+        return run
+
+    return register
+
+
+def say(text: str) -> None:
+    """Prints on standard output, unless --quiet."""
+    from rich import get_console
+
+    if not get_console().quiet:
+        print(text)
+
+
+def show(table: Any, narrowest: int = 0) -> None:
+    """Prints one of rich's tables, unless --quiet; no narrower than so many columns."""
+    from rich import get_console
+
+    console = get_console()
+    console.print(table, width=max(console.width, narrowest))
+
+
 def announce_compilation() -> None:
     """Says that the first run on a machine compiles, where it will."""
+    from rich import get_console
+
     from rlcodec.kernel import is_compiled
     from rlcodec.raster import code_pixel_row
 
-    if not is_compiled(code_pixel_row):
+    if not is_compiled(code_pixel_row) and not get_console().quiet:
         print("rlcodec: compiling the kernels for this machine, once (about 25 s)", file=sys.stderr)
 
 
@@ -62,10 +114,12 @@ def torch_device(name: str) -> str:
 
 @contextmanager
 def progress(title: str) -> Iterator[Any]:
-    """A progress bar on standard error; yields a function of (done, of all)."""
+    """A progress bar on standard error where that is a terminal; yields a function of (done, of all)."""
+    from rich import get_console
     from rich.console import Console
     from rich.progress import Progress
 
-    with Progress(console=Console(stderr=True), transient=True) as bar:
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=get_console().quiet or not console.is_terminal) as bar:
         task = bar.add_task(title, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rlcodec.cli_common import JsonOption, PresetOption, ResumeOption, announce_compilation, app, progress, torch_device
+from rlcodec.cli_common import (
+    JsonOption,
+    PresetOption,
+    ResumeOption,
+    announce_compilation,
+    command,
+    progress,
+    say,
+    torch_device,
+)
 from rlcodec.errors import DataError, OptionError
 from rlcodec.presets import COMPACT, MNIST, PRESETS
 
@@ -24,7 +33,10 @@ CropOption = Annotated[
 EXIT_REFUTED = 1
 
 
-@app.command()
+@command(
+    "rlcodec trace data/mnist runs/train.npz --images 6000",
+    "rlcodec trace photos/train runs/photo-train.npz --preset photo --crop 256",
+)
 def trace(
     data: Annotated[Path, typer.Argument(help="Folder of idx files or of images, or one idx file.")],
     output: Annotated[Path, typer.Argument(help="The trace to write, .npz.")],
@@ -34,11 +46,7 @@ def trace(
     preset: PresetOption = "mnist",
     workers: Annotated[int | None, typer.Option(help="Processes; as many as cores if not given.")] = None,
 ) -> None:
-    """Measure everything that a policy may choose on every image with the codec, for training and evaluation.
-
-    Examples: rlcodec trace data/mnist runs/train.npz --images 6000;
-    rlcodec trace photos/train runs/photo-train.npz --preset photo --crop 256
-    """
+    """Measure everything that a policy may choose on every image with the codec, for training and evaluation."""
     from rlcodec.envs.tasks import task_of
 
     task = task_of(preset)
@@ -46,7 +54,7 @@ def trace(
     loaded = _load(preset, data, split, images, crop)
     traced = _trace(loaded, workers) if preset == MNIST.name else _trace_pictures(task, loaded, workers)
     task.save(output, traced)
-    print(f"{output}: {len(traced)} images")
+    say(f"{output}: {len(traced)} images")
 
 
 def _load(preset: str, data: Path, split: str, limit: int | None, crop: int | None) -> Any:
@@ -84,7 +92,11 @@ def _trace_pictures(task: "Task", pictures: "Sequence[np.ndarray]", workers: int
         return task.trace(pictures, workers, report)
 
 
-@app.command()
+@command(
+    "rlcodec train runs/train.npz --out runs/ppo --timesteps 4000000",
+    "rlcodec train runs/train.npz --out runs/other --hyperparameters other.yml",
+    "rlcodec train runs/photo.npz --preset photo --out runs/photo --hyperparameters agents/ppo-photo.yml --imitate 200",
+)
 def train(
     trace_file: Annotated[Path, typer.Argument(metavar="TRACE", help="A trace of training images.")],
     out: Annotated[Path, typer.Option(help="Folder of the run.")] = Path("runs/ppo"),
@@ -102,12 +114,7 @@ def train(
     device: Annotated[str, typer.Option(help="auto, cpu or cuda; for so small a network the CPU is usually faster.")] = "cpu",
     resume: ResumeOption = True,
 ) -> None:
-    """Train a policy with PPO, and export it into the folder of the run.
-
-    Examples: rlcodec train runs/train.npz --out runs/ppo --timesteps 4000000;
-    rlcodec train runs/train.npz --out runs/other --hyperparameters other.yml;
-    rlcodec train runs/photo.npz --preset photo --out runs/photo --hyperparameters agents/ppo-photo.yml --imitate 200
-    """
+    """Train a policy with PPO, and export it into the folder of the run."""
     from rlcodec.agents.claims import POLICY_FILE
     from rlcodec.agents.export import export_policy
     from rlcodec.agents.hyperparameters import read_settings
@@ -125,18 +132,59 @@ def train(
     settings = replace(settings, **changed, device=torch_device(device))
     policy, predictor = train_ppo(task.load(trace_file), task, settings, out, resume)
     export_policy(policy, predictor, task, out / POLICY_FILE, asdict(settings))
-    print(f"{out}: trained for {settings.n_timesteps} steps; its policy is {out / POLICY_FILE}")
+    say(f"{out}: trained for {settings.n_timesteps} steps; its policy is {out / POLICY_FILE}")
 
 
-@app.command()
+@command(
+    "rlcodec evaluate photos/val --codecs rlcodec:photo,jpeg,webp,avif,jxl,jp2 --out runs/photos/codecs.csv",
+    "rlcodec evaluate photos/val --codecs policy:shipped,jpeg --policy runs/policy.onnx --out runs/policies.csv",
+    "rlcodec evaluate runs/test.npz --policy runs/policy.onnx --out runs/evaluation.csv",
+    "rlcodec evaluate runs/test.npz --run runs/ppo",
+    "rlcodec evaluate mnist --data data/mnist --out runs/comparison.csv",
+    "rlcodec evaluate compact --data photos/val720 --out runs/compact.csv",
+)
 def evaluate(
-    subject: Annotated[Path, typer.Argument(metavar="TRACE|PRESET", help="A trace of held-out images; or mnist or compact.")],
+    subject: Annotated[
+        Path,
+        typer.Argument(
+            metavar="TRACE|DATA|PRESET", help="A trace of held-out images; or a folder of images; or mnist or compact."
+        ),
+    ],
+    codecs: Annotated[
+        str | None,
+        typer.Option(
+            help="With a folder of images: codecs to compare, with commas between them, of rlcodec:photo (also "
+            "rlcodec:photo/full, /plain), rlcodec:compact, rlcodec:mnist, jpeg, webp, avif, jxl, jp2, png, policy:shipped."
+        ),
+    ] = None,
     data: Annotated[Path | None, typer.Option(help="With a preset: folder of idx files or images.")] = None,
     images: Annotated[
-        int | None, typer.Option(min=1, help="With a preset: at most so many images; 1000 digits if not given.")
+        int | None, typer.Option(min=1, help="At most so many images; with preset mnist 1000 if not given.")
     ] = None,
-    policy: Annotated[Path | None, typer.Option(help="A policy file; the shipped one if not given.")] = None,
-    out: Annotated[Path | None, typer.Option(help="Where to write the table, .csv.")] = None,
+    policy: Annotated[
+        list[Path] | None,
+        typer.Option(help="A policy file; of a trace the shipped one if not given. With codecs any number, beside them."),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Where to write the table, .csv; of codecs also .parquet, and a table there is gone on with."),
+    ] = None,
+    anchor: Annotated[
+        str | None, typer.Option(help="With codecs: BD-rates are against it; jpeg, or the first, if not given.")
+    ] = None,
+    curves: Annotated[
+        Path | None,
+        typer.Option(help="With codecs: a folder for JSON files of their curves, as learned-compression tools write."),
+    ] = None,
+    published: Annotated[
+        list[Path] | None, typer.Option(help="With codecs: such a JSON, whose curve stands beside theirs; any number.")
+    ] = None,
+    split: Annotated[str, typer.Option(help="With codecs: train or test, for folders of idx files.")] = "test",
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, help="With codecs: processes; as many as cores if not given. Take 1 for times to quote."),
+    ] = None,
+    resume: Annotated[bool, typer.Option(help="With codecs: keep the rows that the table has already.")] = True,
     run: Annotated[
         Path | None,
         typer.Option(help="Folder of a run: its policy.onnx is evaluated, and results.json there claims what comes of it."),
@@ -149,17 +197,29 @@ def evaluate(
     preset: PresetOption = "mnist",
     as_json: JsonOption = False,
 ) -> None:
-    """Compare a policy with the best fixed setting, a threshold rule, the planner and the oracle; or the codec with others.
+    """Compare codecs on images; or a policy with the best fixed setting, a threshold rule, the planner and the oracle.
 
-    With a trace the policy is evaluated. With the name of a preset, its codec stands beside others on the images of a
-    folder, and a figure is written beside the table: mnist beside JPEG, PNG, WebP, AVIF, JPEG 2000, JPEG XL, gzip, bz2 and
-    xz, on test digits; compact beside JPEG and WebP at their defaults and at equal quality.
-
-    Examples: rlcodec evaluate runs/test.npz --policy runs/policy.onnx --out runs/evaluation.csv;
-    rlcodec evaluate runs/test.npz --run runs/ppo;
-    rlcodec evaluate mnist --data data/mnist --out runs/comparison.csv;
-    rlcodec evaluate compact --data photos/val720 --out runs/compact.csv
+    With a folder and --codecs every picture is coded at every setting: rate, PSNR, MS-SSIM, times and decoder kMAC, a row
+    each; what is printed are BD-rates with the decibels that they span. With a trace the policy is evaluated. With the name
+    of a preset, a published comparison is made again on the images of a folder, and a figure is written beside the table:
+    mnist beside JPEG, PNG, WebP, AVIF, JPEG 2000, JPEG XL, gzip, bz2 and xz, on test digits; compact beside JPEG and WebP at
+    their defaults and at equal quality.
     """
+    from rlcodec.cli_codecs import compare_codecs, compare_compact, compare_digits
+
+    if codecs is not None:
+        from rlcodec.evaluation.codecs import COMPUTE, POLICY
+
+        if run or claim or data:
+            raise OptionError("codecs are compared on a folder of images; data, run and claim are for presets and traces")
+        policies = [f"{POLICY}{path}{dear}" for path in policy or () for dear in COMPUTE]
+        names = [*(name.strip() for name in codecs.split(",") if name.strip()), *policies]
+        compare_codecs(subject, names, out, split, images, workers, resume, anchor, curves, published or [], as_json)
+        return
+    if any(option is not None for option in (anchor, curves, published, workers)):
+        raise OptionError("anchor, curves, published and workers go with codecs")
+    if policy and len(policy) > 1:
+        raise OptionError("one policy at a time is evaluated on a trace")
     if (run or claim) and preset == COMPACT.name:
         raise OptionError("runs of preset compact are evaluated by --policy; claims are made of mnist and photo")
     if sum(option is not None for option in (policy, run, claim)) > 1:
@@ -170,12 +230,14 @@ def evaluate(
         if data is None:
             raise OptionError(f"name the folder of images: rlcodec evaluate {subject} --data DIR")
         if subject.name == MNIST.name:
-            _compare_digits(data, images, out, as_json)
+            compare_digits(data, images, out, as_json)
         elif subject.name == COMPACT.name:
-            _compare_compact(data, images, out, as_json)
+            compare_compact(data, images, out, as_json)
         else:
-            raise OptionError("photographs are compared by benchmarks/photo.py")
+            raise OptionError(f"photographs are compared by rlcodec evaluate {data} --codecs rlcodec:photo,jpeg,webp,avif")
         return
+    if subject.is_dir():
+        raise OptionError(f"{subject}: is a folder; name --codecs to compare on its images, or a trace of them")
     from rlcodec.agents.claims import POLICY_FILE, SHIPPED, make_claims, write_claims
     from rlcodec.agents.evaluate import contest_of, evaluate_policy
     from rlcodec.envs.tasks import task_of
@@ -183,7 +245,7 @@ def evaluate(
     from rlcodec.policy import load_policy
 
     task = task_of(preset)
-    loaded, held_out = load_policy(run / POLICY_FILE if run else policy, task.model), task.load(subject)
+    loaded, held_out = load_policy(run / POLICY_FILE if run else policy[0] if policy else None, task.model), task.load(subject)
     contest = contest_of(task, held_out, loaded.predictor)
     with progress("evaluating") as report:
         found = evaluate_policy(contest, lambda seen: loaded.logits(seen).argmax(1), report)
@@ -197,54 +259,16 @@ def evaluate(
         summary = {"images": len(held_out), "share": found.share, "low": found.low, "high": found.high}
         print(json.dumps(summary | {"objectives": found.objectives, "table": found.table.to_dict("records")}))
         return
-    print(found.table.to_string(index=False, float_format=lambda v: f"{v:.4g}"))
-    print(
+    say(found.table.to_string(index=False, float_format=lambda v: f"{v:.4g}"))
+    say(
         f"share of the gap from best fixed to oracle: {found.share:.3f} [{found.low:.3f}, {found.high:.3f}], "
         f"mean of {found.objectives} objectives, {len(held_out)} images"
     )
     if claims_file:
-        print(f"wrote {claims_file}")
+        say(f"wrote {claims_file}")
 
 
-def _compare_digits(data: Path, images: int | None, out: Path | None, as_json: bool) -> None:
-    from rlcodec.evaluation.comparison import COMPARED_PSNR_DB, compare, plot_comparison, rates_at
-    from rlcodec.training.data import load_images
-
-    pictures = load_images(data, "test", images or 1000)
-    with progress("comparing") as report:
-        table = compare(pictures, report)
-    _show_table(table, plot_comparison(table), out, as_json)
-    if not as_json:
-        print(f"\nbits per pixel at {COMPARED_PSNR_DB} dB:")
-        print(rates_at(table, COMPARED_PSNR_DB).to_string(index=False, float_format=lambda v: f"{v:.3f}"))
-
-
-def _compare_compact(data: Path, images: int | None, out: Path | None, as_json: bool) -> None:
-    from PIL import Image
-
-    from rlcodec.evaluation.compact import compare_compact, plot_compact
-    from rlcodec.training.photo import load_pictures
-
-    pictures = [Image.fromarray(picture) for picture in load_pictures(data)[:images]]
-    with progress("comparing") as report:
-        table = compare_compact(pictures, report)
-    _show_table(table, plot_compact(pictures[0]), out, as_json)
-
-
-def _show_table(table: Any, figure: Any, out: Path | None, as_json: bool) -> None:
-    from rlcodec.evaluation.figures import save_figure
-    from rlcodec.files import write_bytes
-
-    if out is not None:
-        write_bytes(out, table.to_csv(index=False).encode())
-        save_figure(figure, out.with_suffix(".png"))
-    if as_json:
-        print(table.to_json(orient="records"))
-    else:
-        print(table.to_string(index=False, float_format=lambda v: f"{v:.3f}"))
-
-
-@app.command()
+@command("rlcodec export runs/ppo runs/policy.onnx")
 def export(
     run: Annotated[Path, typer.Argument(help="Folder of a run. It holds pickled code: export only runs that you trust.")],
     output: Annotated[
@@ -252,10 +276,7 @@ def export(
     ] = None,
     preset: PresetOption = "mnist",
 ) -> None:
-    """Export a trained policy as one ONNX file that `rlcodec encode --policy` runs.
-
-    Example: rlcodec export runs/ppo runs/policy.onnx
-    """
+    """Export a trained policy as one ONNX file that `rlcodec encode --policy` runs."""
     from rlcodec.agents.claims import POLICY_FILE
     from rlcodec.agents.export import export_policy
     from rlcodec.agents.ppo import load_trained, read_run
@@ -265,10 +286,10 @@ def export(
     predictor, settings = read_run(run, task)
     output = output or run / POLICY_FILE
     export_policy(load_trained(run), predictor, task, output, settings)
-    print(f"wrote {output}")
+    say(f"wrote {output}")
 
 
-@app.command()
+@command("rlcodec validate runs/reference/mnist-shipped --data data/mnist")
 def validate(
     run: Annotated[
         Path, typer.Argument(help="Folder of a run. Nothing in it is unpickled or executed: any stranger's will do.")
@@ -287,8 +308,6 @@ def validate(
     Reads results.json and policy.onnx of the run and nothing else, least of all its checkpoint. Every claimed episode is
     replayed twice: its actions through the codec, and the policy through the encoder. Exit code 0 when all is confirmed, 1
     when something is refuted, 2 when it cannot be checked: a file is missing or broken, or these are other images.
-
-    Example: rlcodec validate runs/reference/mnist-shipped --data data/mnist
     """
     from rlcodec.agents.claims import read_claims
     from rlcodec.agents.validation import validate as validate_claims
@@ -304,6 +323,6 @@ def validate(
         print(json.dumps({"confirmed": confirmed, "findings": [asdict(finding) for finding in findings]}))
     else:
         for finding in findings:
-            print(f"{finding.subject}: {'confirmed' if finding.confirmed else 'REFUTED'}: {finding.detail}")
+            say(f"{finding.subject}: {'confirmed' if finding.confirmed else 'REFUTED'}: {finding.detail}")
     if not confirmed:
         raise typer.Exit(EXIT_REFUTED)

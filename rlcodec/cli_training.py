@@ -12,27 +12,31 @@ from rlcodec.cli_common import (
     ResumeOption,
     SeedOption,
     announce_compilation,
-    app,
+    command,
     data_app,
     pretrain_app,
+    say,
     torch_device,
 )
 from rlcodec.errors import OptionError
 
 
-@data_app.command("mnist")
+@command("rlcodec data mnist data/mnist", group=data_app, name="mnist")
 def data_mnist(folder: Annotated[Path, typer.Argument(help="Where the four files go.")]) -> None:
-    """Fetch MNIST and check it.
-
-    Example: rlcodec data mnist data/mnist
-    """
+    """Fetch MNIST and check it."""
     from rlcodec.training.data import fetch_mnist
 
     for path in fetch_mnist(folder):
-        print(f"{path}: checked")
+        say(f"{path}: checked")
 
 
-@pretrain_app.command("autoencoder")
+@command(
+    "rlcodec pretrain autoencoder mnist --data data/mnist --minutes 13",
+    "rlcodec pretrain autoencoder photo --data photos/train --out runs/photo --minutes 20",
+    "rlcodec pretrain autoencoder compact --data photos/train --out runs/compact --minutes 30",
+    group=pretrain_app,
+    name="autoencoder",
+)
 def pretrain_autoencoder(
     preset: Annotated[str, typer.Argument(help="mnist, photo or compact")],
     data: DataOption,
@@ -47,12 +51,7 @@ def pretrain_autoencoder(
     device: DeviceOption = "auto",
     resume: ResumeOption = True,
 ) -> None:
-    """Train the auto-encoder and export its transforms; for photo and compact, all that there is to train.
-
-    Examples: rlcodec pretrain autoencoder mnist --data data/mnist --minutes 13;
-    rlcodec pretrain autoencoder photo --data photos/train --out runs/photo --minutes 20;
-    rlcodec pretrain autoencoder compact --data photos/train --out runs/compact --minutes 30
-    """
+    """Train the auto-encoder and export its transforms; for photo and compact, all that there is to train."""
     from rlcodec.presets import COMPACT, PHOTO, preset_by_name
     from rlcodec.training import pretrain
 
@@ -62,19 +61,19 @@ def pretrain_autoencoder(
         if learning_rate is not None:
             raise OptionError("the parts of preset photo have rates of their own")
         whole = _schedule(WHOLE_SCHEDULE, steps, minutes, batch, seed)
-        print(f"wrote {pretrain_photo(data, out, whole, resume, torch_device(device))}")
+        say(f"wrote {pretrain_photo(data, out, whole, resume, torch_device(device))}")
         return
     if preset_by_name(preset) is COMPACT:
         from rlcodec.training.pretrain_compact import SCHEDULE, pretrain_compact
 
         whole = _schedule(SCHEDULE, steps, minutes, batch, seed, learning_rate)
-        print(f"wrote {pretrain_compact(data, out, whole, resume, torch_device(device))}")
+        say(f"wrote {pretrain_compact(data, out, whole, resume, torch_device(device))}")
         return
     schedule = _schedule(pretrain.AUTOENCODER_SCHEDULE, steps, minutes, batch, seed, learning_rate)
-    print(f"wrote {pretrain.pretrain_autoencoder(data, out, schedule, resume, torch_device(device))}")
+    say(f"wrote {pretrain.pretrain_autoencoder(data, out, schedule, resume, torch_device(device))}")
 
 
-@pretrain_app.command("raster")
+@command("rlcodec pretrain raster mnist --data data/mnist --minutes 24", group=pretrain_app, name="raster")
 def pretrain_raster(
     preset: Annotated[str, typer.Argument(help="mnist")],
     data: DataOption,
@@ -95,10 +94,7 @@ def pretrain_raster(
     device: DeviceOption = "auto",
     resume: ResumeOption = True,
 ) -> None:
-    """Train the raster-encoder for given transforms and export the whole preset.
-
-    Example: rlcodec pretrain raster mnist --data data/mnist --minutes 24
-    """
+    """Train the raster-encoder for given transforms and export the whole preset."""
     from rlcodec.model import WEIGHTS
     from rlcodec.presets import preset_by_name
     from rlcodec.training import pretrain
@@ -111,7 +107,7 @@ def pretrain_raster(
     pixels = _schedule(pretrain.PIXELS_SCHEDULE, steps, minutes, batch, seed)
     scans = _schedule(pretrain.SCANS_SCHEDULE, scan_steps, scan_minutes, batch, seed)
     lm = _schedule(pretrain.LM_SCHEDULE, lm_steps, lm_minutes, None, seed)
-    print(f"wrote {pretrain.pretrain_raster(data, out, transforms, latents, pixels, scans, lm, resume, torch_device(device))}")
+    say(f"wrote {pretrain.pretrain_raster(data, out, transforms, latents, pixels, scans, lm, resume, torch_device(device))}")
 
 
 def _schedule(
@@ -126,17 +122,14 @@ def _schedule(
     )
 
 
-@app.command()
+@command("rlcodec demo", "rlcodec demo --data data/mnist --seconds 300 --out runs/long-demo")
 def demo(
     out: Annotated[Path, typer.Option(help="Folder of the results.")] = Path("runs/demo"),
     data: Annotated[Path | None, typer.Option(help="MNIST or other images; digits of scikit-learn if not given.")] = None,
     seconds: Annotated[float, typer.Option(help="How long to train.")] = 60.0,
     seed: SeedOption = 0,
 ) -> None:
-    """Train a policy for a minute, evaluate it, export it, and encode and decode digits with it.
-
-    Example: rlcodec demo
-    """
+    """Train a policy for a minute, evaluate it, export it, and encode and decode digits with it."""
     from rlcodec.evaluation.demo import run_demo
 
     announce_compilation()

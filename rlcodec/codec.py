@@ -34,7 +34,8 @@ class StreamInfo:
         model_digest: SHA-256 of the model that decodes it, hexadecimal.
         height: pixels.
         width: pixels.
-        bit_budget: binary latents that the encoder kept.
+        bit_budget: binary latents that the encoder kept; of photographs the number that stands for gain and synthesis.
+        choice: what the encoder chose, in words.
         segments: every segment with its tier, bits and kMAC.
         stopped_after: the last segment that was sent, e.g. "pixels 12", or None when nothing was.
         lossless: every pixel was sent.
@@ -53,6 +54,7 @@ class StreamInfo:
     height: int
     width: int
     bit_budget: int
+    choice: str
     segments: tuple[CodedSegment, ...]
     stopped_after: str | None
     lossless: bool
@@ -317,29 +319,40 @@ def inspect(data: bytes) -> StreamInfo:
         from rlcodec.compact.stream import decode_picture
 
         decoded = decode_picture(stream)
-        found = _info(stream, load_compact_model().digest, decoded.segments, False, stream.truncated, decoded.macs)
+        choice = f"{decoded.bit_budget} bits, {_tiers(decoded.segments)}"
+        found = _info(stream, load_compact_model().digest, choice, decoded.segments, False, stream.truncated, decoded.macs)
         return replace(found, bit_budget=decoded.bit_budget)
     session = start_decoder(stream)
     coded = session.run_all()
     lossless = session.rows_done == stream.header.height
-    return _info(stream, session.model.digest, coded, lossless, stream.truncated, session.macs, session.has_scan)
+    choice = f"{stream.header.bit_budget} bits, {session.rows_done} rows, {_tiers(coded)}"
+    return _info(stream, session.model.digest, choice, coded, lossless, stream.truncated, session.macs, session.has_scan)
 
 
 def _inspect_photo(stream: Stream) -> StreamInfo:
     from rlcodec.photo.model import load_photo_model
-    from rlcodec.photo.stream import decode_picture
+    from rlcodec.photo.stream import PhotoSetting, decode_picture
 
     decoded = decode_picture(stream)
+    setting = PhotoSetting.from_number(stream.header.bit_budget)
+    slices = 1 + max((s.slice for s in decoded.segments if s.size_bytes), default=-1)
+    choice = f"gain {setting.gain}, {slices} slices, {setting.width}"
     segments = tuple(
         CodedSegment(Segment(f"slice {s.slice}", s.strip, 0), CONTEXT, 8 * s.size_bytes * COST_UNIT, s.macs, s.complete)
         for s in decoded.segments
     )
-    return _info(stream, load_photo_model().digest, segments, False, decoded.truncated, decoded.macs)
+    return _info(stream, load_photo_model().digest, choice, segments, False, decoded.truncated, decoded.macs)
+
+
+def _tiers(segments: tuple[CodedSegment, ...]) -> str:
+    used = {s.tier for s in segments if s.tier != STOP}
+    return ", ".join(f"tier {TIERS[tier]}" for tier in sorted(used)) or "nothing sent"
 
 
 def _info(
     stream: Stream,
     digest: str,
+    choice: str,
     segments: tuple[CodedSegment, ...],
     lossless: bool,
     truncated: bool,
@@ -357,6 +370,7 @@ def _info(
         height=header.height,
         width=header.width,
         bit_budget=header.bit_budget,
+        choice=choice,
         segments=segments,
         stopped_after=f"{sent[-1].segment.kind} {sent[-1].segment.index}" if sent else None,
         lossless=lossless,

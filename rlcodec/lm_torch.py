@@ -132,7 +132,7 @@ class IntegerTransformer:
         return _limit(value + self._arrays["outcome"][layer].long()[outcomes], ACTIVATION_MAX)
 
     def _after(self, layer: int, x: Tensor, query: Tensor, keys: Tensor, values: Tensor, seen: Tensor | None) -> Tensor:
-        """The residual stream after a layer; keys and values float32 (n, heads, entries, HEAD_SIZE), `seen` (t, entries) or all."""
+        """The residual stream after a layer; keys, values float32 (n, heads, entries, HEAD_SIZE), `seen` (t, entries)."""
         a, shifts = self._arrays, [int(s) for s in self.net.layer_shifts[layer]]
         product = _product_in_parts(_by_head(query).int(), keys.transpose(2, 3), QUERY_BITS, 2)
         if seen is not None:

@@ -109,7 +109,8 @@ def describe(model: Model) -> dict[str, Any]:
 
 
 @functools.lru_cache(maxsize=8)
-def _load(path: Path, modified: float, digest: str) -> Policy:
+def _read(path: Path, modified: float) -> tuple[Policy, list[list[int]]]:
+    """A policy as its file says, and the shapes of its inputs and outputs without the batch."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -123,15 +124,30 @@ def _load(path: Path, modified: float, digest: str) -> Policy:
         metadata = json.loads(session.get_modelmeta().custom_metadata_map[METADATA_KEY])
         _, read_predictor = _preset_of(metadata["preset"])
         predictor = read_predictor(json.dumps(metadata["predictor"]))
-        macs = int(metadata["macs"])
-        found = {key: metadata[key] for key in ("format", "preset", "codec_digest", "observation", "actions")}
-        _names(found)
+        _names(metadata)
         shapes = [i.shape[1:] for i in session.get_inputs()] + [o.shape[1:] for o in session.get_outputs()]
+        return Policy(session, predictor, str(metadata["codec_digest"]), int(metadata["macs"]), metadata), shapes
     except PolicyError:
         raise
     except Exception as error:  # onnxruntime raises its own types, and anything may be wrong with a foreign file
         raise PolicyError(f"{path}: not a policy file ({type(error).__name__})") from error
-    return _check(Policy(session, predictor, digest, macs, metadata), found, shapes, path)
+
+
+def _read_file(path: Path) -> tuple[Policy, list[list[int]]]:
+    try:
+        modified = path.stat().st_mtime
+    except OSError as error:
+        raise PolicyError(f"{path}: no such policy file") from error
+    return _read(path, modified)
+
+
+def preset_of_policy(path: Path) -> str:
+    """The name of the preset that a policy file was trained for.
+
+    Raises:
+        PolicyError: it is missing or broken.
+    """
+    return str(_read_file(path)[0].metadata["preset"])
 
 
 def _preset_of(name: str) -> tuple[Callable[[], dict[str, Any]], Callable[[str], Any]]:
@@ -154,21 +170,25 @@ def _names(described: dict[str, Any]) -> Any:
     return [(field["name"], field["length"]) for field in described["observation"]], described["actions"]
 
 
-def _check(policy: Policy, found: dict[str, Any], shapes: list[list[int]], path: Path) -> Policy:
+def _check(policy: Policy, shapes: list[list[int]], digest: str, path: Path) -> None:
+    found = policy.metadata
     if found["format"] != FORMAT:
         raise PolicyError(f"{path}: has policy format {found['format']}; this rlcodec reads {FORMAT}")
     expected = _preset_of(found["preset"])[0]()
-    if found["codec_digest"] != policy.codec_digest:
+    if policy.codec_digest != digest:
         raise PolicyError(
-            f"{path}: was trained for codec {str(found['codec_digest'])[:8]}; this codec is {policy.codec_digest[:8]}; "
-            "train it again"
+            f"{path}: was trained for codec {policy.codec_digest[:8]}; this codec is {digest[:8]}; train it again"
         )
     if _names(found) != _names(expected):
         raise PolicyError(f"{path}: its observation or actions differ from this version's; export it again")
     size = sum(field["length"] for field in expected["observation"])
     if shapes[0] != [size] or len(shapes) != 2:
         raise PolicyError(f"{path}: takes {shapes[0]} values, not the {size} of its layout")
-    return policy
+
+
+def policy_file(path: str | os.PathLike[str] | None, preset: Preset) -> Path:
+    """Where a policy is: at `path`, or the one that is shipped for a preset when that is None."""
+    return Path(path) if path is not None else WEIGHTS / f"{preset.name}-policy.onnx"
 
 
 def load_policy(path: str | os.PathLike[str] | None, model: Codec) -> Policy:
@@ -182,12 +202,10 @@ def load_policy(path: str | os.PathLike[str] | None, model: Codec) -> Policy:
         raise OptionError(
             "no policy is shipped for preset compact; name the file of one that `rlcodec export` wrote (--policy)"
         )
-    file = Path(path) if path is not None else WEIGHTS / f"{model.preset.name}-policy.onnx"
-    try:
-        modified = file.stat().st_mtime
-    except OSError as error:
-        raise PolicyError(f"{file}: no such policy file") from error
-    return _load(file, modified, model.digest)
+    file = policy_file(path, model.preset)
+    policy, shapes = _read_file(file)
+    _check(policy, shapes, model.digest, file)
+    return policy
 
 
 def geometry_of(model: Model, height: int, width: int) -> Geometry:

@@ -197,3 +197,23 @@ def test_as_a_process(tmp_path, stream):
 def test_evaluating_a_preset_needs_images(run, tmp_path):
     refused(run("evaluate", "mnist"), "--data")
     refused(run("evaluate", "mnist", "--data", tmp_path / "none"))
+
+
+def test_quiet_prints_errors_and_json_alone(tmp_path, digit, run):
+
+    Image.fromarray(digit).save(tmp_path / "digit.png")
+    assert run("encode", tmp_path / "digit.png", tmp_path / "digit.rlc", "--lossless", "--quiet") == (0, "", "")
+    assert run("info", tmp_path / "digit.rlc", "-q") == (0, "", "")
+    code, out, _ = run("info", tmp_path / "digit.rlc", "--json", "--quiet")
+    assert code == 0
+    assert json.loads(out)["lossless"]
+    code, out, err = run("decode", tmp_path / "nothing.rlc", tmp_path / "x.png", "--quiet")
+    assert (code, out) == (2, "")
+    assert "nothing.rlc" in err
+
+
+@pytest.mark.parametrize("words", [["encode"], ["decode"], ["info"], ["train"], ["evaluate"], ["pretrain", "raster"], ["demo"]])
+def test_help_ends_with_examples(words, run):
+    code, out, _ = run(*words, "--help")
+    assert code == 0
+    assert "rlcodec " + " ".join(words) in out[out.index("Examples:") :]

@@ -7,14 +7,11 @@ files unless the arrangement says otherwise; the PSNR is the mean over digits, i
 
 import bz2
 import gzip
-import io
 import lzma
 import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from importlib import import_module
-from importlib.util import find_spec
 
 import numpy as np
 import pandas as pd
@@ -23,6 +20,7 @@ from PIL import Image
 
 from rlcodec.codec import decode, encode
 from rlcodec.errors import DataError
+from rlcodec.evaluation.codecs import open_picture, register_formats, save_picture
 from rlcodec.evaluation.figures import new_figure
 from rlcodec.objective import NAMED, PEAK_SQUARED
 
@@ -162,37 +160,29 @@ def shared_prefix(streams: list[bytes]) -> int:
     return next((i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), min(len(first), len(last)))
 
 
-def _save(picture: np.ndarray, name: str, options: dict) -> bytes:
-    buffer = io.BytesIO()
-    Image.fromarray(picture).save(buffer, name, **options)
-    return buffer.getvalue()
-
-
-def _open(data: bytes) -> np.ndarray:
-    with Image.open(io.BytesIO(data)) as image:
-        return np.asarray(image.convert("L"))
+def open_gray(data: bytes) -> np.ndarray:
+    """As `open_picture`."""
+    return open_picture(data, "L")
 
 
 def classical_rows(images: np.ndarray) -> Iterator[Row]:
     """The classical codecs on digits in a file each, with and without shared headers, and on mosaics."""
-    if find_spec("pillow_jxl"):
-        import_module("pillow_jxl")
+    register_formats()
     digit, tiled = images.shape[1:], mosaics(images)
     for codec, name, settings in CLASSICAL:
-        Image.init()
         if name not in Image.SAVE:
             continue
         for setting, options in settings:
 
             def encode_one(picture: np.ndarray, name: str = name, options: dict = options) -> bytes:
-                return _save(picture, name, options)
+                return save_picture(picture, name, options)
 
-            row, streams = _measure(codec, FILES, setting, images, digit, encode_one, _open)
+            row, streams = _measure(codec, FILES, setting, images, digit, encode_one, open_gray)
             yield row
             shared = shared_prefix(streams)
             rate = 8 * sum(len(data) - shared for data in streams) / images.size
             yield Row(codec, HEADLESS, setting, rate, row.psnr_db, row.encode_ms, row.decode_ms)
-            yield _measure(codec, MOSAICS, setting, tiled, digit, encode_one, _open)[0]
+            yield _measure(codec, MOSAICS, setting, tiled, digit, encode_one, open_gray)[0]
 
 
 def packer_rows(images: np.ndarray) -> Iterator[Row]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from PIL import Image
-from rich.console import Console
+from rich import get_console
 from rich.table import Table
 
 from rlcodec.agents.evaluate import contest_of, evaluate_policy
@@ -51,7 +51,7 @@ def run_demo(out: Path, data: Path | None, seconds: float, seed: int) -> None:
         DataError: the images are unusable.
         OutputError: the folder cannot be written.
     """
-    console, started = Console(), time.monotonic()
+    console, started = get_console(), time.monotonic()
     make_folder(out)
     task = task_of(MNIST.name)
     images = demo_images(data)

@@ -60,7 +60,8 @@ def read_idx_images(path: Path) -> np.ndarray:
     return np.frombuffer(body, np.uint8).reshape(count, height, width)
 
 
-def _idx_file(folder: Path, split: str) -> Path | None:
+def find_idx(folder: Path, split: str) -> Path | None:
+    """The idx file of a split's images in a folder, None where there is none."""
     candidates = sorted(p for p in folder.glob(f"{_SPLIT_PREFIX[split]}*") if "idx3" in p.name)
     return candidates[0] if candidates else None
 
@@ -83,7 +84,7 @@ def load_images(data: Path, split: str = "train", limit: int | None = None) -> n
         raise DataError(f"{data}: no such file or folder; `rlcodec data mnist DIR` fetches MNIST")
     if data.is_file():
         images = read_idx_images(data)
-    elif idx := _idx_file(data, split):
+    elif idx := find_idx(data, split):
         images = read_idx_images(idx)
     else:
         images = _load_folder(data, limit)

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from rich.console import Console
+from rich import get_console
 from torch import Tensor, nn
 
 from rlcodec.coder import PROBABILITY_ONE
@@ -183,7 +183,7 @@ def train_quiet(train: list[Scan], validation: list[Scan], near: np.ndarray, epo
             optimizer.step()
     with torch.no_grad():
         figure = float(loss_of(joined(validation))) / max(len(validation), 1)
-        Console().print(f"raster-encoder, quiet pixels  bits_per_scan {figure:.4f}")
+        get_console().print(f"raster-encoder, quiet pixels  bits_per_scan {figure:.4f}")
         unit = LOGIT_UNITS_PER_NAT << QUIET_SHIFT
         return {
             "quiet": np.rint((base + shift).double().numpy() * unit).astype(np.int32),

@@ -1,0 +1,181 @@
+"""Curves of rate against quality: means over pictures, BD-rates between them, and the JSON in which curves are exchanged."""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from bjontegaard import bd_rate
+
+from rlcodec.errors import DataError, OptionError
+from rlcodec.files import make_folder, write_bytes
+from rlcodec.objective import PEAK_SQUARED, ROUNDING_LOSS, ROUNDING_MSE
+
+EXACT_PSNR_DB = 10 * math.log10(PEAK_SQUARED / ROUNDING_MSE)
+"""What pictures without a difference count as in means: their rounding to 8 bits is an error of its own."""
+MEASURES = {"psnr_db": "PSNR", "ms_ssim_db": "MS-SSIM"}
+"""Columns of curves that measure quality, in dB, and what people call them."""
+NUMBERS = ("bpp", "psnr_db", "ms_ssim", "encode_ms", "decode_ms", "decoder_kmac_per_pixel")
+RESULTS = {"bpp": ("bpp",), "psnr_db": ("psnr", "psnr-rgb"), "ms_ssim": ("ms-ssim", "ms-ssim-rgb")}
+"""Columns, and their names in exchanged curves; the first is what is written."""
+MAX_CURVES_BYTES = 16 << 20
+
+
+def mean_curves(table: pd.DataFrame) -> pd.DataFrame:
+    """A row for each codec and setting, in the table's order of codecs and by rate: means over pictures.
+
+    Args:
+        table: as `rlcodec.evaluation.rate_distortion.Row`.
+
+    Returns:
+        Columns codec, setting, pictures, bpp, psnr_db, ms_ssim, ms_ssim_db (of the mean), decoder_kmac_per_pixel, and
+        encode_ms and decode_ms, medians.
+    """
+    capped = table.assign(psnr_db=table.psnr_db.clip(upper=EXACT_PSNR_DB))
+    groups = capped.groupby(["codec", "setting"], sort=False)
+    curves = groups[["bpp", "psnr_db", "ms_ssim", "decoder_kmac_per_pixel"]].mean()
+    curves[["encode_ms", "decode_ms"]] = groups[["encode_ms", "decode_ms"]].median()
+    curves.insert(0, "pictures", groups.size())
+    curves = curves.reset_index()
+    curves["ms_ssim_db"] = decibels_of(curves.ms_ssim)
+    order = {codec: n for n, codec in enumerate(curves.codec.unique())}
+    return curves.sort_values(["codec", "bpp"], key=lambda c: c.map(order) if c.name == "codec" else c, ignore_index=True)
+
+
+def decibels_of(ms_ssim: pd.Series) -> pd.Series:
+    """MS-SSIM, 0 to 1, as published curves have it, -10 log10(1 - MS-SSIM); 37.0 dB at most."""
+    return -10 * np.log10((1 - ms_ssim).clip(lower=ROUNDING_LOSS))
+
+
+def bd_rates(curves: pd.DataFrame, anchor: str) -> pd.DataFrame:
+    """The Bjøntegaard delta rate of every codec against one, by piecewise cubic interpolation.
+
+    Args:
+        curves: as `mean_curves`.
+        anchor: codec.
+
+    Returns:
+        Columns codec, measure, bd_rate_percent (negative: fewer bits), low_db, high_db (what both curves span) and overlap
+        (its share of what either spans, 0 to 1); NaN where they do not meet in two dB or more, or a curve has less than two
+        points.
+
+    Raises:
+        OptionError: there is no such codec.
+    """
+    if anchor not in set(curves.codec):
+        raise OptionError(f"{anchor!r} is not among the codecs; there are: {', '.join(curves.codec.unique())}")
+    rows = []
+    for codec in curves.codec.unique():
+        if codec == anchor:
+            continue
+        for measure in MEASURES:
+            one, other = (_front(curves[curves.codec == name], measure) for name in (anchor, codec))
+            low, high = max(one[measure].min(), other[measure].min()), min(one[measure].max(), other[measure].max())
+            widest = max(one[measure].max(), other[measure].max()) - min(one[measure].min(), other[measure].min())
+            rate = math.nan
+            if min(len(one), len(other)) > 1 and high > low:
+                rate = bd_rate(
+                    one.bpp, one[measure], other.bpp, other[measure], "pchip", require_matching_points=False, min_overlap=0
+                )
+            rows.append((codec, measure, float(rate), low, high, max(high - low, 0) / widest if widest else 0.0))
+    return pd.DataFrame(rows, columns=["codec", "measure", "bd_rate_percent", "low_db", "high_db", "overlap"])
+
+
+def _front(curve: pd.DataFrame, measure: str) -> pd.DataFrame:
+    """The points of a curve that no other point has better quality than at no more rate: what interpolation can take."""
+    ordered = curve.dropna(subset=[measure]).sort_values("bpp")
+    return ordered[ordered[measure] > ordered[measure].cummax().shift(fill_value=-math.inf)]
+
+
+def summary_of(curves: pd.DataFrame, anchor: str, near_bpp: float = 1.0) -> pd.DataFrame:
+    """A row for each codec: BD-rates with what they span, and time and compute at the setting nearest to a rate.
+
+    Args:
+        curves: as `mean_curves`.
+        anchor: codec that BD-rates are against.
+        near_bpp: bits per pixel.
+    """
+    rates = bd_rates(curves, anchor)
+    rows = []
+    for codec, curve in curves.groupby("codec", sort=False):
+        near = curve.loc[(curve.bpp - near_bpp).abs().idxmin()]
+        row = {"codec": codec, "pictures": int(near.pictures), "low_bpp": curve.bpp.min(), "high_bpp": curve.bpp.max()}
+        for measure in MEASURES:
+            found = rates[(rates.codec == codec) & (rates.measure == measure)]
+            for column in ("bd_rate_percent", "low_db", "high_db", "overlap"):
+                row[f"{column}_{measure.removesuffix('_db')}"] = found[column].item() if len(found) else math.nan
+        row |= {"at": near.setting, "at_bpp": near.bpp} | {name: near[name] for name in NUMBERS[3:]}
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def write_curves(curves: pd.DataFrame, folder: Path, about: Mapping[str, str]) -> list[Path]:
+    """Writes a JSON for each codec as learned-compression tools exchange them: name, description, results.
+
+    Args:
+        curves: as `mean_curves`.
+        folder: where the files go, under the codecs' names.
+        about: descriptions, by codec.
+
+    Returns:
+        The files.
+
+    Raises:
+        OutputError: one cannot be written.
+    """
+    make_folder(folder)
+    files = []
+    for codec, curve in curves.groupby("codec", sort=False):
+        results = {names[0]: curve[column].round(6).tolist() for column, names in RESULTS.items()}
+        content = {"name": codec, "description": about.get(codec, ""), "results": results}
+        safe = "".join(c if c.isalnum() or c in "-." else "-" for c in codec).strip("-.")
+        files.append(folder / f"{safe}.json")
+        write_bytes(files[-1], (json.dumps(content, indent=1) + "\n").encode())
+    return files
+
+
+def read_curve(path: Path) -> pd.DataFrame:
+    """Reads such a JSON: one codec's curve, columns as `mean_curves`, NaN for what such files do not tell.
+
+    Raises:
+        DataError: it is no such file.
+    """
+    try:
+        if path.stat().st_size > MAX_CURVES_BYTES:
+            raise DataError(f"{path}: is too large for a curve")
+        content = json.loads(path.read_text())
+        results = content["results"]
+        found = {
+            column: np.array(next(results[name] for name in names if name in results), np.float64)
+            for column, names in RESULTS.items()
+            if any(name in results for name in names)
+        }
+        lengths = {len(values) for values in found.values()}
+        if "bpp" not in found or len(found) < 2 or len(lengths) != 1 or any(v.ndim != 1 for v in found.values()):
+            raise ValueError("bpp and psnr or ms-ssim must be lists of one length")
+        if not all(np.isfinite(values).all() for values in found.values()):
+            raise ValueError("a number is not finite")
+        name = str(content.get("name") or path.stem)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DataError(f"{path}: no curve as learned-compression tools exchange them ({error})") from error
+    curve = pd.DataFrame(found).reindex(columns=list(NUMBERS)).sort_values("bpp", ignore_index=True)
+    curve.insert(0, "codec", name)
+    curve.insert(1, "setting", [f"published, point {n + 1}" for n in range(len(curve))])
+    curve.insert(2, "pictures", 0)
+    curve["ms_ssim_db"] = decibels_of(curve.ms_ssim)
+    return curve
+
+
+def with_published(curves: pd.DataFrame, files: Sequence[Path]) -> pd.DataFrame:
+    """Curves, and behind them those of files.
+
+    Raises:
+        DataError: as `read_curve`, or two have one name.
+    """
+    read = [read_curve(path) for path in files]
+    names = [*curves.codec.unique(), *(curve.codec[0] for curve in read if len(curve))]
+    if len(set(names)) < len(names):
+        raise DataError(f"two curves are called {next(n for n in names if names.count(n) > 1)!r}; rename one in its file")
+    return pd.concat([curves, *read], ignore_index=True)
