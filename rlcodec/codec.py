@@ -5,22 +5,21 @@ import os
 import warnings
 from dataclasses import dataclass, replace
 
-import numpy as np
 from PIL import Image
 
 from rlcodec.calibration import load_calibration
-from rlcodec.coder import COST_UNIT, decoder_state
+from rlcodec.coder import COST_UNIT
 from rlcodec.color_images import read_color
 from rlcodec.encoding import Encoded, constant_choices, encode_with
-from rlcodec.errors import DamagedStreamError, OptionError, TruncatedStreamError, TruncatedStreamWarning
+from rlcodec.errors import OptionError, TruncatedStreamError, TruncatedStreamWarning
 from rlcodec.goals import Limits, encode_exactly, encode_within
 from rlcodec.images import ImageLike, read_gray
-from rlcodec.model import check_fingerprint, load_model
+from rlcodec.model import load_model
 from rlcodec.objective import resolve_objective
 from rlcodec.policy import encode_under_policy, load_policy
 from rlcodec.presets import COMPACT, PHOTO
-from rlcodec.segments import MACS_PER_KMAC, CodedSegment, Segment, max_bit_budget
-from rlcodec.session import Session
+from rlcodec.segments import MACS_PER_KMAC, CodedSegment, Segment
+from rlcodec.session import Session, start_session
 from rlcodec.stream import CONTEXT, STOP, TIERS, VERSION, Stream, unpack
 
 
@@ -244,15 +243,7 @@ def parse(data: bytes) -> Stream:
 
 def start_decoder(stream: Stream) -> Session:
     """A session that will decode a stream of preset "mnist"; see `decode` for the errors."""
-    header = stream.header
-    model = load_model(header.preset.name)
-    check_fingerprint(header, model.digest)
-    if header.bit_budget > max_bit_budget(model, header.height, header.width):
-        raise DamagedStreamError(f"the header declares {header.bit_budget} latent bits, more than such an image has")
-    image = np.zeros((header.height, header.width), np.uint8)
-    latent = np.zeros((model.slices, -(-header.height // 4), -(-header.width // 4)), np.int8)
-    state = decoder_state(stream.payload, header.payload_bytes)
-    return Session(model, state, stream.payload, image, latent, header.bit_budget)
+    return start_session(load_model(stream.header.preset.name), stream)
 
 
 def decode(data: bytes, *, partial: bool = True, synthesis: str | None = None) -> Image.Image:

@@ -14,6 +14,7 @@ from safetensors.numpy import load_file, save
 from rlcodec.errors import ModelError, UnknownModelError
 from rlcodec.files import write_bytes
 from rlcodec.integer_net import ContextNet, context_net
+from rlcodec.known_answers import check_known_answers
 from rlcodec.pairs import PAIRS
 from rlcodec.presets import Preset, preset_by_name
 from rlcodec.raster import StaticTables
@@ -130,13 +131,13 @@ def context_net_of(arrays: Mapping[str, np.ndarray], prefix: str) -> ContextNet:
     return context_net(**{field: arrays[f"{prefix}.{field}"] for field in stored_fields(ContextNet)})
 
 
-def save_model(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    """Writes arrays as safetensors, whole or not at all.
+def save_model(path: Path, arrays: Mapping[str, np.ndarray], metadata: dict[str, str] | None = None) -> None:
+    """Writes arrays as safetensors, whole or not at all; metadata as `rlcodec.known_answers.known_answers`.
 
     Raises:
         OutputError: the file cannot be written.
     """
-    write_bytes(path, save({name: np.ascontiguousarray(array) for name, array in arrays.items()}))
+    write_bytes(path, save({name: np.ascontiguousarray(array) for name, array in arrays.items()}, metadata))
 
 
 def load_arrays(path: Path) -> dict[str, np.ndarray]:
@@ -177,11 +178,16 @@ def model_from_arrays(preset: Preset, arrays: Mapping[str, np.ndarray]) -> Model
 
 @functools.cache
 def load_model(name: str = "mnist") -> Model:
-    """The shipped weights of a preset, loaded once.
+    """The shipped weights of a preset, loaded once, and found to be computed as they should be.
 
     Raises:
         OptionError: no such preset.
-        ModelError: the weights are missing or broken.
+        ModelError: the weights are missing or broken, or this machine computes their known answers differently.
     """
+    from rlcodec.session import decoded_pixels  # which coding with a model needs, and its weights alone do not
+
     preset = preset_by_name(name)
-    return model_from_arrays(preset, load_arrays(WEIGHTS / f"{preset.name}.safetensors"))
+    path = WEIGHTS / f"{preset.name}.safetensors"
+    model = model_from_arrays(preset, load_arrays(path))
+    check_known_answers(path, functools.partial(decoded_pixels, model))
+    return model

@@ -2,19 +2,19 @@
 
 import numpy as np
 
-from rlcodec.coder import COSTS, DIRECTION, ENCODE, EXHAUSTED, PREVIOUS_TIER
-from rlcodec.errors import OptionError
+from rlcodec.coder import COSTS, DIRECTION, ENCODE, EXHAUSTED, PREVIOUS_TIER, decoder_state
+from rlcodec.errors import DamagedStreamError, OptionError
 from rlcodec.integer_net import layers_of
-from rlcodec.model import Model
+from rlcodec.model import Model, check_fingerprint
 from rlcodec.raster import latent_buffer, latent_offsets
 from rlcodec.raster_lm import Memory
 from rlcodec.raster_scan import scan_of
 from rlcodec.rows import RowCoder, code_latent_slices, code_pixel_rows, picture_at, row_coder
 from rlcodec.scan import Scan
 from rlcodec.scan_context import PRESENT, STATUS, scan_state
-from rlcodec.segments import LATENT, CodedSegment, Segment, budget_index, segments_of, synthesis_macs, tiers_at
-from rlcodec.stream import LATENT_TIERS, STOP, TIERS
-from rlcodec.transform import keep_bits, synthesise
+from rlcodec.segments import LATENT, CodedSegment, Segment, budget_index, max_bit_budget, segments_of, synthesis_macs, tiers_at
+from rlcodec.stream import LATENT_TIERS, STOP, TIERS, Stream, unpack
+from rlcodec.transform import keep_bits, latent_shape, synthesise
 
 
 class Session:
@@ -169,3 +169,27 @@ class Session:
         """Codes until the end, as a decoder does; returns all that was coded."""
         self.run(np.zeros(len(self.segments), np.int64))
         return tuple(self.coded)
+
+
+def start_session(model: Model, stream: Stream) -> Session:
+    """A session that will decode a stream.
+
+    Raises:
+        DamagedStreamError: a value is impossible.
+        UnknownModelError: it was coded with other weights.
+    """
+    header = stream.header
+    check_fingerprint(header, model.digest)
+    if header.bit_budget > max_bit_budget(model, header.height, header.width):
+        raise DamagedStreamError(f"the header declares {header.bit_budget} latent bits, more than such an image has")
+    image = np.zeros((header.height, header.width), np.uint8)
+    latent = np.zeros((model.slices, *latent_shape(header.height, header.width)), np.int8)
+    state = decoder_state(stream.payload, header.payload_bytes)
+    return Session(model, state, stream.payload, image, latent, header.bit_budget)
+
+
+def decoded_pixels(model: Model, data: bytes) -> np.ndarray:
+    """What decoders show of a stream, uint8 (height, width); errors as `start_session`."""
+    session = start_session(model, unpack(data))
+    session.run_all()
+    return session.picture()

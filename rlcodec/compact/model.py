@@ -11,6 +11,7 @@ import numpy as np
 from rlcodec.compact.transform import FILES, LATENT_CHANNELS
 from rlcodec.errors import ModelError
 from rlcodec.integer_net import ContextNet
+from rlcodec.known_answers import check_known_answers
 from rlcodec.model import WEIGHTS, context_net_of, digest_of, fingerprint_of, load_arrays, tuple_to_arrays
 from rlcodec.presets import COMPACT, Preset
 from rlcodec.raster import StaticTables
@@ -60,23 +61,36 @@ def compact_arrays(net: ContextNet, ones: np.ndarray, folder: Path) -> dict[str,
     return tuple_to_arrays("latents", net) | {"tables.latent": ones, "synthesis": synthesis_digest(folder)}
 
 
-@functools.cache
-def load_compact_model(folder: Path = WEIGHTS) -> CompactModel:
-    """The shipped weights, or those that a training left in a folder, loaded once.
+def compact_model_from_arrays(arrays: dict[str, np.ndarray], folder: Path) -> CompactModel:
+    """Inverse of `compact_arrays`.
 
     Raises:
-        ModelError: they are missing or broken, or the synthesis is another's.
+        ModelError: an array is missing or does not fit this version, or the folder holds another synthesis.
     """
-    path = folder / "compact.safetensors"
-    arrays = load_arrays(path)
     try:
         net = context_net_of(arrays, "latents")
         ones, digest = arrays["tables.latent"], arrays["synthesis"]
     except KeyError as error:
-        raise ModelError(f"{path}: lacks the array {error}") from error
+        raise ModelError(f"the weights of preset compact lack the array {error}") from error
     if len(net.first) != LATENT_CHANNELS * len(NEIGHBOURS) or ones.shape != (LATENT_CHANNELS, 1, 1):
-        raise ModelError(f"{path}: does not fit this version")
+        raise ModelError("the weights of preset compact do not fit this version")
     if not np.array_equal(digest, synthesis_digest(folder)):
-        raise ModelError(f"{path}: belongs to another synthesis than {FILES['synthesis']}")
+        raise ModelError(f"the weights of preset compact belong to another synthesis than {folder / FILES['synthesis']}")
     pixel, trivial, escape = (np.empty((0,) * dimensions, np.int32) for dimensions in (2, 3, 1))
     return CompactModel(digest_of(arrays), net, StaticTables(pixel, trivial, escape, ones), folder)
+
+
+@functools.cache
+def load_compact_model(folder: Path = WEIGHTS) -> CompactModel:
+    """The shipped weights, or those that a training left in a folder, loaded once, and found to be computed as they should be.
+
+    Raises:
+        ModelError: they are missing or broken, the synthesis is another's, or this machine computes their known answers
+            differently.
+    """
+    from rlcodec.compact.stream import decoded_latent  # which coding with a model needs, and its weights alone do not
+
+    path = folder / "compact.safetensors"
+    model = compact_model_from_arrays(load_arrays(path), folder)
+    check_known_answers(path, functools.partial(decoded_latent, model))
+    return model

@@ -20,7 +20,7 @@ from rlcodec.presets import COMPACT, MOST_PIXELS
 from rlcodec.raster import latent_buffer
 from rlcodec.rows import code_latent_slices
 from rlcodec.segments import LATENT, CodedSegment, Segment
-from rlcodec.stream import CONTEXT, LATENT_TIERS, TIERS, Stream, pack
+from rlcodec.stream import CONTEXT, LATENT_TIERS, TIERS, Stream, pack, unpack
 from rlcodec.transform import keep_bits
 
 BITS_A_DECISION = 16
@@ -129,6 +129,13 @@ class DecodedCompact:
     macs: int
 
 
+def decoded_latent(model: CompactModel, data: bytes) -> np.ndarray:
+    """What a stream holds, int8 (LATENT_CHANNELS, rows, columns), 0 where nothing was sent; errors as `decode_picture`."""
+    stream = unpack(data)
+    check_fingerprint(stream.header, model.digest)
+    return _decode(model, stream)[0]
+
+
 def decode_picture(stream: Stream) -> DecodedCompact:
     """Decodes a stream, as far as its bytes go; what is missing counts as neither -1 nor +1.
 
@@ -138,8 +145,18 @@ def decode_picture(stream: Stream) -> DecodedCompact:
     """
     header, model = stream.header, load_compact_model()
     check_fingerprint(header, model.digest)
-    rows, columns = latent_size(header.height, header.width)
+    latent, segments = _decode(model, stream)
     bit_budget, gray = divmod(header.bit_budget, 2)
+    pixels = synthesise(latent, header.height, header.width, model.folder)
+    macs = sum(s.macs for s in segments) + synthesis_macs(*latent.shape[1:])
+    return DecodedCompact(Image.fromarray(to_gray(pixels) if gray else pixels), bit_budget, segments, macs)
+
+
+def _decode(model: CompactModel, stream: Stream) -> tuple[np.ndarray, tuple[CodedSegment, ...]]:
+    """The latent, 0 where nothing was sent, and its segments."""
+    header = stream.header
+    rows, columns = latent_size(header.height, header.width)
+    bit_budget = header.bit_budget // 2
     if rows * columns * STRIDE**2 > MOST_PIXELS + STRIDE**2 * (rows + columns):
         raise DamagedStreamError(f"the header declares {header.width}x{header.height} pixels, more than {MOST_PIXELS}")
     if bit_budget > LATENT_CHANNELS * rows * columns:
@@ -147,6 +164,4 @@ def decode_picture(stream: Stream) -> DecodedCompact:
     latent = np.zeros((LATENT_CHANNELS, rows, columns), np.int8)
     state, choices = decoder_state(stream.payload, header.payload_bytes), np.zeros(-(-bit_budget // (rows * columns)), np.int64)
     segments, bits = _code(model, state, stream.payload, latent, bit_budget, choices)
-    pixels = synthesise(keep_bits(latent, bits), header.height, header.width, model.folder)
-    macs = sum(s.macs for s in segments) + synthesis_macs(rows, columns)
-    return DecodedCompact(Image.fromarray(to_gray(pixels) if gray else pixels), bit_budget, segments, macs)
+    return keep_bits(latent, bits), segments

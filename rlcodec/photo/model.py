@@ -8,6 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from rlcodec.errors import ModelError
+from rlcodec.known_answers import check_known_answers
 from rlcodec.model import WEIGHTS, context_net_of, digest_of, fingerprint_of, load_arrays, tuple_to_arrays
 from rlcodec.photo.raster import EXTENT_INPUTS, EXTENT_ROWS, INPUTS, ROWS, PhotoNets
 from rlcodec.presets import PHOTO, Preset
@@ -66,9 +67,13 @@ def photo_model_from_arrays(arrays: dict[str, np.ndarray]) -> PhotoModel:
 
 @functools.cache
 def load_photo_model(path: Path = WEIGHTS / "photo.safetensors") -> PhotoModel:
-    """The shipped weights, loaded once.
+    """The shipped weights, loaded once, and found to be computed as they should be.
 
     Raises:
-        ModelError: they are missing or broken.
+        ModelError: they are missing or broken, or this machine computes their known answers differently.
     """
-    return photo_model_from_arrays(load_arrays(path))
+    from rlcodec.photo.stream import decoded_values  # which coding with a model needs, and its weights alone do not
+
+    model = photo_model_from_arrays(load_arrays(path))
+    check_known_answers(path, functools.partial(decoded_values, model))
+    return model

@@ -19,7 +19,7 @@ from rlcodec.photo.raster import GAINS
 from rlcodec.photo.synthesis import KMAC, PLAIN, REPAIRS, WIDTHS, render
 from rlcodec.presets import MOST_PIXELS
 from rlcodec.segments import MACS_PER_KMAC
-from rlcodec.stream import Header, Stream
+from rlcodec.stream import Header, Stream, unpack
 
 PLAIN_BASE = 2 * GAINS * len(REPAIRS)
 
@@ -96,6 +96,14 @@ def decode_picture(stream: Stream, width: str | None = None, workers: int | None
     image = Image.fromarray(pixels)
     truncated = stream.truncated or not all(s.complete for s in segments)
     return DecodedPhoto(image, segments, macs, truncated)
+
+
+def decoded_values(model: PhotoModel, data: bytes) -> np.ndarray:
+    """The quantised coefficients that a stream holds, as `rlcodec.photo.codec.decode_values`; errors as `decode_picture`."""
+    stream = unpack(data)
+    check_fingerprint(stream.header, model.digest)
+    setting = PhotoSetting.from_number(stream.header.bit_budget)
+    return decode_values(model, stream.payload, stream.header.height, stream.header.width, setting.gain)[0]
 
 
 def synthesis_macs(area: int, width: str) -> int:

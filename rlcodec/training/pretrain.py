@@ -11,13 +11,16 @@ from rlcodec.model import (
     layers_from_arrays,
     layers_to_arrays,
     load_arrays,
+    model_from_arrays,
     save_model,
     tuple_to_arrays,
 )
+from rlcodec.presets import MNIST
 from rlcodec.raster import RECON_FLOOR, SUMMARIES
 from rlcodec.scan_context import SELECTED
 from rlcodec.training.autoencoder import export_transforms, pad_to_stride, train_autoencoder
 from rlcodec.training.data import load_images
+from rlcodec.training.known_answers import digit_answers
 from rlcodec.training.loop import Schedule
 from rlcodec.training.raster import (
     PIXEL_SCALE,
@@ -223,5 +226,5 @@ def pretrain_raster(
     arrays["tables.latent"] = static_latents(latents["train"])
     arrays["fill"] = fit_fill(train[:5000], reconstructions, slices)
     path = out / "mnist.safetensors"
-    save_model(path, arrays)
+    save_model(path, arrays, digit_answers(model_from_arrays(MNIST, arrays), train[:2]))
     return path

@@ -6,11 +6,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from rlcodec.compact.model import NEIGHBOURS, compact_arrays
+from rlcodec.compact.model import NEIGHBOURS, compact_arrays, compact_model_from_arrays
 from rlcodec.compact.transform import analyse
 from rlcodec.files import make_folder
 from rlcodec.model import save_model
 from rlcodec.training.compact import HELD_OUT, export_compact, train_compact
+from rlcodec.training.known_answers import compact_answers
 from rlcodec.training.loop import Schedule
 from rlcodec.training.photo import load_pictures
 from rlcodec.training.raster import export_net, probability, train_latents
@@ -47,7 +48,8 @@ def pretrain_compact(data: Path, out: Path, schedule: Schedule, resume: bool, de
     net = train_latents(train, held, latents_schedule, out / "latents", resume, where, around=NEIGHBOURS, grid=1)
     ones = (train > 0).sum((0, 2, 3), keepdims=True)[0]
     frequency = probability(ones, train[:, 0].size - ones)
-    save_model(out / "compact.safetensors", compact_arrays(export_net(net, None, 1, 1.0, 1.0, 1), frequency, out))
+    path, arrays = out / "compact.safetensors", compact_arrays(export_net(net, None, 1, 1.0, 1.0, 1), frequency, out)
+    save_model(path, arrays, compact_answers(compact_model_from_arrays(arrays, out), pictures[0]))
     return out
 
 

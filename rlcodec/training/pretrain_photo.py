@@ -8,6 +8,7 @@ import torch
 from rlcodec.files import make_folder
 from rlcodec.model import save_model
 from rlcodec.photo.model import photo_arrays
+from rlcodec.training.known_answers import photo_answers
 from rlcodec.training.loop import Schedule
 from rlcodec.training.photo import load_pictures, photo_model_of, train_photo_raster
 from rlcodec.training.photo_synthesis import export_synthesis, fit_centroids, train_synthesis
@@ -54,6 +55,8 @@ def pretrain_photo(
     raster = train_photo_raster(pictures, parts[1], out / "refined", resume, where, raster.cpu())
     model = photo_model_of(raster.cpu())
     model = photo_model_of(raster, fit_centroids(model, pictures, schedule.seed, counted))
-    save_model(out / "photo.safetensors", photo_arrays(model.nets, model.logs, model.centroids))
+    save_model(
+        out / "photo.safetensors", photo_arrays(model.nets, model.logs, model.centroids), photo_answers(model, pictures[0])
+    )
     export_synthesis(train_synthesis(model, pictures, parts[2], out / "synthesis", resume, where, pool), out)
     return out

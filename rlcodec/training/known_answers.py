@@ -1,0 +1,54 @@
+"""The streams that freshly trained weights carry as known answers: small pictures in every tier, coded with them."""
+
+import functools
+from collections.abc import Sequence
+
+import numpy as np
+
+from rlcodec.compact.model import CompactModel
+from rlcodec.compact.stream import decoded_latent, encode_latent
+from rlcodec.compact.transform import analyse
+from rlcodec.encoding import constant_choices, encode_with
+from rlcodec.known_answers import known_answers
+from rlcodec.model import Model
+from rlcodec.photo.codec import encode_photo
+from rlcodec.photo.model import PhotoModel
+from rlcodec.photo.stream import PhotoSetting, decoded_values
+from rlcodec.photo.synthesis import WIDTHS
+from rlcodec.session import decoded_pixels
+from rlcodec.stream import CONTEXT, LATENT_TIERS, LM, TABLE, pack
+
+SIDE = 64
+GAINS = (6, 30)
+
+
+def digit_answers(model: Model, images: Sequence[np.ndarray]) -> dict[str, str]:
+    """Known answers of preset `mnist` from images, uint8 (h, w): all rows in every tier, and all latents in both of theirs."""
+    streams = [encode_with(model, image, 0, constant_choices(tier)).data for image in images for tier in (TABLE, CONTEXT, LM)]
+    for image in images:
+        bits = model.slices * -(-image.shape[0] // 4) * -(-image.shape[1] // 4)
+        streams += [encode_with(model, image, bits, constant_choices(tier, 0)).data for tier in (TABLE, CONTEXT)]
+    return known_answers(streams, functools.partial(decoded_pixels, model))
+
+
+def photo_answers(model: PhotoModel, picture: np.ndarray) -> dict[str, str]:
+    """Known answers of preset `photo` from the first pixels of a picture, uint8 (h, w, 3)."""
+    part = np.ascontiguousarray(picture[:SIDE, :SIDE])
+    streams = [
+        pack(
+            model.preset, model.fingerprint, *part.shape[:2], PhotoSetting(gain, WIDTHS[0], False).to_number(),
+            encode_photo(model, part, gain).payload(),
+        )
+        for gain in GAINS
+    ]  # fmt: skip
+    return known_answers(streams, functools.partial(decoded_values, model))
+
+
+def compact_answers(model: CompactModel, picture: np.ndarray) -> dict[str, str]:
+    """Known answers of preset `compact` from the first pixels of a picture, uint8 (h, w, 3)."""
+    part = np.ascontiguousarray(picture[: 2 * SIDE, : 2 * SIDE])
+    latent, streams = analyse(part, model.folder), []
+    for tier in range(LATENT_TIERS):
+        payload, _ = encode_latent(model, latent, latent.size, np.full(len(latent), tier))
+        streams.append(pack(model.preset, model.fingerprint, *part.shape[:2], 2 * latent.size, payload))
+    return known_answers(streams, functools.partial(decoded_latent, model))

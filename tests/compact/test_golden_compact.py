@@ -1,0 +1,56 @@
+"""Golden streams of preset compact: the bits that a decoder reads from them may not change by accident.
+
+Bits are compared exactly; the synthesis is in float, and its last digit may differ by machine, as may what the analysis says.
+`python tests/compact/test_golden_compact.py` writes them anew. Only a new format or new weights are a reason to.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import rlcodec
+from rlcodec.compact.model import load_compact_model
+from rlcodec.compact.stream import decoded_latent
+from rlcodec.metrics import psnr_db
+
+FOLDER = Path(__file__).parents[1] / "golden"
+PICTURE, HASHES = FOLDER / "photo.png", FOLDER / "compact.json"
+SETTINGS = {
+    "all": {},
+    "table": {"tier": "table"},
+    "stopped": {"bit_budget": 301},
+    "stopped-table": {"bit_budget": 96, "tier": "table"},
+}
+"""Both tiers, and stops inside the latent."""
+
+
+def latent_hash(data: bytes) -> str:
+    return hashlib.sha256(decoded_latent(load_compact_model(), data).tobytes()).hexdigest()
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_streams_hold_the_same_bits(name):
+    data = (FOLDER / f"compact-{name}.rlc").read_bytes()
+    known = json.loads(HASHES.read_text())[name]
+    assert latent_hash(data) == known["latent"]
+    original = np.asarray(Image.open(PICTURE))
+    assert psnr_db(original, np.asarray(rlcodec.decode(data))) == pytest.approx(known["psnr_db"], abs=0.02)
+    again = rlcodec.encode(PICTURE, preset="compact", **SETTINGS[name])
+    assert abs(len(again) - len(data)) <= 2
+
+
+def write() -> None:
+    original, known = np.asarray(Image.open(PICTURE)), {}
+    for name, setting in SETTINGS.items():
+        data = rlcodec.encode(PICTURE, preset="compact", **setting)
+        (FOLDER / f"compact-{name}.rlc").write_bytes(data)
+        known[name] = {"latent": latent_hash(data), "psnr_db": psnr_db(original, np.asarray(rlcodec.decode(data)))}
+    HASHES.write_text(json.dumps(known, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    write()
