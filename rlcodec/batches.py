@@ -11,7 +11,7 @@ from rlcodec.codec import decode, encode, parse, report_cut, start_decoder
 from rlcodec.errors import OptionError
 from rlcodec.images import ImageLike, read_gray
 from rlcodec.model import load_model
-from rlcodec.presets import MNIST
+from rlcodec.presets import MAX_PIXELS, MNIST
 from rlcodec.stream import LM, TIERS
 
 Item = TypeVar("Item")
@@ -43,8 +43,9 @@ def encode_many(
 
 
 def decode_many(
-    streams: Iterable[bytes], *, partial: bool = True, workers: int | None = None, device: str | None = None
-) -> list[Image.Image]:
+    streams: Iterable[bytes], *, partial: bool = True, workers: int | None = None, device: str | None = None,
+    max_pixels: int = MAX_PIXELS,
+) -> list[Image.Image]:  # fmt: skip
     """Decodes streams.
 
     With a device, the network of tier `lm` runs there for many streams at once; other tiers run on the cores as ever.
@@ -54,6 +55,7 @@ def decode_many(
         partial: what to do with streams that were cut, as `decode`.
         workers: threads; as many as there are cores when None.
         device: "cuda" or another of torch's; needs torch.
+        max_pixels: as `decode`, of each stream.
 
     Returns:
         The images, in the order of the streams; a device changes no pixel.
@@ -62,8 +64,8 @@ def decode_many(
         RlcodecError: as `decode`, of the first stream that fails.
     """
     if device is not None:
-        return _decode_on_device(list(streams), device, partial, workers)
-    return _map(lambda data: decode(data, partial=partial), streams, workers)
+        return _decode_on_device(list(streams), device, partial, workers, max_pixels)
+    return _map(lambda data: decode(data, partial=partial, max_pixels=max_pixels), streams, workers)
 
 
 def _encode_on_device(
@@ -79,18 +81,19 @@ def _encode_on_device(
     return [done.data for done in encode_batch(model, pixels, device, bit_budget, rows)]
 
 
-def _decode_on_device(streams: list[bytes], device: str, partial: bool, workers: int | None) -> list[Image.Image]:
+def _decode_on_device(
+    streams: list[bytes], device: str, partial: bool, workers: int | None, max_pixels: int
+) -> list[Image.Image]:
     from rlcodec.lm_batches import decode_batch
 
-    parsed = [parse(data) for data in streams]
+    parsed = [parse(data, max_pixels) for data in streams]
     sessions = {i: start_decoder(stream) for i, stream in enumerate(parsed) if stream.header.preset is MNIST}
     decode_batch(load_model(MNIST.name), list(sessions.values()), device)
     for i in sessions:
         if parsed[i].truncated:
             report_cut(parsed[i], partial)
-    others = iter(
-        _map(lambda data: decode(data, partial=partial), [d for i, d in enumerate(streams) if i not in sessions], workers)
-    )
+    rest = [data for i, data in enumerate(streams) if i not in sessions]
+    others = iter(_map(lambda data: decode(data, partial=partial, max_pixels=max_pixels), rest, workers))
     return [Image.fromarray(sessions[i].picture()) if i in sessions else next(others) for i in range(len(streams))]
 
 

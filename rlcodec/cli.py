@@ -14,6 +14,7 @@ from rlcodec import __version__
 from rlcodec.cli_common import (
     CodingDeviceOption,
     JsonOption,
+    MaxPixelsOption,
     PresetOption,
     SynthesisOption,
     WorkersOption,
@@ -26,6 +27,7 @@ from rlcodec.cli_common import (
 )
 from rlcodec.errors import DataError, OptionError, OutputError, RlcodecError, StreamError
 from rlcodec.file_batches import FileOutcome, convert_files, convert_together, is_batch, pair_files
+from rlcodec.presets import MAX_PIXELS
 
 EXIT_FAILURE = 2
 TRAINING_EXTRA = "this command needs the training tools: pip install 'rlcodec[train]'"
@@ -114,6 +116,7 @@ def encode(
         typer.Option(help="At most so many milliseconds of decoding on this machine, as `rlcodec calibrate` measured it."),
     ] = None,
     synthesis: SynthesisOption = None,
+    max_pixels: MaxPixelsOption = MAX_PIXELS,
     workers: WorkersOption = None,
     device: CodingDeviceOption = None,
 ) -> None:
@@ -133,14 +136,14 @@ def encode(
         "preset": preset, "policy": policy, "objective": objective, "lambda_rate": lambda_rate,
         "lambda_compute": lambda_compute, "distortion": distortion, "lossless": lossless, "bit_budget": bit_budget,
         "tier": tier, "rows": rows, "gain": gain, "max_bytes": max_bytes, "min_psnr": min_psnr,
-        "max_decode_ms": max_decode_ms, "synthesis": synthesis,
+        "max_decode_ms": max_decode_ms, "synthesis": synthesis, "max_pixels": max_pixels,
     }  # fmt: skip
 
     def run(image: Path) -> bytes:
         return encode_one(image, **options)
 
     def run_together(images: list[np.ndarray]) -> list[bytes]:
-        given = {name: value for name, value in options.items() if value not in (None, False)}
+        given = {name: value for name, value in options.items() if value not in (None, False) and name != "max_pixels"}
         return encode_many(images, device=device, **given)
 
     *images, output = _sources_and_target(paths)
@@ -157,8 +160,8 @@ def encode(
         return
     data = run(images[0]) if device is None else run_together([read_gray(images[0])])[0]
     write_bytes(output, data)
-    shown = decode_stream(data)
-    original = read_like(images[0], preset_by_name(preset), shown.mode)
+    shown = decode_stream(data, max_pixels=max_pixels)
+    original = read_like(images[0], preset_by_name(preset), shown.mode, max_pixels)
     psnr = psnr_db(original, np.asarray(shown))
     quality = f"PSNR {psnr:.2f} dB" if math.isfinite(psnr) else "exact"
     say(f"{output}: {len(data)} bytes, {8 * len(data) / (shown.width * shown.height):.3f} bits per pixel, {quality}")
@@ -177,6 +180,7 @@ def decode(
     partial: Annotated[bool, typer.Option(help="Show what is left of a stream that was cut.")] = False,
     synthesis: SynthesisOption = None,
     ending: Annotated[str, typer.Option(help="Of the images in a folder.")] = ".png",
+    max_pixels: MaxPixelsOption = MAX_PIXELS,
     workers: WorkersOption = None,
     device: CodingDeviceOption = None,
 ) -> None:
@@ -200,10 +204,13 @@ def decode(
         raise OptionError("synthesis is for photographs, which no device decodes")
 
     def run(stream: Path) -> bytes:
-        return write(decode_stream(_read(stream), partial=partial, synthesis=synthesis))
+        return write(decode_stream(_read(stream), partial=partial, synthesis=synthesis, max_pixels=max_pixels))
 
     def run_together(streams: list[bytes]) -> list[bytes]:
-        return [write(image) for image in decode_many(streams, partial=partial, workers=workers, device=device)]
+        return [
+            write(image)
+            for image in decode_many(streams, partial=partial, workers=workers, device=device, max_pixels=max_pixels)
+        ]
 
     def write(image: Image.Image) -> bytes:
         buffer = io.BytesIO()
@@ -249,6 +256,7 @@ def _report(pairs: list[tuple[Path, Path]], convert: Callable[[Any], list[FileOu
 @command("rlcodec info digit.rlc --json")
 def info(
     stream: Annotated[Path, typer.Argument(help="A stream.")],
+    max_pixels: MaxPixelsOption = MAX_PIXELS,
     as_json: JsonOption = False,
 ) -> None:
     """Tell what a stream holds: segments, tiers, bits of each, where it stops, which model; where this machine is calibrated,
@@ -258,7 +266,7 @@ def info(
     from rlcodec.codec import inspect
 
     announce_compilation()
-    found = inspect(_read(stream))
+    found = inspect(_read(stream), max_pixels=max_pixels)
     decode_ms = None
     if calibration_path().exists():
         try:

@@ -32,6 +32,7 @@ CodingDeviceOption = Annotated[
 ]
 ResumeOption = Annotated[bool, typer.Option(help="Go on from the checkpoint that is there.")]
 SeedOption = Annotated[int, typer.Option(help="Of weights, batches and noise.")]
+MaxPixelsOption = Annotated[int, typer.Option(min=1, help="Refuse images and streams with more pixels; 2**28 are the most.")]
 WorkersOption = Annotated[int | None, typer.Option(help="Threads; as many as cores if not given.")]
 SynthesisOption = Annotated[
     str | None,

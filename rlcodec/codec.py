@@ -17,7 +17,7 @@ from rlcodec.images import ImageLike, read_gray
 from rlcodec.model import load_model
 from rlcodec.objective import resolve_objective
 from rlcodec.policy import encode_under_policy, load_policy
-from rlcodec.presets import COMPACT, PHOTO
+from rlcodec.presets import COMPACT, MAX_PIXELS, PHOTO
 from rlcodec.segments import MACS_PER_KMAC, CodedSegment, Segment
 from rlcodec.session import Session, start_session
 from rlcodec.stream import CONTEXT, STOP, TIERS, VERSION, Stream, unpack
@@ -84,6 +84,7 @@ def encode(
     min_psnr: float | None = None,
     max_decode_ms: float | None = None,
     synthesis: str | None = None,
+    max_pixels: int = MAX_PIXELS,
 ) -> bytes:
     """Encodes an image.
 
@@ -114,6 +115,7 @@ def encode(
             lambda_compute is raised as little as it takes.
         synthesis: "plain", "light" or "full", what decoders of a photograph should spend on its repair; what the policy chooses
             if not given, or "light" at a `gain` or a limit.
+        max_pixels: larger images are refused before they are read; 2**28 are the most.
 
     Returns:
         The stream.
@@ -145,7 +147,7 @@ def encode(
         if any(option is not None for option in by_policy) or (gain is None and not limited):
             goal = resolve_objective(objective, lambda_rate, lambda_compute, distortion, NAMED)
         return encode_picture(
-            read_color(image, PHOTO),
+            read_color(image, PHOTO, max_pixels),
             policy,
             _whole("gain", gain),
             goal,
@@ -166,10 +168,10 @@ def encode(
             from rlcodec.compact.policy import encode_under_policy as encode_chosen
 
             goal = resolve_objective(objective, lambda_rate, lambda_compute, distortion, NAMED)
-            return encode_chosen(load_policy(policy, load_compact_model()), read_color(image, COMPACT), goal)
+            return encode_chosen(load_policy(policy, load_compact_model()), read_color(image, COMPACT, max_pixels), goal)
         from rlcodec.compact.stream import encode_picture as encode_compact
 
-        return encode_compact(read_color(image, COMPACT), _whole("bit_budget", bit_budget), tier)
+        return encode_compact(read_color(image, COMPACT, max_pixels), _whole("bit_budget", bit_budget), tier)
     return encode_image(
         image, preset=preset, policy=policy, objective=objective, lambda_rate=lambda_rate,
         lambda_compute=lambda_compute, distortion=distortion, lossless=lossless, bit_budget=bit_budget, tier=tier, rows=rows,
@@ -234,11 +236,11 @@ def _whole(name: str, value: int | None) -> int | None:
         raise OptionError(f"{name} is {value!r}; give a whole number") from error
 
 
-def parse(data: bytes) -> Stream:
+def parse(data: bytes, max_pixels: int = MAX_PIXELS) -> Stream:
     """As `rlcodec.stream.unpack`, and raises OptionError where these are no bytes."""
     if not isinstance(data, bytes | bytearray | memoryview):
         raise OptionError(f"decode takes bytes, not {type(data).__name__}")
-    return unpack(bytes(data))
+    return unpack(bytes(data), max_pixels)
 
 
 def start_decoder(stream: Stream) -> Session:
@@ -246,14 +248,15 @@ def start_decoder(stream: Stream) -> Session:
     return start_session(load_model(stream.header.preset.name), stream)
 
 
-def decode(data: bytes, *, partial: bool = True, synthesis: str | None = None) -> Image.Image:
+def decode(data: bytes, *, partial: bool = True, synthesis: str | None = None, max_pixels: int = MAX_PIXELS) -> Image.Image:
     """Decodes a stream.
 
     Args:
         data: the stream.
         partial: what to do with a stream that was cut: give the best image that its bytes allow, with a
             `TruncatedStreamWarning`, or raise.
-        synthesis: "light" or "full", for photographs; what the stream names if not given.
+        synthesis: "plain", "light" or "full", for photographs; what the stream names if not given.
+        max_pixels: streams that declare more are refused before anything is allocated; 2**28 are the most.
 
     Returns:
         An image of mode "L", or "RGB" for photographs with colours.
@@ -261,10 +264,11 @@ def decode(data: bytes, *, partial: bool = True, synthesis: str | None = None) -
     Raises:
         TruncatedStreamError: the header is cut, or anything is and `partial` is false.
         DamagedStreamError: a byte was changed.
+        TooLargeError: it declares more than `max_pixels`.
         UnknownModelError: a version or model that is not installed.
         StreamError: this is not a stream.
     """
-    stream = parse(data)
+    stream = parse(data, max_pixels)
     truncated = stream.truncated
     if stream.header.preset is PHOTO:
         from rlcodec.photo.stream import decode_picture
@@ -296,13 +300,17 @@ def report_cut(stream: Stream, partial: bool) -> None:
     warnings.warn(message, TruncatedStreamWarning, stacklevel=3)
 
 
-def inspect(data: bytes) -> StreamInfo:
+def inspect(data: bytes, *, max_pixels: int = MAX_PIXELS) -> StreamInfo:
     """Tells what a stream holds, by decoding it.
+
+    Args:
+        data: the stream.
+        max_pixels: as `decode`.
 
     Raises:
         StreamError: as `decode`; a cut stream is described as far as it goes.
     """
-    stream = parse(data)
+    stream = parse(data, max_pixels)
     if stream.header.preset is PHOTO:
         return _inspect_photo(stream)
     if stream.header.preset is COMPACT:

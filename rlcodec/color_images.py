@@ -9,7 +9,7 @@ from PIL import Image, ImageCms, ImageOps
 
 from rlcodec.errors import ImageError, ImageWarning, OptionError
 from rlcodec.images import UNREADABLE, ImageLike, check_size, with_image
-from rlcodec.presets import MOST_PIXELS, Preset
+from rlcodec.presets import MAX_PIXELS, MOST_PIXELS, Preset
 
 DEEP_MODES = ("I", "I;16", "I;16B", "I;16L", "I;16N", "F")
 GRAY_MODES = ("1", "L", "LA", "La", *DEEP_MODES)
@@ -29,7 +29,7 @@ class ColorImage:
     gray: bool
 
 
-def read_color(image: ImageLike, preset: Preset) -> ColorImage:
+def read_color(image: ImageLike, preset: Preset, max_pixels: int = MAX_PIXELS) -> ColorImage:
     """The picture as 8-bit sRGB, upright.
 
     Orientation from EXIF is applied, colours with another profile are converted to sRGB. Transparency is laid over white and
@@ -38,20 +38,21 @@ def read_color(image: ImageLike, preset: Preset) -> ColorImage:
     Args:
         image: a path, a PIL image, or an array (height, width) or (height, width, 3) of 8-bit values.
         preset: whose size limit holds.
+        max_pixels: the most that are read.
 
     Raises:
         ImageError: not an image, or too large.
     """
     if isinstance(image, np.ndarray):
-        return _from_array(image, preset)
-    return with_image(image, lambda opened, name: _from_pil(opened, name, preset))
+        return _from_array(image, preset, max_pixels)
+    return with_image(image, lambda opened, name: _from_pil(opened, name, preset, max_pixels))
 
 
-def read_like(image: ImageLike, preset: Preset, mode: str) -> np.ndarray:
+def read_like(image: ImageLike, preset: Preset, mode: str, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     """The pixels that a stream of a preset stands for, to compare a decoded image of `mode` with: uint8, "L" or "RGB"."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ImageWarning)
-        pixels = read_color(image, preset).pixels
+        pixels = read_color(image, preset, max_pixels).pixels
     return pixels[..., 0] if mode == "L" else pixels
 
 
@@ -67,18 +68,18 @@ def to_gray(pixels: np.ndarray) -> np.ndarray:
     return ((pixels.astype(np.uint16).sum(2) + 1) // 3).astype(np.uint8)
 
 
-def _from_array(array: np.ndarray, preset: Preset) -> ColorImage:
+def _from_array(array: np.ndarray, preset: Preset, max_pixels: int) -> ColorImage:
     if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] != 3):
         raise ImageError(f"the array has shape {array.shape}; a picture has (height, width) or (height, width, 3)")
     if array.dtype != np.uint8:
         raise ImageError(f"the array holds {array.dtype}; give uint8")
-    check_size(array.shape[0], array.shape[1], "the array", preset)
+    check_size(array.shape[0], array.shape[1], "the array", preset, max_pixels)
     gray = array.ndim == 2
     return ColorImage(np.repeat(array[..., None], 3, 2) if gray else array.copy(), gray)
 
 
-def _from_pil(image: Image.Image, name: str, preset: Preset) -> ColorImage:
-    check_size(image.height, image.width, name, preset)
+def _from_pil(image: Image.Image, name: str, preset: Preset, max_pixels: int) -> ColorImage:
+    check_size(image.height, image.width, name, preset, max_pixels)
     profile = image.info.get("icc_profile")
     gray = image.mode in GRAY_MODES
     try:

@@ -21,6 +21,10 @@ class TruncatedStreamError(StreamError):
     """The stream ends before its declared end."""
 
 
+class TooLargeError(StreamError):
+    """The stream declares more pixels than are allowed; nothing was allocated for them."""
+
+
 class UnknownModelError(StreamError):
     """The stream needs a format version or a model that is not installed."""
 

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from rlcodec.errors import ImageError
-from rlcodec.presets import PHOTO, Preset
+from rlcodec.presets import MAX_PIXELS, MOST_PIXELS, PHOTO, Preset
 
 GRAY_MODES = {"L", "1"}
 UNREADABLE = (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError)
@@ -84,8 +84,8 @@ def _check_array(array: np.ndarray, preset: Preset | None) -> np.ndarray:
     return array.astype(np.uint8)
 
 
-def check_size(height: int, width: int, name: str, preset: Preset | None) -> None:
-    """Raises ImageError where an image is empty, or larger than a preset takes."""
+def check_size(height: int, width: int, name: str, preset: Preset | None, max_pixels: int = MAX_PIXELS) -> None:
+    """Raises ImageError where an image is empty, or larger than a preset takes or than is allowed."""
     if height < 1 or width < 1:
         raise ImageError(f"{name}: is empty ({width}x{height})")
     if preset and max(height, width) > preset.max_side:
@@ -93,3 +93,6 @@ def check_size(height: int, width: int, name: str, preset: Preset | None) -> Non
         raise ImageError(
             f"{name}: is {width}x{height}; preset {preset.name} takes at most {preset.max_side}x{preset.max_side} pixels{other}"
         )
+    if height * width > min(max_pixels, MOST_PIXELS):
+        way_out = "; allow more with max_pixels" if max_pixels < MOST_PIXELS else ""
+        raise ImageError(f"{name}: has {width}x{height} pixels; {min(max_pixels, MOST_PIXELS)} are allowed{way_out}")

@@ -15,7 +15,7 @@ from PIL import Image, ImageFile
 
 from rlcodec.codec import decode, encode
 from rlcodec.errors import StreamError
-from rlcodec.presets import MNIST, PHOTO
+from rlcodec.presets import MNIST, MOST_PIXELS, PHOTO
 from rlcodec.stream import MAGIC, unpack
 
 FORMAT = "RLC"
@@ -31,7 +31,7 @@ class RlcImageFile(ImageFile.ImageFile):
     def _open(self) -> None:
         self._stream: bytes | None = self.fp.read() if self.fp else b""
         try:
-            header = unpack(self._stream or b"").header
+            header = unpack(self._stream or b"", MOST_PIXELS).header  # Pillow has a limit of its own, MAX_IMAGE_PIXELS
         except StreamError as error:
             raise SyntaxError(str(error)) from error
         self._size = header.width, header.height
@@ -47,7 +47,7 @@ class RlcImageFile(ImageFile.ImageFile):
         """
         if self._stream is not None:
             try:
-                self.im = decode(self._stream).im
+                self.im = decode(self._stream, max_pixels=MOST_PIXELS).im
             except StreamError as error:
                 raise OSError(str(error)) from error
             self._stream = None

@@ -28,8 +28,10 @@ MNIST = Preset(id=1, name="mnist", native=(28, 28), max_side=64, budget_slices=(
 PHOTO = Preset(id=2, name="photo", native=(0, 0), max_side=1 << 16, budget_slices=())
 COMPACT = Preset(id=3, name="compact", native=(0, 0), max_side=1 << 16, budget_slices=())
 PRESETS = (MNIST, PHOTO, COMPACT)
+MAX_PIXELS = 1 << 26
+"""More are refused before anything is allocated, unless more are allowed by name: `max_pixels`."""
 MOST_PIXELS = 1 << 28
-"""Larger photographs are refused before anything is allocated."""
+"""More are refused whatever is allowed."""
 
 
 def preset_by_name(name: str) -> Preset:

@@ -20,9 +20,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from rlcodec.coder import EXHAUSTED, PREVIOUS_TIER, PROBABILITY_ONE, code_decision
-from rlcodec.errors import DamagedStreamError, StreamError, TruncatedStreamError, UnknownModelError
+from rlcodec.errors import DamagedStreamError, StreamError, TooLargeError, TruncatedStreamError, UnknownModelError
 from rlcodec.kernel import kernel
-from rlcodec.presets import Preset, preset_by_id
+from rlcodec.presets import MAX_PIXELS, Preset, preset_by_id
 
 MAGIC = b"\xb1R"
 VERSION = 3
@@ -125,10 +125,15 @@ def pack(preset: Preset, fingerprint: bytes, height: int, width: int, bit_budget
     return front + binascii.crc_hqx(front + back, 0).to_bytes(2, "big") + back
 
 
-def unpack(data: bytes) -> Stream:
+def unpack(data: bytes, max_pixels: int = MAX_PIXELS) -> Stream:
     """Parses a stream, whole or cut.
 
+    Args:
+        data: the stream.
+        max_pixels: the most that it may declare.
+
     Raises:
+        TooLargeError: it declares more pixels.
         StreamError: this is not a stream.
         UnknownModelError: another format version, or a preset that this version does not have.
         TruncatedStreamError: the header itself is cut.
@@ -150,6 +155,10 @@ def unpack(data: bytes) -> Stream:
     bit_budget = reader.varint()
     if max(height, width) > preset.max_side or min(height, width) < 1:
         raise DamagedStreamError(f"the header declares {width}x{height} pixels, more than preset {preset.name} takes")
+    if height * width > max_pixels:
+        raise TooLargeError(
+            f"the header declares {width}x{height} pixels; {max_pixels} are allowed; allow more with max_pixels"
+        )
     at = reader.position
     if len(data) > at + payload_bytes:
         raise DamagedStreamError(f"{len(data) - at - payload_bytes} bytes follow the end of the stream")

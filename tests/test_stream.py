@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 import rlcodec
 from rlcodec.errors import DamagedStreamError, StreamError, TruncatedStreamError, TruncatedStreamWarning, UnknownModelError
-from rlcodec.presets import MNIST
+from rlcodec.presets import COMPACT, MNIST, PHOTO
 from rlcodec.stream import header_bytes, pack, unpack
 
 FINGERPRINT = b"\x12\xab"
@@ -130,3 +131,32 @@ def test_a_header_cut_anywhere_raises(coded):
     for kept in range(1, unpack(coded).header.header_bytes):
         with pytest.raises(TruncatedStreamError, match=f"inside its header: {kept} bytes"):
             rlcodec.decode(coded[:kept])
+
+
+@pytest.mark.parametrize("preset", [PHOTO, COMPACT])
+def test_declared_sizes_are_bounded_before_anything_is_allocated(preset):
+    huge = pack(preset, bytes(2), 30_000, 30_000, 0, b"")
+    for use in (unpack, rlcodec.decode, rlcodec.inspect):
+        with pytest.raises(rlcodec.TooLargeError, match="30000x30000 pixels; 67108864 are allowed"):
+            use(huge)
+    data = rlcodec.encode(np.full((70, 90, 3), 99, np.uint8), preset=preset.name)
+    assert rlcodec.decode(data, max_pixels=70 * 90).size == (90, 70)
+    with pytest.raises(rlcodec.TooLargeError, match="max_pixels"):
+        rlcodec.decode(data, max_pixels=70 * 90 - 1)
+    with pytest.raises(rlcodec.TooLargeError):
+        rlcodec.decode_many([data], max_pixels=100)
+
+
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
+def test_images_that_are_too_large_are_refused_before_they_are_read(tmp_path, run):
+    path = tmp_path / "bomb.png"
+    Image.new("1", (10_000, 10_000)).save(path)
+    with pytest.raises(rlcodec.ImageError, match="has 10000x10000 pixels; 67108864 are allowed"):
+        rlcodec.encode(path, preset="photo")
+    Image.new("RGB", (70, 50)).save(path)
+    code, _, err = run("encode", path, tmp_path / "x.rlc", "--preset", "photo", "--max-pixels", 3000)
+    assert code == 2
+    assert "max_pixels" in err
+    assert run("encode", path, tmp_path / "x.rlc", "--preset", "photo", "--max-pixels", 3500)[0] == 0
+    assert run("decode", tmp_path / "x.rlc", path, "--max-pixels", 3499)[0] == 2
+    assert run("info", tmp_path / "x.rlc", "--max-pixels", 3499)[0] == 2
