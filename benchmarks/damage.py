@@ -1,0 +1,179 @@
+"""What damaged and hostile streams do: every prefix and every flipped bit of the golden streams, and many mutated ones.
+
+Decoding must end in a picture or in one of the package's own exceptions, within a second, in bounded memory. A picture that
+comes without an exception or a warning, and differs from the original, is an undetected change. Half of the mutations get
+their checksum made right again, so that decoders see them; of these only crashes, time and memory count.
+"""
+
+import argparse
+import binascii
+import multiprocessing
+import resource
+import time
+import warnings
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from common import print_result
+from tqdm import tqdm
+
+import rlcodec
+from rlcodec.stream import CRC_AT
+
+GOLDEN = Path(__file__).parents[1] / "tests" / "golden"
+MOST_PIXELS = 1 << 20
+"""A service that takes pictures of a megapixel; the time of a decoder grows with what a stream declares."""
+SLOW_SECONDS = 1.0
+CHUNK = 500
+SHARES = {"mnist": 0.95, "photo": 0.04, "compact": 0.01}
+"""Of the mutated streams: a digit is decoded in half a millisecond, the others take up to a hundred times as long."""
+
+
+def golden() -> dict[str, list[bytes]]:
+    """The golden streams by preset."""
+    streams: dict[str, list[bytes]] = {name: [] for name in SHARES}
+    for path in sorted(GOLDEN.glob("*.rlc")):
+        streams[path.name.split("-")[0] if path.name.startswith(("photo", "compact")) else "mnist"].append(path.read_bytes())
+    return streams
+
+
+def with_checksum(data: bytes) -> bytes:
+    """A stream whose checksum is right again."""
+    if len(data) < CRC_AT.stop:
+        return data
+    checksum = binascii.crc_hqx(data[: CRC_AT.start] + data[CRC_AT.stop :], 0).to_bytes(2, "big")
+    return data[: CRC_AT.start] + checksum + data[CRC_AT.stop :]
+
+
+def mutate(data: bytes, others: list[bytes], rng: np.random.Generator) -> bytes:
+    """One to four changes: bits, bytes, lengths, pieces of other streams."""
+    out = bytearray(data)
+    for _ in range(int(rng.integers(1, 5))):
+        at = int(rng.integers(0, len(out))) if rng.random() < 0.6 else int(rng.integers(0, min(len(out), 16)))
+        kind = int(rng.integers(0, 7))
+        if kind == 0:
+            out[at] ^= 1 << int(rng.integers(0, 8))
+        elif kind == 1:
+            out[at] = int(rng.integers(0, 256))
+        elif kind == 2:
+            out[at:at] = rng.bytes(int(rng.integers(1, 9)))
+        elif kind == 3:
+            del out[at : at + int(rng.integers(1, 9))]
+        elif kind == 4:
+            del out[at:]
+        elif kind == 5:
+            other = others[int(rng.integers(0, len(others)))]
+            out[at:] = other[int(rng.integers(0, len(other))) :]
+        else:
+            out[at : at + 4] = bytes([255] * 4) if rng.random() < 0.5 else bytes(4)
+        if not out:
+            return b""
+    return bytes(out)
+
+
+def outcome(data: bytes, picture: np.ndarray | None) -> tuple[str, float]:
+    """What decoding does with a stream, and its seconds; `picture` is what the stream showed before it was changed."""
+    started = time.perf_counter()
+    try:
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            shown = np.asarray(rlcodec.decode(data, max_pixels=MOST_PIXELS))
+        if told:
+            what = "a picture, with a warning"
+        elif picture is None or np.array_equal(shown, picture):
+            what = "the same picture, or no original to compare with"
+        else:
+            what = "undetected: another picture, without a warning"
+    except rlcodec.RlcodecError:
+        what = "an exception of the package"
+    except Exception as error:  # what must not happen
+        what = f"CRASH: {type(error).__name__}"
+    return what, time.perf_counter() - started
+
+
+def prefixes(data: bytes, picture: np.ndarray) -> Iterator[tuple[bytes, np.ndarray | None]]:
+    """Every prefix of a stream; what it shows may differ, but must be said to be cut."""
+    for length in range(len(data)):
+        yield data[:length], picture
+
+
+def flips(data: bytes, picture: np.ndarray) -> Iterator[tuple[bytes, np.ndarray | None]]:
+    """A stream with every one of its bits flipped in turn."""
+    for bit in range(8 * len(data)):
+        changed = bytearray(data)
+        changed[bit // 8] ^= 1 << bit % 8
+        yield bytes(changed), picture
+
+
+def mutations(preset: str, count: int, seed: list[int]) -> Iterator[tuple[bytes, np.ndarray | None]]:
+    """So many mutated streams of a preset, every second one with its checksum made right."""
+    rng, streams = np.random.default_rng(seed), golden()[preset]
+    pictures = [np.asarray(rlcodec.decode(data)) for data in streams]
+    for number in range(count):
+        which = int(rng.integers(0, len(streams)))
+        changed = mutate(streams[which], streams, rng)
+        if changed in streams:  # a piece of another stream may be all of it
+            changed = changed[:-1]
+        yield (with_checksum(changed), None) if number % 2 else (changed, pictures[which])
+
+
+def tally(job: tuple) -> tuple[str, Counter, float, int]:
+    """Counts of outcomes, the slowest, and how many took too long, of a kind of damage."""
+    kind, *arguments = job
+    if kind in ("prefixes", "flips"):
+        data = arguments[0]
+        cases = (prefixes if kind == "prefixes" else flips)(data, np.asarray(rlcodec.decode(data)))
+    else:
+        cases = mutations(*arguments)
+    counts, slowest, slow = Counter(), 0.0, 0
+    for data, picture in cases:
+        what, seconds = outcome(data, picture)
+        counts[what if picture is not None or kind != "mutations" else f"checksum made right: {what}"] += 1
+        slowest, slow = max(slowest, seconds), slow + (seconds > SLOW_SECONDS)
+    return kind, counts, slowest, slow
+
+
+def jobs(streams: int, seed: int) -> list[tuple]:
+    """What there is to do, in pieces."""
+    whole = golden()
+    out: list[tuple] = [(kind, data) for kind in ("prefixes", "flips") for part in whole.values() for data in part]
+    for preset, share in SHARES.items():
+        left = round(streams * share)
+        chunk = CHUNK if preset == "mnist" else CHUNK // 10
+        out += [("mutations", preset, min(chunk, left - at), [seed, len(out), at]) for at in range(0, left, chunk)]
+    return out
+
+
+def main() -> None:
+    """Damages, decodes, counts and prints."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--streams", type=int, default=1_000_000, help="mutated streams")
+    parser.add_argument("--seed", type=int, default=0, help="of the mutations")
+    parser.add_argument("--processes", type=int, default=2, help="side by side")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    options = parser.parse_args()
+    todo = jobs(options.streams, options.seed)
+    counts: dict[str, Counter] = {}
+    slowest, slow = 0.0, 0
+    # Unlike a pool of multiprocessing, this one fails where a process dies.
+    with ProcessPoolExecutor(options.processes, multiprocessing.get_context("spawn")) as pool:
+        for kind, found, worst, late in tqdm(pool.map(tally, todo), total=len(todo), disable=None):
+            counts.setdefault(kind, Counter()).update(found)
+            slowest, slow = max(slowest, worst), slow + late
+    result = {f"{kind}: {what}": n for kind, found in sorted(counts.items()) for what, n in sorted(found.items())}
+    result["crashes"] = sum(n for name, n in result.items() if "CRASH" in name)
+    result["decodes of more than a second"] = slow
+    result["slowest decode, seconds"] = round(slowest, 3)
+    result["most memory of a process, MiB"] = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024
+    plain = counts.get("mutations", Counter())
+    undetected = plain["undetected: another picture, without a warning"]
+    total = sum(n for what, n in plain.items() if not what.startswith("checksum"))
+    result["share of mutations that go undetected"] = undetected / total if total else 0.0
+    print_result(options, result)
+
+
+if __name__ == "__main__":
+    main()
