@@ -13,6 +13,8 @@ from rlcodec.errors import DataError
 from rlcodec.files import write_atomically
 
 T = TypeVar("T")
+MAX_TABLES_BYTES = 1 << 35
+"""Traces are small packed and large unpacked; those of all of MNIST's training images take a gigabyte."""
 
 
 def save_tables(path: Path, trace: Any) -> None:
@@ -32,11 +34,15 @@ def load_tables(path: Path, kind: type[T], digest: str) -> T:
         DataError: it is missing, broken, or was not made by the codec of this digest.
     """
     try:
+        with zipfile.ZipFile(path) as archive:
+            declared = sum(entry.file_size for entry in archive.infolist())
+        if declared > MAX_TABLES_BYTES:
+            raise DataError(f"{path}: declares {declared} bytes of tables, more than the {MAX_TABLES_BYTES} that are read")
         with np.load(path, allow_pickle=False) as file:
             found, arrays = str(file["digest"]), [file[f.name] for f in fields(kind)[1:]]  # type: ignore[arg-type]
     except KeyError as error:
         raise DataError(f"{path}: not a usable trace (no table {error.args[0]}); run `rlcodec trace` again") from error
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except (OSError, ValueError, EOFError, MemoryError, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(f"{path}: not a usable trace ({error})") from error
     if found != digest:
         raise DataError(f"{path}: was made by codec {found[:8]}, this is {digest[:8]}; run `rlcodec trace` again")

@@ -13,6 +13,7 @@ import typer
 from rlcodec import __version__
 from rlcodec.cli_common import (
     CodingDeviceOption,
+    FilesResumeOption,
     JsonOption,
     MaxPixelsOption,
     PresetOption,
@@ -117,6 +118,7 @@ def encode(
     ] = None,
     synthesis: SynthesisOption = None,
     max_pixels: MaxPixelsOption = MAX_PIXELS,
+    resume: FilesResumeOption = False,
     workers: WorkersOption = None,
     device: CodingDeviceOption = None,
 ) -> None:
@@ -154,9 +156,9 @@ def encode(
         kinds = Image.registered_extensions()
         pairs = pair_files(images, output, ".rlc", lambda path: path.suffix.lower() in kinds)
         if device is None:
-            _report(pairs, lambda report: convert_files(pairs, run, workers, report))
+            _report(pairs, resume, lambda todo, report: convert_files(todo, run, workers, report))
         else:
-            _report(pairs, lambda report: convert_together(pairs, read_gray, run_together, report))
+            _report(pairs, resume, lambda todo, report: convert_together(todo, read_gray, run_together, report))
         return
     data = run(images[0]) if device is None else run_together([read_gray(images[0])])[0]
     write_bytes(output, data)
@@ -181,6 +183,7 @@ def decode(
     synthesis: SynthesisOption = None,
     ending: Annotated[str, typer.Option(help="Of the images in a folder.")] = ".png",
     max_pixels: MaxPixelsOption = MAX_PIXELS,
+    resume: FilesResumeOption = False,
     workers: WorkersOption = None,
     device: CodingDeviceOption = None,
 ) -> None:
@@ -224,9 +227,9 @@ def decode(
     if is_batch(paths):
         pairs = pair_files(streams, output, suffix, lambda path: path.suffix == ".rlc")
         if device is None:
-            _report(pairs, lambda report: convert_files(pairs, run, workers, report))
+            _report(pairs, resume, lambda todo, report: convert_files(todo, run, workers, report))
         else:
-            _report(pairs, lambda report: convert_together(pairs, _read, run_together, report))
+            _report(pairs, resume, lambda todo, report: convert_together(todo, _read, run_together, report))
     else:
         write_bytes(output, run(streams[0]) if device is None else run_together([_read(streams[0])])[0])
 
@@ -239,16 +242,20 @@ def _sources_and_target(paths: list[Path]) -> list[Path]:
     return paths
 
 
-def _report(pairs: list[tuple[Path, Path]], convert: Callable[[Any], list[FileOutcome]]) -> None:
+def _report(
+    pairs: list[tuple[Path, Path]], resume: bool, convert: Callable[[list[tuple[Path, Path]], Any], list[FileOutcome]]
+) -> None:
     """Converts files with a progress bar; every failure is one line on standard error, and any makes the command fail."""
+    todo = [(source, target) for source, target in pairs if not (resume and target.is_file())]
     with progress("coding") as report:
-        outcomes = convert(report)
+        outcomes = convert(todo, report)
     failed = [outcome for outcome in outcomes if outcome.error]
     for outcome in failed:
         print(f"rlcodec: {outcome.error}", file=sys.stderr)
     before, after = sum(o.source_bytes for o in outcomes), sum(o.target_bytes for o in outcomes)
     done = len(outcomes) - len(failed)
-    say(f"{pairs[0][1].parent}: {done} of {len(outcomes)} files, {before} bytes became {after}")
+    there = f", {len(pairs) - len(todo)} were there already" if resume else ""
+    say(f"{pairs[0][1].parent}: {done} of {len(outcomes)} files, {before} bytes became {after}{there}")
     if failed:
         raise typer.Exit(EXIT_FAILURE)
 

@@ -31,6 +31,9 @@ CodingDeviceOption = Annotated[
     str | None, typer.Option(help="cuda, or another of torch's: runs the network of tier lm there, for many files at once.")
 ]
 ResumeOption = Annotated[bool, typer.Option(help="Go on from the checkpoint that is there.")]
+FilesResumeOption = Annotated[
+    bool, typer.Option("--resume", help="Of many files leave those alone that are written already, by a run that was cut.")
+]
 SeedOption = Annotated[int, typer.Option(help="Of weights, batches and noise.")]
 MaxPixelsOption = Annotated[int, typer.Option(min=1, help="Refuse images and streams with more pixels; 2**28 are the most.")]
 WorkersOption = Annotated[int | None, typer.Option(help="Threads; as many as cores if not given.")]

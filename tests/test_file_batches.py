@@ -93,3 +93,22 @@ def test_a_device_needs_tier_lm(run, folder, tmp_path):
     code, _, err = run("encode", folder, tmp_path / "streams", "--lossless", "--device", "cpu")
     assert code == 2
     assert "tier lm" in err
+
+
+def test_resuming_leaves_alone_what_is_written(tmp_path, digits, run):
+    (tmp_path / "digits").mkdir()
+    for number in range(4):
+        Image.fromarray(digits[number]).save(tmp_path / "digits" / f"{number}.png")
+    streams = tmp_path / "streams"
+    assert run("encode", tmp_path / "digits", streams, "--lossless")[0] == 0
+    whole = {path.name: path.read_bytes() for path in streams.iterdir()}
+    (streams / "2.rlc").unlink()
+    (streams / "1.rlc").write_bytes(b"mine")
+    code, out, _ = run("encode", tmp_path / "digits", streams, "--lossless", "--resume")
+    assert code == 0
+    assert "1 of 1 files" in out
+    assert "3 were there already" in out
+    assert (streams / "1.rlc").read_bytes() == b"mine"
+    assert (streams / "2.rlc").read_bytes() == whole["2.rlc"]
+    assert run("encode", tmp_path / "digits", streams, "--lossless")[0] == 0
+    assert {path.name: path.read_bytes() for path in streams.iterdir()} == whole

@@ -77,3 +77,10 @@ def test_cut_traces_are_refused(traced, tmp_path, kept):
     (tmp_path / "a.npz").write_bytes((tmp_path / "a.npz").read_bytes()[:kept])
     with pytest.raises(DataError, match="not a usable trace"):
         load_trace(tmp_path / "a.npz", load_model())
+
+
+def test_a_trace_that_unpacks_to_too_much_is_refused_before_it_is_read(tmp_path, monkeypatch, traced):
+    save_trace(tmp_path / "trace.npz", traced)
+    monkeypatch.setattr("rlcodec.envs.tables.MAX_TABLES_BYTES", 1000)
+    with pytest.raises(DataError, match="more than the 1000 that are read"):
+        load_trace(tmp_path / "trace.npz", load_model())
