@@ -1,7 +1,7 @@
 """Many at once through one codec: threads, and processes that are forked or spawned after coding has begun."""
 
 import multiprocessing
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -33,7 +33,8 @@ def test_threads_do_not_disturb_each_other():
 
 @pytest.mark.parametrize("method", ["fork", "spawn"])
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
-def test_processes_that_begin_later_code_alike(method):
+def test_processes_that_begin_later_code_alike(method, monkeypatch, pytestconfig):
+    monkeypatch.syspath_prepend(pytestconfig.rootpath)  # a spawned process imports this module by name
     alone = code(1)
-    with multiprocessing.get_context(method).Pool(1) as pool:
-        assert pool.map_async(code, [1, 1]).get(90) == [alone, alone]
+    with ProcessPoolExecutor(1, multiprocessing.get_context(method)) as pool:
+        assert list(pool.map(code, [1, 1], timeout=90)) == [alone, alone]

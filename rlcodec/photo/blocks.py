@@ -1,7 +1,8 @@
 """Pictures as blocks of transform coefficients and back: an orthonormal colour transform and a discrete cosine transform.
 
-Both are orthonormal, so squared errors of coefficients are squared errors of the picture. Nothing here decides a bit: an
-encoder may compute its coefficients as it likes, and what a decoder makes of them is the picture, not context.
+Both are orthonormal, so squared errors of coefficients are squared errors of the picture. Nothing here decides a bit: what a
+decoder makes of coefficients is the picture, not context. An encoder may compute its own as it likes; here they are the same
+on every machine, so that streams are.
 """
 
 import numpy as np
@@ -46,12 +47,44 @@ def to_coefficients(picture: np.ndarray) -> np.ndarray:
     Returns:
         float32 (3, block rows, block columns, BLOCK, BLOCK), the lowest frequencies first.
     """
-    height, width = picture.shape[:2]
-    rows, columns = padded_size(height, width)
-    padded = np.pad(picture, ((0, rows - height), (0, columns - width), (0, 0)), mode="edge")
-    planes = (padded.reshape(-1, PLANES).astype(np.float32) - 128) @ COLORS.T
-    blocks = planes.reshape(rows // BLOCK, BLOCK, columns // BLOCK, BLOCK, PLANES).transpose(4, 0, 2, 1, 3)
-    return BASIS @ (np.ascontiguousarray(blocks) @ BASIS.T)
+    rows, columns = (n // BLOCK for n in padded_size(*picture.shape[:2]))
+    coefficients = np.empty((PLANES, rows, columns, BLOCK, BLOCK), np.float32)
+    pixels, half = np.empty((PLANES, BLOCK, BLOCK), np.float32), np.empty((BLOCK, BLOCK), np.float32)
+    _forward(np.ascontiguousarray(picture), BASIS, np.ascontiguousarray(BASIS.T), COLORS, pixels, half, coefficients)
+    return coefficients
+
+
+@kernel
+def _forward(picture, basis, across, colors, pixels, half, coefficients):
+    """Transforms blocks, every sum in one order: what an encoder chooses must not hang on a library's."""
+    height, width, _ = picture.shape
+    middle = np.float32(128)
+    for y in range(coefficients.shape[1]):
+        for x in range(coefficients.shape[2]):
+            for i in range(BLOCK):
+                line = min(y * BLOCK + i, height - 1)
+                for j in range(BLOCK):
+                    column = min(x * BLOCK + j, width - 1)
+                    red, green, blue = picture[line, column, 0], picture[line, column, 1], picture[line, column, 2]
+                    first, second, third = np.float32(red) - middle, np.float32(green) - middle, np.float32(blue) - middle
+                    for plane in range(PLANES):
+                        total = first * colors[plane, 0] + second * colors[plane, 1]
+                        pixels[plane, i, j] = total + third * colors[plane, 2]
+            for plane in range(PLANES):
+                for i in range(BLOCK):
+                    for v in range(BLOCK):
+                        half[i, v] = np.float32(0)
+                    for j in range(BLOCK):
+                        amount = pixels[plane, i, j]
+                        for v in range(BLOCK):
+                            half[i, v] += amount * across[j, v]
+                for u in range(BLOCK):
+                    for v in range(BLOCK):
+                        coefficients[plane, y, x, u, v] = np.float32(0)
+                    for i in range(BLOCK):
+                        amount = basis[u, i]
+                        for v in range(BLOCK):
+                            coefficients[plane, y, x, u, v] += amount * half[i, v]
 
 
 def to_planes(coefficients: np.ndarray) -> np.ndarray:
