@@ -10,7 +10,8 @@ from rlcodec.compact.model import load_compact_model
 from rlcodec.compact.planning import COUNTS, PROBES, STATISTICS, Facts, measure_latent, measure_quality, statistics_of
 from rlcodec.compact.stream import synthesis_macs
 from rlcodec.compact.transform import LATENT_CHANNELS, analyse, latent_size
-from rlcodec.envs.pictures import Pictures, Report, Tables, trace_with
+from rlcodec.envs.measuring import Report, Tables
+from rlcodec.envs.pictures import Pictures, trace_with
 from rlcodec.envs.tables import check_shapes, load_tables
 from rlcodec.photo.blocks import PLANES
 from rlcodec.stream import LATENT_TIERS
@@ -59,9 +60,11 @@ def _trace_one(picture: np.ndarray) -> Tables:
     }
 
 
-def trace_compact(pictures: Sequence[np.ndarray], workers: int | None = None, report: Report | None = None) -> CompactTrace:
+def trace_compact(
+    pictures: Sequence[np.ndarray], workers: int | None = None, report: Report | None = None, kept: Path | None = None
+) -> CompactTrace:
     """The trace of some pictures; arguments and errors as `rlcodec.envs.pictures.trace_with`."""
-    return trace_with(CompactTrace, load_compact_model().digest, _trace_one, pictures, workers, report)
+    return trace_with(CompactTrace, load_compact_model().digest, _trace_one, pictures, workers, report, kept)
 
 
 def load_compact_trace(path: Path) -> CompactTrace:

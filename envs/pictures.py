@@ -4,17 +4,14 @@ A setting is chosen first, then how many segments are sent, then an ending: of p
 from coarse to fine, and the width of the synthesis.
 """
 
-import os
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import ExitStack
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Self, TypeVar
 
 import numpy as np
 
+from rlcodec.envs.measuring import Measure, Report, Tables, measure_all
 from rlcodec.envs.tables import check_shapes, load_tables
 from rlcodec.errors import DataError
 from rlcodec.metrics import ms_ssim
@@ -31,8 +28,6 @@ ALIKE = 1e-3
 """Features differ by less where machines round differently, but for a coefficient here and there on the edge of a bin."""
 KNOWN_FIRST = ("energy", "features")
 """Tables of what is known before a setting is chosen, whichever it will be."""
-Tables = dict[str, np.ndarray]
-Report = Callable[[int, int], None]
 P = TypeVar("P", bound="Pictures")
 
 
@@ -147,8 +142,8 @@ def _trace_one(picture: np.ndarray) -> Tables:
 
 
 def trace_with(
-    kind: type[P], digest: str, trace_one: Callable[[np.ndarray], Tables], pictures: Sequence[np.ndarray],
-    workers: int | None = None, report: Report | None = None,
+    kind: type[P], digest: str, trace_one: Measure, pictures: Sequence[np.ndarray],
+    workers: int | None = None, report: Report | None = None, kept: Path | None = None,
 ) -> P:  # fmt: skip
     """The trace of some pictures, computed by several processes.
 
@@ -157,25 +152,17 @@ def trace_with(
         digest: of the model.
         trace_one: all tables of one picture, without their first axis; a function that other processes can import.
         pictures: uint8 (height, width, 3) each.
-        workers: processes; as many as there are cores when None, none but this one when 1.
+        workers: as `rlcodec.envs.measuring.measure_all`.
         report: called with (pictures done, pictures in all).
+        kept: as `rlcodec.envs.measuring.measure_all`.
 
     Raises:
         DataError: there are no pictures.
+        OutputError: `kept` cannot be written to.
     """
     if not len(pictures):
         raise DataError("there are no pictures to trace")
-    workers, tables = workers or os.cpu_count() or 1, []
-    with ExitStack() as stack:
-        if workers == 1 or len(pictures) == 1:
-            found: Iterable[Tables] = map(trace_one, pictures)
-        else:
-            found = stack.enter_context(ProcessPoolExecutor(workers, mp_context=get_context("spawn"))).map(trace_one, pictures)
-        for table in found:
-            tables.append(table)
-            if report:
-                report(len(tables), len(pictures))
-    return join_tables(kind, digest, pictures, tables)
+    return join_tables(kind, digest, pictures, measure_all(trace_one, pictures, digest, workers, report, kept))
 
 
 def join_tables(kind: type[P], digest: str, pictures: Sequence[np.ndarray], tables: Sequence[Tables]) -> P:
@@ -188,9 +175,11 @@ def join_tables(kind: type[P], digest: str, pictures: Sequence[np.ndarray], tabl
     )
 
 
-def trace_pictures(pictures: Sequence[np.ndarray], workers: int | None = None, report: Report | None = None) -> PictureTrace:
+def trace_pictures(
+    pictures: Sequence[np.ndarray], workers: int | None = None, report: Report | None = None, kept: Path | None = None
+) -> PictureTrace:
     """The trace of some photographs; arguments and errors as `trace_with`."""
-    return trace_with(PictureTrace, load_photo_model().digest, _trace_one, pictures, workers, report)
+    return trace_with(PictureTrace, load_photo_model().digest, _trace_one, pictures, workers, report, kept)
 
 
 def load_picture_trace(path: Path) -> PictureTrace:

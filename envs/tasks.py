@@ -43,7 +43,7 @@ class Task:
         model: the preset's weights, with their `preset` and `digest`.
         layout: the observation's fields: name, length, unit and scale.
         samples: makes images for trying things out; DataError where scikit-learn is missing.
-        trace: makes tables of images, by so many processes; of pictures it also tells a third argument how many are done.
+        trace: makes tables of images; workers, report and kept as `rlcodec.envs.measuring.measure_all`.
         load: reads tables; DataError where the file is no such trace of this codec.
         save: writes tables, whole or not at all.
         fit: fits the encoder's predictions to tables.
@@ -97,7 +97,7 @@ def _digit_task() -> Task:
         model,
         layout(len(MNIST.budget_slices)),
         samples=sample_images,
-        trace=lambda images, workers: build_trace(np.asarray(images), MNIST.name, workers),
+        trace=lambda images, *options: build_trace(np.asarray(images), MNIST.name, *options),
         load=lambda path: load_trace(path, model),
         save=save_trace,
         fit=fit,

@@ -3,15 +3,13 @@
 Built by the codec's own kernels, exactly: an episode's bits, compute and distortion are sums of table entries.
 """
 
-import os
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, fields
-from multiprocessing import get_context
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
+from rlcodec.envs.measuring import Report, Tables, measure_all
 from rlcodec.envs.tables import check_shapes, load_tables, save_tables
 from rlcodec.errors import DataError
 from rlcodec.facts import STATISTICS, budget_facts, image_facts, measure_rows, stop_losses, stop_sse
@@ -111,43 +109,40 @@ def squared_error(picture: np.ndarray, pixels: np.ndarray) -> int:
     return int(np.square(picture.astype(np.int64) - pixels).sum())
 
 
-def _trace_chunk(preset: str, images: np.ndarray) -> dict[str, np.ndarray]:
+def _trace_chunk(preset: str, images: np.ndarray) -> Tables:
     model = load_model(preset)
     traced = [trace_image(model, image) for image in images]
     return {name: np.stack([t[name] for t in traced]) for name in traced[0]}
 
 
-def trace_chunks(images: np.ndarray, preset: str = "mnist", workers: int | None = None) -> Iterator[dict[str, np.ndarray]]:
-    """Tables of `CHUNK_IMAGES` images at a time, in order, computed by several processes.
+def build_trace(
+    images: np.ndarray, preset: str = "mnist", workers: int | None = None, report: Report | None = None,
+    kept: Path | None = None,
+) -> Trace:  # fmt: skip
+    """The trace of some images, computed by several processes, `CHUNK_IMAGES` at a time.
 
     Args:
         images: uint8 (n, h, w).
         preset: whose codec.
-        workers: processes; as many as there are cores when None, none but this one when 1.
-    """
-    workers = workers or os.cpu_count() or 1
-    chunks = [images[i : i + CHUNK_IMAGES] for i in range(0, len(images), CHUNK_IMAGES)]
-    if workers == 1 or len(chunks) == 1:
-        yield from (_trace_chunk(preset, chunk) for chunk in chunks)
-        return
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        yield from pool.map(_trace_chunk, [preset] * len(chunks), chunks)
-
-
-def join_chunks(images: np.ndarray, chunks: list[dict[str, np.ndarray]], digest: str) -> Trace:
-    """One trace of all chunks."""
-    return Trace(digest, images, **{name: np.concatenate([c[name] for c in chunks]) for name in chunks[0]})
-
-
-def build_trace(images: np.ndarray, preset: str = "mnist", workers: int | None = None) -> Trace:
-    """The trace of some images; arguments as `trace_chunks`.
+        workers: as `rlcodec.envs.measuring.measure_all`.
+        report: called with (images done, images in all).
+        kept: as `rlcodec.envs.measuring.measure_all`.
 
     Raises:
         DataError: there are no images.
+        OutputError: `kept` cannot be written to.
     """
     if not len(images):
         raise DataError("there are no images to trace")
-    return join_chunks(images, list(trace_chunks(images, preset, workers)), load_model(preset).digest)
+
+    def of_images(chunks: int, _: int) -> None:
+        if report:
+            report(min(chunks * CHUNK_IMAGES, len(images)), len(images))
+
+    parts = [images[i : i + CHUNK_IMAGES] for i in range(0, len(images), CHUNK_IMAGES)]
+    digest = load_model(preset).digest
+    chunks = measure_all(partial(_trace_chunk, preset), parts, digest, workers, of_images, kept)
+    return Trace(digest, images, **{name: np.concatenate([c[name] for c in chunks]) for name in chunks[0]})
 
 
 def save_trace(path: Path, trace: Trace) -> None:

@@ -1,7 +1,7 @@
 """Commands about policies, from traces to a file; what they need beyond the runtime is imported inside them."""
 
 import json
-from collections.abc import Sequence
+import shutil
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -22,10 +22,7 @@ from rlcodec.errors import DataError, OptionError
 from rlcodec.presets import COMPACT, MNIST, PRESETS
 
 if TYPE_CHECKING:
-    import numpy as np
-
-    from rlcodec.envs.tasks import Task
-    from rlcodec.envs.trace import Trace
+    pass
 
 CropOption = Annotated[
     int | None, typer.Option(min=64, help="Photo and compact: squares of so many pixels a side in place of whole pictures.")
@@ -45,15 +42,24 @@ def trace(
     crop: CropOption = None,
     preset: PresetOption = "mnist",
     workers: Annotated[int | None, typer.Option(help="Processes; as many as cores if not given.")] = None,
+    resume: Annotated[bool, typer.Option(help="Go on with what a run that was cut has measured.")] = True,
 ) -> None:
-    """Measure everything that a policy may choose on every image with the codec, for training and evaluation."""
+    """Measure everything that a policy may choose on every image with the codec, for training and evaluation.
+
+    What is measured is kept beside the trace, in a folder OUTPUT.partial, until the trace is whole.
+    """
     from rlcodec.envs.tasks import task_of
 
     task = task_of(preset)
     announce_compilation()
     loaded = _load(preset, data, split, images, crop)
-    traced = _trace(loaded, workers) if preset == MNIST.name else _trace_pictures(task, loaded, workers)
+    partial = output.with_name(output.name + ".partial")
+    if not resume:
+        shutil.rmtree(partial, ignore_errors=True)
+    with progress("tracing") as report:
+        traced = task.trace(loaded, workers, report, partial)
     task.save(output, traced)
+    shutil.rmtree(partial, ignore_errors=True)
     say(f"{output}: {len(traced)} images")
 
 
@@ -73,23 +79,6 @@ def _load(preset: str, data: Path, split: str, limit: int | None, crop: int | No
         raise DataError("there are no images to trace")
     read_gray(images[0], MNIST)
     return images
-
-
-def _trace(images: "np.ndarray", workers: int | None) -> "Trace":
-    from rlcodec.envs.trace import CHUNK_IMAGES, join_chunks, trace_chunks
-    from rlcodec.model import load_model
-
-    chunks = []
-    with progress("tracing") as report:
-        for chunk in trace_chunks(images, MNIST.name, workers):
-            chunks.append(chunk)
-            report(min(len(chunks) * CHUNK_IMAGES, len(images)), len(images))
-    return join_chunks(images, chunks, load_model().digest)
-
-
-def _trace_pictures(task: "Task", pictures: "Sequence[np.ndarray]", workers: int | None) -> Any:
-    with progress("tracing") as report:
-        return task.trace(pictures, workers, report)
 
 
 @command(

@@ -2,8 +2,6 @@
 
 import hashlib
 import zipfile
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +13,7 @@ from rlcodec.kernel import kernel
 from rlcodec.scan import MAX_SIDE, PRIOR_CONTEXTS, WORDS, Scan, get_bit, near_context
 from rlcodec.scan_context import MARGIN, scan_state
 from rlcodec.scan_search import find_scan
+from rlcodec.workers import worker_pool
 
 CHUNK_IMAGES = 100
 STORED_IMAGES = 2000
@@ -47,7 +46,7 @@ def find_scans(images: np.ndarray, prior: np.ndarray, workers: int = 2, store: P
     if store:
         make_folder(store)
     found: list[Scan | None] = []
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+    with worker_pool(workers) as pool:
         for start in track(range(0, len(images), STORED_IMAGES), "finding scans", disable=not store):
             part = images[start : start + STORED_IMAGES]
             digest = hashlib.sha256(part.tobytes() + prior.tobytes()).hexdigest()
