@@ -28,7 +28,7 @@ from rlcodec.presets import MNIST, PHOTO
 from rlcodec.training.data import find_idx, load_images
 
 CSV, PARQUET = ".csv", ".parquet"
-SECONDS_BETWEEN_SAVES = 5.0
+SECONDS_BETWEEN_SAVES = 1.0
 
 
 @dataclass(frozen=True)
@@ -239,13 +239,19 @@ def measure_codecs(
     rows: list[Row] = []
     failures: list[str] = []
 
+    def tell_how() -> None:
+        if out:
+            write_bytes(out.with_suffix(".json"), json.dumps(_provenance(data, split, workers, about), indent=1).encode())
+
     def save() -> pd.DataFrame:
         table = _ordered(pd.concat([kept, _table(rows)]), sources, names)
         if out:
             save_table(table, out)
-            write_bytes(out.with_suffix(".json"), json.dumps(_provenance(data, split, workers, about), indent=1).encode())
+            tell_how()
         return table
 
+    if out and not out.exists():
+        tell_how()  # before the first rows, which would not be kept without; those of a table that is there are vouched for
     saved = time.monotonic()
     for done, (found, missing) in enumerate(_over_pictures(sources, names, known, gray, workers)):
         rows += found
