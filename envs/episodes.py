@@ -4,6 +4,8 @@ The reward of a step is what it takes off the objective, `J` of stopping before 
 units of `objective_scale`; so an episode's rewards sum to `(J_nothing - J_final) / scale`.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 
 from rlcodec.coder import COST_UNIT, COSTS, PROBABILITY_ONE
@@ -11,32 +13,119 @@ from rlcodec.envs.core import Outcome, Spent, draw_objectives, objective_arrays
 from rlcodec.envs.prediction import known_of
 from rlcodec.envs.trace import Trace
 from rlcodec.errors import DataError
+from rlcodec.kernel import kernel
 from rlcodec.model import Model
-from rlcodec.objective import LOSS, MEASURE_OF, MEASURES, MSE, RATE_RANGE, Objective, distortion_of
+from rlcodec.objective import LOSS, MEASURE_OF, MEASURES, MSE, RATE_RANGE, Objective, distortion_in, distortion_of
 from rlcodec.observation import (
     BUDGET_PHASE,
     CHANGE_COSTS,
+    FIRST_ROW,
     FIRST_TIER_ACTION,
     LATENT_PHASE,
     PIXEL_PHASE,
     STOP_ACTION,
     Goal,
-    Planner,
     Predictor,
     Standing,
     objective_scale,
+    scale_of,
     segment_class,
 )
+from rlcodec.planner import Planner
 from rlcodec.policy import geometry_of
 from rlcodec.segments import MACS_PER_KMAC
 from rlcodec.stream import (
     CONTEXT,
-    LATENT_TIERS,
     STOP_BEFORE_PIXELS_PROBABILITY,
     STOP_PROBABILITY,
     TABLE,
     TIERS,
 )
+
+
+class State(NamedTuple):
+    """Where episodes stand, for kernels; arrays as `Episodes` has them."""
+
+    image: np.ndarray
+    kind: np.ndarray
+    lambda_rate: np.ndarray
+    lambda_compute: np.ndarray
+    budget: np.ndarray
+    slices: np.ndarray
+    position: np.ndarray
+    tier: np.ndarray
+    phase: np.ndarray
+    cost: np.ndarray
+    macs: np.ndarray
+    error: np.ndarray
+    done: np.ndarray
+
+
+class Tables(NamedTuple):
+    """What kernels need of a trace: its tables, errors by measure, and the slices of budgets."""
+
+    latent_cost: np.ndarray
+    latent_macs: np.ndarray
+    pixel_cost: np.ndarray
+    pixel_macs: np.ndarray
+    latent_error: np.ndarray
+    row_error: np.ndarray
+    budget_slices: np.ndarray
+
+
+@kernel
+def _value(e, state, pixels):
+    """J if an episode stopped now."""
+    rate, kmac = state.cost[e] / COST_UNIT / pixels, state.macs[e] / MACS_PER_KMAC / pixels
+    distortion = distortion_in(state.kind[e], state.error[e])
+    return distortion + state.lambda_rate[e] * rate + state.lambda_compute[e] * kmac
+
+
+@kernel
+def _step(action, state, tables, pixels, synthesis_macs, measure_of, costs, change_costs, chosen, reward):
+    """Takes legal actions; tells rewards, and of which episodes the budget was chosen."""
+    for e in range(len(action)):
+        if state.done[e]:
+            continue
+        before = _value(e, state, pixels)
+        if state.phase[e] == BUDGET_PHASE:
+            chosen[e] = True
+            state.budget[e] = action[e]
+            state.slices[e] = tables.budget_slices[action[e]]
+            if state.slices[e] > 0:
+                state.macs[e] += synthesis_macs
+        else:
+            _advance(e, action[e], state, tables, measure_of, costs, change_costs)
+        state.phase[e] = LATENT_PHASE if state.position[e] < state.slices[e] else PIXEL_PHASE
+        reward[e] = (before - _value(e, state, pixels)) / scale_of(state.lambda_rate[e], state.lambda_compute[e])
+
+
+@kernel
+def _advance(e, action, state, tables, measure_of, costs, change_costs):
+    """Stops, or codes the next segment."""
+    image, budget, slices, position = state.image[e], state.budget[e], state.slices[e], state.position[e]
+    stop = STOP_BEFORE_PIXELS_PROBABILITY if position == slices and slices > 0 else STOP_PROBABILITY
+    if action == STOP_ACTION:
+        state.cost[e] += costs[stop]
+        state.done[e] = True
+        return
+    tier, row = action - FIRST_TIER_ACTION, position - slices
+    segment = np.sign(row) + FIRST_ROW  # as `segment_class`
+    state.cost[e] += costs[PROBABILITY_ONE - stop] + np.int64(change_costs[segment, state.tier[e], tier])
+    measure = measure_of[state.kind[e]]
+    if row < 0:
+        state.cost[e] += tables.latent_cost[image, tier, position]
+        state.macs[e] += tables.latent_macs[image, tier, position]
+    else:
+        state.cost[e] += tables.pixel_cost[image, budget, tier, row]
+        state.macs[e] += tables.pixel_macs[image, budget, tier, row]
+    state.tier[e] = tier
+    state.position[e] = position + 1
+    if row + 1 < 0:
+        state.error[e] = tables.latent_error[measure, image, position + 1]
+    else:
+        state.error[e] = tables.row_error[measure, image, budget, row + 1]
+    state.done[e] = row + 1 >= tables.pixel_cost.shape[3]
 
 
 class Episodes:
@@ -62,6 +151,10 @@ class Episodes:
         self._latent_error, self._row_error = (
             np.stack(tables) for tables in zip(*(trace.errors(measure) for measure in MEASURES), strict=True)
         )
+        self._tables = Tables(
+            trace.latent_cost, trace.latent_macs, trace.pixel_cost, trace.pixel_macs, self._latent_error, self._row_error,
+            self.budget_slices,
+        )  # fmt: skip
         self._synthesis_macs = round(self.geometry.synthesis_kmac * MACS_PER_KMAC)
 
         self.image = np.zeros(batch, np.int64)
@@ -121,10 +214,9 @@ class Episodes:
 
     def _measured_error(self, image: np.ndarray, goal: Goal) -> np.ndarray:
         """Error by slices as the encoder knows it: measured without latents, at the probes and at half; else predicted."""
-        known, predicted = self._known.take(image), self._predicted[image]
         exact = self._latent_error[MEASURE_OF[goal.kind], image]
-        error = self.planner.predicted_error(predicted, goal.kind, self.model.slices)
-        probes = self.budget_slices[self.planner.probes(known, predicted, goal)]
+        error = self.planner.expect_errors(self._predicted, image, goal.kind, self.model.slices)
+        probes = self.budget_slices[self.planner.probes(self._known, self._predicted, image, error, goal)]
         measured = np.concatenate([probes, np.tile([0, self.model.slices // 2], (len(image), 1))], 1)
         np.put_along_axis(error, measured, np.take_along_axis(exact, measured, 1), 1)
         return error
@@ -179,48 +271,13 @@ class Episodes:
 
     def step(self, action: np.ndarray) -> Outcome:
         """One step of every episode; those that are done stay as they are."""
-        before = self.objective_values()
+        reward, chosen = np.zeros(self.batch), np.zeros(self.batch, bool)
+        state = State(*(getattr(self, name) for name in State._fields))
         action = self.legalise(np.asarray(action, np.int64))
-        choosing = (self.phase == BUDGET_PHASE) & ~self.done
-        going = ~choosing & ~self.done
-        if choosing.any():
-            self.budget[choosing] = action[choosing]
-            self.slices[choosing] = self.budget_slices[self.budget[choosing]]
-            some = self.slices[choosing] > 0
-            self.macs[choosing] += np.where(some, self._synthesis_macs, 0)
-            self.phase[choosing] = np.where(some, LATENT_PHASE, PIXEL_PHASE)
-            self._look_ahead(np.nonzero(choosing)[0])
-        if going.any():
-            self._advance(np.nonzero(going)[0], action[going])
-            self.error = self.error_in(MEASURE_OF[self.kind])
-        reward = (before - self.objective_values()) / objective_scale(self.lambda_rate, self.lambda_compute)
+        _step(action, state, self._tables, self._pixels, self._synthesis_macs, MEASURE_OF, COSTS, CHANGE_COSTS, chosen, reward)
+        if chosen.any():
+            self._look_ahead(np.flatnonzero(chosen))
         return Outcome(reward, self.done.copy())
-
-    def _advance(self, e: np.ndarray, action: np.ndarray) -> None:
-        trace, image, position, slices = self.trace, self.image[e], self.position[e], self.slices[e]
-        latent = position < slices
-        boundary = (position == slices) & (slices > 0)
-        stop_probability = np.where(boundary, STOP_BEFORE_PIXELS_PROBABILITY, STOP_PROBABILITY)
-        stopping = action == STOP_ACTION
-        tier = np.maximum(action - FIRST_TIER_ACTION, 0)
-        change = np.where(stopping, 0, CHANGE_COSTS[segment_class(position, slices), self.tier[e], tier]).astype(np.int64)
-        named = COSTS[PROBABILITY_ONE - stop_probability] + change
-        latent_tier = np.minimum(tier, LATENT_TIERS - 1)
-        at_slice = np.minimum(position, trace.latent_cost.shape[2] - 1)
-        row = np.clip(position - slices, 0, self.geometry.height - 1)
-        cost = np.where(
-            latent, trace.latent_cost[image, latent_tier, at_slice], trace.pixel_cost[image, self.budget[e], tier, row]
-        )
-        macs = np.where(
-            latent, trace.latent_macs[image, latent_tier, at_slice], trace.pixel_macs[image, self.budget[e], tier, row]
-        )
-        self.cost[e] += np.where(stopping, COSTS[stop_probability], cost + named)
-        self.macs[e] += np.where(stopping, 0, macs)
-        self.tier[e] = np.where(stopping, self.tier[e], tier)
-        self.position[e] += ~stopping
-        finished = self.position[e] >= slices + self.geometry.height
-        self.done[e] = stopping | finished
-        self.phase[e] = np.where(self.position[e] < slices, LATENT_PHASE, PIXEL_PHASE)
 
     def _look_ahead(self, e: np.ndarray) -> None:
         """Computes the outlook of episodes whose budget was just chosen."""
@@ -229,17 +286,18 @@ class Episodes:
         error = self._slice_errors[e]
         error[np.arange(len(e)), self.slices[e]] = stop_error[:, 0]
         self._slice_errors[e] = error
-        outlook = self.planner.outlook(
-            self._known.take(image),
+        self.planner.fill_outlook(
+            self._known,
+            image,
             error,
             self._goal().take(e),
             self.slices[e],
             self.trace.pixel_cost[image, budget, TABLE] / COST_UNIT,
             self.trace.row_busy[image, budget].astype(np.float64),
             stop_error,
+            e,
+            self._outlook,
         )
-        for name in ("bits", "kmac", "stop", "go", "stop_db"):
-            getattr(self._outlook, name)[e] = getattr(outlook, name)
 
     def _goal(self) -> Goal:
         return Goal(self.kind, self.lambda_rate, self.lambda_compute)
@@ -247,19 +305,9 @@ class Episodes:
     def observe(self, which: np.ndarray | slice = slice(None)) -> np.ndarray:
         """Observations of all episodes or of some, float32 (B, size)."""
         standing = Standing(
-            self.phase[which],
-            self.slices[which],
-            self.position[which],
-            self.tier[which],
-            self.cost[which] / COST_UNIT,
-            self.macs[which] / MACS_PER_KMAC,
-        )
-        image = self.image[which]
+            self.phase, self.slices, self.position, self.tier, self.cost / COST_UNIT, self.macs / MACS_PER_KMAC
+        )  # fmt: skip
         return self.planner.observe(
-            self._known.take(image),
-            self._predicted[image],
-            self._slice_errors[which],
-            self._goal().take(which),
-            standing,
-            self._outlook.take(which),
-        )
+            self._known, self._predicted, self.image, self._slice_errors, self._goal(), standing, self._outlook,
+            np.arange(self.batch)[which],
+        )  # fmt: skip

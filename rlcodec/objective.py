@@ -8,8 +8,10 @@ from numbers import Real
 import numpy as np
 
 from rlcodec.errors import OptionError
+from rlcodec.kernel import kernel
 
 KINDS = ("mse", "psnr", "ms-ssim")
+MSE_KIND = 0
 MSE, LOSS = MEASURES = range(2)
 """Measures of an error, which is 0 when pictures agree: mean squared error on the scale 0 to 255, and 1 - MS-SSIM."""
 ROUNDING_MSE = 1 / 12
@@ -24,6 +26,9 @@ FLOORS = np.array([ROUNDING_MSE, ROUNDING_LOSS])
 """What is added to an error in each measure before its logarithm is taken."""
 PEAKS = np.array([PEAK_SQUARED, 1.0])
 """The error of 0 dB in each measure, which none exceeds."""
+
+MEASURE_OF_KIND, FLOOR_OF, PEAK_OF = (tuple(of.tolist()) for of in (MEASURE_OF, FLOORS, PEAKS))
+"""The same three as tuples, for kernels."""
 
 RATE_RANGE = {"mse": (2.9, 4.5), "psnr": (1.6, 2.3), "ms-ssim": (1.7, 2.4)}
 """log10 of lambda_rate that policies are trained for, by kind: distortion units that one bit per pixel is worth. Below these
@@ -82,9 +87,22 @@ def decibels(kind: np.ndarray, error: np.ndarray) -> np.ndarray:
     return -10 * np.log10((np.maximum(error, 0) + floor) / peak)
 
 
+@kernel
+def decibels_of(kind: int, error: float) -> float:
+    """As `decibels`, of one error and kind, for kernels."""
+    measure = MEASURE_OF_KIND[kind]
+    return -10 * np.log10((max(error, 0.0) + FLOOR_OF[measure]) / PEAK_OF[measure])
+
+
+@kernel
+def distortion_in(kind: int, error: float) -> float:
+    """As `distortion_of`, of one error and kind, for kernels."""
+    return error if kind == MSE_KIND else -decibels_of(kind, error)
+
+
 def distortion_of(kind: np.ndarray, error: np.ndarray) -> np.ndarray:
     """D for a batch whose rows differ in kind; arguments as `decibels`."""
-    return np.where((kind == KINDS.index("mse")).reshape(-1, *[1] * (error.ndim - 1)), error, -decibels(kind, error))
+    return np.where((kind == MSE_KIND).reshape(-1, *[1] * (error.ndim - 1)), error, -decibels(kind, error))
 
 
 def distortion(kind: str, error: np.ndarray | float) -> np.ndarray:

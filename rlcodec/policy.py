@@ -28,11 +28,11 @@ from rlcodec.observation import (
     Geometry,
     Goal,
     Known,
-    Planner,
     Predictor,
     Standing,
     layout,
 )
+from rlcodec.planner import Planner
 from rlcodec.presets import COMPACT, PHOTO, Preset, preset_by_name
 from rlcodec.segments import LATENT, MACS_PER_KMAC, synthesis_macs
 from rlcodec.stream import CONTEXT, STOP, TIERS
@@ -244,7 +244,9 @@ def encode_under_policy(policy: Policy, model: Model, pixels: np.ndarray, object
         facts.row_macs[None] / MACS_PER_KMAC,
     )
     predicted = planner.predict(known)
-    error = planner.predicted_error(predicted, goal.kind, model.slices)
+    only = np.zeros(1, np.int64)
+    error = planner.expect_errors(predicted, only, goal.kind, model.slices)
+    probes = planner.probes(known, predicted, only, error, goal)[0]
     pictures = {model.slices // 2: facts.probe}
 
     def measure(slices: int) -> None:
@@ -255,20 +257,19 @@ def encode_under_policy(policy: Policy, model: Model, pixels: np.ndarray, object
 
     measure(0)
     measure(model.slices // 2)
-    for budget in planner.probes(known, predicted, goal)[0]:
+    for budget in probes:
         measure(geometry.budget_slices[budget])
 
-    nothing = np.zeros(1, np.int64)
-    standing = Standing(nothing, nothing, nothing, np.full(1, CONTEXT), np.zeros(1), np.zeros(1))
+    standing = Standing(only, only, only, np.full(1, CONTEXT), np.zeros(1), np.zeros(1))
     outlook = planner.no_outlook(1, model.slices)
-    first = policy.logits(planner.observe(known, predicted, error, goal, standing, outlook))[0]
+    first = policy.logits(planner.observe(known, predicted, only, error, goal, standing, outlook, only))[0]
     slices = geometry.budget_slices[int(first[: len(geometry.budget_slices)].argmax())]
     measure(slices)
     bit_budget = slices * geometry.slice_symbols
     rows = budget_facts(model, pixels, pictures[slices], bit_budget)
-    outlook = planner.outlook(
-        known, error, goal, np.array([slices]), rows.table.cost[None] / COST_UNIT, rows.busy[None].astype(np.float64),
-        stop_errors(model, pixels, pictures[slices], bit_budget, measured_in)[None],
+    planner.fill_outlook(
+        known, only, error, goal, np.array([slices]), rows.table.cost[None] / COST_UNIT, rows.busy[None].astype(np.float64),
+        stop_errors(model, pixels, pictures[slices], bit_budget, measured_in)[None], only, outlook,
     )  # fmt: skip
 
     session = start_encoder(model, pixels, bit_budget, latent)
@@ -283,7 +284,7 @@ def encode_under_policy(policy: Policy, model: Model, pixels: np.ndarray, object
             np.array([sum(c.cost for c in session.coded) / COST_UNIT]),
             np.array([session.macs / MACS_PER_KMAC]),
         )
-        seen = planner.observe(known, predicted, error, goal, standing, outlook)
+        seen = planner.observe(known, predicted, only, error, goal, standing, outlook, only)
         logits = policy.logits(seen)[0]
         legal = seen[0, : FIRST_TIER_ACTION + len(TIERS)] > 0.5
         action = int(np.where(legal, logits[: len(legal)], -np.inf).argmax())

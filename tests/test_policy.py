@@ -13,7 +13,7 @@ from rlcodec.envs.environment import AdaptiveRateEnv
 from rlcodec.metrics import ms_ssim_loss
 from rlcodec.model import WEIGHTS, load_model
 from rlcodec.objective import NAMED, Objective
-from rlcodec.observation import Planner
+from rlcodec.planner import Planner
 from rlcodec.policy import FORMAT, METADATA_KEY, encode_under_policy, load_policy
 
 SHIPPED = WEIGHTS / "mnist-policy.onnx"

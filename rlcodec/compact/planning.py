@@ -20,7 +20,7 @@ from rlcodec.compact.stream import encode_latent, synthesis_macs
 from rlcodec.compact.transform import LATENT_CHANNELS, analyse, synthesise
 from rlcodec.metrics import ms_ssim
 from rlcodec.objective import KINDS, Objective
-from rlcodec.observation import FIRST_TIER_ACTION, STOP_ACTION, Goal, advice_layout, advice_parts, joined
+from rlcodec.observation import FIRST_TIER_ACTION, STOP_ACTION, Goal, advice_layout, advice_of, joined
 from rlcodec.prediction import Net, decibels_to_quality, distortions, net_of
 from rlcodec.segments import LATENT, MACS_PER_KMAC, change_costs
 from rlcodec.stream import CONTEXT, LATENT_TIERS, STOP, STOP_PROBABILITY, TIERS
@@ -295,7 +295,7 @@ def observe(expected: Tables, measured: Tables, goal: Goal, standing: CompactSta
     sent = AT[standing.setting, DEPTH[standing.node]]
     decibels = [(KINDS.index("psnr"), 50), (KINDS.index("ms-ssim"), 30)]
     parts = [
-        *advice_parts(costs, legal_actions(standing.phase), here, goal, RATE_RANGE),
+        advice_of(costs, legal_actions(standing.phase), here, goal, RATE_RANGE),
         np.eye(2)[standing.phase],
         (standing.setting / SETTINGS)[:, None],
         (DEPTH[standing.node] / GROUPS)[:, None],

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from rlcodec.objective import KINDS, PEAK_SQUARED, ROUNDING_MSE, Objective
-from rlcodec.observation import Goal, advice_layout, advice_parts, joined
+from rlcodec.observation import Goal, advice_layout, advice_of, joined
 from rlcodec.photo.analysis import FEATURES, count_magnitudes, gain_features
 from rlcodec.photo.blocks import PLANES, TRANSFORM_MACS
 from rlcodec.photo.raster import SLICE_COUNT, step_of
@@ -220,7 +220,7 @@ def observe(expected: Prospect, after: Prospect, goal: Goal, standing: PhotoStan
         (-after.quality[KINDS.index("psnr")][:, -1, 0] - qualities[rows, standing.setting]) / 2,
     ]
     parts = [
-        *advice_parts(costs, legal_actions(standing.phase), here, goal, RATE_RANGE),
+        advice_of(costs, legal_actions(standing.phase), here, goal, RATE_RANGE),
         np.eye(3)[standing.phase],
         (chosen * standing.setting / SETTINGS)[:, None],
         (chosen * standing.stop / K)[:, None],
