@@ -23,9 +23,7 @@ MAX_JSON_BYTES = 16 << 20
 CONTENDERS = ("policy", "planner", "threshold")
 EVALUATED = ("kind", "lambda_rate", "lambda_compute", "J_fixed", "J_oracle", "gap_counts", *(f"share_{c}" for c in CONTENDERS))
 """Columns of the table of `rlcodec evaluate TRACE` that are needed here."""
-KINDS = (
-    "a run's folder, a table of `rlcodec evaluate`, or a curve's JSON"
-)
+KINDS = "a run's folder, a table of `rlcodec evaluate`, or a curve's JSON"
 POSITIVE = ("width", "height", "size_bytes", "bpp")
 
 
