@@ -17,6 +17,7 @@ from rlcodec.evaluation.report.pictures import (
     find_originals,
     thumbnail,
 )
+from rlcodec.evaluation.rate_distortion import KEY
 from rlcodec.evaluation.report.sources import Shares, Sources, Table, Trained
 
 MOST_IMAGES = 200
@@ -108,7 +109,7 @@ def gather(
     notes: list[str] = []
     found = [_originals(group, pictures, notes) if images or pictures else {} for group in groups]
     total = sum(
-        min(images, len(originals)) * sum(table.rows.codec.nunique() for table in group)
+        min(images, len(originals)) * len({codec for table in group for codec in table.rows.codec})
         for group, originals in zip(groups, found, strict=True)
     )
     done = 0
@@ -170,7 +171,7 @@ def _comparison(
     shown = rows[rows.image.isin(rows.image.unique()[:MOST_IMAGES])]
     shown = shown.assign(psnr_db=shown.psnr_db.clip(upper=EXACT_PSNR_DB), ms_ssim_db=decibels_of(shown.ms_ssim))
     chosen = [name for name in rows.image.unique() if name in originals][:images]
-    measured = group[0].rows
+    measured = pd.concat([table.rows for table in group]).drop_duplicates(KEY)
     compared = tuple(
         compare_at_equal_bytes(name, originals[name], measured[measured.image == name], near_bpp, step) for name in chosen
     )

@@ -279,7 +279,7 @@ def choice_in_words(actions: Mapping[str, Sequence[str]], taken: Sequence[int]) 
             stop += 1
         return f"{first}, {actions['stops'][stop]}" + (f", {actions['last'][later[0]]}" if later else "")
     names = [actions["later"][action] for action in later]
-    counts = [f"{names.count(name)}× {name}" for name in dict.fromkeys(names) if name != "stop"]
+    counts = [f"{name} {names.count(name)} times" for name in dict.fromkeys(names) if name != "stop"]
     return ", ".join([first, *counts])
 
 
