@@ -49,7 +49,7 @@ class Comparison:
         title: in words.
         rows: a row per picture, codec and setting, of at most `MOST_IMAGES` pictures, with ms_ssim_db beside the table's
             columns; PSNR of exact pictures is `EXACT_PSNR_DB`.
-        curves: means over all pictures, as `mean_curves`, and published ones behind them.
+        curves: means over all pictures, as `mean_curves`, size_bytes beside it, and published ones behind them.
         summary: as `summary_of`.
         anchor: codec that its BD-rates are against.
         sizes: columns level_db, codec, size_bytes: bytes of a mean picture at equal PSNR, between measured settings.
@@ -168,6 +168,8 @@ def _comparison(
 ) -> Comparison:
     rows, about = _merged(group)
     curves = mean_curves(rows)
+    sizes = rows.groupby(["codec", "setting"]).size_bytes.mean()
+    curves["size_bytes"] = [sizes[key] for key in zip(curves.codec, curves.setting, strict=True)]
     shown = rows[rows.image.isin(rows.image.unique()[:MOST_IMAGES])]
     shown = shown.assign(psnr_db=shown.psnr_db.clip(upper=EXACT_PSNR_DB), ms_ssim_db=decibels_of(shown.ms_ssim))
     chosen = [name for name in rows.image.unique() if name in originals][:images]

@@ -41,7 +41,7 @@ def render(content: Content, named: Sequence[str], title: str = "rlcodec report"
     own = files(__package__).joinpath(FOLDER)
     scripts = [get_plotlyjs(), *(own.joinpath(name).read_text(encoding="utf-8") for name in SCRIPTS)]
     comparisons = content.comparisons
-    means = [_means(comparison) for comparison in comparisons]
+    means = [_records(c.curves.reindex(columns=[name for name in SHOWN if name != "choice"])) for c in comparisons]
     sizes = [
         {int(level): dict(zip(group.codec, group.size_bytes, strict=True)) for level, group in c.sizes.groupby("level_db")}
         for c in comparisons
@@ -66,14 +66,6 @@ def _policy(scripts: Sequence[str]) -> str:
         f"default-src 'none'; script-src {digests}; style-src 'unsafe-inline'; img-src data: blob:; base-uri 'none'; "
         "form-action 'none'"
     )
-
-
-def _means(comparison: Comparison) -> list[dict[str, Any]]:
-    curves = comparison.curves.copy()
-    if len(comparison.rows):
-        sizes = comparison.rows.groupby(["codec", "setting"]).size_bytes.mean()
-        curves["size_bytes"] = [sizes.get(key, math.nan) for key in zip(curves.codec, curves.setting, strict=True)]
-    return _records(curves.reindex(columns=[name for name in SHOWN if name != "choice"]))
 
 
 def _fullest(comparison: Comparison, levels: Sequence[int]) -> int | None:

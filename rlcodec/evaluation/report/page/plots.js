@@ -26,12 +26,16 @@ function axis(title, more = {}) {
 function draw(element, traces, x, y, more = {}) {
   if (!element) return;
   const layout = {
-    margin: { l: 56, r: 14, t: 10, b: 48 }, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
+    margin: { l: 56, r: 14, t: 24, b: 48 }, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
     font: { color: colour("ink"), family: "system-ui, sans-serif", size: 12 }, showlegend: false, hovermode: "closest",
     hoverlabel: { bgcolor: colour("raised"), bordercolor: colour("quiet"), font: { color: colour("ink") } },
-    dragmode: window.matchMedia("(pointer: coarse)").matches ? false : "zoom", xaxis: x, yaxis: y, ...more,
+    dragmode: window.matchMedia("(pointer: coarse)").matches ? false : "zoom", xaxis: x, yaxis: y,
+    modebar: { bgcolor: "rgba(0,0,0,0)", color: colour("quiet"), activecolor: colour("accent") }, ...more,
   };
-  const config = { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["lasso2d", "select2d", "autoScale2d"] };
+  const config = {
+    responsive: true, displaylogo: false, displayModeBar: window.matchMedia("(hover: hover)").matches ? "hover" : false,
+    modeBarButtons: [["toImage", "zoomIn2d", "zoomOut2d", "resetScale2d"]],
+  };
   Plotly.react(element, traces, layout, config);
 }
 
@@ -129,7 +133,7 @@ function showCompute(section, curves, trace) {
   };
   draw(element, traces, axis("bits per pixel", { rangemode: "tozero" }), axis("PSNR, dB"), {
     coloraxis: { colorscale: "Viridis", cmin: low, cmax: high > low ? high : low + 0.1, colorbar: bar, showscale: values.length > 0 },
-    margin: { l: 56, r: 14, t: 10, b: 100 },
+    margin: { l: 56, r: 14, t: 24, b: 100 },
   });
 }
 
@@ -174,16 +178,24 @@ function showChoices(section) {
 function showShares(section) {
   const run = report.shares[chosen(section, "select.run")];
   fill(one(section, "select.kind"), [...new Set(run.rows.filter((row) => row.counts).map((row) => row.kind))]);
-  const rows = run.rows.filter((row) => row.counts && row.kind === chosen(section, "select.kind"));
-  const contenders = [["threshold", "threshold rule", "x", 2], ["planner", "planner", "square-open", 5], ["policy", "policy", "circle", 0]];
+  const rows = run.rows.filter((row) => row.counts && row.kind === chosen(section, "select.kind"))
+    .sort((a, b) => a.lambda_rate - b.lambda_rate || a.lambda_compute - b.lambda_compute);
+  const rates = [...new Set(rows.map((row) => row.lambda_rate))];
+  const places = rows.map((row, at) => at + rates.indexOf(row.lambda_rate));
+  const middles = rates.map((rate) => {
+    const own = places.filter((_, at) => rows[at].lambda_rate === rate);
+    return own.reduce((sum, place) => sum + place, 0) / own.length;
+  });
+  const contenders = [["threshold", "threshold rule", "diamond", 2], ["planner", "planner", "square-open", 1], ["policy", "policy", "circle", 0]];
   const traces = contenders.map(([column, name, symbol, at]) => ({
-    name, x: rows.map((row) => row.lambda_rate), y: rows.map((row) => row[`share_${column}`]), mode: "markers",
-    marker: { symbol, color: report.colours[at], size: 9, line: { width: 2, color: report.colours[at] } },
+    name, x: places, y: rows.map((row) => row[`share_${column}`]), mode: "markers",
+    marker: { symbol, color: report.colours[at], size: symbol === "circle" ? 8 : 11, line: { width: 2, color: report.colours[at] } },
     hovertemplate: rows.map((row) => `<b>${name}</b>: ${fixed(row[`share_${column}`], 3)}<br>λ rate ${row.lambda_rate.toPrecision(3)}, ` +
       `λ compute ${row.lambda_compute.toPrecision(2)}<extra></extra>`),
   }));
   const lowest = Math.min(0, ...rows.flatMap((row) => contenders.map(([column]) => row[`share_${column}`])).filter(known));
-  draw(one(section, ".chart"), traces, axis("λ rate", { type: "log", nticks: 8 }),
+  const ticks = { tickmode: "array", tickvals: middles, ticktext: rates.map((rate) => String(Number(rate.toPrecision(3)))), showgrid: false };
+  draw(one(section, ".chart"), traces, axis("λ rate; at each, λ compute grows to the right", ticks),
     axis("share of the gap", { range: [Math.max(lowest, -1) - 0.05, 1.1] }),
     { showlegend: true, legend: { orientation: "h", y: 1.02, yanchor: "bottom" }, margin: { l: 56, r: 14, t: 40, b: 48 } });
 }

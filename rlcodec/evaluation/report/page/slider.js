@@ -55,25 +55,28 @@ class Slider {
   }
 
   show() {
-    const body = one(this.section, ".numbers tbody");
-    body.replaceChildren();
-    for (const side of ["left", "right"]) {
-      const version = this.version(side);
+    const sides = ["left", "right"].map((side) => this.version(side));
+    for (const [at, side] of ["left", "right"].entries()) {
       const image = one(this.stage, `img.${side}`);
-      image.src = version.source;
-      image.alt = `${this.picture.image}, ${version.codec}, ${version.setting}, ${grouped(version.size_bytes)} bytes`;
-      const row = document.createElement("tr");
-      row.className = side;
-      cell(row, side, "th");
-      cell(row, version.codec, "td", "codec");
-      for (const [name, text] of [
-        ["bytes", grouped(version.size_bytes)], ["bpp", fixed(version.bpp, 4)],
-        ["psnr", version.codec === "original" ? "" : decibels(version.psnr_db)],
-        ["ms-ssim", version.codec === "original" ? "" : fixed(version.ms_ssim, 4)],
-      ]) cell(row, text, "td", `number ${name}`);
-      cell(row, version.setting, "td", "setting");
-      body.append(row);
+      image.src = sides[at].source;
+      image.alt = `${this.picture.image}, ${sides[at].codec}, ${sides[at].setting}, ${grouped(sides[at].size_bytes)} bytes`;
     }
+    const quality = (version, text) => (version.codec === "original" ? "" : text);
+    const lines = [
+      ["codec", (version) => version.codec],
+      ["setting", (version) => version.setting],
+      ["bytes", (version) => grouped(version.size_bytes)],
+      ["bits per pixel", (version) => fixed(version.bpp, 4)],
+      ["PSNR, dB", (version) => quality(version, decibels(version.psnr_db))],
+      ["MS-SSIM", (version) => quality(version, fixed(version.ms_ssim, 4))],
+      ["decoder kMAC per pixel", (version) => fixed(version.decoder_kmac_per_pixel, 2)],
+    ];
+    one(this.section, ".numbers tbody").replaceChildren(...lines.map(([name, text]) => {
+      const row = document.createElement("tr");
+      cell(row, name, "th");
+      for (const [at, side] of ["left", "right"].entries()) cell(row, text(sides[at]), "td", `number ${side}`);
+      return row;
+    }));
     this.place();
   }
 
