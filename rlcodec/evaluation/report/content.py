@@ -10,6 +10,7 @@ from scipy.interpolate import PchipInterpolator
 
 from rlcodec.errors import DataError
 from rlcodec.evaluation.curves import EXACT_PSNR_DB, best_points, decibels_of, mean_curves, summary_of
+from rlcodec.evaluation.rate_distortion import KEY
 from rlcodec.evaluation.report.pictures import (
     NEAR_BPP,
     Compared,
@@ -17,11 +18,12 @@ from rlcodec.evaluation.report.pictures import (
     find_originals,
     thumbnail,
 )
-from rlcodec.evaluation.rate_distortion import KEY
 from rlcodec.evaluation.report.sources import Shares, Sources, Table, Trained
 
 MOST_IMAGES = 200
 """Pictures that a comparison shows one by one; means are over all."""
+FIRST_TAG = "rollout/ep_rew_mean"
+"""Of learning curves, what is shown first: the mean return of episodes."""
 ANCHOR = "jpeg"
 COLOURS = ("#d1495b", "#2f7ed8", "#c77700", "#1f8a5b", "#9a6bdc", "#0e8fa8", "#b0568f", "#7a7a7a")
 """Each at least 3.4 to 1 against the page's ground, light and dark."""
@@ -253,3 +255,10 @@ def sizes_at_equal_psnr(curves: pd.DataFrame, pixels: float) -> pd.DataFrame:
         if len(there) >= min(2, len(spans)):
             rows += [(int(level), codec, float(np.exp(rates[codec](level))) * pixels / 8) for codec in there]
     return pd.DataFrame(rows, columns=["level_db", "codec", "size_bytes"])
+
+
+def fullest_level(comparison: Comparison) -> int | None:
+    """The decibels at which most codecs have a size, in the middle of those; None where there are no sizes."""
+    counts = comparison.sizes.groupby("level_db").size()
+    best = [int(level) for level in counts.index[counts == counts.max()]]
+    return best[len(best) // 2] if best else None

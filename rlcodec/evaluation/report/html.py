@@ -16,11 +16,10 @@ from jinja2 import Environment, StrictUndefined
 from plotly.offline import get_plotlyjs
 
 from rlcodec.evaluation.curves import EXACT_PSNR_DB
-from rlcodec.evaluation.report.content import COLOURS, Comparison, Content
+from rlcodec.evaluation.report.content import COLOURS, FIRST_TAG, Comparison, Content, fullest_level
 
 FOLDER = "page"
 TEMPLATE, STYLES, SCRIPTS = "page.html.j2", "page.css", ("plots.js", "slider.js")
-FIRST_TAG = "rollout/ep_rew_mean"
 SHOWN = (
     "codec", "setting", "choice", "size_bytes", "bpp", "psnr_db", "ms_ssim", "ms_ssim_db", "decoder_kmac_per_pixel", "encode_ms",
     "decode_ms",
@@ -51,7 +50,7 @@ def render(content: Content, named: Sequence[str], title: str = "rlcodec report"
     return Environment(autoescape=True, undefined=StrictUndefined).from_string(own.joinpath(TEMPLATE).read_text("utf-8")).render(
         title=title, named=named, version=version("rlcodec"), content=content, css=own.joinpath(STYLES).read_text("utf-8"),
         scripts=scripts, policy=_policy(scripts), exact_db=EXACT_PSNR_DB, glyphs=GLYPHS, means=means, sizes=sizes,
-        levels=levels, middle=[_fullest(c, some) for c, some in zip(comparisons, levels, strict=True)],
+        levels=levels, middle=[fullest_level(c) for c in comparisons],
         images=[list(c.rows.image.unique()) if len(c.rows) else [] for c in comparisons],
         summaries=[_records(c.summary) for c in comparisons],
         choices={n: found for n, c in enumerate(comparisons) if (found := _choices(c))},
@@ -66,13 +65,6 @@ def _policy(scripts: Sequence[str]) -> str:
         f"default-src 'none'; script-src {digests}; style-src 'unsafe-inline'; img-src data: blob:; base-uri 'none'; "
         "form-action 'none'"
     )
-
-
-def _fullest(comparison: Comparison, levels: Sequence[int]) -> int | None:
-    """The level that most codecs reach, in the middle of those."""
-    counts = comparison.sizes.groupby("level_db").size()
-    best = [level for level in levels if counts[level] == counts.max()]
-    return best[len(best) // 2] if best else None
 
 
 def _choices(comparison: Comparison) -> dict[str, dict[str, Any]]:

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from rlcodec.codec import encode, inspect
+from rlcodec.codec import inspect
 from rlcodec.errors import RlcodecError
 from rlcodec.evaluation.codecs import (
     FORMATS,

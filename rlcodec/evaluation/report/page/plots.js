@@ -47,10 +47,11 @@ function cell(row, text, kind = "td", name = "") {
   row.append(made);
 }
 
+/** Other options in a select; what was chosen stays so where it still is, else one in the middle is. */
 function fill(select, values) {
   const before = select.value;
   select.replaceChildren(...values.map((value) => new Option(value, value)));
-  if (values.includes(before)) select.value = before;
+  select.value = values.includes(before) ? before : values[values.length >> 1];
 }
 
 function hover(row) {
@@ -171,7 +172,7 @@ function showChoices(section) {
   });
   draw(one(section, ".chart"), traces, axis("bits per pixel", { rangemode: "tozero" }), axis("PSNR, dB"), {
     showlegend: true, legend: { orientation: "h", y: 1.02, yanchor: "bottom" }, margin: { l: 56, r: 14, t: 40, b: 100 },
-    coloraxis: { colorscale: "Viridis", colorbar: { orientation: "h", thickness: 10, y: -0.24, yanchor: "top", title: { text: plain(name), side: "bottom" } } },
+    coloraxis: { colorscale: "Viridis", colorbar: { orientation: "h", thickness: 10, y: -0.24, yanchor: "top", title: { text: plain(name), side: "right" } } },
   });
 }
 
@@ -194,7 +195,7 @@ function showShares(section) {
       `λ compute ${row.lambda_compute.toPrecision(2)}<extra></extra>`),
   }));
   const lowest = Math.min(0, ...rows.flatMap((row) => contenders.map(([column]) => row[`share_${column}`])).filter(known));
-  const ticks = { tickmode: "array", tickvals: middles, ticktext: rates.map((rate) => String(Number(rate.toPrecision(3)))), showgrid: false };
+  const ticks = { tickmode: "array", tickvals: middles, ticktext: rates.map((rate) => String(Number(rate.toPrecision(3)))), showgrid: false, zeroline: false };
   draw(one(section, ".chart"), traces, axis("λ rate; at each, λ compute grows to the right", ticks),
     axis("share of the gap", { range: [Math.max(lowest, -1) - 0.05, 1.1] }),
     { showlegend: true, legend: { orientation: "h", y: 1.02, yanchor: "bottom" }, margin: { l: 56, r: 14, t: 40, b: 48 } });
