@@ -197,7 +197,8 @@ def _comparison(
 
 
 def _merged(group: Sequence[Table]) -> tuple[pd.DataFrame, dict[str, str]]:
-    frames, about, seen = [], {}, set()
+    frames, seen = [], set()
+    about: dict[str, str] = {}
     for table in group:
         own = set(table.rows.codec)
         new = {codec: f"{codec} ({table.name})" if codec in seen else codec for codec in own}

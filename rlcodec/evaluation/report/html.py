@@ -21,8 +21,8 @@ from rlcodec.evaluation.report.content import COLOURS, FIRST_TAG, Comparison, Co
 FOLDER = "page"
 TEMPLATE, STYLES, SCRIPTS = "page.html.j2", "page.css", ("plots.js", "slider.js")
 SHOWN = (
-    "codec", "setting", "choice", "size_bytes", "bpp", "psnr_db", "ms_ssim", "ms_ssim_db", "decoder_kmac_per_pixel", "encode_ms",
-    "decode_ms",
+    "codec", "setting", "choice", "size_bytes", "bpp", "psnr_db", "ms_ssim", "ms_ssim_db", "decoder_kmac_per_pixel",
+    "encode_ms", "decode_ms",
 )  # fmt: skip
 GLYPHS = {
     "circle": "●", "square": "■", "diamond": "◆", "cross": "✚", "x": "✖", "triangle-up": "▲", "star": "★", "hexagon": "⬢",
@@ -37,8 +37,8 @@ def render(content: Content, named: Sequence[str], title: str = "rlcodec report"
         named: what it was made of.
         title: of the page.
     """
-    own = files(__package__).joinpath(FOLDER)
-    scripts = [get_plotlyjs(), *(own.joinpath(name).read_text(encoding="utf-8") for name in SCRIPTS)]
+    markup, css, *own = [files(__package__).joinpath(FOLDER, name).read_text("utf-8") for name in (TEMPLATE, STYLES, *SCRIPTS)]
+    scripts = [get_plotlyjs(), *own]
     comparisons = content.comparisons
     means = [_records(c.curves.reindex(columns=[name for name in SHOWN if name != "choice"])) for c in comparisons]
     sizes = [
@@ -47,8 +47,9 @@ def render(content: Content, named: Sequence[str], title: str = "rlcodec report"
     ]
     levels = [sorted(by_level) for by_level in sizes]
     tags = list(dict.fromkeys(tag for run in content.trained for tag in run.curves))
-    return Environment(autoescape=True, undefined=StrictUndefined).from_string(own.joinpath(TEMPLATE).read_text("utf-8")).render(
-        title=title, named=named, version=version("rlcodec"), content=content, css=own.joinpath(STYLES).read_text("utf-8"),
+    environment = Environment(autoescape=True, undefined=StrictUndefined)
+    return environment.from_string(markup).render(
+        title=title, named=named, version=version("rlcodec"), content=content, css=css,
         scripts=scripts, policy=_policy(scripts), exact_db=EXACT_PSNR_DB, glyphs=GLYPHS, means=means, sizes=sizes,
         levels=levels, middle=[fullest_level(c) for c in comparisons],
         images=[list(c.rows.image.unique()) if len(c.rows) else [] for c in comparisons],

@@ -18,9 +18,10 @@ FORMATS = ("svg", "pdf", "png")
 COLUMN_INCHES = 3.5
 DOTS_PER_INCH = 300
 STYLE = {
-    "font.size": 8, "axes.labelsize": 8, "xtick.labelsize": 7, "ytick.labelsize": 7, "legend.fontsize": 7, "lines.linewidth": 1.2,
-    "lines.markersize": 4, "axes.grid": True, "grid.linewidth": 0.4, "grid.color": "#d4d8dd", "axes.axisbelow": True,
-    "axes.spines.top": False, "axes.spines.right": False, "legend.frameon": False, "pdf.fonttype": 42, "figure.constrained_layout.use": True,
+    "font.size": 8, "axes.labelsize": 8, "xtick.labelsize": 7, "ytick.labelsize": 7, "legend.fontsize": 7,
+    "lines.linewidth": 1.2, "lines.markersize": 4, "axes.grid": True, "grid.linewidth": 0.4, "grid.color": "#d4d8dd",
+    "axes.axisbelow": True, "axes.spines.top": False, "axes.spines.right": False, "legend.frameon": False, "pdf.fonttype": 42,
+    "figure.constrained_layout.use": True,
 }  # fmt: skip
 """Of matplotlib; letters of 7 to 8 points, and TrueType in PDF, as journals ask for."""
 DASHES = {"solid": "-", "dash": "--", "dot": ":"}
@@ -82,7 +83,7 @@ def plot_rate(comparison: Comparison, measure: str) -> Figure:
     axis.set_xlabel("bits per pixel")
     axis.set_ylabel(f"{MEASURES[measure]}, dB")
     axis.set_xlim(left=0)
-    axis.legend(loc="lower right")
+    axis.legend(loc="best")
     return figure
 
 
@@ -109,7 +110,7 @@ def plot_compute(comparison: Comparison) -> Figure:
     axis.set_xlabel("bits per pixel")
     axis.set_ylabel("PSNR, dB")
     axis.set_xlim(left=0)
-    axis.legend(loc="lower right")
+    axis.legend(loc="best")
     bar = figure.colorbar(points, label="decoder kMAC per pixel")
     bar.minorticks_off()
     ticks = np.geomspace(norm.vmin, norm.vmax, 4)
@@ -137,8 +138,10 @@ def plot_shares(shares: Shares) -> Figure:
     figure, axis = new_figure(COLUMN_INCHES, 2.4)
     at = np.arange(len(shown))
     for name, title, marker, colour in (
-        ("threshold", "threshold rule", "D", COLOURS[2]), ("planner", "planner", "s", COLOURS[1]), ("policy", "policy", "o", COLOURS[0]),
-    ):  # fmt: skip
+        ("threshold", "threshold rule", "D", COLOURS[2]),
+        ("planner", "planner", "s", COLOURS[1]),
+        ("policy", "policy", "o", COLOURS[0]),
+    ):
         face = "none" if name == "planner" else colour
         axis.plot(at, shown[f"share_{name}"], marker, color=colour, markerfacecolor=face, markersize=3, label=title)
     kinds = shown.kind.to_numpy()
