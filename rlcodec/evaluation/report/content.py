@@ -109,10 +109,10 @@ def gather(
         for n, name in enumerate(dict.fromkeys(names))
     }
     notes: list[str] = []
-    found = [_originals(group, pictures, notes) if images or pictures else {} for group in groups]
+    found = [_originals(group, images, pictures, notes) if images or pictures else ({}, {}) for group in groups]
     total = sum(
-        min(images, len(originals)) * len({codec for table in group for codec in table.rows.codec})
-        for group, originals in zip(groups, found, strict=True)
+        len(originals) * len({codec for table in group for codec in table.rows.codec})
+        for group, (originals, _) in zip(groups, found, strict=True)
     )
     done = 0
 
@@ -123,12 +123,17 @@ def gather(
             report(done, total)
 
     comparisons = [
-        _comparison(group, sources.curves, looks, originals, images, near_bpp, step)
-        for group, originals in zip(groups, found, strict=True)
+        _comparison(group, sources.curves, looks, originals, small, near_bpp, step)
+        for group, (originals, small) in zip(groups, found, strict=True)
     ]
     if not groups and sources.curves:
         comparisons.append(_published(sources.curves, looks))
     for comparison in comparisons:
+        counts = comparison.curves.pictures[comparison.curves.pictures > 0]
+        if counts.nunique() > 1:
+            notes.append(
+                f"{comparison.title}: some settings lack pictures, so that their means are of others; measure the rest"
+            )
         if comparison.pictures > MOST_IMAGES:
             notes.append(f"{comparison.title}: shows {MOST_IMAGES} of {comparison.pictures} pictures one by one")
     return Content(tuple(comparisons), tuple(sources.trained), tuple(sources.shares), tuple(notes))
@@ -142,21 +147,28 @@ def _groups(tables: Sequence[Table]) -> list[list[Table]]:
     return list(groups.values())
 
 
-def _originals(group: Sequence[Table], pictures: Path | None, notes: list[str]) -> dict[str, np.ndarray]:
-    rows, folder = group[0].rows, pictures or group[0].data
-    shown = rows[rows.image.isin(rows.image.unique()[:MOST_IMAGES])]
+def _originals(
+    group: Sequence[Table], images: int, pictures: Path | None, notes: list[str]
+) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    """The first pictures of a table, by name, and small ones of all that it shows."""
+    table, folder = group[0], pictures or group[0].data
+    rows = table.rows[table.rows.image.isin(table.rows.image.unique()[:MOST_IMAGES])]
+    originals: dict[str, np.ndarray] = {}
+    small: dict[str, str] = {}
     if folder is None:
-        notes.append(f"{group[0].name}: does not tell where its pictures are; name them by --pictures")
-        return {}
+        notes.append(f"{table.name}: does not tell where its pictures are; name them by --pictures")
+        return originals, small
     try:
-        found = find_originals(shown, folder, group[0].split)
+        for name, pixels in find_originals(rows, folder, table.split):
+            small[name] = thumbnail(pixels)
+            if len(originals) < images:
+                originals[name] = pixels
     except DataError as error:
-        notes.append(f"{group[0].name}: its pictures are left out ({error}); name where they are by --pictures")
-        return {}
-    lacking = shown.image.nunique() - len(found)
-    if lacking:
-        notes.append(f"{folder}: {lacking} pictures are not those that {group[0].name} was made from, and are left out")
-    return found
+        notes.append(f"{table.name}: its pictures are left out ({error}); name where they are by --pictures")
+    else:
+        if lacking := rows.image.nunique() - len(small):
+            notes.append(f"{folder}: {lacking} of the pictures of {table.name} are not there, or are others by now")
+    return originals, small
 
 
 def _comparison(
@@ -164,7 +176,7 @@ def _comparison(
     published: Sequence[pd.DataFrame],
     looks: Mapping[str, Look],
     originals: Mapping[str, np.ndarray],
-    images: int,
+    thumbnails: Mapping[str, str],
     near_bpp: float,
     step: Callable[[], None],
 ) -> Comparison:
@@ -174,10 +186,10 @@ def _comparison(
     curves["size_bytes"] = [sizes[key] for key in zip(curves.codec, curves.setting, strict=True)]
     shown = rows[rows.image.isin(rows.image.unique()[:MOST_IMAGES])]
     shown = shown.assign(psnr_db=shown.psnr_db.clip(upper=EXACT_PSNR_DB), ms_ssim_db=decibels_of(shown.ms_ssim))
-    chosen = [name for name in rows.image.unique() if name in originals][:images]
     measured = pd.concat([table.rows for table in group]).drop_duplicates(KEY)
     compared = tuple(
-        compare_at_equal_bytes(name, originals[name], measured[measured.image == name], near_bpp, step) for name in chosen
+        compare_at_equal_bytes(name, pixels, measured[measured.image == name], near_bpp, step)
+        for name, pixels in originals.items()
     )
     pixels = float((rows.width * rows.height).groupby(rows.image).first().mean())
     curves = pd.concat([curves, *_renamed(published, set(curves.codec))], ignore_index=True)
@@ -191,8 +203,7 @@ def _comparison(
         f"{where}: {count} picture{'s' if count > 1 else ''}",
         shown, curves, summary_of(curves, anchor), anchor, sizes_at_equal_psnr(curves, pixels), about,
         {name: known[name] for name in dict.fromkeys(curves.codec)},
-        {name: thumbnail(originals[name]) for name in shown.image.unique() if name in originals},
-        compared, count,
+        thumbnails, compared, count,
     )  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 import base64
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -82,19 +82,17 @@ class Compared:
     missing: Mapping[str, str]
 
 
-def find_originals(rows: pd.DataFrame, folder: Path, split: str) -> dict[str, np.ndarray]:
-    """The pictures of a table, uint8, by name: those of a folder whose pixels are what the table's digest says.
+def find_originals(rows: pd.DataFrame, folder: Path, split: str) -> Iterator[tuple[str, np.ndarray]]:
+    """Names and pixels, uint8, of the pictures of a table: those of a folder whose pixels are what the table's digest says.
 
     Raises:
         DataError: the folder holds no pictures.
     """
     sources = {source.name: source for source in sources_of(folder, split)}
-    found = {}
     for name, digest in rows[["image", "image_sha256"]].drop_duplicates().itertuples(index=False):
         pixels = _pixels(sources.get(name), digest)
         if pixels is not None:
-            found[name] = pixels
-    return found
+            yield name, pixels
 
 
 def _pixels(source: Source | None, digest: str) -> np.ndarray | None:
