@@ -23,7 +23,8 @@ def report(
         typer.Argument(
             metavar="RUN...",
             help="Any number of: folders of `rlcodec train` or with a results.json; tables of `rlcodec evaluate`, of codecs or "
-            "of a policy, .csv or .parquet; JSON files of curves, as learned-compression tools write them.",
+            "of a policy, .csv or .parquet; JSON files of curves, as learned-compression tools write them, which stand beside "
+            "the first table.",
         ),
     ],
     out: Annotated[Path, typer.Option(help="The page to write, .html; figures go beside it.")] = Path("report.html"),

@@ -102,12 +102,7 @@ def gather(
         report: called with (codecs done, codecs in all) of all pictures that are coded.
     """
     groups = _groups(sources.tables)
-    names = [codec for group in groups for table in group for codec in table.rows.codec.unique()]
-    names += [str(curve.codec[0]) for curve in sources.curves if len(curve)]
-    looks = {
-        name: Look(COLOURS[n % 8], SYMBOLS[n % 8], MARKERS[n % 8], DASHES[n // 8 % 3])
-        for n, name in enumerate(dict.fromkeys(names))
-    }
+    looks: dict[str, Look] = {}
     notes: list[str] = []
     found = [_originals(group, images, pictures, notes) if images or pictures else ({}, {}) for group in groups]
     total = sum(
@@ -123,8 +118,8 @@ def gather(
             report(done, total)
 
     comparisons = [
-        _comparison(group, sources.curves, looks, originals, small, near_bpp, step)
-        for group, (originals, small) in zip(groups, found, strict=True)
+        _comparison(group, () if n else sources.curves, looks, originals, small, near_bpp, step)
+        for n, (group, (originals, small)) in enumerate(zip(groups, found, strict=True))
     ]
     if not groups and sources.curves:
         comparisons.append(_published(sources.curves, looks))
@@ -174,7 +169,7 @@ def _originals(
 def _comparison(
     group: Sequence[Table],
     published: Sequence[pd.DataFrame],
-    looks: Mapping[str, Look],
+    looks: dict[str, Look],
     originals: Mapping[str, np.ndarray],
     thumbnails: Mapping[str, str],
     near_bpp: float,
@@ -192,17 +187,15 @@ def _comparison(
         for name, pixels in originals.items()
     )
     pixels = float((rows.width * rows.height).groupby(rows.image).first().mean())
+    by_psnr = sizes_at_equal_psnr(curves, pixels)
     curves = pd.concat([curves, *_renamed(published, set(curves.codec))], ignore_index=True)
     where = group[0].data.name if group[0].data else group[0].name
     anchor = ANCHOR if ANCHOR in set(curves.codec) else str(curves.codec[0])
-    known = dict(looks)
-    for n, name in enumerate(dict.fromkeys(curves.codec)):
-        known.setdefault(name, Look(COLOURS[n % 8], SYMBOLS[(n + 3) % 8], MARKERS[(n + 3) % 8], DASHES[1]))
     count = rows.image.nunique()
     return Comparison(
         f"{where}: {count} picture{'s' if count > 1 else ''}",
-        shown, curves, summary_of(curves, anchor), anchor, sizes_at_equal_psnr(curves, pixels), about,
-        {name: known[name] for name in dict.fromkeys(curves.codec)},
+        shown, curves, summary_of(curves, anchor), anchor, by_psnr, about,
+        _looks(curves, looks),
         thumbnails, compared, count,
     )  # fmt: skip
 
@@ -234,13 +227,22 @@ def _renamed(published: Sequence[pd.DataFrame], taken: set[str]) -> list[pd.Data
     return out
 
 
-def _published(published: Sequence[pd.DataFrame], looks: Mapping[str, Look]) -> Comparison:
+def _looks(curves: pd.DataFrame, looks: dict[str, Look]) -> dict[str, Look]:
+    """How the codecs of curves are drawn; new ones get a look that no other has, as long as there are such."""
+    names = list(dict.fromkeys(curves.codec))
+    for name in names:
+        n = len(looks)
+        looks.setdefault(name, Look(COLOURS[n % 8], SYMBOLS[n % 8], MARKERS[n % 8], DASHES[n // 8 % 3]))
+    return {name: looks[name] for name in names}
+
+
+def _published(published: Sequence[pd.DataFrame], looks: dict[str, Look]) -> Comparison:
     curves = pd.concat(_renamed(published, set()), ignore_index=True)
     anchor = ANCHOR if ANCHOR in set(curves.codec) else str(curves.codec[0])
-    names = dict.fromkeys(curves.codec)
-    known = {name: looks.get(name, next(iter(looks.values()))) for name in names}
     empty = pd.DataFrame(columns=["level_db", "codec", "size_bytes"])
-    return Comparison("published curves", pd.DataFrame(), curves, summary_of(curves, anchor), anchor, empty, {}, known)
+    return Comparison(
+        "published curves", pd.DataFrame(), curves, summary_of(curves, anchor), anchor, empty, {}, _looks(curves, looks)
+    )
 
 
 def sizes_at_equal_psnr(curves: pd.DataFrame, pixels: float) -> pd.DataFrame:

@@ -21,6 +21,7 @@ from rlcodec.evaluation.codecs import (
     decode_own,
     preset_of_codec,
 )
+from rlcodec.evaluation.curves import EXACT_PSNR_DB
 from rlcodec.evaluation.photographs import Shown, finest_within
 from rlcodec.evaluation.rate_distortion import Source, mode_of, pixels_of, sha256_of, sources_of
 from rlcodec.metrics import ms_ssim, psnr_db
@@ -43,7 +44,7 @@ class Version:
         setting: at which.
         size_bytes: of the whole file.
         bpp: bits per pixel.
-        psnr_db: of the whole picture.
+        psnr_db: of the whole picture; `EXACT_PSNR_DB` where nothing differs.
         ms_ssim: of the whole picture, 0 to 1.
         decoder_kmac_per_pixel: compute of decoding; NaN where it is not known.
         source: what is shown of it, a data URI.
@@ -193,7 +194,7 @@ def _version(codec: str, shown: Shown, original: np.ndarray) -> Version:
         "raw" if raw else setting,
         size,
         8 * size / (width * height),
-        psnr_db(original, shown.pixels),
+        min(psnr_db(original, shown.pixels), EXACT_PSNR_DB),
         ms_ssim(original, shown.pixels),
         inside.decoder_kmac_per_pixel if inside else float("nan"),
         data_uri(_middle(shown.pixels)),

@@ -172,7 +172,7 @@ function showChoices(section) {
   });
   draw(one(section, ".chart"), traces, axis("bits per pixel", { rangemode: "tozero" }), axis("PSNR, dB"), {
     showlegend: true, legend: { orientation: "h", y: 1.02, yanchor: "bottom" }, margin: { l: 56, r: 14, t: 40, b: 100 },
-    coloraxis: { colorscale: "Viridis", colorbar: { orientation: "h", thickness: 10, y: -0.24, yanchor: "top", title: { text: plain(name), side: "right" } } },
+    coloraxis: { colorscale: "Viridis", showscale: new Set(rows.map(number)).size > 1, colorbar: { orientation: "h", thickness: 10, y: -0.24, yanchor: "top", title: { text: plain(name), side: "right" } } },
   });
 }
 
