@@ -1,5 +1,6 @@
 """`rlcodec report`: what was measured and trained as one page, and as figures for papers."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -65,7 +66,7 @@ def report(
     make_folder(out.parent)
     write_bytes(out, page)
     for note in content.notes:
-        say(f"note: {note}")
+        print(f"rlcodec: {note}", file=sys.stderr)
     say(f"{out}: {len(page) / 1e6:.1f} MB")
     for path in write_figures(content, out, dict.fromkeys(wanted)):
         say(f"{path}")

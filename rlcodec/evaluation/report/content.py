@@ -216,8 +216,6 @@ def _renamed(published: Sequence[pd.DataFrame], taken: set[str]) -> list[pd.Data
     """Curves of files, under names that no other curve has."""
     out = []
     for curve in published:
-        if not len(curve):
-            continue
         name, number = str(curve.codec[0]), 1
         while name in taken:
             name = f"{curve.codec[0]} (published{f' {number}' if number > 1 else ''})"

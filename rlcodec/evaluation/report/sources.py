@@ -121,7 +121,7 @@ def _read_folder(folder: Path, found: Sources) -> None:
         if path.suffix in (CSV, PARQUET) and _table_kind(path):
             _read_file(path, found)
         elif path.suffix == ".json" and path.name not in (RESULTS_FILE, RUN_FILE) and _is_curve(path):
-            found.curves.append(read_curve(path))
+            found.curves.append(_curve(path))
     if _count(found) == before:
         raise DataError(f"{folder}: holds nothing to report on; name {KINDS}")
 
@@ -134,7 +134,7 @@ def _read_file(path: Path, found: Sources) -> None:
     if path.name == RESULTS_FILE:
         found.shares.append(_claimed(path.parent))
     elif path.suffix == ".json":
-        found.curves.append(read_curve(path))
+        found.curves.append(_curve(path))
     elif path.suffix not in (CSV, PARQUET):
         raise DataError(f"{path}: is nothing to report on; name {KINDS}")
     elif path.stat().st_size > MAX_TABLE_BYTES:
@@ -167,10 +167,26 @@ def _table_kind(path: Path) -> str:
 
 
 def _is_curve(path: Path) -> bool:
+    return "results" in _json(path)
+
+
+def _curve(path: Path) -> pd.DataFrame:
     try:
-        return path.stat().st_size <= MAX_JSON_BYTES and "results" in json.loads(path.read_text())
-    except (OSError, ValueError, TypeError, RecursionError):
-        return False
+        curve = read_curve(path)
+    except RecursionError as error:
+        raise DataError(f"{path}: no curve as learned-compression tools exchange them (it is nested too deep)") from error
+    if curve.empty:
+        raise DataError(f"{path}: is a curve without points")
+    return curve
+
+
+def _json(path: Path) -> dict[str, Any]:
+    """What a JSON file holds; nothing where it cannot be read, is too large or holds no object."""
+    try:
+        content = json.loads(path.read_text()) if path.stat().st_size <= MAX_JSON_BYTES else {}
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return content if isinstance(content, dict) else {}
 
 
 def _table(path: Path) -> Table:
@@ -189,12 +205,7 @@ def _table(path: Path) -> Table:
         raise DataError(f"{path}: holds figures that cannot be: an infinite error or compute, or MS-SSIM above 1")
     if rows[KEY].duplicated().any():
         raise DataError(f"{path}: has a picture twice at the same setting of a codec")
-    beside: dict[str, Any] = {}
-    try:
-        read = json.loads(path.with_suffix(".json").read_text())
-        beside = read if isinstance(read, dict) else {}
-    except (OSError, ValueError):
-        pass
+    beside = _json(path.with_suffix(".json"))
     data, about = beside.get("data"), beside.get("codecs")
     return Table(
         path.stem,
@@ -270,6 +281,8 @@ def choice_in_words(actions: Mapping[str, Sequence[str]], taken: Sequence[int]) 
     Raises:
         IndexError: there is no such action.
     """
+    if not taken or min(taken) < 0:
+        raise IndexError("actions are numbered from 0, and the first is always taken")
     first, later = actions["first"][taken[0]], list(taken[1:])
     if "last" in actions:
         stop = 0
@@ -313,8 +326,5 @@ def _trained(folder: Path) -> list[Trained]:
 
 def _settings(path: Path) -> dict[str, Any]:
     """Hyperparameters of a run, those that are a word or a number; none where the run tells none."""
-    try:
-        settings = json.loads(path.read_text())["settings"]
-        return {str(name): value for name, value in settings.items() if isinstance(value, str | int | float)}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return {}
+    settings = _json(path).get("settings")
+    return {k: v for k, v in settings.items() if isinstance(v, str | int | float)} if isinstance(settings, dict) else {}
