@@ -15,6 +15,7 @@ from PIL import Image
 from rlcodec.evaluation.rate_distortion import load_table, save_table
 from rlcodec.evaluation.report.content import gather, sizes_at_equal_psnr
 from rlcodec.evaluation.report.html import render
+from rlcodec.evaluation.report.pictures import compare_at_equal_bytes
 from rlcodec.evaluation.report.sources import choice_in_words, read_sources
 from rlcodec.metrics import psnr_db
 
@@ -121,6 +122,20 @@ def test_pictures_are_what_codecs_show_at_no_more_bytes(reported, data):
         saved = io.BytesIO()
         Image.fromarray(original).save(saved, "JPEG", quality=quality, optimize=True, progressive=True)
         assert shown["jpeg"]["size_bytes"] == len(saved.getvalue())
+
+
+def test_of_large_pictures_the_middle_is_shown_and_the_whole_is_measured(reported, photograph):
+    large = np.asarray(photograph.resize((700, 520)))
+    rows = reported.table[reported.table.codec == "jpeg"]
+    found = compare_at_equal_bytes("large", large, pd.concat([rows, rows.assign(codec="unheard of")]), 0.5)
+    assert (found.width, found.height, found.shown) == (700, 520, (512, 512))
+    original, jpeg = found.versions
+    assert (pixels_of(original.source) == large[4:516, 94:606]).all()
+    assert found.most_bytes == round(0.5 * 700 * 520 / 8) >= jpeg.size_bytes
+    saved = io.BytesIO()
+    Image.fromarray(large).save(saved, "JPEG", quality=int(jpeg.setting.split()[1]), optimize=True, progressive=True)
+    assert jpeg.psnr_db == pytest.approx(psnr_db(large, np.asarray(Image.open(saved))))
+    assert found.missing == {"unheard of": "is not known here"}
 
 
 def pixels_of(source: str) -> np.ndarray:

@@ -12,7 +12,7 @@ import pandas as pd
 from PIL import Image
 
 from rlcodec.codec import inspect
-from rlcodec.errors import RlcodecError
+from rlcodec.errors import OptionError, RlcodecError
 from rlcodec.evaluation.codecs import (
     FORMATS,
     OWN,
@@ -143,12 +143,12 @@ def compare_at_equal_bytes(
             elif name in FORMATS:
                 shown = finest_within(name, pixels, most)
             else:
-                shown = None
+                raise OptionError("is not known here")
             if shown is None:
                 missing[name] = f"has no file of at most {most:,} bytes"
             else:
                 versions.append(_version(name, shown, pixels))
-        except (RlcodecError, OSError, ValueError, KeyError) as error:  # Pillow's formats raise their own
+        except (RlcodecError, OSError, ValueError) as error:  # Pillow's formats raise their own
             missing[name] = " ".join(str(error).split())
         if report:
             report()
@@ -160,6 +160,8 @@ def compare_at_equal_bytes(
 def _as_measured(name: str, pixels: np.ndarray, rows: pd.DataFrame, near_bpp: float) -> Shown:
     codec, mine = codec_by_name(name), rows[rows.codec == name]
     setting = str(mine.setting.loc[(mine.bpp - near_bpp).abs().idxmin()])
+    if setting not in codec.settings:
+        raise OptionError(f"is not measured at {setting!r} by this rlcodec")
     data = codec.encode(pixels, codec.settings[setting])
     return Shown(data, codec.decode(data, mode_of(pixels)), setting)
 
