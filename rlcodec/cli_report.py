@@ -62,7 +62,7 @@ def report(
     sources = read_sources(runs)
     with progress("coding pictures") as bar:
         content = gather(sources, images, pictures, bpp, bar)
-    page = render(content, [str(run) for run in runs]).encode()
+    page = render(content, [run.resolve().name for run in runs]).encode()
     make_folder(out.parent)
     write_bytes(out, page)
     for note in content.notes:

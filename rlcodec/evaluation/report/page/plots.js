@@ -196,7 +196,7 @@ function showShares(section) {
   }));
   const lowest = Math.min(0, ...rows.flatMap((row) => contenders.map(([column]) => row[`share_${column}`])).filter(known));
   const ticks = { tickmode: "array", tickvals: middles, ticktext: rates.map((rate) => String(Number(rate.toPrecision(3)))), showgrid: false, zeroline: false };
-  draw(one(section, ".chart"), traces, axis("λ rate; at each, λ compute grows to the right", ticks),
+  draw(one(section, ".chart"), traces, axis("λ rate", ticks),
     axis("share of the gap", { range: [Math.max(lowest, -1) - 0.05, 1.1] }),
     { showlegend: true, legend: { orientation: "h", y: 1.02, yanchor: "bottom" }, margin: { l: 56, r: 14, t: 40, b: 48 } });
 }
