@@ -23,7 +23,9 @@ def problems(path: Path) -> list[str]:
     """What is wrong with an archive."""
     found, wheel = members(path), path.suffix == ".whl"
     wanted = {f"rlcodec/{file.relative_to(ROOT / 'rlcodec')}" for file in (ROOT / "rlcodec").rglob("*.py")}
-    wanted |= {f"rlcodec/weights/{file.name}" for file in (ROOT / "rlcodec" / "weights").iterdir()} | {"rlcodec/py.typed"}
+    wanted |= {"rlcodec/py.typed"}
+    for folder in ("weights", "evaluation/report/page"):
+        wanted |= {f"rlcodec/{folder}/{file.name}" for file in (ROOT / "rlcodec" / folder).iterdir()}
     for folder in ("envs", "agents"):
         wanted |= {f"{'rlcodec/' if wheel else ''}{folder}/{file.name}" for file in (ROOT / folder).glob("*.py")}
     wanted |= {f"{'rlcodec/' if wheel else ''}agents/{file.name}" for file in (ROOT / "agents").glob("*.yml")}

@@ -71,7 +71,7 @@ def bd_rates(curves: pd.DataFrame, anchor: str) -> pd.DataFrame:
         if codec == anchor:
             continue
         for measure in MEASURES:
-            one, other = (_front(curves[curves.codec == name], measure) for name in (anchor, codec))
+            one, other = (best_points(curves[curves.codec == name], measure) for name in (anchor, codec))
             low, high = max(one[measure].min(), other[measure].min()), min(one[measure].max(), other[measure].max())
             widest = max(one[measure].max(), other[measure].max()) - min(one[measure].min(), other[measure].min())
             rate = math.nan
@@ -83,7 +83,7 @@ def bd_rates(curves: pd.DataFrame, anchor: str) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["codec", "measure", "bd_rate_percent", "low_db", "high_db", "overlap"])
 
 
-def _front(curve: pd.DataFrame, measure: str) -> pd.DataFrame:
+def best_points(curve: pd.DataFrame, measure: str) -> pd.DataFrame:
     """The points of a curve that no other point has better quality than at no more rate: what interpolation can take."""
     ordered = curve.dropna(subset=[measure]).sort_values("bpp")
     return ordered[ordered[measure] > ordered[measure].cummax().shift(fill_value=-math.inf)]

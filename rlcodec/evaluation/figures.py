@@ -16,10 +16,10 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
 
-def save_figure(figure: Figure, path: Path) -> None:
+def save_figure(figure: Figure, path: Path, dots_per_inch: int = 150) -> None:
     """Writes a figure in the format of its ending, whole or not at all."""
     buffer = io.BytesIO()
-    figure.savefig(buffer, format=path.suffix[1:], dpi=150, bbox_inches="tight")
+    figure.savefig(buffer, format=path.suffix[1:], dpi=dots_per_inch, bbox_inches="tight")
     plt.close(figure)
     write_bytes(path, buffer.getvalue())
 

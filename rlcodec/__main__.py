@@ -1,0 +1,6 @@
+"""`python -m rlcodec`, which is the command `rlcodec`."""
+
+from rlcodec.cli import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,330 @@
+"""What a report is made from: files and folders that commands leave, told apart by what is in them."""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from rlcodec.agents.claims import RESULTS_FILE, EpisodeClaim, read_claims
+from rlcodec.envs.tasks import task_of
+from rlcodec.errors import DataError, RlcodecError
+from rlcodec.evaluation.curves import read_curve
+from rlcodec.evaluation.rate_distortion import COLUMNS, CSV, KEY, PARQUET, Row, load_table
+
+RUN_FILE = "run.json"
+EVENTS = "events.out.tfevents"
+MAX_TABLE_BYTES = 256 << 20
+MAX_JSON_BYTES = 16 << 20
+CONTENDERS = ("policy", "planner", "threshold")
+EVALUATED = ("kind", "lambda_rate", "lambda_compute", "J_fixed", "J_oracle", "gap_counts", *(f"share_{c}" for c in CONTENDERS))
+"""Columns of the table of `rlcodec evaluate TRACE` that are needed here."""
+KINDS = "a run's folder, a table of `rlcodec evaluate`, or a curve's JSON"
+POSITIVE = ("width", "height", "size_bytes", "bpp")
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of `rlcodec evaluate DATA --codecs`.
+
+    Attributes:
+        name: of its file.
+        rows: columns as `rlcodec.evaluation.rate_distortion.Row`.
+        data: where its pictures come from, if that is told.
+        split: of folders of idx files.
+        about: how each codec ran, as far as that is told.
+    """
+
+    name: str
+    rows: pd.DataFrame
+    data: Path | None
+    split: str
+    about: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a training logged.
+
+    Attributes:
+        name: of the run's folder.
+        curves: by tag, steps and values, float64 (n,) each.
+        settings: hyperparameters, where the run tells them.
+    """
+
+    name: str
+    curves: Mapping[str, tuple[np.ndarray, np.ndarray]]
+    settings: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Shares:
+    """How near a policy came to the oracle.
+
+    Attributes:
+        name: of the run's folder or the table's file.
+        table: a row per objective: kind, lambda_rate, lambda_compute, counts, and share of the gap of each of `CONTENDERS`.
+        share: mean of the policy's, over the objectives that count.
+        interval: 95%, where it is claimed.
+        images: how many, where that is told.
+        episodes: that were claimed, a row each: image, objective, choice, bits, psnr_db.
+    """
+
+    name: str
+    table: pd.DataFrame
+    share: float
+    interval: tuple[float, float] | None = None
+    images: int | None = None
+    episodes: pd.DataFrame = field(default_factory=pd.DataFrame)
+
+
+@dataclass
+class Sources:
+    """Everything that was named, by kind; `curves` are of files, a frame each as `read_curve`."""
+
+    tables: list[Table] = field(default_factory=list)
+    curves: list[pd.DataFrame] = field(default_factory=list)
+    trained: list[Trained] = field(default_factory=list)
+    shares: list[Shares] = field(default_factory=list)
+
+
+def read_sources(paths: Sequence[Path]) -> Sources:
+    """Reads files and folders of any kind.
+
+    A folder is read as a run and for the tables and curves that lie in it; what else lies there is passed over.
+
+    Raises:
+        DataError: one is nothing that a report is made from, or is damaged.
+    """
+    found = Sources()
+    for path in paths:
+        if path.is_dir():
+            _read_folder(path, found)
+        elif path.is_file():
+            _read_file(path, found)
+        else:
+            raise DataError(f"{path}: no such file or folder")
+    return found
+
+
+def _read_folder(folder: Path, found: Sources) -> None:
+    before = _count(found)
+    if (folder / RESULTS_FILE).exists():
+        found.shares.append(_claimed(folder))
+    if _event_folders(folder):
+        found.trained += _trained(folder)
+    for path in sorted(folder.iterdir()):
+        if path.suffix in (CSV, PARQUET) and _table_kind(path):
+            _read_file(path, found)
+        elif path.suffix == ".json" and path.name not in (RESULTS_FILE, RUN_FILE) and _is_curve(path):
+            found.curves.append(_curve(path))
+    if _count(found) == before:
+        raise DataError(f"{folder}: holds nothing to report on; name {KINDS}")
+
+
+def _count(found: Sources) -> int:
+    return sum(map(len, vars(found).values()))
+
+
+def _read_file(path: Path, found: Sources) -> None:
+    if path.name == RESULTS_FILE:
+        found.shares.append(_claimed(path.parent))
+    elif path.suffix == ".json":
+        found.curves.append(_curve(path))
+    elif path.suffix not in (CSV, PARQUET):
+        raise DataError(f"{path}: is nothing to report on; name {KINDS}")
+    elif path.stat().st_size > MAX_TABLE_BYTES:
+        raise DataError(f"{path}: is too large for a table, more than {MAX_TABLE_BYTES} bytes")
+    else:
+        kind = _table_kind(path)
+        if kind == "":
+            load_table(path)  # a Parquet or CSV file that cannot be read says why
+            raise DataError(f"{path}: is nothing to report on; name {KINDS}")
+        if kind == "codecs":
+            found.tables.append(_table(path))
+        else:
+            found.shares.append(_evaluated(path))
+
+
+def _table_kind(path: Path) -> str:
+    """Which table a file holds, by the names of its columns: "codecs", "evaluation" or ""."""
+    try:
+        if path.suffix == PARQUET:
+            from pyarrow.parquet import read_schema
+
+            names = set(read_schema(path).names)
+        else:
+            names = set(pd.read_csv(path, nrows=0).columns)
+    except (OSError, ValueError):
+        return ""
+    if set(COLUMNS) <= names:
+        return "codecs"
+    return "evaluation" if set(EVALUATED) <= names else ""
+
+
+def _is_curve(path: Path) -> bool:
+    return "results" in _json(path)
+
+
+def _curve(path: Path) -> pd.DataFrame:
+    try:
+        curve = read_curve(path)
+    except RecursionError as error:
+        raise DataError(f"{path}: no curve as learned-compression tools exchange them (it is nested too deep)") from error
+    if curve.empty:
+        raise DataError(f"{path}: is a curve without points")
+    return curve
+
+
+def _json(path: Path) -> dict[str, Any]:
+    """What a JSON file holds; nothing where it cannot be read, is too large or holds no object."""
+    try:
+        content = json.loads(path.read_text()) if path.stat().st_size <= MAX_JSON_BYTES else {}
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _table(path: Path) -> Table:
+    rows = load_table(path)
+    if rows.empty:
+        raise DataError(f"{path}: has no rows yet")
+    try:
+        rows = rows.astype(Row.__annotations__)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{path}: a column holds what it should not ({' '.join(str(error).split())})") from error
+    numbers = rows[[name for name, kind in Row.__annotations__.items() if kind in (int, float)]]
+    finite = numbers.drop(columns=["decoder_kmac_per_pixel", "psnr_db"])
+    if not np.isfinite(finite).all(axis=None) or (numbers[list(POSITIVE)] <= 0).any(axis=None) or rows.psnr_db.isna().any():
+        raise DataError(f"{path}: holds figures that cannot be: sizes are positive, quality and times are numbers")
+    if (rows.psnr_db == -math.inf).any() or np.isinf(rows.decoder_kmac_per_pixel).any() or (rows.ms_ssim > 1).any():
+        raise DataError(f"{path}: holds figures that cannot be: an infinite error or compute, or MS-SSIM above 1")
+    if rows[KEY].duplicated().any():
+        raise DataError(f"{path}: has a picture twice at the same setting of a codec")
+    beside = _json(path.with_suffix(".json"))
+    data, about = beside.get("data"), beside.get("codecs")
+    return Table(
+        path.stem,
+        rows,
+        Path(data) if isinstance(data, str) else None,
+        str(beside.get("split", "test")),
+        {str(k): str(v) for k, v in about.items()} if isinstance(about, dict) else {},
+    )
+
+
+def _evaluated(path: Path) -> Shares:
+    try:
+        read = pd.read_parquet(path) if path.suffix == PARQUET else pd.read_csv(path)
+        table = pd.DataFrame({"kind": read.kind.astype(str), "counts": read.gap_counts.astype(bool)})
+        for name in ("lambda_rate", "lambda_compute", *(f"share_{c}" for c in CONTENDERS)):
+            table[name] = read[name].astype(float)
+    except (OSError, ValueError, TypeError) as error:
+        raise DataError(f"{path}: cannot be read as a table ({' '.join(str(error).split())})") from error
+    counted = table[table.counts].share_policy
+    if counted.empty or not np.isfinite(counted).all() or not (table[["lambda_rate", "lambda_compute"]] > 0).all(axis=None):
+        raise DataError(f"{path}: tells of no share of the gap")
+    return Shares(path.stem, table, float(counted.mean()))
+
+
+def _claimed(folder: Path) -> Shares:
+    claims = read_claims(folder)
+    rows = []
+    for claim in claims.table:
+        gap = claim.fixed - claim.oracle
+        shares = {f"share_{c}": (claim.fixed - getattr(claim, c)) / gap if gap else math.nan for c in CONTENDERS}
+        goal = claim.objective
+        rows.append(
+            {"kind": goal.kind, "lambda_rate": goal.lambda_rate, "lambda_compute": goal.lambda_compute} | shares
+            | {"counts": claim.counts}
+        )  # fmt: skip
+    return Shares(
+        folder.resolve().name,
+        pd.DataFrame(rows),
+        claims.share,
+        (claims.low, claims.high),
+        claims.images,
+        _episodes(claims.preset, claims.episodes),
+    )
+
+
+def _episodes(preset: str, episodes: Sequence[EpisodeClaim]) -> pd.DataFrame:
+    try:
+        actions = task_of(preset).describe()["actions"]
+        words = [choice_in_words(actions, episode.actions) for episode in episodes]
+    except (RlcodecError, IndexError) as error:
+        raise DataError(f"{RESULTS_FILE}: claims actions that preset {preset!r} does not have ({error})") from error
+    rows = [
+        {
+            "image": episode.image,
+            "objective": f"{episode.objective.kind}, λ rate {episode.objective.lambda_rate:.3g}, "
+            f"λ compute {episode.objective.lambda_compute:.2g}",
+            "choice": choice,
+            "bits": episode.bits,
+            "psnr_db": 10 * math.log10(255**2 / episode.mse) if episode.mse > 0 else math.inf,
+        }
+        for episode, choice in zip(episodes, words, strict=True)
+    ]
+    return pd.DataFrame(rows)
+
+
+def choice_in_words(actions: Mapping[str, Sequence[str]], taken: Sequence[int]) -> str:
+    """What an episode's actions mean.
+
+    Args:
+        actions: names of actions as a task describes them.
+        taken: the actions, from the first.
+
+    Raises:
+        IndexError: there is no such action.
+    """
+    if not taken or min(taken) < 0:
+        raise IndexError("actions are numbered from 0, and the first is always taken")
+    first, later = actions["first"][taken[0]], list(taken[1:])
+    if "last" in actions:
+        stop = 0
+        while stop < len(actions["stops"]) - 1 and later:
+            if later.pop(0) == 0:
+                break
+            stop += 1
+        return f"{first}, {actions['stops'][stop]}" + (f", {actions['last'][later[0]]}" if later else "")
+    names = [actions["later"][action] for action in later]
+    counts = [f"{name} {names.count(name)} times" for name in dict.fromkeys(names) if name != "stop"]
+    return ", ".join([first, *counts])
+
+
+def _event_folders(folder: Path) -> list[Path]:
+    """A folder and those in it that hold TensorBoard's events."""
+    inside = sorted(path for path in folder.iterdir() if path.is_dir())
+    return [path for path in (folder, *inside) if any(path.glob(f"{EVENTS}*"))]
+
+
+def _trained(folder: Path) -> list[Trained]:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    found, settings = [], _settings(folder / RUN_FILE)
+    folders = _event_folders(folder)
+    for path in folders:
+        events = EventAccumulator(str(path), size_guidance={"scalars": 0})
+        try:
+            events.Reload()
+            series = {tag: events.Scalars(tag) for tag in events.Tags()["scalars"]}
+        except Exception as error:  # protobuf, TensorBoard and the file system all raise their own
+            raise DataError(f"{path}: its TensorBoard events cannot be read ({type(error).__name__})") from error
+        curves = {
+            tag: (np.array([s.step for s in some], np.float64), np.array([s.value for s in some], np.float64))
+            for tag, some in series.items()
+        }
+        own = folder.resolve().name
+        if curves:
+            found.append(Trained(own if len(folders) == 1 else f"{own}/{path.name}", curves, settings))
+    return found
+
+
+def _settings(path: Path) -> dict[str, Any]:
+    """Hyperparameters of a run, those that are a word or a number; none where the run tells none."""
+    settings = _json(path).get("settings")
+    return {k: v for k, v in settings.items() if isinstance(v, str | int | float)} if isinstance(settings, dict) else {}
