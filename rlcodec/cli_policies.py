@@ -209,8 +209,6 @@ def evaluate(
         raise OptionError("anchor, curves, published and workers go with codecs")
     if policy and len(policy) > 1:
         raise OptionError("one policy at a time is evaluated on a trace")
-    if (run or claim) and preset == COMPACT.name:
-        raise OptionError("runs of preset compact are evaluated by --policy; claims are made of mnist and photo")
     if sum(option is not None for option in (policy, run, claim)) > 1:
         raise OptionError("give one of policy, run and claim: claims are of a run's own policy, or of the shipped one")
     if subject.name in [p.name for p in PRESETS] and not subject.exists():
