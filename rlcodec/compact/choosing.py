@@ -3,7 +3,8 @@
 Choices are few: a budget of channels and, for GROUPS groups of them, a tier or a stop (`rlcodec.compact.planning`), or nothing
 at all. Coding the latent once in each tier says exactly what every choice costs: bytes, compute, milliseconds. What decoders
 show depends on the number of channels alone. Numbers of channels are measured in the order of what they might be worth if
-their picture were perfect, until none that is left could be better than the best so far; so the best is found, not guessed.
+their picture were perfect, until none that is left could be better than the best so far; so the best is found, not guessed,
+for len(COUNTS) runs of the synthesis at most.
 """
 
 import math
