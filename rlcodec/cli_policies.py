@@ -112,8 +112,9 @@ def train(
     from rlcodec.agents.hyperparameters import read_settings
     from rlcodec.agents.ppo import RUN_FILE, settings_of, train_ppo
     from rlcodec.envs.own import task_and_trace
+    from rlcodec.envs.tasks import task_of
 
-    task, traced = task_and_trace(preset, trace_file)
+    task = task_of(preset) if preset != OWN else task_and_trace(preset, trace_file)[0]
     own = hyperparameters is None and resume and (out / RUN_FILE).exists()
     settings = settings_of(out, task) if own else read_settings(hyperparameters)
     given = {"n_timesteps": timesteps, "n_envs": envs, "seed": seed, "imitation": imitate}
@@ -122,7 +123,7 @@ def train(
             raise OptionError(f"{option} is {value}; it must be positive")
     changed = {name: value for name, value in given.items() if value is not None}
     settings = replace(settings, **changed, device=torch_device(device))
-    policy, predictor = train_ppo(traced, task, settings, out, resume)
+    policy, predictor = train_ppo(task.load(trace_file), task, settings, out, resume)
     export_policy(policy, predictor, task, out / POLICY_FILE, asdict(settings))
     say(f"{out}: trained for {settings.n_timesteps} steps; its policy is {out / POLICY_FILE}")
 
