@@ -69,7 +69,7 @@ class EpisodeClaim:
         image: its index.
         objective: what was minimised.
         actions: from the first to the one that ended the episode.
-        bits: code length of the segments; of photographs 8 times the payload's bytes.
+        bits: code length of the segments; of presets `photo` and `compact` 8 times the payload's bytes.
         decoder_macs: multiply-accumulates of decoding.
         mse: mean squared error, on the scale 0 to 255.
         ms_ssim: MS-SSIM.

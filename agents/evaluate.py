@@ -10,7 +10,7 @@ import pandas as pd
 from rlcodec.agents.baselines import constant_settings, threshold_values, tune_threshold
 from rlcodec.agents.contest import Contest, best_mixture, objective_grid
 from rlcodec.agents.oracle import best_fixed, oracle
-from rlcodec.agents.picture_oracle import compact_contest, picture_contest
+from rlcodec.agents.picture_oracle import compact_contest, own_contest, picture_contest
 from rlcodec.envs.core import Core
 from rlcodec.envs.episodes import Episodes
 from rlcodec.envs.tasks import Task
@@ -18,6 +18,7 @@ from rlcodec.envs.trace import Trace
 from rlcodec.model import Model
 from rlcodec.objective import PEAK_SQUARED, Objective
 from rlcodec.observation import Predictor
+from rlcodec.own import OWN
 from rlcodec.presets import COMPACT, PHOTO
 
 GRID_RATE = {"mse": (3.0, 3.3, 3.6, 3.9, 4.4), "psnr": (1.65, 1.8, 1.95, 2.1, 2.25), "ms-ssim": (1.75, 1.9, 2.05, 2.2, 2.35)}
@@ -47,6 +48,8 @@ def contest_of(task: Task, trace: Any, predictor: Any) -> Contest:
         return picture_contest(trace, predictor)
     if task.model.preset is COMPACT:
         return compact_contest(trace, predictor)
+    if task.model.preset is OWN:
+        return own_contest(trace, predictor)
     return digit_contest(trace, task.model, predictor)
 
 

@@ -23,23 +23,25 @@ from rlcodec.agents.claims import (
 from rlcodec.agents.evaluate import contest_of, evaluate_policy, share_of_gap
 from rlcodec.codec import decode
 from rlcodec.coder import COST_UNIT
+from rlcodec.compact import planning as compact
 from rlcodec.encoding import Encoded
 from rlcodec.envs.tasks import Task, task_of
 from rlcodec.errors import DataError, OptionError
 from rlcodec.metrics import ms_ssim_loss
 from rlcodec.objective import KINDS, LOSS, MEASURE_OF, Objective
-from rlcodec.observation import action_count
+from rlcodec.observation import FIRST_TIER_ACTION, action_count
 from rlcodec.photo.planning import ENDINGS, GAIN_CHOICES, GO_ACTION, STOP_ACTION, STOPS
 from rlcodec.policy import Policy, load_policy
-from rlcodec.presets import PHOTO
+from rlcodec.presets import COMPACT, MNIST, PHOTO
 from rlcodec.segments import MACS_PER_KMAC
-from rlcodec.stream import unpack
+from rlcodec.stream import LATENT_TIERS, unpack
 
 LAST_DIGITS = 1e-9
 """Relative; powers and logarithms may differ by so much between machines' libraries."""
 SYNTHESIS_MSE, SYNTHESIS_MS_SSIM = 1e-3, 1e-4
-"""How far a photograph's mean squared error, relatively, and MS-SSIM may lie from what is claimed: the last step of the
-synthesis is in float, and where it rounds, machines may differ by a level. Bits and compute are exact."""
+"""How far the mean squared error, relatively, and MS-SSIM of a picture of preset `photo` or `compact` may lie from what is
+claimed: the last step of the synthesis is in float, and where it rounds, machines may differ by a level. Bits and compute are
+exact."""
 MEASURED_ANEW = 1e-3
 """How far shares, and relatively the table's means, may lie from what is claimed when all is measured anew: on another machine
 a logit's last digit may tip a decision."""
@@ -147,7 +149,7 @@ def _replay(
                 raise OptionError(f"claimed image {claim.image}, there are {len(images)}")
             pixels = images[claim.image]
             real = _encode(task, pixels, claim.actions)
-            of_actions += [where + d for d in _differences(claim, real, pixels, task.model.preset is PHOTO)][:1]
+            of_actions += [where + d for d in _differences(claim, real, pixels, task.model.preset is not MNIST)][:1]
             chosen = task.under_policy(policy, pixels, claim.objective)
             if chosen != real.data:
                 of_policy.append(f"{where}claimed actions make {len(real.data)} bytes, the policy makes {len(chosen)} others")
@@ -171,11 +173,9 @@ def _first(differences: list[str]) -> Difference:
 def _encode(task: Task, pixels: np.ndarray, actions: tuple[int, ...]) -> Encoded:
     """The image as the actions say; OptionError where they are not exactly those of an episode."""
     refusal = OptionError(f"claimed actions {list(actions)}, which no episode takes")
-    if task.model.preset is PHOTO:
-        last = len(STOPS) - 1
-        between = [(GO_ACTION,) * stop + ((STOP_ACTION,) if stop < last else ()) for stop in range(last + 1)]
-        known = len(actions) > 1 and actions[0] in range(len(GAIN_CHOICES)) and actions[-1] in range(len(ENDINGS))
-        if not known or actions[1:-1] not in between:
+    ends = {PHOTO: _ends_photo, COMPACT: _ends_compact}.get(task.model.preset)
+    if ends:
+        if not ends(actions):
             raise refusal
         return task.encode(pixels, actions)
     budgets = len(task.model.preset.budget_slices)
@@ -187,9 +187,27 @@ def _encode(task: Task, pixels: np.ndarray, actions: tuple[int, ...]) -> Encoded
     return real
 
 
-def _differences(claim: EpisodeClaim, real: Encoded, pixels: np.ndarray, photo: bool) -> Iterator[str]:
+def _ends_photo(actions: tuple[int, ...]) -> bool:
+    """Whether these are an episode's of preset `photo`: a gain, how far to go on, and a width."""
+    last = len(STOPS) - 1
+    between = [(GO_ACTION,) * stop + ((STOP_ACTION,) if stop < last else ()) for stop in range(last + 1)]
+    known = len(actions) > 1 and actions[0] in range(len(GAIN_CHOICES)) and actions[-1] in range(len(ENDINGS))
+    return known and actions[1:-1] in between
+
+
+def _ends_compact(actions: tuple[int, ...]) -> bool:
+    """Whether these are an episode's of preset `compact`: a budget, then tiers for all groups, or for fewer and a stop."""
+    if not actions or actions[0] not in range(compact.SETTINGS):
+        return False
+    later = actions[1:]
+    sent = later[:-1] if later and later[-1] == compact.STOP_ACTION else later
+    tiers = range(FIRST_TIER_ACTION, FIRST_TIER_ACTION + LATENT_TIERS)
+    return all(a in tiers for a in sent) and len(sent) <= compact.GROUPS and (len(sent) == compact.GROUPS) == (sent == later)
+
+
+def _differences(claim: EpisodeClaim, real: Encoded, pixels: np.ndarray, picture: bool) -> Iterator[str]:
     """What an episode claimed and did not come to; distortion is that of the picture which the stream decodes to."""
-    bits = 8.0 * unpack(real.data).header.payload_bytes if photo else sum(s.cost for s in real.segments) / COST_UNIT
+    bits = 8.0 * unpack(real.data).header.payload_bytes if picture else sum(s.cost for s in real.segments) / COST_UNIT
     shown = np.asarray(decode(real.data))
     mse, similar = float(np.square(shown.astype(np.int64) - pixels).mean()), 1 - float(ms_ssim_loss(shown, pixels))
     area = math.prod(pixels.shape[:2])
@@ -199,8 +217,8 @@ def _differences(claim: EpisodeClaim, real: Encoded, pixels: np.ndarray, photo: 
     for name, claimed, found, same in (
         ("bits", claim.bits, bits, claim.bits == bits),
         ("decoder MACs", claim.decoder_macs, real.decoder_macs, claim.decoder_macs == real.decoder_macs),
-        ("MSE", claim.mse, mse, math.isclose(claim.mse, mse, rel_tol=SYNTHESIS_MSE if photo else 0)),
-        ("MS-SSIM", claim.ms_ssim, similar, abs(claim.ms_ssim - similar) <= (SYNTHESIS_MS_SSIM if photo else LAST_DIGITS)),
+        ("MSE", claim.mse, mse, math.isclose(claim.mse, mse, rel_tol=SYNTHESIS_MSE if picture else 0)),
+        ("MS-SSIM", claim.ms_ssim, similar, abs(claim.ms_ssim - similar) <= (SYNTHESIS_MS_SSIM if picture else LAST_DIGITS)),
         ("J", claim.value, value, math.isclose(claim.value, value, rel_tol=LAST_DIGITS, abs_tol=LAST_DIGITS)),
     ):
         if not same:

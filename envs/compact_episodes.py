@@ -14,12 +14,11 @@ from rlcodec.compact.planning import (
     GROUP_PHASE,
     GROUPS,
     LAYOUT_SIZE,
-    PARENT,
     RATE_RANGE,
     SETTING_PHASE,
-    TIER,
     CompactPredictor,
     CompactStanding,
+    actions_to,
     child,
     expect,
     features_of,
@@ -109,8 +108,4 @@ class CompactEpisodes(PictureCore):
 
     def actions_of(self, setting: int, node: int) -> tuple[int, ...]:
         """The actions that lead to a node and end there."""
-        later = [] if DEPTH[node] == GROUPS else [STOP_ACTION]
-        while node:
-            later.insert(0, int(TIER[node]) + FIRST_TIER_ACTION)
-            node = int(PARENT[node])
-        return setting, *later
+        return actions_to(setting, node)

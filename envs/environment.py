@@ -12,11 +12,13 @@ from gymnasium import spaces
 
 from rlcodec.encoding import Encoded
 from rlcodec.envs.core import Core, objective_arrays
+from rlcodec.envs.own import task_and_trace
 from rlcodec.envs.rendering import Window, draw_frame
 from rlcodec.envs.tasks import Task, task_of
 from rlcodec.errors import DataError, OptionError
 from rlcodec.objective import Objective
 from rlcodec.observation import OBSERVATION_LIMIT
+from rlcodec.own import OWN
 
 
 @dataclass(frozen=True)
@@ -43,21 +45,24 @@ def setting_of(preset: str, trace: Any, images: Sequence[np.ndarray] | None, pre
         DataError: there are no images, or the trace's file is unusable.
         OptionError: there is no such preset.
     """
-    if isinstance(trace, str | Path) or (trace is None and images is None):
+    if isinstance(trace, str | Path) or (trace is None and images is None and preset != OWN.name):
         shared = _shared_setting(preset, Path(trace) if trace is not None else None)
         return replace(shared, predictor=predictor or shared.predictor)
+    task = task_of(preset) if preset != OWN.name else task_and_trace(preset, trace)[0]
     if not len(images if trace is None else trace):
         raise DataError("the environment has no images")
     if predictor is None:
-        predictor = _shared_setting(preset, None).predictor if trace is None else task_of(preset).fit(trace)
-    return Setting(task_of(preset), predictor, trace, images if trace is None else None)
+        predictor = _shared_setting(preset, None).predictor if trace is None else task.fit(trace)
+    return Setting(task, predictor, trace, images if trace is None else None)
 
 
 @functools.lru_cache(maxsize=4)
 def _shared_setting(preset: str, file: Path | None) -> Setting:
     """On the trace in a file, or on the preset's samples: made once, for all environments of this process."""
+    if file:
+        return setting_of(preset, task_and_trace(preset, file)[1], None, None)
     task = task_of(preset)
-    return setting_of(preset, task.load(file) if file else task.trace(task.samples(), 1), None, None)
+    return setting_of(preset, task.trace(task.samples(), 1), None, None)
 
 
 class AdaptiveRateEnv(gymnasium.Env[Any, int]):
@@ -71,7 +76,7 @@ class AdaptiveRateEnv(gymnasium.Env[Any, int]):
         trace: tables to run on, made by `rlcodec trace`, or their file, which is read once in a process.
         images: uint8 images to run the live codec on instead; without either, samples. Of preset `mnist` (n, h, w), of `photo`
             and `compact` a sequence of (h, w, 3).
-        preset: whose codec, "mnist", "photo" or "compact".
+        preset: whose codec, "mnist", "photo" or "compact"; or "own", of a trace that `rlcodec.envs.own` made.
         objective: of every episode; drawn anew for each when None.
         predictor: the encoder's predictions; fitted to the trace, or to the samples, when None.
         render_mode: "rgb_array" gives the original and the picture so far, with bits, compute and quality below; "human"

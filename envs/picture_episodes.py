@@ -3,13 +3,13 @@
 The reward of a step is what it takes off the objective, see `rlcodec.envs.core`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Sized
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
 from rlcodec.envs.core import Outcome, Spent, draw_objectives, objective_arrays
-from rlcodec.envs.pictures import KNOWN_FIRST, MIDDLE, Pictures, PictureTrace, trace_picture, unmeasured_trace
+from rlcodec.envs.pictures import KNOWN_FIRST, MIDDLE, PictureTrace, trace_picture, unmeasured_trace
 from rlcodec.errors import DataError
 from rlcodec.objective import Objective
 from rlcodec.observation import Goal, objective_scale
@@ -51,7 +51,7 @@ class PictureCore:
         done: bool (B,).
     """
 
-    trace: Pictures
+    trace: Sized
     batch: int
     goal: Goal
     standing: Any

@@ -2,13 +2,13 @@
 
 import warnings
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import numpy as np
 
 from rlcodec.compact.planning import CompactPredictor, features_of
 from rlcodec.envs.compact_traces import CompactTrace
-from rlcodec.envs.pictures import Pictures, PictureTrace
+from rlcodec.envs.pictures import PictureTrace
 from rlcodec.objective import KINDS, PEAK_SQUARED, ROUNDING_MSE, distortion
 from rlcodec.photo.blocks import PLANES
 from rlcodec.photo.planning import PhotoPredictor, synthesis_kmac
@@ -26,8 +26,18 @@ WORTH_A_PROCESS = 1000
 DIGITS = 6
 """Significant ones that are kept of every weight: policy files hold them as text."""
 LEAST_KMAC = 1e-4
-P = TypeVar("P", bound=Pictures)
 F = TypeVar("F")
+P = TypeVar("P", bound="Tables")
+
+
+class Tables(Protocol):
+    """A trace, of whatever codec."""
+
+    def __len__(self) -> int: ...
+
+    def take(self: P, index: np.ndarray | slice) -> P:
+        """The same tables for some of the images."""
+        ...
 
 
 def _rounded(values: np.ndarray) -> np.ndarray:

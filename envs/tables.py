@@ -27,11 +27,11 @@ def save_tables(path: Path, trace: Any) -> None:
     write_atomically(path, lambda file: np.savez_compressed(file, digest=np.array(trace.digest), **arrays))
 
 
-def load_tables(path: Path, kind: type[T], digest: str) -> T:
+def load_tables(path: Path, kind: type[T], digest: str | None) -> T:
     """Reads a trace of some kind; its arrays are of any shape.
 
     Raises:
-        DataError: it is missing, broken, or was not made by the codec of this digest.
+        DataError: it is missing, broken, or was not made by the codec of this digest, where one is asked for.
     """
     try:
         with zipfile.ZipFile(path) as archive:
@@ -44,7 +44,7 @@ def load_tables(path: Path, kind: type[T], digest: str) -> T:
         raise DataError(f"{path}: not a usable trace (no table {error.args[0]}); run `rlcodec trace` again") from error
     except (OSError, ValueError, EOFError, MemoryError, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(f"{path}: not a usable trace ({error})") from error
-    if found != digest:
+    if digest is not None and found != digest:
         raise DataError(f"{path}: was made by codec {found[:8]}, this is {digest[:8]}; run `rlcodec trace` again")
     return kind(found, *arrays)
 

@@ -243,20 +243,17 @@ def photo_work(pixels: float, kmac_by_strip: Sequence[float], width: str) -> Wor
     return {COEFFICIENTS: (max(loads), 0.0), INVERSE: (0.0, pixels), f"{SYNTHESIS}, {width}": synthesis}
 
 
-def compact_work(pixels: float, segments: Sequence[CodedSegment]) -> Work:
+def compact_work(pixels: float, macs_by_tier: Mapping[int, int]) -> Work:
     """What decoding a stream of preset "compact" does.
 
     Args:
         pixels: of the picture, in whole positions of the latent.
-        segments: that were coded.
+        macs_by_tier: multiply-accumulates of all segments in each tier that any was sent in.
     """
     from rlcodec.compact.transform import MACS_PER_PIXEL
 
     work = {SYNTHESIS: (MACS_PER_PIXEL * pixels / MACS_PER_KMAC, 0.0)}
-    for segment in segments:
-        stage = CODING[segment.tier]
-        work[stage] = work.get(stage, (0.0, 0.0))[0] + segment.macs / MACS_PER_KMAC, 0.0
-    return work
+    return work | {CODING[tier]: (macs / MACS_PER_KMAC, 0.0) for tier, macs in sorted(macs_by_tier.items())}
 
 
 def photo_decode_ms(
@@ -301,7 +298,11 @@ def work_of(info: "StreamInfo") -> Work:
     if info.preset == COMPACT.name:
         from rlcodec.compact.transform import STRIDE, latent_size
 
-        return compact_work(math.prod(latent_size(info.height, info.width)) * STRIDE**2, info.segments)
+        macs: dict[int, int] = {}
+        for segment in info.segments:
+            if segment.tier != STOP:
+                macs[segment.tier] = macs.get(segment.tier, 0) + segment.macs
+        return compact_work(math.prod(latent_size(info.height, info.width)) * STRIDE**2, macs)
     return mnist_work(info.height, info.width, info.bit_budget, info.segments, info.scan)
 
 

@@ -28,6 +28,8 @@ CropOption = Annotated[
     int | None, typer.Option(min=64, help="Photo and compact: squares of so many pixels a side in place of whole pictures.")
 ]
 EXIT_REFUTED = 1
+OWN = "own"
+"""Stands for a preset where a trace is of somebody's own codec."""
 
 
 @command(
@@ -85,6 +87,7 @@ def _load(preset: str, data: Path, split: str, limit: int | None, crop: int | No
     "rlcodec train runs/train.npz --out runs/ppo --timesteps 4000000",
     "rlcodec train runs/train.npz --out runs/other --hyperparameters other.yml",
     "rlcodec train runs/photo.npz --preset photo --out runs/photo --hyperparameters agents/ppo-photo.yml --imitate 200",
+    "rlcodec train runs/jpeg.npz --preset own --out runs/jpeg",
 )
 def train(
     trace_file: Annotated[Path, typer.Argument(metavar="TRACE", help="A trace of training images.")],
@@ -108,9 +111,10 @@ def train(
     from rlcodec.agents.export import export_policy
     from rlcodec.agents.hyperparameters import read_settings
     from rlcodec.agents.ppo import RUN_FILE, settings_of, train_ppo
+    from rlcodec.envs.own import task_and_trace
     from rlcodec.envs.tasks import task_of
 
-    task = task_of(preset)
+    task = task_of(preset) if preset != OWN else task_and_trace(preset, trace_file)[0]
     own = hyperparameters is None and resume and (out / RUN_FILE).exists()
     settings = settings_of(out, task) if own else read_settings(hyperparameters)
     given = {"n_timesteps": timesteps, "n_envs": envs, "seed": seed, "imitation": imitate}
@@ -209,8 +213,8 @@ def evaluate(
         raise OptionError("anchor, curves, published and workers go with codecs")
     if policy and len(policy) > 1:
         raise OptionError("one policy at a time is evaluated on a trace")
-    if (run or claim) and preset == COMPACT.name:
-        raise OptionError("runs of preset compact are evaluated by --policy; claims are made of mnist and photo")
+    if (run or claim) and preset == OWN:
+        raise OptionError("policies for an own codec are evaluated by --policy; nobody could replay what is claimed of them")
     if sum(option is not None for option in (policy, run, claim)) > 1:
         raise OptionError("give one of policy, run and claim: claims are of a run's own policy, or of the shipped one")
     if subject.name in [p.name for p in PRESETS] and not subject.exists():
@@ -229,12 +233,12 @@ def evaluate(
         raise OptionError(f"{subject}: is a folder; name --codecs to compare on its images, or a trace of them")
     from rlcodec.agents.claims import POLICY_FILE, SHIPPED, make_claims, write_claims
     from rlcodec.agents.evaluate import contest_of, evaluate_policy
-    from rlcodec.envs.tasks import task_of
+    from rlcodec.envs.own import task_and_trace
     from rlcodec.files import write_bytes
     from rlcodec.policy import load_policy
 
-    task = task_of(preset)
-    loaded, held_out = load_policy(run / POLICY_FILE if run else policy[0] if policy else None, task.model), task.load(subject)
+    task, held_out = task_and_trace(preset, subject)
+    loaded = load_policy(run / POLICY_FILE if run else policy[0] if policy else None, task.model)
     contest = contest_of(task, held_out, loaded.predictor)
     with progress("evaluating") as report:
         found = evaluate_policy(contest, lambda seen: loaded.logits(seen).argmax(1), report)

@@ -12,8 +12,9 @@ from rlcodec.coder import COST_UNIT
 from rlcodec.color_images import read_color
 from rlcodec.encoding import Encoded, constant_choices, encode_with
 from rlcodec.errors import OptionError, TruncatedStreamError, TruncatedStreamWarning
-from rlcodec.goals import Limits, encode_exactly, encode_within
+from rlcodec.goals import encode_exactly, encode_within
 from rlcodec.images import ImageLike, read_gray
+from rlcodec.limits import Limits
 from rlcodec.model import load_model
 from rlcodec.objective import resolve_objective
 from rlcodec.policy import encode_under_policy, load_policy
@@ -92,7 +93,7 @@ def encode(
     instead; `bit_budget`, `tier` and `rows` set the choices by hand. `max_bytes`, `min_psnr` and `max_decode_ms` are limits
     that the policy's or the lossless stream keeps to. Preset "photo": a policy likewise, with the same limits, or `gain`; where
     a limit stands without an objective the stream comes as near to it as it may. Preset "compact": `bit_budget` and `tier`, or
-    a policy, of which none is shipped, and its objective.
+    the same limits and an objective, under which the best of all choices is found; a policy may make them, none is shipped.
 
     Args:
         image: a PIL image, a path, or a uint8 array; for preset "mnist" 8-bit gray, for the others anything that
@@ -158,17 +159,21 @@ def encode(
     if any(option is not None for option in for_photo):
         raise OptionError("gain and synthesis are for preset photo")
     if preset == COMPACT.name:
-        goal_given = any(option is not None for option in by_policy)
+        goal_given, limited = (any(option is not None for option in given) for given in (by_policy, limits))
         by_hand = any(option is not None for option in of_latent)
-        if lossless or objective == "lossless" or (goal_given and by_hand) or any(o is not None for o in (*limits, rows)):
-            raise OptionError("preset compact is lossy; it takes either bit_budget and tier, or a policy and its objective")
-        if goal_given:
-            from rlcodec.compact.model import load_compact_model
+        if lossless or objective == "lossless" or ((goal_given or limited) and by_hand) or rows is not None:
+            raise OptionError("preset compact is lossy; it takes bit_budget and tier, or an objective, a policy and limits")
+        if goal_given or limited:
+            from rlcodec.compact.choosing import encode_picture as encode_best
             from rlcodec.compact.planning import NAMED
-            from rlcodec.compact.policy import encode_under_policy as encode_chosen
 
-            goal = resolve_objective(objective, lambda_rate, lambda_compute, distortion, NAMED)
-            return encode_chosen(load_policy(policy, load_compact_model()), read_color(image, COMPACT, max_pixels), goal)
+            return encode_best(
+                read_color(image, COMPACT, max_pixels),
+                policy,
+                resolve_objective(objective, lambda_rate, lambda_compute, distortion, NAMED) if goal_given else None,
+                Limits(_whole("max_bytes", max_bytes), min_psnr, max_decode_ms),
+                load_calibration() if max_decode_ms is not None else None,
+            )
         from rlcodec.compact.stream import encode_picture as encode_compact
 
         return encode_compact(read_color(image, COMPACT, max_pixels), _whole("bit_budget", bit_budget), tier)

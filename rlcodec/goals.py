@@ -8,17 +8,16 @@ Every stream is measured, and the best of those that keep to all limits comes ba
 
 import dataclasses
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
-from numbers import Real
 from typing import TypeVar
 
 import numpy as np
 
 from rlcodec.calibration import Calibration, mnist_work
 from rlcodec.encoding import Encoded, constant_choices, encode_with
-from rlcodec.errors import OptionError
 from rlcodec.facts import picture_error
+from rlcodec.limits import Figures, Limits
 from rlcodec.model import Model
 from rlcodec.objective import COMPUTE_RANGE, KINDS, MEASURE_OF, RATE_RANGE, Objective
 from rlcodec.policy import Policy, encode_under_policy
@@ -31,46 +30,14 @@ RATE_STEPS, COMPUTE_STEPS = 7, 6
 
 
 @dataclass(frozen=True)
-class Limits:
-    """What a stream should keep to; None where anything goes.
-
-    Attributes:
-        max_bytes: of the whole stream, at most.
-        min_psnr: of the decoded picture, at least, in dB; infinity asks for every pixel exactly.
-        max_decode_ms: predicted milliseconds of decoding on the calibrated machine, at most.
-    """
-
-    max_bytes: int | None = None
-    min_psnr: float | None = None
-    max_decode_ms: float | None = None
-
-    def __post_init__(self) -> None:
-        for name, value in vars(self).items():
-            if value is not None and (not isinstance(value, Real) or math.isnan(value)):
-                raise OptionError(f"{name} is {value!r}; give a number")
-
-    def shortfalls(self, size_bytes: int, psnr_db: float, decode_ms: float) -> set[str]:
-        """Names of the limits that a stream of these figures does not keep to."""
-        kept = {
-            "max_bytes": self.max_bytes is None or size_bytes <= self.max_bytes,
-            "min_psnr": self.min_psnr is None or psnr_db >= self.min_psnr,
-            "max_decode_ms": self.max_decode_ms is None or decode_ms <= self.max_decode_ms,
-        }
-        return {name for name, fine in kept.items() if not fine}
-
-
-@dataclass(frozen=True)
-class Attempt:
-    """A stream, measured; `decode_ms` is 0 where nobody limits it."""
+class Attempt(Figures):
+    """A stream, measured."""
 
     encoded: Encoded
-    size_bytes: int
-    psnr_db: float
-    decode_ms: float
 
     def shortfalls(self, limits: Limits) -> set[str]:
         """Names of the limits that it does not keep to."""
-        return limits.shortfalls(self.size_bytes, self.psnr_db, self.decode_ms)
+        return limits.missed_by(self)
 
 
 class Search:
@@ -91,7 +58,7 @@ class Search:
             height, width = self.pixels.shape
             work = mnist_work(height, width, encoded.bit_budget, encoded.segments, encoded.scan)
             decode_ms = self.calibration.predicted_ms(self.model.preset.name, work)
-        self.tried.append(Attempt(encoded, len(encoded.data), encoded.psnr_db, decode_ms))
+        self.tried.append(Attempt(len(encoded.data), encoded.psnr_db, decode_ms, encoded))
         return self.tried[-1]
 
     def with_tier(self, tier: int, bit_budget: int = 0, rows: int | None = None) -> Attempt:
@@ -128,24 +95,6 @@ class Search:
         """The least by `key` of the attempts that keep to all limits, None where none does."""
         return min((a for a in self.tried if not a.shortfalls(self.limits)), key=key, default=None)
 
-    def refusal(self) -> OptionError:
-        """Says that the limits cannot be met: for each, how near one can come when the others are kept to."""
-        one_off = {name: [a for a in self.tried if a.shortfalls(self.limits) == {name}] for name in vars(self.limits)}
-        nearest = " or ".join(_nearest(name, attempts) for name, attempts in one_off.items() if attempts)
-        if not nearest:
-            least = min(self.tried, key=lambda a: len(a.shortfalls(self.limits)))
-            nearest = " with ".join(_nearest(name, [least]) for name in sorted(least.shortfalls(self.limits)))
-        asked = " and ".join(f"{name} {value:g}" for name, value in vars(self.limits).items() if value is not None)
-        return OptionError(f"no stream of this image was found with {asked}; the nearest that can be met: {nearest}")
-
-
-def _nearest(name: str, attempts: Iterable[Attempt]) -> str:
-    if name == "max_bytes":
-        return f"max_bytes {min(a.size_bytes for a in attempts)}"
-    if name == "max_decode_ms":  # rounded so that it can be asked for
-        return f"max_decode_ms {math.ceil(1e4 * min(a.decode_ms for a in attempts)) / 1e4:.4f}"
-    return f"min_psnr {math.floor(100 * max(a.psnr_db for a in attempts)) / 100:.2f}"
-
 
 def encode_exactly(model: Model, pixels: np.ndarray, limits: Limits, calibration: Calibration | None) -> Encoded:
     """The smallest stream that gives every pixel back and keeps to the limits.
@@ -163,7 +112,7 @@ def encode_exactly(model: Model, pixels: np.ndarray, limits: Limits, calibration
     _try_exact(search)
     found = search.best(lambda a: (a.size_bytes, a.decode_ms))
     if found is None:
-        raise search.refusal()
+        raise limits.refusal(search.tried)
     return found.encoded
 
 
@@ -196,9 +145,7 @@ def encode_within(
         return float(objective.value(error, 8 * attempt.size_bytes / pixels.size, kmac))
 
     def key(attempt: Attempt) -> tuple[float, ...]:
-        if quality:
-            return attempt.size_bytes, worth(attempt)
-        return (-attempt.psnr_db, worth(attempt)) if of_rate else (worth(attempt),)
+        return limits.order(attempt, (worth(attempt),))
 
     def choose(lambda_rate: float) -> Attempt:
         known = min(objective.lambda_compute, lambda_rate * 10 ** COMPUTE_RANGE[1])
@@ -216,7 +163,7 @@ def encode_within(
     _try_latents(search)
     found = search.best(key)
     if found is None:
-        raise search.refusal()
+        raise limits.refusal(search.tried)
     return found.encoded
 
 

@@ -33,7 +33,7 @@ from rlcodec.observation import (
     layout,
 )
 from rlcodec.planner import Planner
-from rlcodec.presets import COMPACT, PHOTO, Preset, preset_by_name
+from rlcodec.presets import COMPACT, MNIST, PHOTO, Preset, preset_by_name
 from rlcodec.segments import LATENT, MACS_PER_KMAC, synthesis_macs
 from rlcodec.stream import CONTEXT, STOP, TIERS
 from rlcodec.transform import analyse, keep_bits, latent_shape, synthesise
@@ -122,7 +122,7 @@ def _read(path: Path, modified: float) -> tuple[Policy, list[list[int]]]:
             raise PolicyError(f"{path}: is {len(content)} bytes, too large for a policy")
         session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
         metadata = json.loads(session.get_modelmeta().custom_metadata_map[METADATA_KEY])
-        _, read_predictor = _preset_of(metadata["preset"])
+        _, read_predictor = _preset_of(metadata)
         predictor = read_predictor(json.dumps(metadata["predictor"]))
         _names(metadata)
         shapes = [i.shape[1:] for i in session.get_inputs()] + [o.shape[1:] for o in session.get_outputs()]
@@ -141,17 +141,28 @@ def _read_file(path: Path) -> tuple[Policy, list[list[int]]]:
     return _read(path, modified)
 
 
-def preset_of_policy(path: Path) -> str:
-    """The name of the preset that a policy file was trained for.
+def metadata_of_policy(path: Path) -> dict[str, Any]:
+    """Everything that a policy file says of itself.
 
     Raises:
         PolicyError: it is missing or broken.
     """
-    return str(_read_file(path)[0].metadata["preset"])
+    return _read_file(path)[0].metadata
 
 
-def _preset_of(name: str) -> tuple[Callable[[], dict[str, Any]], Callable[[str], Any]]:
-    """What describes the policies of a preset, and what reads their predictions."""
+def preset_of_policy(path: Path) -> str:
+    """The name of the preset that a policy file was trained for; errors as `metadata_of_policy`."""
+    return str(metadata_of_policy(path)["preset"])
+
+
+def _preset_of(metadata: dict[str, Any]) -> tuple[Callable[[], dict[str, Any]], Callable[[str], Any]]:
+    """What describes the policies of a file's preset, and what reads their predictions."""
+    name = metadata["preset"]
+    if name == "own":
+        from rlcodec.own import OwnPredictor, OwnSpec, describe_own
+
+        spec = OwnSpec.from_json(metadata["spec"])
+        return lambda: describe_own(spec), lambda text: OwnPredictor.from_json(text, spec)
     if preset_by_name(name) is PHOTO:
         from rlcodec.photo.planning import PhotoPredictor
         from rlcodec.photo.policy import describe_photo
@@ -174,7 +185,7 @@ def _check(policy: Policy, shapes: list[list[int]], digest: str, path: Path) -> 
     found = policy.metadata
     if found["format"] != FORMAT:
         raise PolicyError(f"{path}: has policy format {found['format']}; this rlcodec reads {FORMAT}")
-    expected = _preset_of(found["preset"])[0]()
+    expected = _preset_of(found)[0]()
     if policy.codec_digest != digest:
         raise PolicyError(
             f"{path}: was trained for codec {policy.codec_digest[:8]}; this codec is {digest[:8]}; train it again"
@@ -198,9 +209,9 @@ def load_policy(path: str | os.PathLike[str] | None, model: Codec) -> Policy:
         OptionError: `path` is None, and none is shipped for this preset.
         PolicyError: it is missing, broken, or was trained for another codec.
     """
-    if path is None and model.preset is COMPACT:
+    if path is None and model.preset not in (MNIST, PHOTO):
         raise OptionError(
-            "no policy is shipped for preset compact; name the file of one that `rlcodec export` wrote (--policy)"
+            f"no policy is shipped for preset {model.preset.name}; name the file of one that `rlcodec export` wrote (--policy)"
         )
     file = policy_file(path, model.preset)
     policy, shapes = _read_file(file)

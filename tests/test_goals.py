@@ -177,8 +177,6 @@ def test_no_calibration(run, tmp_path, monkeypatch, digit):
         {"min_psnr": math.nan},
         {"min_psnr": "30"},
         {"max_bytes": 20.5},
-        {"max_bytes": 20, "preset": "compact"},
-        {"max_decode_ms": 1, "preset": "compact"},
         {"max_bytes": 20, "objective": "huge"},
         {"max_decode_ms": 1, "lambda_rate": 1e9},
     ],

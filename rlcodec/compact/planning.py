@@ -209,6 +209,17 @@ def payload_bytes_of(cost: np.ndarray) -> np.ndarray:
     return -(-(_at_nodes(cost) + CHOICE_COSTS) // (8 * COST_UNIT))
 
 
+def coding_macs_of(macs: np.ndarray) -> np.ndarray:
+    """Multiply-accumulates of what ends at every node by tier, int64 (LATENT_TIERS, n, settings, NODES), from `Facts.macs`."""
+    tiers = np.arange(LATENT_TIERS)
+    return np.stack([_at_nodes(np.where((tiers == tier)[:, None], macs, 0)) for tier in tiers])
+
+
+def tiers_used(node: int) -> set[int]:
+    """The tiers on the way to a node."""
+    return {int(TIER[above]) for above in range(1, NODES) if REACHABLE[above, node]}
+
+
 def decoder_macs_of(facts: Facts) -> np.ndarray:
     """Multiply-accumulates of decoding what ends at every node, int64 (n, settings, NODES)."""
     return _at_nodes(facts.macs) + facts.synthesis_macs[:, None, None]
@@ -323,6 +334,15 @@ def choices_of(actions: tuple[int, ...]) -> tuple[int, np.ndarray]:
             break
         choices[group * kept // GROUPS : (group + 1) * kept // GROUPS] = action - FIRST_TIER_ACTION
     return kept, choices
+
+
+def actions_to(setting: int, node: int) -> tuple[int, ...]:
+    """The actions that lead to a node of a budget and end there."""
+    later = [] if DEPTH[node] == GROUPS else [STOP_ACTION]
+    while node:
+        later.insert(0, int(TIER[node]) + FIRST_TIER_ACTION)
+        node = int(PARENT[node])
+    return setting, *later
 
 
 ACTION_NAMES = {

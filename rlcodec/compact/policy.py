@@ -45,11 +45,11 @@ def describe_compact() -> dict[str, Any]:
     return description(load_compact_model(), LAYOUT, ACTION_NAMES, RATE_RANGE)
 
 
-def _pack(
+def pack_actions(
     model: CompactModel, latent: np.ndarray, height: int, width: int, actions: tuple[int, ...], gray: bool
 ) -> tuple[bytes, int, tuple[CodedSegment, ...]]:
-    """The stream that actions lead to, its bit budget, and its segments."""
-    channels, choices = choices_of(actions)
+    """The stream that actions lead to, or without any that of nothing; its bit budget, and its segments."""
+    channels, choices = choices_of(actions) if actions else (0, np.empty(0, np.int64))
     bits = channels * latent[0].size
     payload, segments = encode_latent(model, latent, bits, choices)
     return pack(COMPACT, model.fingerprint, height, width, 2 * bits + gray, payload), bits, segments
@@ -64,7 +64,7 @@ def encode_actions(pixels: np.ndarray, actions: tuple[int, ...]) -> Encoded:
     """
     model, (height, width, _) = load_compact_model(), pixels.shape
     latent = analyse(pixels, model.folder)
-    data, bits, segments = _pack(model, latent, height, width, actions, False)
+    data, bits, segments = pack_actions(model, latent, height, width, actions, False)
     sent = sum(segment.segment.symbols for segment in segments if segment.tier != STOP)
     picture = synthesise(keep_bits(latent, sent), height, width, model.folder)
     macs = sum(segment.macs for segment in segments) + synthesis_macs(*latent.shape[1:])
@@ -79,8 +79,8 @@ def show_nothing(pixels: np.ndarray) -> np.ndarray:
     return synthesise(nothing, height, width, load_compact_model().folder)
 
 
-def encode_under_policy(policy: Policy, picture: ColorImage, objective: Objective) -> bytes:
-    """Encodes a picture as a policy chooses.
+def choose_under_policy(policy: Policy, picture: ColorImage, objective: Objective) -> tuple[np.ndarray, tuple[int, ...]]:
+    """A picture's latent, int8 (LATENT_CHANNELS, rows, columns), and what a policy chooses for it, as actions.
 
     Args:
         policy: a loaded policy for preset `compact`.
@@ -92,7 +92,7 @@ def encode_under_policy(policy: Policy, picture: ColorImage, objective: Objectiv
     """
     check_objective(objective, RATE_RANGE)
     check_pixels(picture)
-    model, pixels, (height, width, _) = load_compact_model(), picture.pixels, picture.pixels.shape
+    model, pixels = load_compact_model(), picture.pixels
     goal = Goal(
         np.array([KINDS.index(objective.kind)]), np.array([objective.lambda_rate]), np.array([objective.lambda_compute])
     )
@@ -114,4 +114,11 @@ def encode_under_policy(policy: Policy, picture: ColorImage, objective: Objectiv
         measured.quality[:, 0, index] = distortions(np.array(sse / pixels.size), np.array(similar))
     while DEPTH[standing.node[0]] < GROUPS and choose() != STOP_ACTION:
         standing.node[0] = child(standing.node[0], actions[-1] - FIRST_TIER_ACTION)
-    return _pack(model, latent, height, width, tuple(actions), picture.gray)[0]
+    return latent, tuple(actions)
+
+
+def encode_under_policy(policy: Policy, picture: ColorImage, objective: Objective) -> bytes:
+    """Encodes a picture as a policy chooses; arguments and errors as `choose_under_policy`."""
+    latent, actions = choose_under_policy(policy, picture, objective)
+    height, width = picture.pixels.shape[:2]
+    return pack_actions(load_compact_model(), latent, height, width, actions, picture.gray)[0]

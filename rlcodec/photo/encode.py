@@ -16,7 +16,8 @@ import numpy as np
 from rlcodec.calibration import Calibration, photo_work
 from rlcodec.color_images import ColorImage, check_pixels
 from rlcodec.errors import OptionError
-from rlcodec.goals import Limits, least_compute
+from rlcodec.goals import least_compute
+from rlcodec.limits import Limits
 from rlcodec.metrics import psnr_db
 from rlcodec.objective import Objective
 from rlcodec.photo.blocks import padded_size

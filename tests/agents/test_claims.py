@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,13 +21,9 @@ from rlcodec.agents.claims import (
     write_claims,
 )
 from rlcodec.agents.evaluate import contest_of, evaluate_policy
-from rlcodec.agents.export import export_policy
-from rlcodec.agents.hyperparameters import read_settings
-from rlcodec.agents.ppo import new_agent
 from rlcodec.agents.validation import validate
 from rlcodec.coder import COST_UNIT
 from rlcodec.envs.tasks import task_of
-from rlcodec.envs.vector import TraceVecEnv
 from rlcodec.errors import DataError, PolicyError
 from rlcodec.metrics import ms_ssim_loss
 from rlcodec.objective import Objective
@@ -239,49 +234,6 @@ def test_files_without_claims_are_refused(tmp_path, content):
     (tmp_path / RESULTS_FILE).write_bytes(content)
     with pytest.raises(DataError, match="no usable claims"):
         read_claims(tmp_path)
-
-
-@pytest.fixture(scope="module")
-def of_pictures(short_grid, picture_trace, foreseen, tmp_path_factory) -> Path:
-    """A run whose policy takes the planner's advice, and what it claims of a few pictures."""
-    task, folder = task_of("photo"), tmp_path_factory.mktemp("pictures")
-    agent = new_agent(TraceVecEnv(task.episodes(picture_trace, foreseen, 4)), replace(read_settings(), width=8))
-    export_policy(agent.policy, foreseen, task, folder / POLICY_FILE, {})
-    policy = load_policy(folder / POLICY_FILE, task.model)
-    found = evaluate_policy(contest_of(task, picture_trace, foreseen), lambda seen: policy.logits(seen).argmax(1))
-    write_claims(folder, make_claims(folder, task, picture_trace, policy, POLICY_FILE, found, EPISODES, 0))
-    return folder
-
-
-def test_photographs_are_confirmed_within_their_tolerance(of_pictures, pictures, tmp_path):
-    assert refuted(of_pictures, pictures) == {}
-    folder = tmp_path / "run"
-    shutil.copytree(of_pictures, folder)
-    honest = json.loads((folder / RESULTS_FILE).read_text())
-    assert {len(episode["actions"]) for episode in honest["episodes"]} <= {3, 4}
-    for name, factor, reason in (
-        ("mse", 1.0001, "J"),
-        ("mse", 1.01, "MSE"),
-        ("bits", 0.999, "bits"),
-        ("decoder_macs", 2, "MACs"),
-    ):
-        claims = json.loads(json.dumps(honest))
-        episode = next(e for e in claims["episodes"] if e["objective"]["kind"] == "mse")
-        episode[name] *= factor
-        (folder / RESULTS_FILE).write_text(json.dumps(claims))
-        assert f"claimed {reason}" in refuted(folder, pictures)["actions"].replace("decoder ", "")
-
-
-@pytest.mark.parametrize(
-    "actions", [[], [0], [99, 0, 0], [0, 0, 99], [0, 1, 0], [0, 1, 1, 0, 0], [0, 1, 1, 1, 0], [0, 2, 0, 0]]
-)
-def test_actions_that_no_photograph_takes_are_refuted(of_pictures, pictures, tmp_path, actions):
-    folder = tmp_path / "run"
-    shutil.copytree(of_pictures, folder)
-    claims = json.loads((folder / RESULTS_FILE).read_text())
-    claims["episodes"][0]["actions"] = actions
-    (folder / RESULTS_FILE).write_text(json.dumps(claims))
-    assert "which no episode takes" in refuted(folder, pictures)["actions"]
 
 
 def test_the_command_line_claims_and_validates(run, tmp_path, traced):

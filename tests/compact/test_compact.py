@@ -100,7 +100,7 @@ def test_impossible_headers_are_refused(coded, number):
         {"rows": 2},
         {"gain": 2},
         {"lossless": True},
-        {"objective": "small"},
+        {"objective": "lossless"},
     ],
 )
 def test_options_that_make_no_sense(photograph, options):

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from rlcodec.compact import planning as compact
 from rlcodec.envs.tasks import task_of
 from rlcodec.objective import COMPUTE_RANGE, KINDS, RATE_RANGE
 from rlcodec.photo import planning
 from rlcodec.presets import MNIST
 
 PAGE = Path(__file__).parents[2] / "docs" / "environment.md"
-PRESETS = ("mnist", "photo")
+PRESETS = ("mnist", "photo", "compact")
 
 
 def fields(preset: str) -> str:
@@ -39,7 +40,9 @@ def test_the_fields_are_those_of_the_layouts():
     assert with_fields(PAGE.read_text()) == PAGE.read_text()
 
 
-@pytest.mark.parametrize(("preset", "ranges"), [("mnist", RATE_RANGE), ("photo", planning.RATE_RANGE)])
+@pytest.mark.parametrize(
+    ("preset", "ranges"), [("mnist", RATE_RANGE), ("photo", planning.RATE_RANGE), ("compact", compact.RATE_RANGE)]
+)
 def test_the_ranges_are_those_that_are_drawn_from(preset, ranges):
     row = " | ".join(f"10^{low:g} to 10^{high:g}" for low, high in (ranges[kind] for kind in KINDS))
     assert f"| `{preset}` | {row} |" in PAGE.read_text()
@@ -56,6 +59,11 @@ def test_the_actions_are_those_that_are_taken():
     assert gains == tuple(range(gains[0], gains[-1] + 1, 3))
     assert planning.STOPS == (3, 4, 5)
     assert ", ".join(f"{i} `{ending}`" for i, ending in enumerate(planning.ENDINGS)) in page
+    *most, last = compact.BUDGETS
+    assert f"of {', '.join(map(str, most))} and {last}." in page
+    assert f"They go in {compact.GROUPS} equal groups" in page
+    *most, last = compact.COUNTS[compact.PROBES]
+    assert f"PSNR and MS-SSIM of {', '.join(map(str, most))} and {last} channels |" in page
 
 
 if __name__ == "__main__":

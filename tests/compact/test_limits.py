@@ -1,0 +1,219 @@
+"""Preset compact under objectives and within limits: the best of everything that can be chosen, or what can be met instead."""
+
+import itertools
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+import rlcodec
+from rlcodec import OptionError
+from rlcodec.calibration import save_calibration
+from rlcodec.compact.planning import NAMED, NODES, SETTINGS, actions_to
+from rlcodec.compact.policy import encode_actions
+from rlcodec.metrics import ms_ssim, psnr_db
+from rlcodec.objective import Objective
+
+OBJECTIVES = [
+    *NAMED.values(),
+    Objective("mse", 3e3, 2.0),
+    Objective("mse", 1e6, 0.0),
+    Objective("psnr", 3.0, 0.0),
+    Objective("ms-ssim", 4.0, 0.02),
+    Objective("ms-ssim", 60.0, 1.0),
+]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of all the streams that there are of the picture, and what anyone can measure of it."""
+
+    data: bytes
+    psnr: float
+    mse: float
+    similar: float
+    kmac: float
+    payload_bytes: int
+    milliseconds: float
+
+
+@pytest.fixture(scope="module")
+def picture(photograph) -> np.ndarray:
+    return np.ascontiguousarray(np.asarray(photograph)[90:160, 40:168])
+
+
+@pytest.fixture(scope="module")
+def every(picture, made_up) -> list[Choice]:
+    """Every choice, coded and decoded."""
+    found = []
+    for place in (*itertools.product(range(SETTINGS), range(NODES)), None):
+        data = encode_actions(picture, actions_to(*place)).data if place else encode(picture, bit_budget=0)
+        shown, info = np.asarray(rlcodec.decode(data)), rlcodec.inspect(data)
+        mse = float(np.square(shown.astype(int) - picture).mean())
+        kmac, ms = info.decoder_kmac_per_pixel, rlcodec.predicted_decode_ms(info, made_up)
+        found.append(Choice(data, psnr_db(picture, shown), mse, ms_ssim(picture, shown), kmac, info.payload_bytes, ms))
+    return found
+
+
+@pytest.fixture(autouse=True)
+def calibrated(made_up, tmp_path, monkeypatch):
+    """A made-up calibration where rlcodec looks for one."""
+    monkeypatch.setenv("RLCODEC_CALIBRATION", str(save_calibration(made_up, tmp_path / "calibration.json")))
+
+
+def encode(picture, **options) -> bytes:
+    return rlcodec.encode(picture, preset="compact", **options)
+
+
+def lambdas(objective: Objective) -> dict:
+    return {
+        "distortion": objective.kind, "lambda_rate": objective.lambda_rate, "lambda_compute": objective.lambda_compute
+    }  # fmt: skip
+
+
+def of(data: bytes, every: list[Choice]) -> Choice:
+    return next(choice for choice in every if choice.data == data)
+
+
+def value(choice: Choice, objective: Objective, picture: np.ndarray) -> float:
+    error = 1 - choice.similar if objective.kind == "ms-ssim" else choice.mse
+    return float(objective.value(error, 8 * choice.payload_bytes / picture[..., 0].size, choice.kmac))
+
+
+def keeping(every, max_bytes=math.inf, min_psnr=-math.inf, max_decode_ms=math.inf) -> list[Choice]:
+    return [c for c in every if len(c.data) <= max_bytes and c.psnr >= min_psnr and c.milliseconds <= max_decode_ms]
+
+
+@pytest.fixture(scope="module")
+def middle(every) -> dict[str, float]:
+    """Limits that some streams keep to and others do not, alone and together."""
+    sizes, psnrs, times = (
+        sorted(values) for values in zip(*((len(c.data), c.psnr, c.milliseconds) for c in every), strict=True)
+    )
+    return {
+        "max_bytes": sizes[2 * len(sizes) // 3], "min_psnr": psnrs[len(psnrs) // 2], "max_decode_ms": times[3 * len(times) // 4]
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES, ids=str)
+def test_an_objective_gets_the_best_of_all_choices(picture, every, objective):
+    found = of(encode(picture, **lambdas(objective)), every)
+    assert value(found, objective, picture) == pytest.approx(min(value(c, objective, picture) for c in every), rel=1e-12)
+
+
+def test_the_objectives_want_different_streams(picture):
+    assert len({encode(picture, **lambdas(objective)) for objective in OBJECTIVES}) > 3
+    assert encode(picture, objective="fast") == encode(picture, **lambdas(NAMED["fast"]))
+
+
+@pytest.mark.parametrize(
+    "names", [n for k in (1, 2, 3) for n in itertools.combinations(("max_bytes", "min_psnr", "max_decode_ms"), k)]
+)
+def test_limits_are_kept_and_what_they_leave_is_used(picture, every, middle, names):
+    limits = {name: middle[name] for name in names}
+    kept = keeping(every, **limits)
+    assert 0 < len(kept) < len(every)
+    found = of(encode(picture, **limits), every)
+    assert found in kept
+    if "min_psnr" in limits:
+        assert len(found.data) == min(len(c.data) for c in kept)
+    else:
+        finest = max(c.psnr for c in kept)
+        assert found.psnr == finest
+        assert len(found.data) == min(len(c.data) for c in kept if c.psnr == finest)
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES[1:6:2], ids=str)
+def test_beside_an_objective_the_best_that_keeps_to_the_limits(picture, every, middle, objective):
+    free = encode(picture, **lambdas(objective))
+    for limits in ({"max_bytes": len(free) - 1}, {"min_psnr": of(free, every).psnr + 0.01}, middle):
+        kept = keeping(every, **limits)
+        if kept:
+            found = of(encode(picture, **lambdas(objective), **limits), every)
+            assert value(found, objective, picture) == pytest.approx(min(value(c, objective, picture) for c in kept), rel=1e-12)
+    assert encode(picture, **lambdas(objective), max_bytes=len(free), max_decode_ms=of(free, every).milliseconds) == free
+
+
+def test_limits_at_the_very_figures_of_a_stream(picture, every):
+    for choice in every[::40]:
+        limits = {"max_bytes": len(choice.data), "min_psnr": choice.psnr, "max_decode_ms": choice.milliseconds}
+        assert of(encode(picture, **limits), every) in keeping(every, **limits)
+
+
+def test_what_cannot_be_met_is_said_with_the_nearest_that_can(picture, every, middle):
+    least, finest, quickest = min(len(c.data) for c in every), max(c.psnr for c in every), min(c.milliseconds for c in every)
+    for limits, nearest in (
+        ({"max_bytes": least - 1}, f"max_bytes {least}"),
+        ({"min_psnr": math.inf}, f"min_psnr {math.floor(100 * finest) / 100:.2f}"),
+        ({"min_psnr": finest + 1}, f"min_psnr {math.floor(100 * finest) / 100:.2f}"),
+        ({"max_decode_ms": quickest / 2}, f"max_decode_ms {math.ceil(1e4 * quickest) / 1e4:.4f}"),
+        ({"max_bytes": 0, "objective": "small"}, f"max_bytes {least}"),
+    ):
+        with pytest.raises(OptionError, match=f"the nearest that can be met: {nearest}$"):
+            encode(picture, **limits)
+    limits = {"max_bytes": least, "min_psnr": middle["min_psnr"]}
+    with pytest.raises(OptionError) as refused:
+        encode(picture, **limits)
+    bytes_enough = min(len(c.data) for c in keeping(every, min_psnr=middle["min_psnr"]))
+    assert f"max_bytes {bytes_enough} or min_psnr" in str(refused.value)
+    assert len(encode(picture, max_bytes=bytes_enough, min_psnr=middle["min_psnr"])) == bytes_enough
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"max_bytes": 10.5},
+        {"max_bytes": "many"},
+        {"max_bytes": -1},
+        {"min_psnr": math.nan},
+        {"min_psnr": "good"},
+        {"max_decode_ms": 0},
+        {"max_bytes": 300, "tier": "table"},
+        {"min_psnr": 20, "bit_budget": 100},
+        {"objective": "small", "tier": "table"},
+        {"objective": "best"},
+        {"objective": "small", "lambda_rate": 3.0},
+        {"lambda_compute": 3.0},
+        {"max_bytes": 300, "lossless": True},
+        {"max_bytes": 300, "objective": "lossless"},
+        {"max_bytes": 300, "gain": 3},
+        {"max_bytes": 300, "rows": 3},
+    ],
+)
+def test_bad_values_are_refused(picture, options):
+    with pytest.raises(OptionError):
+        encode(picture, **options)
+
+
+def test_gray_pictures_are_judged_in_gray(picture):
+    gray = picture[..., 1]
+    data = encode(gray, min_psnr=16)
+    shown = np.asarray(rlcodec.decode(data))
+    assert shown.shape == gray.shape
+    finer = encode(gray, min_psnr=psnr_db(gray, shown))
+    assert finer == data
+    with pytest.raises(OptionError, match="min_psnr"):
+        encode(gray, min_psnr=psnr_db(gray, shown) + 0.005, max_bytes=len(data))
+
+
+def test_the_command_line_takes_them(run, photograph, tmp_path):
+    source, target = tmp_path / "a.png", tmp_path / "a.rlc"
+    photograph.crop((0, 0, 120, 90)).save(source)
+    command = ("encode", source, target, "--preset", "compact")
+    assert run(*command, "--objective", "small")[0] == 0
+    size = target.stat().st_size
+    assert run(*command, "--max-bytes", size + 100, "--min-psnr", 10, "--max-decode-ms", 1e6)[0] == 0
+    assert target.stat().st_size <= size + 100
+    before = target.read_bytes()
+    code, _, said = run(*command, "--max-bytes", 5)
+    assert code == 2
+    assert len(said.splitlines()) == 1
+    assert "the nearest that can be met: max_bytes" in said
+    assert target.read_bytes() == before
+
+
+def test_time_is_limited_only_where_it_was_measured(picture, tmp_path, monkeypatch):
+    monkeypatch.setenv("RLCODEC_CALIBRATION", str(tmp_path / "none.json"))
+    with pytest.raises(rlcodec.DataError, match="rlcodec calibrate"):
+        encode(picture, max_decode_ms=5)
