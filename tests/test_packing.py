@@ -203,4 +203,5 @@ def test_no_more_than_a_group_of_images_is_coded_ahead(tmp_path, digits, monkeyp
     monkeypatch.setattr(packing, "encode", count_coded)
     monkeypatch.setattr(packing.CollectionWriter, "add", count_packed)
     packing.pack_images(tmp_path / "set.rlcz", [packing.PackSource(str(n), digits[n]) for n in range(20)], workers=1)
-    assert (len(packed), max(ahead)) == (20, 4)
+    assert len(packed) == 20
+    assert max(ahead) <= 4
