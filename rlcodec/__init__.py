@@ -1,6 +1,7 @@
 """rlcodec: learned image compression whose encoder is driven by a policy.
 
 Encode with `encode`, decode with `decode`, look inside with `inspect`, many at once with `encode_many` and `decode_many`;
+many in one file with `CollectionWriter` and `Collection`;
 every failure is an `RlcodecError`. The environments `rlcodec/AdaptiveRate-v0` and `rlcodec/AdaptiveRateFlat-v0` are
 registered with Gymnasium.
 """
@@ -9,6 +10,8 @@ from rlcodec._registration import register as _register
 from rlcodec.batches import decode_many, encode_many
 from rlcodec.calibration import Calibration, load_calibration, predicted_decode_ms, save_calibration
 from rlcodec.codec import Encoded, StreamInfo, decode, encode, encode_image, inspect
+from rlcodec.collection import Collection, CollectionItem
+from rlcodec.collection_writer import CollectionWriter
 from rlcodec.errors import (
     DamagedStreamError,
     DataError,
@@ -32,6 +35,9 @@ _register()
 
 __all__ = [
     "Calibration",
+    "Collection",
+    "CollectionItem",
+    "CollectionWriter",
     "DamagedStreamError",
     "DataError",
     "Encoded",

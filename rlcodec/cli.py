@@ -331,6 +331,7 @@ def calibrate(
 
 
 # Behind the others, so that help lists coding first.
+import rlcodec.cli_collections  # noqa: E402
 import rlcodec.cli_policies  # noqa: E402
 import rlcodec.cli_report  # noqa: E402
 import rlcodec.cli_training  # noqa: E402, F401

@@ -12,7 +12,8 @@ from rlcodec.files import make_folder
 from rlcodec.images import read_gray
 
 IDX_UBYTE_IMAGES = 0x00000803
-IDX_HEADER_BYTES = 16
+IDX_UBYTE_LABELS = 0x00000801
+IDX_HEADER_BYTES, IDX_LABELS_HEADER_BYTES = 16, 8
 MAX_IDX_BYTES = 1 << 31
 IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".pgm"}
 
@@ -58,6 +59,39 @@ def read_idx_images(path: Path) -> np.ndarray:
             f"{path}: declares {expected} bytes of pixels and holds {'more' if len(body) > expected else len(body)}"
         )
     return np.frombuffer(body, np.uint8).reshape(count, height, width)
+
+
+def read_idx_labels(path: Path) -> np.ndarray:
+    """Reads one idx file of labels, gzipped when its name ends in `.gz`: uint8 (labels,).
+
+    Raises:
+        DataError: the file is not idx, or holds another number of bytes than its header declares.
+    """
+    opener = gzip.open if path.suffix == ".gz" else open
+    try:
+        with opener(path, "rb") as file:
+            header = file.read(IDX_LABELS_HEADER_BYTES)
+            if len(header) < IDX_LABELS_HEADER_BYTES or int.from_bytes(header[:4], "big") != IDX_UBYTE_LABELS:
+                raise DataError(f"{path}: not an idx file of labels")
+            count = int.from_bytes(header[4:], "big")
+            if count > MAX_IDX_BYTES:
+                raise DataError(f"{path}: declares {count} labels, which cannot be right")
+            body = file.read(count + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(f"{path}: cannot be read ({error})") from error
+    if len(body) != count:
+        raise DataError(f"{path}: declares {count} labels and holds {'more' if len(body) > count else len(body)}")
+    return np.frombuffer(body, np.uint8)
+
+
+def load_labels(images: Path) -> np.ndarray | None:
+    """The labels that lie beside an idx file of images, as MNIST's are named, uint8 (labels,); None where there are none.
+
+    Raises:
+        DataError: they cannot be read.
+    """
+    path = images.with_name(images.name.replace("images", "labels").replace("idx3", "idx1"))
+    return read_idx_labels(path) if path != images and path.is_file() else None
 
 
 def find_idx(folder: Path, split: str) -> Path | None:

@@ -1,0 +1,220 @@
+"""Packs images into collections, and unpacks them; an image that fails costs itself alone."""
+
+import csv
+import io
+import itertools
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from rlcodec.codec import encode
+from rlcodec.collection import Collection
+from rlcodec.collection_writer import CollectionWriter
+from rlcodec.errors import OptionError, OutputError, RlcodecError
+from rlcodec.files import make_folder, write_bytes
+
+TOGETHER = 256
+"""Images that are coded at once; no more are in memory."""
+LABELS_FILE = "labels.csv"
+
+
+@dataclass(frozen=True, eq=False)
+class PackSource:
+    """An image to be packed.
+
+    Attributes:
+        name: in the collection.
+        image: its file, or its pixels, uint8 (height, width).
+        label: a number, or None.
+    """
+
+    name: str
+    image: Path | np.ndarray
+    label: int | None = None
+
+
+@dataclass(frozen=True)
+class Packed:
+    """What became of the images.
+
+    Attributes:
+        done: packed or unpacked now.
+        there: left alone, since they were there already.
+        failures: why others are missing, a line each.
+    """
+
+    done: int
+    there: int
+    failures: tuple[str, ...]
+
+
+def folder_sources(folder: Path) -> list[PackSource]:
+    """All images in a folder and the folders in it, by their relative paths.
+
+    Raises:
+        OptionError: there are none.
+    """
+    kinds = Image.registered_extensions()
+    paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in kinds and p.is_file())
+    if not paths:
+        raise OptionError(f"{folder}: there are no images to pack")
+    return [PackSource(path.relative_to(folder).as_posix(), path) for path in paths]
+
+
+def pack_images(
+    path: str | os.PathLike[str],
+    sources: Sequence[PackSource],
+    *,
+    preset: str = "mnist",
+    append: bool = False,
+    resume: bool = False,
+    workers: int | None = None,
+    report: Callable[[int, int], None] | None = None,
+    **options: Any,
+) -> Packed:
+    """Packs images into a collection.
+
+    Args:
+        path: of the collection.
+        sources: the images.
+        preset: of their streams.
+        append: add to the collection that is there.
+        resume: go on where a run was cut: what is packed already is left alone.
+        workers: threads; as many as there are cores when None.
+        report: called with (images done, images in all).
+        options: of `rlcodec.encode`; with none, images of preset "mnist" are coded exactly.
+
+    Raises:
+        OptionError: options make no sense, or a name is taken; nothing was packed.
+        OutputError: the collection cannot be written; what was committed stays, and `resume` goes on behind it.
+    """
+    if workers is not None and workers < 1:
+        raise OptionError(f"workers is {workers}; give a positive number")
+    if preset == "mnist" and not options:
+        options = {"lossless": True}
+    twice = [name for name, count in Counter(source.name for source in sources).items() if count > 1]
+    if twice:
+        raise OptionError(f"{twice[0]}: two images have this name")
+    done, failures = 0, []
+    with CollectionWriter(path, preset, append=append, resume=resume) as writer:
+        todo = [source for source in sources if source.name not in writer.names]
+        there = len(sources) - len(todo)
+        if there and not resume:
+            taken = next(source.name for source in sources if source.name in writer.names)
+            raise OptionError(f"{taken}: is in the collection already; leave alone what is there by --resume")
+
+        def run(source: PackSource) -> bytes | str:
+            try:
+                return encode(source.image, preset=preset, **options)
+            except OptionError:
+                raise
+            except (RlcodecError, OSError) as error:
+                return _failure(source.name, error)
+
+        for source, found in zip(todo, _in_order(run, todo, workers), strict=True):
+            if isinstance(found, bytes):
+                writer.add(found, source.name, source.label)
+                done += 1
+            else:
+                failures.append(found)
+            if report:
+                report(done + len(failures), len(todo))
+    return Packed(done, there, tuple(failures))
+
+
+def unpack_images(
+    path: str | os.PathLike[str],
+    folder: Path,
+    *,
+    ending: str = ".png",
+    resume: bool = False,
+    workers: int | None = None,
+    report: Callable[[int, int], None] | None = None,
+    **options: Any,
+) -> Packed:
+    """Writes a collection's images into a folder, each under its name, and labels, where there are any, into labels.csv.
+
+    Args:
+        path: of the collection.
+        folder: where to; folders in names are made.
+        ending: of the files, which says their format; it takes the place of the name's own, and stands behind it where two
+            images would have the same file otherwise.
+        resume: leave files alone that are there.
+        workers: threads; as many as there are cores when None.
+        report: called with (images done, images in all).
+        options: of `Collection`.
+
+    Raises:
+        OptionError: Pillow writes no such files.
+        OutputError: a folder cannot be made, or the labels cannot be written.
+        StreamError: it is no collection, or its index is damaged.
+    """
+    if workers is not None and workers < 1:
+        raise OptionError(f"workers is {workers}; give a positive number")
+    kind = Image.registered_extensions().get(ending.lower())
+    if kind is None or kind not in Image.SAVE:
+        raise OptionError(f"Pillow writes no images that end in {ending!r}; take .png")
+    with Collection(path, **options) as collection:
+        names, labels = collection.names, collection.labels
+        files = _files_of(names, ending)
+        make_folder(folder)
+        for parent in sorted({(folder / file).parent for file in files}):
+            make_folder(parent)
+        todo = [n for n, file in enumerate(files) if not (resume and (folder / file).is_file())]
+
+        def run(number: int) -> str | None:
+            try:
+                buffer = io.BytesIO()
+                collection[number].image.save(buffer, kind)
+                write_bytes(folder / files[number], buffer.getvalue())
+                return None
+            except (RlcodecError, OSError, ValueError, KeyError) as error:  # the last two where a format cannot hold the image
+                return _failure(names[number], error)
+
+        failures = []
+        for count, failure in enumerate(_in_order(run, todo, workers)):
+            failures += [failure] if failure else []
+            if report:
+                report(count + 1, len(todo))
+    if any(label is not None for label in labels):
+        _write_labels(folder / LABELS_FILE, files, labels)
+    return Packed(len(todo) - len(failures), len(names) - len(todo), tuple(failures))
+
+
+def _in_order(run: Callable[[Any], Any], items: Sequence[Any], workers: int | None) -> Iterator[Any]:
+    """What becomes of every item, in order, `TOGETHER` of them at a time."""
+    with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
+        for start in range(0, len(items), TOGETHER):
+            yield from pool.map(run, items[start : start + TOGETHER])
+
+
+def _failure(name: str, error: Exception) -> str:
+    message = " ".join(str(error).split())
+    return message if name in message else f"{name}: {message}"
+
+
+def _files_of(names: Iterable[str], ending: str) -> list[str]:
+    """The file of every name, no two the same."""
+    names = list(names)
+    plain = [name[: len(name) - len(Path(name).suffix)] + ending for name in names]
+    count = Counter(plain)
+    files = [file if count[file] == 1 else name + ending for name, file in zip(names, plain, strict=True)]
+    if len(set(files)) < len(files):
+        clash = next(file for file, times in Counter(files).items() if times > 1)
+        raise OutputError(f"{clash}: two images of the collection would become this file")
+    return files
+
+
+def _write_labels(path: Path, files: Sequence[str], labels: Sequence[int | None]) -> None:
+    text = io.StringIO()
+    rows = csv.writer(text, lineterminator="\n")
+    rows.writerow(("file", "label"))
+    rows.writerows(itertools.compress(zip(files, labels, strict=True), (label is not None for label in labels)))
+    write_bytes(path, text.getvalue().encode())
