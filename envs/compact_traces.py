@@ -10,6 +10,7 @@ from rlcodec.compact.model import load_compact_model
 from rlcodec.compact.planning import COUNTS, PROBES, STATISTICS, Facts, measure_latent, measure_quality, statistics_of
 from rlcodec.compact.stream import synthesis_macs
 from rlcodec.compact.transform import LATENT_CHANNELS, analyse, latent_size
+from rlcodec.engines import LOCAL
 from rlcodec.envs.measuring import Report, Tables
 from rlcodec.envs.pictures import Pictures, trace_with
 from rlcodec.envs.tables import check_shapes, load_tables
@@ -61,10 +62,14 @@ def _trace_one(picture: np.ndarray) -> Tables:
 
 
 def trace_compact(
-    pictures: Sequence[np.ndarray], workers: int | None = None, report: Report | None = None, kept: Path | None = None
+    pictures: Sequence[np.ndarray],
+    workers: int | None = None,
+    report: Report | None = None,
+    kept: Path | None = None,
+    engine: str = LOCAL,
 ) -> CompactTrace:
     """The trace of some pictures; arguments and errors as `rlcodec.envs.pictures.trace_with`."""
-    return trace_with(CompactTrace, load_compact_model().digest, _trace_one, pictures, workers, report, kept)
+    return trace_with(CompactTrace, load_compact_model().digest, _trace_one, pictures, workers, report, kept, engine)
 
 
 def load_compact_trace(path: Path) -> CompactTrace:

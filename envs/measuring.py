@@ -1,27 +1,36 @@
-"""Measuring many images by several processes, each finished part kept on disk, so that a measurement that was cut goes on."""
+"""Measuring many images by several processes, what is measured kept on disk, so that a measurement that was cut goes on."""
 
+import functools
 import hashlib
-import os
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import ExitStack
-from functools import partial
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
+from rlcodec.engines import LOCAL, map_items
 from rlcodec.files import make_folder, write_atomically
-from rlcodec.workers import worker_pool
 
 Tables = dict[str, np.ndarray]
 Measure = Callable[[np.ndarray], Tables]
 Report = Callable[[int, int], None]
 
 
+class _Measurer:
+    """Measures items one by one."""
+
+    def __init__(self, measure: Measure) -> None:
+        self.measure = measure
+
+    def __call__(self, items: list[np.ndarray]) -> list[Tables]:
+        return [self.measure(item) for item in items]
+
+
 def measure_all(
     measure: Measure, items: Sequence[np.ndarray], digest: str, workers: int | None = None, report: Report | None = None,
-    kept: Path | None = None,
+    kept: Path | None = None, engine: str = LOCAL,
 ) -> list[Tables]:  # fmt: skip
     """The tables of every item, in order.
 
@@ -29,36 +38,41 @@ def measure_all(
         measure: tables of one item; a function that other processes can import.
         items: arrays.
         digest: of the codec that measures.
-        workers: processes; as many as there are cores when None, none but this one when 1.
+        workers: processes, or actors; as many as there are cores when None. Of engine "local", none but this one when 1.
         report: called with (items done, items in all).
         kept: folder that keeps tables as they come; those that are there already, of the same items and codec, are read.
+        engine: "local" or "ray", as `rlcodec.engines.map_items`, which says what else is raised.
 
     Raises:
         OutputError: `kept` cannot be written to.
     """
-    workers, tables = workers or os.cpu_count() or 1, []
+    files, tables = {}, {}
     if kept:
         make_folder(kept)
-        measure = partial(_kept_or_measured, measure, digest, kept)
-    with ExitStack() as stack:
-        if workers == 1 or len(items) == 1:
-            found: Iterable[Tables] = map(measure, items)
-        else:
-            found = stack.enter_context(worker_pool(workers)).map(measure, items)
-        for table in found:
-            tables.append(table)
-            if report:
-                report(len(tables), len(items))
-    return tables
+        files = {number: kept / f"{_key(digest, item)}.npz" for number, item in enumerate(items)}
+        tables = {number: found for number, path in files.items() if (found := _read(path)) is not None}
+    left = [number for number in range(len(items)) if number not in tables]
+    for at, table in map_items(_Measurer, (measure,), [items[number] for number in left], engine=engine, workers=workers):
+        tables[left[at]] = table
+        if kept:
+            write_atomically(files[left[at]], functools.partial(_save, table))
+        if report:
+            report(len(tables), len(items))
+    return [tables[number] for number in range(len(items))]
 
 
-def _kept_or_measured(measure: Measure, digest: str, folder: Path, item: np.ndarray) -> Tables:
-    key = hashlib.sha256(f"{digest} {item.shape}".encode() + item.tobytes()).hexdigest()
-    path = folder / f"{key}.npz"
+def _key(digest: str, item: np.ndarray) -> str:
+    return hashlib.sha256(f"{digest} {item.shape}".encode() + item.tobytes()).hexdigest()
+
+
+def _save(tables: Tables, file: IO[bytes]) -> None:
+    np.savez(file, **tables)
+
+
+def _read(path: Path) -> Tables | None:
+    """Kept tables; None where there are none, or broken ones."""
     try:
         with np.load(path, allow_pickle=False) as file:
             return dict(file)
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error):  # not there, or broken
-        tables = measure(item)
-        write_atomically(path, lambda file: np.savez(file, **tables))
-        return tables
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error):
+        return None

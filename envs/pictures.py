@@ -11,6 +11,7 @@ from typing import Self, TypeVar
 
 import numpy as np
 
+from rlcodec.engines import LOCAL
 from rlcodec.envs.measuring import Measure, Report, Tables, measure_all
 from rlcodec.envs.tables import check_shapes, load_tables
 from rlcodec.errors import DataError
@@ -143,7 +144,7 @@ def _trace_one(picture: np.ndarray) -> Tables:
 
 def trace_with(
     kind: type[P], digest: str, trace_one: Measure, pictures: Sequence[np.ndarray],
-    workers: int | None = None, report: Report | None = None, kept: Path | None = None,
+    workers: int | None = None, report: Report | None = None, kept: Path | None = None, engine: str = LOCAL,
 ) -> P:  # fmt: skip
     """The trace of some pictures, computed by several processes.
 
@@ -155,6 +156,7 @@ def trace_with(
         workers: as `rlcodec.envs.measuring.measure_all`.
         report: called with (pictures done, pictures in all).
         kept: as `rlcodec.envs.measuring.measure_all`.
+        engine: as `rlcodec.envs.measuring.measure_all`.
 
     Raises:
         DataError: there are no pictures.
@@ -162,7 +164,7 @@ def trace_with(
     """
     if not len(pictures):
         raise DataError("there are no pictures to trace")
-    return join_tables(kind, digest, pictures, measure_all(trace_one, pictures, digest, workers, report, kept))
+    return join_tables(kind, digest, pictures, measure_all(trace_one, pictures, digest, workers, report, kept, engine))
 
 
 def join_tables(kind: type[P], digest: str, pictures: Sequence[np.ndarray], tables: Sequence[Tables]) -> P:
@@ -176,10 +178,14 @@ def join_tables(kind: type[P], digest: str, pictures: Sequence[np.ndarray], tabl
 
 
 def trace_pictures(
-    pictures: Sequence[np.ndarray], workers: int | None = None, report: Report | None = None, kept: Path | None = None
+    pictures: Sequence[np.ndarray],
+    workers: int | None = None,
+    report: Report | None = None,
+    kept: Path | None = None,
+    engine: str = LOCAL,
 ) -> PictureTrace:
     """The trace of some photographs; arguments and errors as `trace_with`."""
-    return trace_with(PictureTrace, load_photo_model().digest, _trace_one, pictures, workers, report, kept)
+    return trace_with(PictureTrace, load_photo_model().digest, _trace_one, pictures, workers, report, kept, engine)
 
 
 def load_picture_trace(path: Path) -> PictureTrace:

@@ -43,7 +43,7 @@ class Task:
         model: the preset's weights, with their `preset` and `digest`.
         layout: the observation's fields: name, length, unit and scale.
         samples: makes images for trying things out; DataError where scikit-learn is missing.
-        trace: makes tables of images; workers, report and kept as `rlcodec.envs.measuring.measure_all`.
+        trace: makes tables of images; workers, report, kept and engine as `rlcodec.envs.measuring.measure_all`.
         load: reads tables; DataError where the file is no such trace of this codec.
         save: writes tables, whole or not at all.
         fit: fits the encoder's predictions to tables.
@@ -97,14 +97,14 @@ def _digit_task() -> Task:
         model,
         layout(len(MNIST.budget_slices)),
         samples=sample_images,
-        trace=lambda images, *options: build_trace(np.asarray(images), MNIST.name, *options),
+        trace=lambda images, *options: build_trace(np.asarray(images), *options),
         load=lambda path: load_trace(path, model),
         save=save_trace,
         fit=fit,
         fit_unseen=fit,  # six thousand digits and straight lines: what is fitted to them knows them no better
         read_predictor=Predictor.from_json,
         episodes=lambda trace, predictor, batch: Episodes(trace, model, predictor, batch),
-        live=lambda image, predictor: Episodes(build_trace(image[None], MNIST.name, workers=1), model, predictor, 1),
+        live=lambda image, predictor: Episodes(build_trace(image[None], workers=1), model, predictor, 1),
         image=lambda trace, index: trace.images[index],
         encode=lambda image, actions: encode_digit(model, image, actions),
         nothing=lambda image: encode_digit(model, image, (0, STOP_ACTION)).picture,

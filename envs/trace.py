@@ -4,11 +4,11 @@ Built by the codec's own kernels, exactly: an episode's bits, compute and distor
 """
 
 from dataclasses import dataclass, fields
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 
+from rlcodec.engines import LOCAL
 from rlcodec.envs.measuring import Report, Tables, measure_all
 from rlcodec.envs.tables import check_shapes, load_tables, save_tables
 from rlcodec.errors import DataError
@@ -109,24 +109,23 @@ def squared_error(picture: np.ndarray, pixels: np.ndarray) -> int:
     return int(np.square(picture.astype(np.int64) - pixels).sum())
 
 
-def _trace_chunk(preset: str, images: np.ndarray) -> Tables:
-    model = load_model(preset)
+def _trace_chunk(images: np.ndarray) -> Tables:
+    model = load_model()
     traced = [trace_image(model, image) for image in images]
     return {name: np.stack([t[name] for t in traced]) for name in traced[0]}
 
 
 def build_trace(
-    images: np.ndarray, preset: str = "mnist", workers: int | None = None, report: Report | None = None,
-    kept: Path | None = None,
+    images: np.ndarray, workers: int | None = None, report: Report | None = None, kept: Path | None = None, engine: str = LOCAL
 ) -> Trace:  # fmt: skip
     """The trace of some images, computed by several processes, `CHUNK_IMAGES` at a time.
 
     Args:
         images: uint8 (n, h, w).
-        preset: whose codec.
         workers: as `rlcodec.envs.measuring.measure_all`.
         report: called with (images done, images in all).
         kept: as `rlcodec.envs.measuring.measure_all`.
+        engine: as `rlcodec.envs.measuring.measure_all`.
 
     Raises:
         DataError: there are no images.
@@ -140,8 +139,8 @@ def build_trace(
             report(min(chunks * CHUNK_IMAGES, len(images)), len(images))
 
     parts = [images[i : i + CHUNK_IMAGES] for i in range(0, len(images), CHUNK_IMAGES)]
-    digest = load_model(preset).digest
-    chunks = measure_all(partial(_trace_chunk, preset), parts, digest, workers, of_images, kept)
+    digest = load_model().digest
+    chunks = measure_all(_trace_chunk, parts, digest, workers, of_images, kept, engine)
     return Trace(digest, images, **{name: np.concatenate([c[name] for c in chunks]) for name in chunks[0]})
 
 

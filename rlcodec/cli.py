@@ -13,6 +13,7 @@ import typer
 from rlcodec import __version__
 from rlcodec.cli_common import (
     CodingDeviceOption,
+    EngineOption,
     FilesResumeOption,
     JsonOption,
     MaxPixelsOption,
@@ -26,6 +27,7 @@ from rlcodec.cli_common import (
     say,
     show,
 )
+from rlcodec.engines import LOCAL, RAY, check_engine
 from rlcodec.errors import DataError, OptionError, OutputError, RlcodecError, StreamError
 from rlcodec.file_batches import FileOutcome, convert_files, convert_together, is_batch, pair_files
 from rlcodec.presets import MAX_PIXELS
@@ -87,6 +89,7 @@ def _options(
     "rlcodec encode photo.jpg photo.rlc --preset photo --objective small",
     "rlcodec encode photo.jpg photo.rlc --preset photo --max-bytes 20000",
     "rlcodec encode photos/ streams/ --preset photo --min-psnr 35",
+    "rlcodec encode photos/ streams/ --preset photo --engine ray --resume",
 )
 def encode(
     paths: Annotated[
@@ -121,6 +124,7 @@ def encode(
     resume: FilesResumeOption = False,
     workers: WorkersOption = None,
     device: CodingDeviceOption = None,
+    engine: EngineOption = LOCAL,
 ) -> None:
     """Encode an image, or many."""
     import numpy as np
@@ -130,7 +134,7 @@ def encode(
     from rlcodec.codec import encode as encode_one
     from rlcodec.color_images import read_like
     from rlcodec.files import write_bytes
-    from rlcodec.images import read_gray
+    from rlcodec.images import FileBytes, read_gray
     from rlcodec.metrics import psnr_db
     from rlcodec.presets import preset_by_name
 
@@ -141,7 +145,7 @@ def encode(
         "max_decode_ms": max_decode_ms, "synthesis": synthesis, "max_pixels": max_pixels,
     }  # fmt: skip
 
-    def run(image: Path) -> bytes:
+    def run(image: Path | FileBytes) -> bytes:
         return encode_one(image, **options)
 
     def run_together(images: list[np.ndarray]) -> list[bytes]:
@@ -149,6 +153,9 @@ def encode(
         return encode_many(images, device=device, **given)
 
     *images, output = _sources_and_target(paths)
+    check_engine(engine)
+    if engine == RAY and not is_batch(paths):
+        raise OptionError("engine ray is for many images; name a folder, or several")
     announce_compilation()
     if is_batch(paths):
         from PIL import Image
@@ -156,9 +163,14 @@ def encode(
         kinds = Image.registered_extensions()
         pairs = pair_files(images, output, ".rlc", lambda path: path.suffix.lower() in kinds)
         if device is None:
-            _report(pairs, resume, lambda todo, report: convert_files(todo, run, workers, report))
+            _report(pairs, resume, lambda todo, report: convert_files(todo, run, workers, report, engine))
         else:
-            _report(pairs, resume, lambda todo, report: convert_together(todo, read_gray, run_together, report))
+            gpus = 1 if device.startswith("cuda") else 0
+
+            def convert(todo: list[tuple[Path, Path]], report: Any) -> list[FileOutcome]:
+                return convert_together(todo, read_gray, run_together, report, engine=engine, workers=workers, gpus=gpus)
+
+            _report(pairs, resume, convert)
         return
     data = run(images[0]) if device is None else run_together([read_gray(images[0])])[0]
     write_bytes(output, data)

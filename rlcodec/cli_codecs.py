@@ -9,6 +9,7 @@ from typing import Any
 import typer
 
 from rlcodec.cli_common import announce_compilation, progress, say, show
+from rlcodec.engines import LOCAL
 
 EXIT_FAILURE = 2
 DEFAULT_ANCHOR = "jpeg"
@@ -28,6 +29,7 @@ def compare_codecs(
     curves_folder: Path | None,
     published: list[Path],
     as_json: bool,
+    engine: str = LOCAL,
 ) -> None:
     """Measures codecs on a folder of images, writes the table and curves, and prints a summary; see `rlcodec evaluate`."""
     from rlcodec.errors import OptionError
@@ -40,7 +42,7 @@ def compare_codecs(
     with_published(mean_curves(empty_table()), published)  # what cannot be read is said before hours of work
     announce_compilation()
     with progress("measuring") as report:
-        found = measure_codecs(data, names, out, split, limit, workers, resume, report)
+        found = measure_codecs(data, names, out, split, limit, workers, resume, report, engine)
     for failure in found.failures:
         print(f"rlcodec: {failure}", file=sys.stderr)
     measured = found.table[found.table.codec.isin(names)]

@@ -37,6 +37,9 @@ FilesResumeOption = Annotated[
 SeedOption = Annotated[int, typer.Option(help="Of weights, batches and noise.")]
 MaxPixelsOption = Annotated[int, typer.Option(min=1, help="Refuse images and streams with more pixels; 2**28 are the most.")]
 WorkersOption = Annotated[int | None, typer.Option(help="Threads; as many as cores if not given.")]
+EngineOption = Annotated[
+    str, typer.Option(help="local: this machine's cores; or ray: the cluster that RAY_ADDRESS names, else this machine.")
+]
 SynthesisOption = Annotated[
     str | None,
     typer.Option(help="Preset photo: plain, light or full, what decoders spend on repair."),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from rlcodec.cli_common import (
+    EngineOption,
     JsonOption,
     PresetOption,
     ResumeOption,
@@ -18,6 +19,7 @@ from rlcodec.cli_common import (
     say,
     torch_device,
 )
+from rlcodec.engines import LOCAL
 from rlcodec.errors import DataError, OptionError
 from rlcodec.presets import COMPACT, MNIST, PRESETS
 
@@ -45,6 +47,7 @@ def trace(
     preset: PresetOption = "mnist",
     workers: Annotated[int | None, typer.Option(help="Processes; as many as cores if not given.")] = None,
     resume: Annotated[bool, typer.Option(help="Go on with what a run that was cut has measured.")] = True,
+    engine: EngineOption = LOCAL,
 ) -> None:
     """Measure everything that a policy may choose on every image with the codec, for training and evaluation.
 
@@ -59,7 +62,7 @@ def trace(
     if not resume:
         shutil.rmtree(partial, ignore_errors=True)
     with progress("tracing") as report:
-        traced = task.trace(loaded, workers, report, partial)
+        traced = task.trace(loaded, workers, report, partial, engine)
     task.save(output, traced)
     shutil.rmtree(partial, ignore_errors=True)
     say(f"{output}: {len(traced)} images")
@@ -188,6 +191,7 @@ def evaluate(
     episodes: Annotated[int, typer.Option(min=1, help="Episodes to claim.")] = 100,
     seed: Annotated[int, typer.Option(min=0, help="To draw them with.")] = 0,
     preset: PresetOption = "mnist",
+    engine: Annotated[str, typer.Option(help="With codecs: local, or ray, as for `rlcodec encode`.")] = LOCAL,
     as_json: JsonOption = False,
 ) -> None:
     """Compare codecs on images; or a policy with the best fixed setting, a threshold rule, the planner and the oracle.
@@ -207,10 +211,10 @@ def evaluate(
             raise OptionError("codecs are compared on a folder of images; data, run and claim are for presets and traces")
         policies = [f"{POLICY}{path}{dear}" for path in policy or () for dear in COMPUTE]
         names = [*(name.strip() for name in codecs.split(",") if name.strip()), *policies]
-        compare_codecs(subject, names, out, split, images, workers, resume, anchor, curves, published or [], as_json)
+        compare_codecs(subject, names, out, split, images, workers, resume, anchor, curves, published or [], as_json, engine)
         return
-    if any(option is not None for option in (anchor, curves, published, workers)):
-        raise OptionError("anchor, curves, published and workers go with codecs")
+    if engine != LOCAL or any(option is not None for option in (anchor, curves, published, workers)):
+        raise OptionError("anchor, curves, published, workers and engine go with codecs")
     if policy and len(policy) > 1:
         raise OptionError("one policy at a time is evaluated on a trace")
     if (run or claim) and preset == OWN:

@@ -45,6 +45,10 @@ class DataError(RlcodecError):
     """A data folder, trace or run is missing, empty or broken."""
 
 
+class EngineError(RlcodecError):
+    """What runs the work gave up; what was finished is kept."""
+
+
 class OutputError(RlcodecError):
     """A result could not be written; nothing is left half-written."""
 

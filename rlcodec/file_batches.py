@@ -1,12 +1,12 @@
 """Many files at once: lists and folders of images or streams, over all cores. A file that fails costs itself alone."""
 
-import os
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
+from rlcodec.engines import LOCAL, Worker, check_engine, map_items
 from rlcodec.errors import OptionError, RlcodecError
 from rlcodec.files import make_folder, write_bytes
 
@@ -66,40 +66,37 @@ def pair_files(sources: Iterable[Path], folder: Path, suffix: str, taken: Callab
 
 def convert_files(
     pairs: Sequence[tuple[Path, Path]],
-    convert: Callable[[Path], bytes],
+    convert: Callable[[Any], bytes],
     workers: int | None = None,
     report: Callable[[int, int], None] | None = None,
+    engine: str = LOCAL,
 ) -> list[FileOutcome]:
     """Converts files; each target is written whole or not at all.
 
     Args:
         pairs: source and target of every file.
-        convert: from a source to the bytes of its target.
-        workers: threads; as many as there are cores when None.
+        convert: from a source to the bytes of its target; engine "ray" hands it a `FileBytes` in place of the path.
+        workers: threads, or actors; as many as there are cores when None.
         report: called with (files done, files in all).
+        engine: "local" or "ray", whose workers see the same folders.
 
     Raises:
         OutputError: a target's folder cannot be made.
+        OptionError, EngineError: as `rlcodec.engines.map_items`.
     """
-    if workers is not None and workers < 1:
-        raise OptionError(f"workers is {workers}; give a positive number")
-    _make_folders(pairs)
-
-    outcomes = []
-    with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
-        for outcome in pool.map(lambda pair: _outcome(pair, convert), pairs):
-            outcomes.append(outcome)
-            if report:
-                report(len(outcomes), len(pairs))
-    return outcomes
+    check_engine(engine)
+    return _converted(pairs, report, partial(_Singly, convert), engine=engine, workers=workers, threads=True)
 
 
 def convert_together(
     pairs: Sequence[tuple[Path, Path]],
-    load: Callable[[Path], Item],
+    load: Callable[[Any], Item],
     convert: Callable[[list[Item]], list[bytes]],
     report: Callable[[int, int], None] | None = None,
     size: int = FILES_TOGETHER,
+    engine: str = LOCAL,
+    workers: int | None = None,
+    gpus: float = 0,
 ) -> list[FileOutcome]:
     """As `convert_files`, for conversions that many files share; where one fails, its group is converted one by one.
 
@@ -109,35 +106,66 @@ def convert_together(
         convert: from what was read to the bytes of the targets.
         report: called with (files done, files in all).
         size: how many files at once.
+        engine: as `convert_files`; "local" converts group after group.
+        workers: of engine "ray".
+        gpus: of each of its workers.
 
     Raises:
         OptionError: what `convert` says of its options.
     """
-    _make_folders(pairs)
-    outcomes: list[FileOutcome] = []
-    for start in range(0, len(pairs), size):
-        group = pairs[start : start + size]
+    make = partial(_Together, load, convert)
+    workers = 1 if engine == LOCAL else workers
+    return _converted(pairs, report, make, engine=engine, workers=workers, together=size, threads=True, gpus=gpus)
+
+
+def _converted(
+    pairs: Sequence[tuple[Path, Path]], report: Callable[[int, int], None] | None, make: Callable[[], Worker], **options: Any
+) -> list[FileOutcome]:
+    for folder in {target.parent for _, target in pairs}:
+        make_folder(folder)
+    outcomes: dict[int, FileOutcome] = {}
+    for number, outcome in map_items(make, (), pairs, files=[source for source, _ in pairs], **options):
+        outcomes[number] = outcome
+        if report:
+            report(len(outcomes), len(pairs))
+    return [outcomes[number] for number in range(len(pairs))]
+
+
+@dataclass(frozen=True)
+class _Singly:
+    """Converts files one by one; gets a pair of paths each, and the source as the engine reads it."""
+
+    convert: Callable[[Any], bytes]
+
+    def __call__(self, group: Sequence[tuple[tuple[Path, Path], Any]]) -> list[FileOutcome]:
+        return [_outcome(pair, source, self.convert) for pair, source in group]
+
+
+@dataclass(frozen=True)
+class _Together:
+    """Converts files a group at a time."""
+
+    load: Callable[[Any], Any]
+    convert: Callable[[list[Any]], list[bytes]]
+
+    def __call__(self, group: Sequence[tuple[tuple[Path, Path], Any]]) -> list[FileOutcome]:
         try:
-            ready = dict(zip(group, convert([load(source) for source, _ in group]), strict=True))
+            ready: list[bytes | None] = list(self.convert([self.load(source) for _, source in group]))
         except OptionError:
             raise
         except (RlcodecError, OSError):
-            ready = {}
-        outcomes += [_outcome(pair, lambda source: convert([load(source)])[0], ready.get(pair)) for pair in group]
-        if report:
-            report(len(outcomes), len(pairs))
-    return outcomes
+            ready = [None] * len(group)
+
+        def alone(source: Any) -> bytes:
+            return self.convert([self.load(source)])[0]
+
+        return [_outcome(pair, source, alone, data) for (pair, source), data in zip(group, ready, strict=True)]
 
 
-def _make_folders(pairs: Sequence[tuple[Path, Path]]) -> None:
-    for folder in {target.parent for _, target in pairs}:
-        make_folder(folder)
-
-
-def _outcome(pair: tuple[Path, Path], convert: Callable[[Path], bytes], ready: bytes | None = None) -> FileOutcome:
+def _outcome(pair: tuple[Path, Path], content: Any, convert: Callable[[Any], bytes], ready: bytes | None = None) -> FileOutcome:
     source, target = pair
     try:
-        data = convert(source) if ready is None else ready
+        data = convert(content) if ready is None else ready
         write_bytes(target, data)
         return FileOutcome(source, target, source.stat().st_size, len(data), None)
     except (RlcodecError, OSError) as error:

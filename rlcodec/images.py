@@ -1,7 +1,9 @@
 """Reading the images that people hand in: a path, a PIL image or an array."""
 
+import io
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -15,7 +17,17 @@ GRAY_MODES = {"L", "1"}
 UNREADABLE = (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError)
 """What Pillow raises for files that are broken, cut or monstrous."""
 Result = TypeVar("Result")
-ImageLike = Image.Image | np.ndarray | str | os.PathLike[str]
+
+
+@dataclass(frozen=True)
+class FileBytes:
+    """An image's file that something else has read: its path, which errors name, and its bytes."""
+
+    path: Path
+    data: bytes
+
+
+ImageLike = Image.Image | np.ndarray | str | os.PathLike[str] | FileBytes
 
 
 def read_gray(image: ImageLike, preset: Preset | None = None) -> np.ndarray:
@@ -36,7 +48,7 @@ def read_gray(image: ImageLike, preset: Preset | None = None) -> np.ndarray:
     return with_image(image, lambda opened, name: _from_pil(opened, name, preset))
 
 
-def with_image(image: Image.Image | str | os.PathLike[str], use: Callable[[Image.Image, str], Result]) -> Result:
+def with_image(image: Image.Image | str | os.PathLike[str] | FileBytes, use: Callable[[Image.Image, str], Result]) -> Result:
     """What `use` makes of an image and of the name that errors call it by.
 
     Raises:
@@ -45,11 +57,11 @@ def with_image(image: Image.Image | str | os.PathLike[str], use: Callable[[Image
     if isinstance(image, Image.Image):
         return use(image, "the image")
     try:
-        path = Path(image)
+        path = image.path if isinstance(image, FileBytes) else Path(image)
     except TypeError as error:
         raise ImageError(f"cannot take a {type(image).__name__} for an image; give a path, a PIL image or an array") from error
     try:
-        with Image.open(path) as opened:
+        with Image.open(io.BytesIO(image.data) if isinstance(image, FileBytes) else path) as opened:
             return use(opened, str(path))
     except FileNotFoundError as error:
         raise ImageError(f"{path}: no such file") from error

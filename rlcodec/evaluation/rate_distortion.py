@@ -14,15 +14,15 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from joblib import Parallel, delayed
 from PIL import Image
 
 from rlcodec.calibration import this_machine
 from rlcodec.color_images import read_color, read_like
+from rlcodec.engines import LOCAL, map_items
 from rlcodec.errors import DataError, OptionError, RlcodecError
 from rlcodec.evaluation.codecs import Codec, codec_by_name, preset_of_codec
 from rlcodec.files import make_folder, write_bytes
-from rlcodec.images import read_gray
+from rlcodec.images import FileBytes, read_gray
 from rlcodec.metrics import ms_ssim, psnr_db
 from rlcodec.presets import MNIST, PHOTO
 from rlcodec.training.data import find_idx, load_images
@@ -77,7 +77,7 @@ class Source:
     """Where a picture comes from: its name, and its file or its pixels, uint8 (height, width)."""
 
     name: str
-    content: Path | np.ndarray
+    content: Path | FileBytes | np.ndarray
 
 
 def sources_of(data: Path, split: str = "test", limit: int | None = None) -> list[Source]:
@@ -206,6 +206,7 @@ def measure_codecs(
     workers: int | None = None,
     resume: bool = True,
     report: Callable[[int, int], None] | None = None,
+    engine: str = LOCAL,
 ) -> Measured:
     """Measures codecs at all their settings on all pictures of a folder.
 
@@ -218,9 +219,10 @@ def measure_codecs(
         out: the table's file, .csv or .parquet.
         split: as `sources_of`.
         limit: as `sources_of`.
-        workers: processes; as many as there are cores when None.
+        workers: processes, or actors; as many as there are cores when None.
         resume: whether to keep rows.
         report: called with (pictures done, pictures in all).
+        engine: "local" or "ray", as `rlcodec.engines.map_items`, which raises what else there is.
 
     Raises:
         DataError: there are no pictures, or nothing could be measured, or `out` is no such table.
@@ -230,7 +232,6 @@ def measure_codecs(
     about = {name: codec_by_name(name).about for name in names}
     sources = sources_of(data, split, limit)
     gray = are_gray(sources, names)
-    workers = workers or os.cpu_count() or 1
     kept = read_kept(out, about) if out and resume else empty_table()
     if out:
         check_ending(out)
@@ -241,7 +242,10 @@ def measure_codecs(
 
     def tell_how() -> None:
         if out:
-            write_bytes(out.with_suffix(".json"), json.dumps(_provenance(data, split, workers, about), indent=1).encode())
+            write_bytes(
+                out.with_suffix(".json"),
+                json.dumps(_provenance(data, split, workers or os.cpu_count() or 1, about), indent=1).encode(),
+            )
 
     def save() -> pd.DataFrame:
         table = _ordered(pd.concat([kept, _table(rows)]), sources, names)
@@ -253,7 +257,7 @@ def measure_codecs(
     if out and not out.exists():
         tell_how()  # before the first rows, which would not be kept without; those of a table that is there are vouched for
     saved = time.monotonic()
-    for done, (found, missing) in enumerate(_over_pictures(sources, names, known, gray, workers)):
+    for done, (found, missing) in enumerate(_over_pictures(sources, names, known, gray, workers, engine)):
         rows += found
         failures += missing
         if report:
@@ -267,12 +271,31 @@ def measure_codecs(
 
 
 def _over_pictures(
-    sources: Sequence[Source], names: Sequence[str], known: set[tuple[str, ...]], gray: bool, workers: int
+    sources: Sequence[Source], names: Sequence[str], known: set[tuple[str, ...]], gray: bool, workers: int | None, engine: str
 ) -> Iterator[tuple[list[Row], list[str]]]:
-    calls = (
-        delayed(_measure_picture)(source, names, {key for key in known if key[0] == source.name}, gray) for source in sources
-    )
-    yield from Parallel(n_jobs=min(workers, len(sources)), return_as="generator_unordered")(calls)
+    of_picture: dict[str, set[tuple[str, ...]]] = {}
+    for key in known:
+        of_picture.setdefault(key[0], set()).add(key)
+    items = [(source, of_picture.get(source.name, set())) for source in sources]
+    paths = [source.content for source in sources if isinstance(source.content, Path)]
+    files = paths if len(paths) == len(sources) else None
+    for _, found in map_items(_Measurer, (tuple(names), gray), items, engine=engine, workers=workers, files=files):
+        yield found
+
+
+@dataclass(frozen=True)
+class _Measurer:
+    """Measures pictures by codecs that stay loaded; gets sources and known rows, and their files where they have some."""
+
+    names: tuple[str, ...]
+    gray: bool
+
+    def __call__(self, group: list[Any]) -> list[tuple[list[Row], list[str]]]:
+        found = []
+        for entry in group:
+            (source, known), content = entry if isinstance(entry[0], tuple) else (entry, entry[0].content)
+            found.append(_measure_picture(Source(source.name, content), self.names, known, self.gray))
+        return found
 
 
 def _provenance(data: Path, split: str, workers: int, about: dict[str, str]) -> dict[str, Any]:

@@ -1,0 +1,125 @@
+"""The same work on a Ray cluster, by Ray Data: files are read by tasks, and actors that load the codec once code them.
+
+Nothing else in the package imports Ray. A cluster is found as Ray finds it, by RAY_ADDRESS or an earlier `ray.init`; without
+one a Ray of this machine alone is started, and ended with the work.
+"""
+
+import logging
+import math
+import os
+import pickle
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rlcodec.errors import EngineError, OptionError
+from rlcodec.images import FileBytes
+
+TRIES = 3
+"""How often a block is begun anew whose worker died."""
+BLOCKS_PER_WORKER, MOST_BLOCK_ITEMS = 8, 16
+"""Blocks are what workers are handed and what is begun anew: small, so that a worker that dies costs little."""
+READING_CPUS, CODING_CPUS = 0.01, 0.9
+"""Together less than a core, so that files can be read while all cores code."""
+
+
+class _Actor:
+    """Runs a worker on the batches that Ray Data hands it."""
+
+    def __init__(self, make: Callable[..., Any], arguments: tuple[Any, ...], items: dict[str, tuple[int, Any]] | None) -> None:
+        self.worker, self.items = make(*arguments), items
+
+    def __call__(self, batch: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        if self.items is None:
+            numbers, group = batch["number"].tolist(), [pickle.loads(item) for item in batch["item"]]
+        else:
+            found = [self.items[path] for path in batch["path"]]
+            numbers = [number for number, _ in found]
+            group = [
+                (item, FileBytes(Path(path), data))
+                for (_, item), path, data in zip(found, batch["path"], batch["bytes"], strict=True)
+            ]
+        try:
+            results: list[Any] = [(True, result) for result in self.worker(group)]
+        except Exception as error:  # which the caller raises; Ray's own wrapping would hide what it is
+            results = [(False, error)] * len(group)
+        packed = np.empty(len(results), object)
+        packed[:] = [pickle.dumps(result) for result in results]
+        return {"number": np.array(numbers, np.int64), "result": packed}
+
+
+def map_on_ray(
+    make: Callable[..., Any],
+    arguments: tuple[Any, ...],
+    items: Sequence[Any],
+    workers: int | None,
+    together: int,
+    files: Sequence[Path] | None,
+    gpus: float,
+) -> Iterator[tuple[int, Any]]:
+    """As `rlcodec.engines.map_items`, whose arguments these are."""
+    try:
+        import ray
+        import ray.data
+        from ray.exceptions import RayError
+    except ModuleNotFoundError as error:
+        raise OptionError(f"engine ray needs Ray: pip install 'rlcodec[ray]' (missing: {error.name})") from error
+    with _cluster(workers, gpus):
+        count = workers or max(1, int(ray.cluster_resources().get("CPU", 1)))
+        size = max(together, min(MOST_BLOCK_ITEMS, math.ceil(len(items) / (BLOCKS_PER_WORKER * count))))
+        blocks = math.ceil(len(items) / size)
+        by_path = None
+        if files is None:
+            rows = [{"number": number, "item": pickle.dumps(item)} for number, item in enumerate(items)]
+            dataset = ray.data.from_items(rows, override_num_blocks=blocks)
+        else:
+            paths = [str(path.resolve()) for path in files]
+            by_path = {path: (number, item) for number, (path, item) in enumerate(zip(paths, items, strict=True))}
+            dataset = ray.data.read_binary_files(paths, include_paths=True, override_num_blocks=blocks, num_cpus=READING_CPUS)
+        done = dataset.map_batches(
+            _Actor,
+            fn_constructor_args=(make, arguments, by_path),
+            batch_size=together,
+            compute=ray.data.ActorPoolStrategy(size=min(count, blocks)),
+            num_cpus=CODING_CPUS,
+            num_gpus=gpus or None,
+            ray_remote_args_fn=lambda: {"max_restarts": -1, "max_task_retries": TRIES},
+        )
+        try:
+            for row in done.iter_rows():
+                fine, result = pickle.loads(row["result"])
+                if not fine:
+                    raise result
+                yield row["number"], result
+        except RayError as error:
+            last = str(error).strip().splitlines()[-1:]
+            raise EngineError(f"Ray gave up: {''.join(last)}; --resume goes on with what is left") from error
+
+
+@contextmanager
+def _cluster(workers: int | None, gpus: float) -> Iterator[None]:
+    """A connection to Ray, made here unless there is one; silent but for errors."""
+    import ray
+    import ray.data
+
+    context = ray.data.DataContext.get_current()
+    before = context.enable_progress_bars
+    context.enable_progress_bars = False
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    own = not ray.is_initialized()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what will change in Ray
+            if own and os.environ.get("RAY_ADDRESS"):
+                ray.init(logging_level="ERROR", log_to_driver=False)
+            elif own:
+                ray.init(num_cpus=workers, include_dashboard=False, logging_level="ERROR", log_to_driver=False)
+            yield
+    finally:
+        context.enable_progress_bars = before
+        if own:
+            ray.shutdown()
