@@ -84,17 +84,21 @@ def _encode_on_device(
 def _decode_on_device(
     streams: list[bytes], device: str, partial: bool, workers: int | None, max_pixels: int
 ) -> list[Image.Image]:
-    from rlcodec.lm_batches import decode_batch
+    from rlcodec.lm_batches import DECODED_AT_ONCE, decode_batch
 
     parsed = [parse(data, max_pixels) for data in streams]
-    sessions = {i: start_decoder(stream) for i, stream in enumerate(parsed) if stream.header.preset is MNIST}
-    decode_batch(load_model(MNIST.name), list(sessions.values()), device)
-    for i in sessions:
-        if parsed[i].truncated:
-            report_cut(parsed[i], partial)
-    rest = [data for i, data in enumerate(streams) if i not in sessions]
+    there = [i for i, stream in enumerate(parsed) if stream.header.preset is MNIST]
+    pictures: dict[int, Image.Image] = {}
+    for start in range(0, len(there), DECODED_AT_ONCE):  # sessions are large: those of a group go before the next begins
+        group = {i: start_decoder(parsed[i]) for i in there[start : start + DECODED_AT_ONCE]}
+        decode_batch(load_model(MNIST.name), list(group.values()), device)
+        for i, session in group.items():
+            if parsed[i].truncated:
+                report_cut(parsed[i], partial)
+            pictures[i] = Image.fromarray(session.picture())
+    rest = [data for i, data in enumerate(streams) if i not in pictures]
     others = iter(_map(lambda data: decode(data, partial=partial, max_pixels=max_pixels), rest, workers))
-    return [Image.fromarray(sessions[i].picture()) if i in sessions else next(others) for i in range(len(streams))]
+    return [pictures[i] if i in pictures else next(others) for i in range(len(streams))]
 
 
 def _map(run: Callable[[Item], Result], items: Iterable[Item], workers: int | None) -> list[Result]:
