@@ -24,8 +24,11 @@ from PIL import Image
 from rlcodec import cli
 from rlcodec.agents import evaluate, hyperparameters
 from rlcodec.calibration import StageCost, save_calibration
+from rlcodec.envs.own import own_task, own_trace
 from rlcodec.envs.tasks import task_of
 from rlcodec.evaluation import comparison, demo
+from rlcodec.evaluation.curves import mean_curves, write_curves
+from rlcodec.evaluation.rate_distortion import measure_codecs, save_table
 from rlcodec.model import WEIGHTS
 from rlcodec.training import compact, photo, photo_synthesis, pretrain, pretrain_compact, pretrain_photo, scan_sets
 from rlcodec.training import data as training_data
@@ -51,6 +54,7 @@ SMALLER: list[tuple[str, str | Callable[[re.Match[str]], str]]] = [
     (r"(pretrain autoencoder (?:photo|compact) --data photos)/train", r"\1/large"),
     (r"--crop 256", "--crop 64"),
     (r"--(latent|scan|lm)-minutes \S+", r"--\1-steps 2"),
+    (r"pretrain raster mnist", r"\g<0> --latent-steps 1 --scan-steps 1 --lm-steps 1"),
     (r"--minutes \S+", "--steps 1 --batch 1"),
     (r"--nproc-per-node \d+", "--nproc-per-node 1"),
     (r"--seconds \d+", "--seconds 1"),
@@ -61,6 +65,7 @@ SMALLER: list[tuple[str, str | Callable[[re.Match[str]], str]]] = [
     (r"evaluate (mnist|compact) --data", r"evaluate \1 --images 4 --data"),
     (r"runs/reference/mnist-shipped", "runs/ppo"),  # whose claims are of the real test digits
     (r"(--codecs policy.* --policy) runs/policy.onnx", r"\1 runs/photo/policy.onnx"),  # one for photographs
+    (r"decode streams/ digits/", "decode streams/ shown/"),  # where there are photographs, too
     (r"-m timeit", "-m timeit -n 1 -r 1"),
     (r"-n 200000", "-n 200"),
     (r"(rl_zoo3.enjoy .*)", r"\1 -n 20"),
@@ -162,6 +167,7 @@ def samples(tmp_path_factory, digits, ring, rendered, photograph, pictures) -> P
         "photos/val",
         "photos/val720",
         "photos/large",
+        "more-photos",
         "data/mnist",
         "runs",
         "agents",
@@ -177,7 +183,7 @@ def samples(tmp_path_factory, digits, ring, rendered, photograph, pictures) -> P
             Image.fromarray(picture[:64, :64]).resize((96, 64)).save(folder / "photos" / name / f"{i}.png")
     for i in range(12):
         photograph.crop((10 * i, i, 10 * i + 130, i + 130)).save(folder / "photos/large" / f"{i}.png")
-    for name in ("photo.jpg", "photo.png", "photos/0.jpg"):
+    for name in ("photo.jpg", "photo.png", "photos/0.jpg", "more-photos/1.jpg"):
         Image.fromarray(pictures[2]).save(folder / name)
     for name in ("ppo.yml", "ppo-photo.yml"):
         text = (ROOT / "agents" / name).read_text()
@@ -190,6 +196,20 @@ def samples(tmp_path_factory, digits, ring, rendered, photograph, pictures) -> P
     for name in ("train", "test"):
         digit_task.save(folder / f"runs/{name}.npz", digit_task.trace(images[:8], 1))
     photo_task.save(folder / "runs/photo.npz", photo_task.trace([picture[:48, :48] for picture in pictures], 1))
+    bits = np.outer(np.arange(8, 16), (400.0, 800.0, 1600.0))
+    own = own_trace(
+        codec="jpeg", settings=["low", "middle", "high"], features={"busy": bits[:, 0]}, pixels=np.full(8, 6144), bits=bits,
+        mse=1e6 / bits,
+    )  # fmt: skip
+    own_task(own.spec).save(folder / "runs/jpeg.npz", own)
+    for name in ("mnist-shipped", "photo-shipped"):
+        shutil.copytree(ROOT / "runs/reference" / name, folder / "runs/reference" / name)
+    shutil.copytree(folder / "runs/reference/photo-shipped", folder / "runs/photo-ppo")
+    (folder / "runs/photos").mkdir()
+    measured = measure_codecs(folder / "photos/val", ["jpeg", "rlcodec:photo"], folder / "codecs.csv", workers=1)
+    save_table(measured.table, folder / "runs/photos/codecs.parquet")
+    (theirs,) = write_curves(mean_curves(measured.table[measured.table.codec == "jpeg"]), folder, {})
+    theirs.rename(folder / "theirs.json")
     return folder
 
 
@@ -229,7 +249,7 @@ def workplace(tmp_path, samples, made_up, monkeypatch) -> Path:
     ):  # fmt: skip
         monkeypatch.setattr(module, setting, value)
     monkeypatch.setattr(pretrain, "LM_SCHEDULE", replace(pretrain.LM_SCHEDULE, batch=2))
-    monkeypatch.setattr(scan_sets, "ProcessPoolExecutor", lambda workers, mp_context: ThreadPoolExecutor(1))
+    monkeypatch.setattr(scan_sets, "worker_pool", lambda workers: ThreadPoolExecutor(1))
     save_calibration(replace(made_up, stages=costs))
     return folder
 
