@@ -12,6 +12,7 @@ from PIL import Image
 from rlcodec.engines import map_items
 from rlcodec.errors import DataError, EngineError
 
+pytestmark = pytest.mark.timeout(300)  # each run starts actors, which load the codec
 ray = pytest.importorskip("ray")
 pytest.importorskip("ray.data")
 TIMES = ["encode_ms", "decode_ms"]
