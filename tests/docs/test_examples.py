@@ -40,6 +40,7 @@ ONCE = ("pretrain", "demo")
 """Commands that run once, however often they occur with other numbers: nothing on a later page hangs on what they leave."""
 NOT_RUN = {
     "README": ["sets up an environment, and trains for a minute", "sets up an environment, and runs this test among all"],
+    "clusters": ["needs a cluster", "RLlib is not among the extras"],
     "shipping": ["another language"],
 }
 BLOCK = re.compile(r"^(?:<!-- not run: (?P<why>[^>]*) -->\n)?```(?P<kind>\w+)\n(?P<code>.*?)^```$", re.DOTALL | re.MULTILINE)
