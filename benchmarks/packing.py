@@ -1,0 +1,137 @@
+"""Packing the training digits into a collection on one core: bytes, digits a second, whether all come back exactly; and reading
+it beside reading the same digits from a folder of PNG files, in one run.
+
+Each repeat reads both, one right after the other and in turns first; ratios are medians over the repeats. Files are in the
+system's cache, which favours the folder.
+"""
+
+import os
+import tempfile
+import time
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import numpy as np
+from common import arguments, print_result
+from PIL import Image
+from tqdm import tqdm
+
+import rlcodec
+from rlcodec.packing import PackSource, pack_images
+from rlcodec.training.data import load_images
+
+WARM_UP = 20
+MIDDLE = 14, 14
+"""The pixel that readers look at; digits differ there."""
+
+
+def named(images: np.ndarray) -> list[PackSource]:
+    """The digits under the names that `rlcodec pack` gives those of MNIST; its labels are left out."""
+    return [PackSource(f"train/{number:05}", image) for number, image in enumerate(images)]
+
+
+def write_folder(folder: Path, images: np.ndarray) -> int:
+    """Writes the digits as PNG files of Pillow's best compression; their bytes, without what the file system adds."""
+    size = 0
+    for number, image in enumerate(images):
+        path = folder / f"{number:05}.png"
+        Image.fromarray(image).save(path, optimize=True)
+        size += path.stat().st_size
+    return size
+
+
+def read_folder(folder: Path, numbers: Iterable[int]) -> int:
+    """Reads PNG files by number; the sum of one pixel of each."""
+    total = 0
+    for number in numbers:
+        with Image.open(folder / f"{number:05}.png") as image:
+            total += int(np.asarray(image)[MIDDLE])
+    return total
+
+
+def read_collection(path: Path, numbers: Iterable[int] | None) -> int:
+    """Opens the collection and reads images by number, or all by iteration."""
+    with rlcodec.Collection(path) as collection:
+        items = collection if numbers is None else (collection[number] for number in numbers)
+        return sum(int(item.pixels[MIDDLE]) for item in items)
+
+
+def seconds(run: Callable[[], object]) -> float:
+    """What one call takes."""
+    started = time.perf_counter()
+    run()
+    return time.perf_counter() - started
+
+
+def beside(ours: Callable[[], object], theirs: Callable[[], object], repeats: int) -> tuple[float, float, float]:
+    """Medians of our seconds, theirs, and theirs over ours."""
+    pairs = []
+    for repeat in range(repeats):
+        if repeat % 2:
+            other, own = seconds(theirs), seconds(ours)
+        else:
+            own, other = seconds(ours), seconds(theirs)
+        pairs.append((own, other, other / own))
+    own, other, ratio = np.median(pairs, axis=0)
+    return float(own), float(other), float(ratio)
+
+
+def main() -> None:
+    """Packs, checks, reads and prints."""
+    parser = arguments(__doc__ or "")
+    parser.add_argument("--repeats", type=int, default=5, help="of reading")
+    parser.add_argument("--read", type=int, default=5000, help="images that each reading takes at most")
+    options = parser.parse_args()
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    images = load_images(options.data, "train", options.images)
+    with tempfile.TemporaryDirectory() as place:
+        pack_images(Path(place) / "warm.rlcz", named(images[:WARM_UP]), workers=1)
+        path = Path(place) / "digits.rlcz"
+        started = time.perf_counter()
+        packed = pack_images(path, named(images), workers=1)
+        packing = time.perf_counter() - started
+        if packed.failures:
+            raise AssertionError(packed.failures[0])
+        with rlcodec.Collection(path) as collection:
+            pairs = tqdm(zip(collection, images, strict=True), "comparing", len(images), leave=False, disable=None)
+            wrong = sum(not np.array_equal(item.pixels, image) for item, image in pairs)
+        # Both are read from files of the same images, so that neither has less to look through.
+        read = images[: options.read]
+        part, folder = Path(place) / "part.rlcz", Path(place) / "png"
+        folder.mkdir()
+        pack_images(part, named(read), workers=1)
+        png_bytes = write_folder(folder, read)
+        order = np.random.default_rng(0).permutation(len(read)).tolist()
+        forwards = range(len(read))
+        for numbers in (forwards, order):
+            if read_collection(part, numbers) != read_folder(folder, numbers):
+                raise AssertionError("the two do not hold the same images")
+        iterated = beside(lambda: read_collection(part, None), lambda: read_folder(folder, forwards), options.repeats)
+        chosen = beside(lambda: read_collection(part, order), lambda: read_folder(folder, order), options.repeats)
+        print_result(
+            options,
+            {
+                "images": len(images),
+                "not exact": wrong,
+                "collection, bytes": path.stat().st_size,
+                "bits per pixel": 8 * path.stat().st_size / images.size,
+                "packed a second, one core": len(images) / packing,
+                "images read by both": len(read),
+                "of these: collection, bytes": part.stat().st_size,
+                "of these: PNG files, bytes": png_bytes,
+                "iteration: images a second, collection": len(read) / iterated[0],
+                "iteration: images a second, PNG files": len(read) / iterated[1],
+                "iteration: times as fast as PNG files": iterated[2],
+                "in random order: images a second, collection": len(read) / chosen[0],
+                "in random order: images a second, PNG files": len(read) / chosen[1],
+                "in random order: times as fast as PNG files": chosen[2],
+            },
+        )
+
+
+if __name__ == "__main__":
+    main()
