@@ -62,6 +62,15 @@ def propagate(levels, weights, start, stop, peak, known):
         changed = False
         for r in range(BOX):
             for c in range(BOX):
+                if levels[r, c] == 0:  # which needs no sums
+                    for i in range(start[r], stop[r]):
+                        for j in range(start[c], stop[c]):
+                            if known[i, j] > 0:
+                                return False
+                            if known[i, j] < 0:
+                                known[i, j] = 0
+                                changed = True
+                    continue
                 low, high = level_bounds(levels[r, c], peak)
                 certain, free = np.int64(0), np.int64(0)
                 for i in range(start[r], stop[r]):
