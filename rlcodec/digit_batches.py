@@ -7,9 +7,10 @@ fraction of the work of `rlcodec.encode`, for streams that are as exact and on a
 
 import threading
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numba.typed import List
 
 from rlcodec.coder import (
     COSTS,
@@ -21,7 +22,7 @@ from rlcodec.coder import (
     start_encoding,
 )
 from rlcodec.encoding import MOST_BITS_PER_SYMBOL, SPARE_PAYLOAD_BYTES
-from rlcodec.kernel import assign, kernel
+from rlcodec.kernel import array_kernel, assign, kernel
 from rlcodec.model import Model
 from rlcodec.raster import clear_totals
 from rlcodec.raster_scan import PEAK_BITS, unfold
@@ -60,7 +61,7 @@ class Finder(NamedTuple):
 
 
 class Room(NamedTuple):
-    """Working space of a thread for images of one size: a coder's state and payload, `rows`, and their choices, costs, compute."""
+    """Working space of a thread for images of one size: a coder's state and payload; rows, their choices, costs, compute."""
 
     state: np.ndarray
     rows: RowCoder
@@ -180,9 +181,13 @@ def _find(finder, tables, scan, pixels, bounds):
             return
 
 
-@kernel
-def _encode(images, tier, finder, room, costs, bounds, out, lengths):
-    """Encodes images until `out` is full; writes payloads one behind the other, and their lengths. Returns how many."""
+@array_kernel
+def _encode(rooms, images, tier, finder, costs, bounds, out, lengths):
+    """Encodes images until `out` is full; writes payloads one behind the other, and their lengths. Returns how many.
+
+    The `Room` is the one of a typed list: handing its many arrays over takes as long as decoding a digit.
+    """
+    room = rooms[0]
     rows, state = room.rows, room.state
     at = 0
     for n in range(images.shape[0]):
@@ -201,9 +206,10 @@ def _encode(images, tier, finder, room, costs, bounds, out, lengths):
     return images.shape[0]
 
 
-@kernel
-def _decode(data, starts, lengths, room, costs, images, whole):
-    """Decodes payloads into `images`; `whole` says of which all rows were there."""
+@array_kernel
+def _decode(rooms, data, starts, lengths, costs, images, whole):
+    """Decodes payloads into `images`, in a room as above; `whole` says of which all rows were there."""
+    room = rooms[0]
     rows, state = room.rows, room.state
     for n in range(images.shape[0]):
         _clear(rows)
@@ -231,12 +237,14 @@ class DigitCoder:
         """
         if not hasattr(self._mine, "finder"):
             self._mine.finder = finder_of(self.model)
-        room = self._room()
         images = np.array(images, np.uint8, order="C")
-        out, payloads = np.empty(images.size + len(room.payload), np.uint8), list[bytes]()
+        most = images[:1].size * MOST_BITS_PER_SYMBOL // 8 + SPARE_PAYLOAD_BYTES
+        out, payloads = np.empty(images.size + most, np.uint8), list[bytes]()
         while len(payloads) < len(images):
             lengths = np.zeros(len(images) - len(payloads), np.int64)
-            count = _encode(images[len(payloads) :], tier, self._mine.finder, room, COSTS, np.empty(4, np.int64), out, lengths)
+            count = _encode(
+                self._rooms(), images[len(payloads) :], tier, self._mine.finder, COSTS, np.empty(4, np.int64), out, lengths
+            )
             stops = np.cumsum(lengths[:count]).tolist()
             payloads += [out[start:stop].tobytes() for start, stop in zip([0, *stops], stops, strict=False)]
         return payloads
@@ -246,10 +254,11 @@ class DigitCoder:
         lengths = np.array([len(payload) for payload in payloads], np.int64)
         images, whole = np.zeros((len(payloads), *self.shape), np.uint8), np.zeros(len(payloads), np.bool_)
         data = np.frombuffer(bytearray().join(payloads), np.uint8)
-        _decode(data, np.cumsum(lengths) - lengths, lengths, self._room(), COSTS, images, whole)
+        _decode(self._rooms(), data, np.cumsum(lengths) - lengths, lengths, COSTS, images, whole)
         return [image if fine else None for image, fine in zip(images, whole.tolist(), strict=True)]
 
-    def _room(self) -> Room:
-        if not hasattr(self._mine, "room"):
-            self._mine.room = room_for(self.model, *self.shape)
-        return self._mine.room
+    def _rooms(self) -> Any:
+        """This thread's room, in a typed list."""
+        if not hasattr(self._mine, "rooms"):
+            self._mine.rooms = List([room_for(self.model, *self.shape)])
+        return self._mine.rooms
