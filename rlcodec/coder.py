@@ -120,8 +120,15 @@ def _carry(data, position):
 def encoder_state() -> np.ndarray:
     """State of a coder about to write."""
     state = np.zeros(STATE_FIELDS, np.int64)
-    state[RANGE], state[DIRECTION], state[PREVIOUS_TIER] = RANGE_TOP, ENCODE, 1
+    start_encoding(state)
     return state
+
+
+@kernel
+def start_encoding(state):
+    """Makes a state, whatever was coded with it, that of a coder about to write."""
+    state[:] = 0
+    state[RANGE], state[DIRECTION], state[PREVIOUS_TIER] = RANGE_TOP, ENCODE, 1
 
 
 def decoder_state(data: np.ndarray, length: int) -> np.ndarray:
@@ -133,16 +140,23 @@ def decoder_state(data: np.ndarray, length: int) -> np.ndarray:
             missing bytes could change. Past `length` the payload reads as zeros.
     """
     state = np.zeros(STATE_FIELDS, np.int64)
+    start_decoding(state, data, length)
+    return state
+
+
+@kernel
+def start_decoding(state, data, length):
+    """Makes a state, whatever was coded with it, that of a coder about to read; arguments as `decoder_state`."""
+    state[:] = 0
     state[RANGE], state[DIRECTION], state[PREVIOUS_TIER] = RANGE_TOP, DECODE, 1
     state[END], state[POSITION] = length, WINDOW_BYTES
     for i in range(WINDOW_BYTES):
         state[CODE] <<= 8
         state[SLACK] <<= 8
-        if i < len(data):
-            state[CODE] |= int(data[i])
+        if i < data.shape[0]:
+            state[CODE] |= data[i]
         elif i < length:
             state[SLACK] |= 255
-    return state
 
 
 def payload_bytes(cost: int) -> int:
@@ -155,12 +169,21 @@ def finish(state: np.ndarray, data: np.ndarray) -> bytes:
 
     The interval left is at least one unit of the next byte wide, so one byte more always names a point in it.
     """
-    length = payload_bytes(int(state[COST]))
+    return data[: end_payload(state, data)].tobytes()
+
+
+@kernel
+def end_payload(state, data):
+    """Ends an encoder; returns the length of its payload, which is the front of `data`."""
+    length = -(-state[COST] // (8 * COST_UNIT))
     if length == 0:
-        return b""
-    position = int(state[POSITION])
-    last = (int(state[LOW]) + RANGE_FLOOR - 1) >> (RANGE_BITS - 8)
+        return length
+    position = state[POSITION]
+    last = (state[LOW] + RANGE_FLOOR - 1) >> (RANGE_BITS - 8)
     if last > 255:
         _carry(data, position - 1)
         last = 0
-    return (data[:position].tobytes() + bytes([last])).ljust(length, b"\0")
+    data[position] = last
+    for i in range(position + 1, length):
+        data[i] = 0
+    return length

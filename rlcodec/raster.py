@@ -113,10 +113,16 @@ def pixel_buffer(reconstruction: np.ndarray) -> np.ndarray:
 
 def pixel_totals(width: int) -> np.ndarray:
     """Running totals of an image of which nothing was coded yet, int64."""
-    totals = np.zeros(TOTALS + width, np.int64)
-    totals[FIRST_ROW] = -1
-    totals[TOTALS:] = -1
+    totals = np.empty(TOTALS + width, np.int64)
+    clear_totals(totals)
     return totals
+
+
+@kernel
+def clear_totals(totals):
+    """Makes running totals those of an image of which nothing was coded yet."""
+    totals[:] = -1
+    totals[FIRST_ROW + 1 : TOTALS] = 0
 
 
 @functools.cache

@@ -36,7 +36,7 @@ NOT_FOUND = 1 << 40
 
 
 @kernel
-def _level_bounds(level, peak):
+def level_bounds(level, peak):
     """Least and largest WHITE * area that can give a gray level where `peak` is the brightest, ties on either side included."""
     slack = peak >> TIE_SHIFT
     if level == 0:
@@ -51,7 +51,7 @@ def _level_bounds(level, peak):
 
 
 @kernel
-def _propagate(levels, weights, start, stop, peak, known):
+def propagate(levels, weights, start, stop, peak, known):
     """Finds the scan pixels that the gray levels force; False when they contradict one another.
 
     `known` (side, side) int8 becomes 0 or 1 where a pixel is forced, else -1.
@@ -62,7 +62,16 @@ def _propagate(levels, weights, start, stop, peak, known):
         changed = False
         for r in range(BOX):
             for c in range(BOX):
-                low, high = _level_bounds(levels[r, c], peak)
+                if levels[r, c] == 0:  # which needs no sums
+                    for i in range(start[r], stop[r]):
+                        for j in range(start[c], stop[c]):
+                            if known[i, j] > 0:
+                                return False
+                            if known[i, j] < 0:
+                                known[i, j] = 0
+                                changed = True
+                    continue
+                low, high = level_bounds(levels[r, c], peak)
                 certain, free = np.int64(0), np.int64(0)
                 for i in range(start[r], stop[r]):
                     for j in range(start[c], stop[c]):
@@ -181,13 +190,13 @@ def _sort(costs, order, spare):
 
 
 @kernel
-def _search(beam, levels, known, weights, start, stop, peak, prior, width, found):
+def search(beam, levels, known, weights, start, stop, peak, prior, width, found):
     """Beam search for the cheapest scan with given gray levels, in raster order of the box.
 
     Args:
         beam: from `beam_of`, not used before.
         levels: int64 (BOX, BOX).
-        known: from `_propagate`.
+        known: from `propagate`.
         weights, start, stop: of the grid.
         peak: the brightest area.
         prior: int32 (PRIOR_CONTEXTS, 2), cost of a 0 and of a 1 in `near_context`.
@@ -211,7 +220,7 @@ def _search(beam, levels, known, weights, start, stop, peak, prior, width, found
                         windows[now, k, a, w] = windows[now, k, a + step, w] if a + step < WINDOW else np.uint64(0)
         for c in range(BOX):
             new = first_fresh(start, stop, c)
-            low, high = _level_bounds(levels[r, c], peak)
+            low, high = level_bounds(levels[r, c], peak)
             free = np.int64(0)
             for i in range(fresh, stop[r]):
                 for j in range(new, stop[c]):
@@ -299,7 +308,14 @@ def _search(beam, levels, known, weights, start, stop, peak, prior, width, found
 
 
 @kernel
-def _explains(rows, levels, single, start, stop, peaks, areas):
+def clear_beam(beam):
+    """Makes room that was used good for another search."""
+    beam.windows[0, 0] = 0
+    beam.costs[0, 0] = beam.parents[0, 0] = beam.sums[0, 0] = 0
+
+
+@kernel
+def explains(rows, levels, single, start, stop, peaks, areas):
     """Index of the peak under which a scan renders to `levels`, slips included; -1 when it does not.
 
     `areas` int64 (BOX, BOX) is working space.
@@ -334,7 +350,7 @@ def find_scan(pixels: np.ndarray, prior: np.ndarray) -> Scan | None:
     if max(ink.shape) != BOX:
         return None
     candidates = np.empty((3 * BOX * SIDES, 3), np.int64)
-    count = _candidates(ink, *_all_grids(), candidates)
+    count = _candidates(ink, *all_grids(), candidates)
     for width in BEAMS:
         best, cheapest = None, NOT_FOUND
         for side, offset, peak in candidates[:count].tolist():
@@ -372,14 +388,14 @@ def _candidates(ink, weights, starts, stops, peaks, offsets, out):
             if offsets[s, extent, offset]:
                 _place(ink, offset, levels)
                 for p in range(peaks.shape[1]):
-                    if _propagate(levels, weights[s, :, :side], starts[s], stops[s], peaks[s, p], known):
+                    if propagate(levels, weights[s, :, :side], starts[s], stops[s], peaks[s, p], known):
                         out[count, 0], out[count, 1], out[count, 2] = side, offset, peaks[s, p]
                         count += 1
     return count
 
 
 @functools.cache
-def _all_grids():
+def all_grids():
     """The grids of all sides in arrays for `_candidates`; `offsets` (SIDES, BOX + 1, BOX) says where ink can begin."""
     weights = np.zeros((SIDES, BOX, MAX_SIDE), np.int64)
     starts, stops = np.zeros((SIDES, BOX), np.int64), np.zeros((SIDES, BOX), np.int64)
@@ -403,8 +419,8 @@ def _find_at(ink, side, offset, peak, prior, width):
     weights, single, start, stop, _, peaks = grid(side)
     levels, known = np.empty((BOX, BOX), np.int64), np.empty((side, side), np.int8)
     _place(ink, offset, levels)
-    _propagate(levels, weights, start, stop, peak, known)
+    propagate(levels, weights, start, stop, peak, known)
     found = np.zeros((side, WORDS), np.uint64)
-    cost = _search(beam_of(width), levels, known, weights, start, stop, peak, prior, width, found)
-    index = _explains(found, levels, single, start, stop, peaks, np.empty_like(levels)) if cost < NOT_FOUND else -1
+    cost = search(beam_of(width), levels, known, weights, start, stop, peak, prior, width, found)
+    index = explains(found, levels, single, start, stop, peaks, np.empty_like(levels)) if cost < NOT_FOUND else -1
     return (Scan(found, int(index), 0, 0), cost) if index >= 0 else (None, NOT_FOUND)
