@@ -2,7 +2,8 @@
 
 Decoding must end in a picture or in one of the package's own exceptions, within a second, in bounded memory. A picture that
 comes without an exception or a warning, and differs from the original, is an undetected change. Half of the mutations get
-their checksum made right again, so that decoders see them; of these only crashes, time and memory count.
+their checksum made right again, so that decoders see them; so do streams that hypothesis builds from headers and payloads of
+its own choice. Of these only crashes, time and memory count. What took too long is decoded once more: a machine may pause.
 """
 
 import argparse
@@ -12,16 +13,19 @@ import resource
 import time
 import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
+import hypothesis
 import numpy as np
 from common import print_result
+from hypothesis import strategies as st
 from tqdm import tqdm
 
 import rlcodec
-from rlcodec.stream import CRC_AT
+from rlcodec.presets import preset_by_name
+from rlcodec.stream import CRC_AT, pack, unpack
 
 GOLDEN = Path(__file__).parents[1] / "tests" / "golden"
 MOST_PIXELS = 1 << 20
@@ -30,6 +34,9 @@ SLOW_SECONDS = 1.0
 CHUNK = 500
 SHARES = {"mnist": 0.95, "photo": 0.04, "compact": 0.01}
 """Of the mutated streams: a digit is decoded in half a millisecond, the others take up to a hundred times as long."""
+BUILT_SHARE = 0.1
+"""Of the mutated streams are built by hypothesis."""
+MOST_PIECE_BYTES = 300
 
 
 def golden() -> dict[str, list[bytes]]:
@@ -120,6 +127,37 @@ def mutations(preset: str, count: int, seed: list[int]) -> Iterator[tuple[bytes,
         yield (with_checksum(changed), None) if number % 2 else (changed, pictures[which])
 
 
+@st.composite
+def streams_of(draw: Callable, preset: str) -> bytes:
+    """Streams with a right checksum: any size and bit budget, before pieces of golden payloads and bytes of any kind."""
+    parts = [unpack(data) for data in golden()[preset]]
+    number = preset_by_name(preset)
+    height = draw(st.integers(1, min(64, number.max_side)) | st.integers(1, number.max_side))
+    width = draw(st.integers(1, min(64, number.max_side, MOST_PIXELS // height)) | st.integers(1, number.max_side))
+    budgets = st.sampled_from(sorted({part.header.bit_budget for part in parts})) | st.integers(0, (1 << 28) - 1)
+    sent = st.sampled_from([part.payload.tobytes() for part in parts])
+    piece = st.tuples(sent, st.integers(0, 40), st.integers(1, MOST_PIECE_BYTES)).map(lambda p: p[0][p[1] : p[1] + p[2]])
+    payload = b"".join(draw(st.lists(sent | piece | st.binary(max_size=MOST_PIECE_BYTES), min_size=1, max_size=4)))
+    return pack(number, parts[0].header.fingerprint, height, width, draw(budgets), payload)
+
+
+def built(preset: str, count: int, seed: list[int]) -> Iterator[tuple[bytes, np.ndarray | None]]:
+    """So many streams of a preset that hypothesis builds."""
+    found: list[bytes] = []
+
+    @hypothesis.seed(str(seed))
+    @hypothesis.settings(
+        max_examples=count, database=None, deadline=None, derandomize=False, phases=[hypothesis.Phase.generate],
+        suppress_health_check=list(hypothesis.HealthCheck),
+    )  # fmt: skip
+    @hypothesis.given(streams_of(preset))
+    def collect(data: bytes) -> None:
+        found.append(data)
+
+    collect()
+    yield from ((data, None) for data in found)
+
+
 def tally(job: tuple) -> tuple[str, Counter, float, int]:
     """Counts of outcomes, the slowest, and how many took too long, of a kind of damage."""
     kind, *arguments = job
@@ -127,10 +165,12 @@ def tally(job: tuple) -> tuple[str, Counter, float, int]:
         data = arguments[0]
         cases = (prefixes if kind == "prefixes" else flips)(data, np.asarray(rlcodec.decode(data)))
     else:
-        cases = mutations(*arguments)
+        cases = (mutations if kind == "mutations" else built)(*arguments)
     counts, slowest, slow = Counter(), 0.0, 0
     for data, picture in cases:
         what, seconds = outcome(data, picture)
+        if seconds > SLOW_SECONDS:
+            seconds = min(seconds, outcome(data, picture)[1])
         counts[what if picture is not None or kind != "mutations" else f"checksum made right: {what}"] += 1
         slowest, slow = max(slowest, seconds), slow + (seconds > SLOW_SECONDS)
     return kind, counts, slowest, slow
@@ -141,9 +181,10 @@ def jobs(streams: int, seed: int) -> list[tuple]:
     whole = golden()
     out: list[tuple] = [(kind, data) for kind in ("prefixes", "flips") for part in whole.values() for data in part]
     for preset, share in SHARES.items():
-        left = round(streams * share)
         chunk = CHUNK if preset == "mnist" else CHUNK // 10
-        out += [("mutations", preset, min(chunk, left - at), [seed, len(out), at]) for at in range(0, left, chunk)]
+        for kind, part in (("mutations", 1 - BUILT_SHARE), ("built by hypothesis", BUILT_SHARE)):
+            left = round(streams * share * part)
+            out += [(kind, preset, min(chunk, left - at), [seed, len(out), at]) for at in range(0, left, chunk)]
     return out
 
 

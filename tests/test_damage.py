@@ -50,6 +50,15 @@ def test_mutations_end_in_pictures_or_in_exceptions_of_the_package(damage, prese
     assert slow == 0
 
 
+@pytest.mark.parametrize(("preset", "count"), [("mnist", 200), ("photo", 20), ("compact", 5)])
+def test_streams_of_any_size_and_payload_end_in_pictures_or_in_exceptions_of_the_package(damage, preset, count):
+    _, counts, _, slow = damage.tally(("built by hypothesis", preset, count, [1]))
+    assert counts.total() >= count
+    assert not [what for what in counts if "CRASH" in what]
+    assert any("picture" in what for what in counts)
+    assert slow == 0
+
+
 @pytest.mark.parametrize("name", ["scanned-lossless", "drawn-stopped-lm", "odd-all"])
 def test_a_cut_digit_keeps_the_rows_before_the_cut(name):
     data = stream(name)
