@@ -26,8 +26,11 @@ WINDOW_BYTES = RANGE_BITS // 8
 ENCODE, DECODE = 0, 1
 
 # Fields of a coder's state, an int64 array.
-LOW, RANGE, CODE, SLACK, POSITION, END, COST, EXHAUSTED, MACS, DIRECTION, PREVIOUS_TIER = range(11)
-STATE_FIELDS = 11
+POINT, RANGE, SLACK, POSITION, END, COST, EXHAUSTED, MACS, DIRECTION, PREVIOUS_TIER = range(10)
+STATE_FIELDS = 10
+"""POINT: where the range begins, when encoding, with a carry that was not handed on yet; when decoding, what the payload says
+above that, of which SLACK is not known."""
+UNDETERMINED = -1
 
 
 def _cost_table() -> np.ndarray:
@@ -69,44 +72,64 @@ def code_decision(state, data, costs, probability, bit):
     Returns:
         The decision. When the data ends before it is determined, `state[EXHAUSTED]` is set and 0 comes back.
     """
-    bound = (state[RANGE] >> PROBABILITY_BITS) * probability
-    if state[DIRECTION] == DECODE:
-        if state[CODE] >= bound:
+    bit, size, point = decide(state[DIRECTION], bit, state[RANGE], state[POINT], state[SLACK], probability)
+    if bit == UNDETERMINED:
+        state[EXHAUSTED] = 1
+        return 0
+    state[RANGE], state[POINT] = size, point
+    state[COST] += costs[probability if bit else PROBABILITY_ONE - probability]
+    if size < RANGE_FLOOR:
+        renormalise(state, data)
+    return bit
+
+
+@kernel
+def decide(direction, bit, size, point, slack, probability):
+    """Narrows the range by a decision; arguments are fields of a coder's state and as of `code_decision`.
+
+    For loops that keep the fields at hand: whoever calls it keeps count of the cost, and renormalises once the range is below
+    RANGE_FLOOR.
+
+    Returns:
+        The decision, UNDETERMINED where missing bytes could change it; then RANGE and POINT.
+    """
+    bound = (size >> PROBABILITY_BITS) * probability
+    if direction == DECODE:
+        if point >= bound:
             bit = 0
-        elif state[CODE] + state[SLACK] < bound:
+        elif point + slack < bound:
             bit = 1
         else:
-            state[EXHAUSTED] = 1
-            return 0
-    if bit:
-        state[RANGE] = bound
-        state[COST] += costs[probability]
-    else:
-        state[RANGE] -= bound
-        state[COST] += costs[PROBABILITY_ONE - probability]
-        if state[DIRECTION] == DECODE:
-            state[CODE] -= bound
-        else:
-            state[LOW] += bound
-            if state[LOW] >= RANGE_TOP:
-                state[LOW] -= RANGE_TOP
-                _carry(data, state[POSITION] - 1)
-    while state[RANGE] < RANGE_FLOOR:
-        state[RANGE] <<= 8
-        if state[DIRECTION] == DECODE:
-            state[CODE] <<= 8
+            bit = UNDETERMINED
+    if bit == 0:
+        point = point - bound if direction == DECODE else point + bound
+        bound = size - bound
+    return bit, bound, point
+
+
+@kernel
+def renormalise(state, data):
+    """Writes or reads bytes until the range is no smaller than RANGE_FLOOR."""
+    if state[DIRECTION] == DECODE:
+        while state[RANGE] < RANGE_FLOOR:
+            state[RANGE] <<= 8
+            state[POINT] <<= 8
             state[SLACK] <<= 8
             if state[POSITION] < state[END]:
                 if state[POSITION] < data.shape[0]:
-                    state[CODE] |= data[state[POSITION]]
+                    state[POINT] |= data[state[POSITION]]
                 else:
                     state[SLACK] |= 255
             state[POSITION] += 1
-        else:
-            data[state[POSITION]] = state[LOW] >> (RANGE_BITS - 8)
-            state[POSITION] += 1
-            state[LOW] = (state[LOW] & (RANGE_FLOOR - 1)) << 8
-    return bit
+        return
+    if state[POINT] >= RANGE_TOP:
+        state[POINT] -= RANGE_TOP
+        _carry(data, state[POSITION] - 1)
+    while state[RANGE] < RANGE_FLOOR:
+        state[RANGE] <<= 8
+        data[state[POSITION]] = state[POINT] >> (RANGE_BITS - 8)
+        state[POSITION] += 1
+        state[POINT] = (state[POINT] & (RANGE_FLOOR - 1)) << 8
 
 
 @kernel
@@ -151,10 +174,10 @@ def start_decoding(state, data, length):
     state[RANGE], state[DIRECTION], state[PREVIOUS_TIER] = RANGE_TOP, DECODE, 1
     state[END], state[POSITION] = length, WINDOW_BYTES
     for i in range(WINDOW_BYTES):
-        state[CODE] <<= 8
+        state[POINT] <<= 8
         state[SLACK] <<= 8
         if i < data.shape[0]:
-            state[CODE] |= data[i]
+            state[POINT] |= data[i]
         elif i < length:
             state[SLACK] |= 255
 
@@ -179,10 +202,10 @@ def end_payload(state, data):
     if length == 0:
         return length
     position = state[POSITION]
-    last = (state[LOW] + RANGE_FLOOR - 1) >> (RANGE_BITS - 8)
+    last = (state[POINT] + RANGE_FLOOR - 1) >> (RANGE_BITS - 8)
     if last > 255:
         _carry(data, position - 1)
-        last = 0
+        last -= 256
     data[position] = last
     for i in range(position + 1, length):
         data[i] = 0

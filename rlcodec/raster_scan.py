@@ -14,13 +14,45 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rlcodec.coder import COSTS, EXHAUSTED, MACS, PROBABILITY_ONE, code_decision
+from rlcodec.coder import (
+    COST,
+    COSTS,
+    DIRECTION,
+    EXHAUSTED,
+    MACS,
+    POINT,
+    PROBABILITY_ONE,
+    RANGE,
+    RANGE_FLOOR,
+    SLACK,
+    UNDETERMINED,
+    code_decision,
+    decide,
+    renormalise,
+)
 from rlcodec.integer_net import LOGIT_LIMIT, ContextNet, Layers, add_ink, add_rows, code_tree, layers_of, run_second
-from rlcodec.kernel import kernel
+from rlcodec.kernel import inlined, kernel
 from rlcodec.raster_lm import CODED, GIVEN, OUTCOME, ask, remember, run_token, token_macs
 from rlcodec.raster_lm import COLUMNS_ASIDE as LM_COLUMNS_ASIDE
 from rlcodec.raster_lm import ROWS_ABOVE as LM_ROWS_ABOVE
-from rlcodec.scan import BOX, MAX_SIDE, MIN_SIDE, WHITE, Scan, box_area, first_fresh, get_bit, gray_level, near_context, set_bit
+from rlcodec.scan import (
+    BOX,
+    MAX_SIDE,
+    MIN_SIDE,
+    PAD,
+    WHITE,
+    Scan,
+    bits_of,
+    box_area,
+    first_fresh,
+    from_bit,
+    get_bit,
+    gray_level,
+    ink_in,
+    near_context,
+    set_bit,
+    without_first,
+)
 from rlcodec.scan_context import (
     ABSENT,
     BORDER,
@@ -132,7 +164,7 @@ def code_head(state, data, costs, tables, scan):
         unfold(tables, side, scan.single, scan.start, scan.stop)
 
 
-@kernel
+@inlined
 def code_scan_row(state, data, costs, net, lm, memory, tables, scan, work, image, y, tier):
     """Codes one row of pixels by way of the scan, in the direction that the coder's state says.
 
@@ -153,33 +185,50 @@ def code_scan_row(state, data, costs, net, lm, memory, tables, scan, work, image
     Returns:
         Pixels coded: the width, or 0 when the data is exhausted.
     """
-    head, start, stop = scan.head, scan.start, scan.stop
+    head, start, stop, lines = scan.head, scan.start, scan.stop, scan.lines
     r = y - head[TOP]
     if r < 0 or r >= BOX:
         image[y] = 0
         return image.shape[1]
     for i in range(first_fresh(start, stop, r), stop[r]):
         if tier == TABLE:
-            _code_line_by_table(state, data, costs, tables, scan, i)
+            _code_line_by_table(state, data, costs, tables.near, lines, scan.up, head[SIDE], i)
         else:
             _code_line(state, data, costs, net, lm, memory, tables, scan, i, tier == LM, work)
         if state[EXHAUSTED]:
             return 0
-    return _render_row(state, data, costs, tables, scan, image, y)
+    peak = tables.peaks[head[SIDE] - MIN_SIDE, head[PEAK]]
+    return _render_row(state, data, costs, tables.slip, lines, scan.single, start, stop, peak, head[LEFT], r, image[y])
 
 
 @kernel
-def _code_line_by_table(state, data, costs, tables, scan, i):
-    """Codes row `i` of the scan by the table of nearest neighbours."""
-    near, line = scan.lines[MARGIN - 2 :], scan.lines[MARGIN + i]
-    for j in range(scan.head[SIDE]):
-        symbol = code_decision(state, data, costs, np.int64(tables.near[near_context(near, i, j)]), get_bit(line, j))
-        state[MACS] += 1
-        if state[EXHAUSTED]:
+def _code_line_by_table(state, data, costs, probabilities, lines, up, side, i):
+    """Codes row `i` of the scan, of `side` pixels, by the table of nearest neighbours; the coder's fields stay at hand."""
+    line, direction = lines[MARGIN + i], state[DIRECTION]
+    size, point, slack, cost = state[RANGE], state[POINT], state[SLACK], state[COST]
+    # `near_context` moves along with the pixel: each row's neighbours are the lowest bits of what is left of it.
+    here, above, beyond = np.int64(0), from_bit(lines[MARGIN + i - 1], PAD - 2), from_bit(lines[MARGIN + i - 2], PAD - 1)
+    for j in range(side):
+        p = np.int64(probabilities[here | np.int64(above[0] & 31) << 3 | np.int64(beyond[0] & 7) << 8])
+        above, beyond = without_first(above), without_first(beyond)
+        symbol, size, point = decide(direction, get_bit(line, j), size, point, slack, p)
+        if symbol == UNDETERMINED:
+            state[EXHAUSTED], state[COST] = 1, cost
+            state[MACS] += j + 1
             return
+        here >>= 1
         if symbol:
+            here |= 4
             set_bit(line, j)
-        scan.up[j] = extend_run(scan.up[j], symbol)
+        cost += costs[p if symbol else PROBABILITY_ONE - p]
+        if size < RANGE_FLOOR:
+            state[RANGE], state[POINT] = size, point
+            renormalise(state, data)
+            size, point, slack = state[RANGE], state[POINT], state[SLACK]
+    state[RANGE], state[POINT], state[COST] = size, point, cost
+    state[MACS] += side
+    for j in range(side):
+        up[j] = extend_run(up[j], get_bit(line, j))
 
 
 @kernel
@@ -236,24 +285,22 @@ def _code_token(state, data, costs, lm, memory, selected, which, active, symbol)
 
 
 @kernel
-def _render_row(state, data, costs, tables, scan, image, y):
-    """Renders row `y` of the image from the scan's rows, and codes the slips; returns the pixels coded."""
-    width = image.shape[1]
-    head, start, stop = scan.head, scan.start, scan.stop
-    r = y - head[TOP]
-    peak = tables.peaks[head[SIDE] - MIN_SIDE, head[PEAK]]
-    for x in range(width):
-        c = x - head[LEFT]
+def _render_row(state, data, costs, slips, lines, single, start, stop, peak, left, r, line):
+    """Renders row `r` of the box into a line of the image, and codes the slips; returns the pixels coded."""
+    low, high = ink_in(lines, MARGIN + start[r], MARGIN + stop[r])
+    for x in range(line.shape[0]):
+        c = x - left
         value = np.int64(0)
         if 0 <= c < BOX:
-            area = box_area(scan.lines, -MARGIN, scan.single, start, stop, r, c)
-            value, slipped = gray_level(area, peak)
             state[MACS] += (stop[r] - start[r]) * (stop[c] - start[c])
-            if slipped != value:
-                slip = np.int64(tables.slip[1 if value == WHITE else 0])
-                if code_decision(state, data, costs, slip, 1 if image[y, x] != value else 0):
-                    value = slipped
-                if state[EXHAUSTED]:
-                    return 0
-        image[y, x] = min(value, WHITE)
-    return width
+            if bits_of(low, high, start[c] + PAD, stop[c] - start[c]):
+                area = box_area(lines, -MARGIN, single, start, stop, r, c)
+                value, slipped = gray_level(area, peak)
+                if slipped != value:
+                    slip = np.int64(slips[1 if value == WHITE else 0])
+                    if code_decision(state, data, costs, slip, 1 if line[x] != value else 0):
+                        value = slipped
+                    if state[EXHAUSTED]:
+                        return 0
+        line[x] = min(value, WHITE)
+    return line.shape[0]

@@ -6,7 +6,7 @@ import numpy as np
 
 from rlcodec.coder import COST, EXHAUSTED, MACS, PREVIOUS_TIER
 from rlcodec.integer_net import ContextNet
-from rlcodec.kernel import assign, kernel
+from rlcodec.kernel import assign, inlined, kernel
 from rlcodec.model import Model
 from rlcodec.raster import (
     PixelWork,
@@ -123,7 +123,7 @@ def row_coder(model: Model, context: np.ndarray, scan: ScanState, memory: Memory
     )  # fmt: skip
 
 
-@kernel
+@inlined
 def code_row(state, data, costs, rows, image, y, budget, tier):
     """Codes row `y` by way of the scan where there is one, else pixel by pixel; the first row says which.
 

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rlcodec.kernel import kernel
+from rlcodec.kernel import inlined, kernel
 
 BOX = 20
 """Side of the square that a scan is resampled to."""
@@ -34,6 +34,8 @@ TIE_SHIFT = 10
 AREA_BITS = 30
 """Single-precision areas are in units of 2**-AREA_BITS along each axis."""
 MANTISSA_BITS = 24
+USUAL_BITS = 2 * AREA_BITS
+"""Areas of pixels of the box have about so many."""
 MIDDLE, WHITE = 128, 255
 
 WORDS = 2
@@ -76,21 +78,19 @@ class Scan(NamedTuple):
 
 
 @kernel
-def _round_to_single(value):
-    """Rounds to MANTISSA_BITS significant bits, halves to even."""
-    shift, high = 1 - MANTISSA_BITS, value
-    for step in (32, 16, 8, 4, 2, 1):
-        if high >> step:
-            high >>= step
-            shift += step
-    if shift <= 0:
-        return value
-    rest = value & ((np.int64(1) << shift) - 1)
-    value -= rest
-    half = np.int64(1) << (shift - 1)
-    if rest > half or (rest == half and (value >> shift) & 1):
-        value += np.int64(1) << shift
-    return value
+def _round_to_single(value, shift):
+    """Rounds to MANTISSA_BITS significant bits, halves to even; tries first how many bits were cut off the value before.
+
+    Returns the value and how many bits were cut off.
+    """
+    while value >> (shift + MANTISSA_BITS):
+        shift += 1
+    while shift > 0 and not value >> (shift + MANTISSA_BITS - 1):
+        shift -= 1
+    if shift > 0:
+        odd = (value >> shift) & 1
+        value = (value + (np.int64(1) << (shift - 1)) - 1 + odd) >> shift << shift
+    return value, shift
 
 
 @kernel
@@ -103,11 +103,42 @@ def get_bit(row, column):
 @kernel
 def get_bits(row, first, count):
     """`count` bits of a row of words from bit `first` on."""
-    word, shift = first >> 6, np.uint64(first & 63)
-    value = row[word] >> shift
-    if shift and word + 1 < WORDS:
-        value |= row[word + 1] << (np.uint64(64) - shift)
+    return bits_of(row[0], row[1], first, count)
+
+
+@kernel
+def bits_of(low, high, first, count):
+    """As `get_bits` of a row's two words."""
+    if first >= 64:
+        value = high >> np.uint64(first - 64)
+    elif first:
+        value = low >> np.uint64(first) | high << np.uint64(64 - first)
+    else:
+        value = low
     return np.int64(value & ((np.uint64(1) << np.uint64(count)) - np.uint64(1)))
+
+
+@kernel
+def ink_in(rows, start, stop):
+    """The ink of several rows together: two words."""
+    low, high = np.uint64(0), np.uint64(0)
+    for i in range(start, stop):
+        low |= rows[i, 0]
+        high |= rows[i, 1]
+    return low, high
+
+
+@inlined
+def from_bit(row, first):
+    """A row's words from bit `first` on, from 1 to 63: two words, the lowest bits first."""
+    shift, rest = np.uint64(first), np.uint64(64 - first)
+    return row[0] >> shift | row[1] << rest, row[1] >> shift
+
+
+@inlined
+def without_first(words):
+    """Two words without their lowest bit."""
+    return words[0] >> np.uint64(1) | words[1] << np.uint64(63), words[1] >> np.uint64(1)
 
 
 @kernel
@@ -126,13 +157,13 @@ def first_fresh(start, stop, r):
 @kernel
 def box_area(rows, first, single, start, stop, r, c):
     """Area of pixel (r, c) of the box, summed as the original did; `rows` holds the scan from row `first` on."""
-    total = np.int64(0)
+    total, shift = np.int64(0), np.int64(USUAL_BITS - MANTISSA_BITS)
     for i in range(start[r], stop[r]):
         bits = get_bits(rows[i - first], start[c] + PAD, stop[c] - start[c])
         j = start[c]
         while bits:
             if bits & 1:
-                total = _round_to_single(total + single[r, i] * single[c, j])
+                total, shift = _round_to_single(total + single[r, i] * single[c, j], shift)
             bits >>= 1
             j += 1
     return total
