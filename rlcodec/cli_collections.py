@@ -96,7 +96,7 @@ def unpack(
     workers: WorkersOption = None,
 ) -> None:
     """Unpack a collection into a folder of images."""
-    from rlcodec.packing import unpack_images
+    from rlcodec.unpacking import unpack_images
 
     announce_compilation()
     with progress("unpacking") as report:

@@ -13,6 +13,7 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 import numpy as np
 
@@ -52,8 +53,7 @@ class CollectionHeader:
         return front + CHECK.pack(zlib.crc32(front))
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(NamedTuple):
     """An image as a collection keeps it.
 
     Attributes:

@@ -5,6 +5,7 @@ looks for a digit's scan with a narrow beam, rules most sides out by a look, and
 fraction of the work of `rlcodec.encode`, for streams that are as exact and on average a little longer.
 """
 
+import functools
 import threading
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -23,7 +24,8 @@ from rlcodec.coder import (
 )
 from rlcodec.encoding import MOST_BITS_PER_SYMBOL, SPARE_PAYLOAD_BYTES
 from rlcodec.kernel import array_kernel, assign, kernel
-from rlcodec.model import Model
+from rlcodec.model import Model, load_model
+from rlcodec.presets import MNIST
 from rlcodec.raster import clear_totals
 from rlcodec.raster_scan import PEAK_BITS, unfold
 from rlcodec.rows import RowCoder, code_pixel_rows, row_coder
@@ -32,6 +34,8 @@ from rlcodec.scan_context import ABSENT, BORDER, LEFT, MARGIN, PEAK, PRESENT, SI
 from rlcodec.scan_levels import LEVEL_SIDES, LevelTables, can_be, level_tables
 from rlcodec.scan_search import NOT_FOUND, Beam, all_grids, beam_of, clear_beam, explains, propagate, search
 
+SIZES_KEPT = 8
+"""Coders that stay in memory; a collection has images of few sizes."""
 NARROW, WIDER = 2, 12
 """Widths of the beam: the second follows where the first fails."""
 UNTRIED, FAILED = NOT_FOUND + 1, NOT_FOUND
@@ -208,17 +212,26 @@ def _encode(rooms, images, tier, finder, costs, bounds, out, lengths):
 
 
 @array_kernel
-def _decode(rooms, data, starts, lengths, costs, images, whole):
-    """Decodes payloads into `images`, in a room as above; `whole` says of which all rows were there."""
+def _decode(rooms, data, lengths, costs, images):
+    """Decodes payloads, one behind the other, into `images`, in a room as above; makes lengths 0 where rows are missing."""
     room = rooms[0]
     rows, state = room.rows, room.state
+    at = 0
     for n in range(images.shape[0]):
         _clear(rows)
-        payload = data[starts[n] : starts[n] + lengths[n]]
+        payload = data[at : at + lengths[n]]
+        at += lengths[n]
         start_decoding(state, payload, lengths[n])
         room.choices[:] = 0
         _, done, _ = code_pixel_rows(state, payload, costs, rows, images[n], 0, 0, room.choices, room.spent, room.macs)
-        whole[n] = done == images.shape[1] and not state[EXHAUSTED]
+        if done < images.shape[1] or state[EXHAUSTED]:
+            lengths[n] = 0
+
+
+@functools.lru_cache(maxsize=SIZES_KEPT)
+def digit_coder(height: int, width: int) -> "DigitCoder":
+    """The coder of images of a size, pixels, that all share."""
+    return DigitCoder(load_model(MNIST.name), height, width)
 
 
 class DigitCoder:
@@ -253,13 +266,16 @@ class DigitCoder:
     def decode(self, payloads: Sequence[bytes]) -> list[np.ndarray | None]:
         """Images, uint8 (height, width), of payloads without latents; None where not all rows were sent."""
         lengths = np.array([len(payload) for payload in payloads], np.int64)
-        images, whole = np.zeros((len(payloads), *self.shape), np.uint8), np.zeros(len(payloads), np.bool_)
+        images = np.empty((len(payloads), *self.shape), np.uint8)
         data = np.frombuffer(bytearray().join(payloads), np.uint8)
-        _decode(self._rooms(), data, np.cumsum(lengths) - lengths, lengths, COSTS, images, whole)
-        return [image if fine else None for image, fine in zip(images, whole.tolist(), strict=True)]
+        _decode(self._rooms(), data, lengths, COSTS, images)
+        # Copies, lest one image keep the memory of all.
+        return [image.copy() if length else None for image, length in zip(images, lengths.tolist(), strict=True)]
 
     def _rooms(self) -> Any:
         """This thread's room, in a typed list."""
-        if not hasattr(self._mine, "rooms"):
+        try:
+            return self._mine.rooms
+        except AttributeError:
             self._mine.rooms = List([room_for(self.model, *self.shape)])
-        return self._mine.rooms
+            return self._mine.rooms

@@ -1,11 +1,9 @@
-"""Packs images into collections, and unpacks them; an image that fails costs itself alone."""
+"""Packs images into collections; an image that fails costs itself alone."""
 
-import csv
-import io
-import itertools
+import functools
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,14 +13,16 @@ import numpy as np
 from PIL import Image
 
 from rlcodec.codec import encode
-from rlcodec.collection import Collection
 from rlcodec.collection_writer import CollectionWriter
-from rlcodec.errors import OptionError, OutputError, RlcodecError
-from rlcodec.files import make_folder, write_bytes
+from rlcodec.digit_batches import digit_coder
+from rlcodec.errors import OptionError, RlcodecError
+from rlcodec.images import read_gray
+from rlcodec.model import load_model
+from rlcodec.presets import MNIST
+from rlcodec.stream import TABLE, pack
 
 TOGETHER = 256
 """Images that are coded at once; no more are in memory."""
-LABELS_FILE = "labels.csv"
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,7 +89,7 @@ def pack_images(
         resume: go on where a run was cut: what is packed already is left alone.
         workers: threads; as many as there are cores when None.
         report: called with (images done, images in all).
-        options: of `rlcodec.encode`; with none, images of preset "mnist" are coded exactly.
+        options: of `rlcodec.encode`; with none, images of preset "mnist" are coded exactly, in the quickest tier.
 
     Raises:
         OptionError: options make no sense, or a name is taken; nothing was packed.
@@ -97,8 +97,6 @@ def pack_images(
     """
     if workers is not None and workers < 1:
         raise OptionError(f"workers is {workers}; give a positive number")
-    if preset == "mnist" and not options:
-        options = {"lossless": True}
     twice = [name for name, count in Counter(source.name for source in sources).items() if count > 1]
     if twice:
         raise OptionError(f"{twice[0]}: two images have this name")
@@ -110,111 +108,62 @@ def pack_images(
             taken = next(source.name for source in sources if source.name in writer.names)
             raise OptionError(f"{taken}: is in the collection already; leave alone what is there by --resume")
 
-        def run(source: PackSource) -> bytes | str:
-            try:
-                return encode(source.image, preset=preset, **options)
-            except OptionError:
-                raise
-            except (RlcodecError, OSError) as error:
-                return _failure(source.name, error)
-
-        for source, found in zip(todo, _in_order(run, todo, workers), strict=True):
-            if isinstance(found, bytes):
-                writer.add(found, source.name, source.label)
-                done += 1
-            else:
-                failures.append(found)
-            if report:
-                report(done + len(failures), len(todo))
+        whole = preset == MNIST.name and not options
+        code = _code_exactly if whole else functools.partial(_code, {"preset": preset, **options})
+        workers = workers or os.cpu_count() or 1
+        with ThreadPoolExecutor(workers) as pool:
+            for at in range(0, len(todo), TOGETHER):
+                part = todo[at : at + TOGETHER]
+                for source, found in zip(part, code(part, pool, workers), strict=True):
+                    if isinstance(found, bytes):
+                        writer.add(found, source.name, source.label)
+                        done += 1
+                    else:
+                        failures.append(found)
+                    if report:
+                        report(done + len(failures), len(todo))
     return Packed(done, there, tuple(failures))
 
 
-def unpack_images(
-    path: str | os.PathLike[str],
-    folder: Path,
-    *,
-    ending: str = ".png",
-    resume: bool = False,
-    workers: int | None = None,
-    report: Callable[[int, int], None] | None = None,
-    **options: Any,
-) -> Packed:
-    """Writes a collection's images into a folder, each under its name, and labels, where there are any, into labels.csv.
-
-    Args:
-        path: of the collection.
-        folder: where to; folders in names are made.
-        ending: of the files, which says their format; it takes the place of the name's own, and stands behind it where two
-            images would have the same file otherwise.
-        resume: leave files alone that are there.
-        workers: threads; as many as there are cores when None.
-        report: called with (images done, images in all).
-        options: of `Collection`.
-
-    Raises:
-        OptionError: Pillow writes no such files.
-        OutputError: a folder cannot be made, or the labels cannot be written.
-        StreamError: it is no collection, or its index is damaged.
-    """
-    if workers is not None and workers < 1:
-        raise OptionError(f"workers is {workers}; give a positive number")
-    kind = Image.registered_extensions().get(ending.lower())
-    if kind is None or kind not in Image.SAVE:
-        raise OptionError(f"Pillow writes no images that end in {ending!r}; take .png")
-    with Collection(path, **options) as collection:
-        names, labels = collection.names, collection.labels
-        files = _files_of(names, ending)
-        make_folder(folder)
-        for parent in sorted({(folder / file).parent for file in files}):
-            make_folder(parent)
-        todo = [n for n, file in enumerate(files) if not (resume and (folder / file).is_file())]
-
-        def run(number: int) -> str | None:
-            try:
-                buffer = io.BytesIO()
-                collection[number].image.save(buffer, kind)
-                write_bytes(folder / files[number], buffer.getvalue())
-                return None
-            except (RlcodecError, OSError, ValueError, KeyError) as error:  # the last two where a format cannot hold the image
-                return _failure(names[number], error)
-
-        failures = []
-        for count, failure in enumerate(_in_order(run, todo, workers)):
-            failures += [failure] if failure else []
-            if report:
-                report(count + 1, len(todo))
-    if any(label is not None for label in labels):
-        _write_labels(folder / LABELS_FILE, files, labels)
-    return Packed(len(todo) - len(failures), len(names) - len(todo), tuple(failures))
+def _code(
+    options: dict[str, Any], sources: Sequence[PackSource], pool: ThreadPoolExecutor, workers: int
+) -> Iterator[bytes | str]:
+    """Streams of images under options of `rlcodec.encode`, or why there is none."""
+    return pool.map(lambda source: _or_failure(source, lambda: encode(source.image, **options)), sources)
 
 
-def _in_order(run: Callable[[Any], Any], items: Sequence[Any], workers: int | None) -> Iterator[Any]:
-    """What becomes of every item, in order, `TOGETHER` of them at a time."""
-    with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
-        for start in range(0, len(items), TOGETHER):
-            yield from pool.map(run, items[start : start + TOGETHER])
+def _code_exactly(sources: Sequence[PackSource], pool: ThreadPoolExecutor, workers: int) -> list[bytes | str]:
+    """Streams of small gray images with all their pixels, or why there is none; every thread codes a share of them at once."""
+    found: list[bytes | str] = [""] * len(sources)
+    for first, coded in enumerate(pool.map(_code_share, [sources[first::workers] for first in range(workers)])):
+        found[first::workers] = coded
+    return found
 
 
-def _failure(name: str, error: Exception) -> str:
+def _code_share(sources: Sequence[PackSource]) -> list[bytes | str]:
+    found = [_or_failure(source, lambda source=source: read_gray(source.image, MNIST)) for source in sources]
+    sizes: dict[tuple[int, int], list[int]] = {}
+    for at, image in enumerate(found):
+        if isinstance(image, np.ndarray):
+            sizes.setdefault(image.shape, []).append(at)
+    for (height, width), places in sizes.items():
+        payloads = digit_coder(height, width).encode(np.stack([found[at] for at in places]), TABLE)
+        for at, payload in zip(places, payloads, strict=True):
+            found[at] = pack(MNIST, load_model(MNIST.name).fingerprint, height, width, 0, payload)
+    return found
+
+
+def _or_failure(source: PackSource, run: Callable[[], Any]) -> Any:
+    """What `run` makes of an image, or why it fails; options that make no sense are the caller's to hear."""
+    try:
+        return run()
+    except OptionError:
+        raise
+    except (RlcodecError, OSError) as error:
+        return failure(source.name, error)
+
+
+def failure(name: str, error: Exception) -> str:
+    """Why an image is missing, in a line."""
     message = " ".join(str(error).split())
     return message if name in message else f"{name}: {message}"
-
-
-def _files_of(names: Iterable[str], ending: str) -> list[str]:
-    """The file of every name, no two the same."""
-    names = list(names)
-    plain = [name[: len(name) - len(Path(name).suffix)] + ending for name in names]
-    count = Counter(plain)
-    files = [file if count[file] == 1 else name + ending for name, file in zip(names, plain, strict=True)]
-    if len(set(files)) < len(files):
-        clash = next(file for file, times in Counter(files).items() if times > 1)
-        raise OutputError(f"{clash}: two images of the collection would become this file")
-    return files
-
-
-def _write_labels(path: Path, files: Sequence[str], labels: Sequence[int | None]) -> None:
-    text = io.StringIO()
-    rows = csv.writer(text, lineterminator="\n")
-    rows.writerow(("file", "label"))
-    rows.writerows(itertools.compress(zip(files, labels, strict=True), (label is not None for label in labels)))
-    write_bytes(path, text.getvalue().encode())
