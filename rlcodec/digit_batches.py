@@ -119,12 +119,12 @@ def _bounds(pixels, out):
 
 
 @kernel
-def _search_with(beam, width, finder, s, p):
+def _search_with(beam, finder, s, p):
     """As `search` with a beam that was used, on what `propagate` left of side MIN_SIDE + s and peak p."""
     clear_beam(beam)
     return search(
         beam, finder.levels, finder.known, finder.weights[s], finder.starts[s], finder.stops[s], finder.peaks[s, p],
-        finder.prior, width, finder.found,
+        finder.prior, beam.origins.shape[1], finder.found,
     )  # fmt: skip
 
 
@@ -147,9 +147,9 @@ def _try(finder, tables, scan, s, p, cheapest):
     peak = finder.peaks[s, p]
     if not propagate(finder.levels, finder.weights[s], finder.starts[s], finder.stops[s], peak, finder.known):
         return cheapest
-    cost = _search_with(finder.narrow, NARROW, finder, s, p)
+    cost = _search_with(finder.narrow, finder, s, p)
     if cost >= NOT_FOUND:
-        cost = _search_with(finder.wider, WIDER, finder, s, p)
+        cost = _search_with(finder.wider, finder, s, p)
     if cost >= min(cheapest, FAILED):
         return min(cheapest, FAILED)
     unfold(tables, MIN_SIDE + s, scan.single, scan.start, scan.stop)
@@ -194,13 +194,14 @@ def _encode(rooms, images, tier, finder, costs, bounds, out, lengths):
     """
     room = rooms[0]
     rows, state = room.rows, room.state
+    first, budget = np.int64(0), np.int64(0)  # literals would have all that codes rows compiled anew
     at = 0
     for n in range(images.shape[0]):
         _clear(rows)
         _find(finder, rows.scan_tables, rows.scan, images[n], bounds)
         start_encoding(state)
         room.choices[:] = tier
-        code_pixel_rows(state, room.payload, costs, rows, images[n], 0, 0, room.choices, room.spent, room.macs)
+        code_pixel_rows(state, room.payload, costs, rows, images[n], first, budget, room.choices, room.spent, room.macs)
         length = end_payload(state, room.payload)
         if at + length > out.shape[0]:
             return n
@@ -216,6 +217,7 @@ def _decode(rooms, data, lengths, costs, images):
     """Decodes payloads, one behind the other, into `images`, in a room as above; makes lengths 0 where rows are missing."""
     room = rooms[0]
     rows, state = room.rows, room.state
+    first, budget = np.int64(0), np.int64(0)  # literals would have all that codes rows compiled anew
     at = 0
     for n in range(images.shape[0]):
         _clear(rows)
@@ -223,7 +225,7 @@ def _decode(rooms, data, lengths, costs, images):
         at += lengths[n]
         start_decoding(state, payload, lengths[n])
         room.choices[:] = 0
-        _, done, _ = code_pixel_rows(state, payload, costs, rows, images[n], 0, 0, room.choices, room.spent, room.macs)
+        _, done, _ = code_pixel_rows(state, payload, costs, rows, images[n], first, budget, room.choices, room.spent, room.macs)
         if done < images.shape[1] or state[EXHAUSTED]:
             lengths[n] = 0
 

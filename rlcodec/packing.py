@@ -160,10 +160,10 @@ def _or_failure(source: PackSource, run: Callable[[], Any]) -> Any:
     except OptionError:
         raise
     except (RlcodecError, OSError) as error:
-        return failure(source.name, error)
+        return why_missing(source.name, error)
 
 
-def failure(name: str, error: Exception) -> str:
+def why_missing(name: str, error: Exception) -> str:
     """Why an image is missing, in a line."""
     message = " ".join(str(error).split())
     return message if name in message else f"{name}: {message}"

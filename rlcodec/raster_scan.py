@@ -66,6 +66,7 @@ from rlcodec.scan_context import (
     TOP,
     ScanTables,
     extend_run,
+    extend_runs,
     gather_window,
     is_quiet,
     quiet_logit,
@@ -227,8 +228,7 @@ def _code_line_by_table(state, data, costs, probabilities, lines, up, side, i):
             size, point, slack = state[RANGE], state[POINT], state[SLACK]
     state[RANGE], state[POINT], state[COST] = size, point, cost
     state[MACS] += side
-    for j in range(side):
-        up[j] = extend_run(up[j], get_bit(line, j))
+    extend_runs(up, line, side)
 
 
 @kernel

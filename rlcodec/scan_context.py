@@ -11,7 +11,7 @@ import numpy as np
 
 from rlcodec.coder import PROBABILITY_ONE
 from rlcodec.kernel import kernel
-from rlcodec.scan import BOX, MAX_SIDE, MIN_SIDE, PAD, PRIOR_CONTEXTS, WORDS, Scan, get_bit, get_bits
+from rlcodec.scan import BOX, MAX_SIDE, MIN_SIDE, PAD, PRIOR_CONTEXTS, WORDS, Scan, from_bit, get_bit, get_bits
 
 MARGIN = 8
 """Empty rows above a scan's first, so that windows need no edge."""
@@ -106,6 +106,18 @@ def extend_run(run, ink):
     if ink:
         return run + 1 if run > 0 else 1
     return run - 1 if run < 0 else -1
+
+
+@kernel
+def extend_runs(runs, line, side):
+    """`extend_run` of all columns by a row of the scan, in a form that compilers make vectors of."""
+    low, high = from_bit(line, PAD)
+    for j in range(min(side, 64)):
+        ink = np.int64(low >> np.uint64(j) & np.uint64(1))
+        runs[j] = max(runs[j], 0) + 1 if ink else min(runs[j], 0) - 1
+    for j in range(64, side):
+        ink = np.int64(high >> np.uint64(j - 64) & np.uint64(1))
+        runs[j] = max(runs[j], 0) + 1 if ink else min(runs[j], 0) - 1
 
 
 @kernel

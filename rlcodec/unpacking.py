@@ -15,7 +15,7 @@ from PIL import Image
 from rlcodec.collection import Collection
 from rlcodec.errors import OptionError, OutputError, RlcodecError
 from rlcodec.files import make_folder, write_bytes
-from rlcodec.packing import TOGETHER, Packed
+from rlcodec.packing import TOGETHER, Packed, why_missing
 
 LABELS_FILE = "labels.csv"
 
@@ -67,7 +67,7 @@ def unpack_images(
                 write_bytes(folder / files[number], buffer.getvalue())
                 return None
             except (RlcodecError, OSError, ValueError, KeyError) as error:  # the last two where a format cannot hold the image
-                return failure(names[number], error)
+                return why_missing(names[number], error)
 
         failures = []
         for count, failure in enumerate(_in_order(run, todo, workers)):

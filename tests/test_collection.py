@@ -105,6 +105,32 @@ def test_sizes_and_settings_may_differ(tmp_path, digits):
         assert np.array_equal(collection[number].pixels, np.asarray(rlcodec.decode(stream)))
 
 
+def test_reading_many_in_any_order(tmp_path, digits, small_sections):
+    """Sizes, settings and sections mixed, twice the same, from the end, by a generator: as one by one."""
+    settings = ({"lossless": True}, {"tier": "table"}, {"rows": 5}, {"bit_budget": 98, "rows": 28})
+    coded = [rlcodec.encode(digits[n][: 28 - n % 3], **settings[n % 4]) for n in range(IMAGES)]
+    collection = rlcodec.Collection(write(tmp_path / "set.rlcz", coded))
+    order = [6, 0, 1, 2, 2, -1, 5, 4, 3]
+    for found, number in zip(collection.read(n for n in order), order, strict=True):
+        assert np.array_equal(found.pixels, np.asarray(rlcodec.decode(coded[number])))
+        assert (found.name, found.label) == (collection[number].name, collection[number].label)
+    with pytest.raises(IndexError):
+        list(collection.read([0, IMAGES]))
+
+
+def test_what_is_read_before_a_damaged_image_comes_out(path, digits):
+    data = bytearray(path.read_bytes())
+    collection = rlcodec.Collection(path)
+    place = data.index(collection.entry(5).payload)
+    data[place] ^= 1
+    path.write_bytes(data)
+    reading = rlcodec.Collection(path).read([6, 0, 5, 1])
+    assert np.array_equal(next(reading).pixels, digits[6])
+    assert np.array_equal(next(reading).pixels, digits[0])
+    with pytest.raises(DamagedStreamError, match=r"image 5, digits/5\.png"):
+        next(reading)
+
+
 def test_photographs(tmp_path, pictures):
     coded = [rlcodec.encode(picture, preset="photo", gain=30) for picture in (*pictures, pictures[0][..., 0])]
     collection = rlcodec.Collection(write(tmp_path / "set.rlcz", coded, preset="photo"))

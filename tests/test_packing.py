@@ -162,9 +162,9 @@ def test_a_pack_that_is_killed_goes_on(tmp_path, digits):
         Image.fromarray(np.roll(digits[number % 64], number, 1)).save(tmp_path / "digits" / f"{number:02}.png")
     slow = (
         "import sys, time, rlcodec.collection_writer as w, rlcodec.packing as p; from pathlib import Path\n"
-        "w.SECTION_IMAGES = 8\n"
-        "one = p.encode\n"
-        "p.encode = lambda *a, **k: (time.sleep(float(sys.argv[3])), one(*a, **k))[1]\n"
+        "w.SECTION_IMAGES = p.TOGETHER = 8\n"
+        "one = p.read_gray\n"
+        "p.read_gray = lambda *a, **k: (time.sleep(float(sys.argv[3])), one(*a, **k))[1]\n"
         "p.pack_images(sys.argv[2], p.folder_sources(Path(sys.argv[1])), workers=1, resume=True)\n"
     )
 
@@ -185,23 +185,39 @@ def test_a_pack_that_is_killed_goes_on(tmp_path, digits):
     assert (tmp_path / "set.rlcz").read_bytes() == (tmp_path / "whole.rlcz").read_bytes()
 
 
-def test_no_more_than_a_group_of_images_is_coded_ahead(tmp_path, digits, monkeypatch):
+@pytest.mark.parametrize(("step", "options"), [("read_gray", {}), ("encode", {"tier": "table"})])
+def test_no_more_than_a_group_of_images_is_coded_ahead(tmp_path, digits, monkeypatch, step, options):
     """What memory holds must not grow with the number of images."""
     monkeypatch.setattr(packing, "TOGETHER", 4)
-    coded, packed, ahead = [], [], []
-    encode, add = packing.encode, packing.CollectionWriter.add
+    begun, packed, ahead = [], [], []
+    take, add = getattr(packing, step), packing.CollectionWriter.add
 
-    def count_coded(image, **options):
-        coded.append(image)
-        ahead.append(len(coded) - len(packed))
-        return encode(image, **options)
+    def count_begun(image, *arguments, **more):
+        begun.append(image)
+        ahead.append(len(begun) - len(packed))
+        return take(image, *arguments, **more)
 
     def count_packed(writer, *arguments):
         packed.append(arguments)
         add(writer, *arguments)
 
-    monkeypatch.setattr(packing, "encode", count_coded)
+    monkeypatch.setattr(packing, step, count_begun)
     monkeypatch.setattr(packing.CollectionWriter, "add", count_packed)
-    packing.pack_images(tmp_path / "set.rlcz", [packing.PackSource(str(n), digits[n]) for n in range(20)], workers=1)
+    sources = [packing.PackSource(str(n), digits[n]) for n in range(20)]
+    packing.pack_images(tmp_path / "set.rlcz", sources, workers=1, **options)
     assert len(packed) == 20
     assert max(ahead) <= 4
+
+
+def test_sizes_and_threads_are_mixed_as_they_come(tmp_path, digits):
+    """Images that differ in size, many and few threads: the same file, and every image comes back."""
+    rng = np.random.default_rng(0)
+    images = [digit if n % 3 else digit[: 9 + n, n:] for n, digit in enumerate(digits[:11])]
+    images.append(rng.integers(0, 256, (64, 64), np.uint8))
+    sources = [packing.PackSource(f"{n}", image) for n, image in enumerate(images)]
+    for workers in (1, 3, 40):
+        packing.pack_images(tmp_path / f"{workers}.rlcz", sources, workers=workers)
+    assert (tmp_path / "1.rlcz").read_bytes() == (tmp_path / "3.rlcz").read_bytes() == (tmp_path / "40.rlcz").read_bytes()
+    with rlcodec.Collection(tmp_path / "1.rlcz") as collection:
+        assert all(np.array_equal(item.pixels, image) for item, image in zip(collection, images, strict=True))
+        assert all(np.array_equal(np.asarray(rlcodec.decode(collection.stream(n))), image) for n, image in enumerate(images))

@@ -1,7 +1,7 @@
 """Collections as torch data sets."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from torch.utils.data import Dataset
 
-from rlcodec.collection import Collection
+from rlcodec.collection import Collection, CollectionItem
 
 UNLABELLED = -1
 
@@ -41,7 +41,13 @@ class CollectionDataset(Dataset):
         return len(self.collection)
 
     def __getitem__(self, number: int) -> tuple[Any, int]:
-        item = self.collection[number]
+        return self._pair(self.collection[number])
+
+    def __getitems__(self, numbers: Sequence[int]) -> list[tuple[Any, int]]:
+        """Several items; a `DataLoader` asks for a batch at once, and digits are decoded together."""
+        return [self._pair(item) for item in self.collection.read(numbers)]
+
+    def _pair(self, item: CollectionItem) -> tuple[Any, int]:
         label = UNLABELLED if item.label is None else item.label
         if self.transform is not None:
             return self.transform(item.image), label
