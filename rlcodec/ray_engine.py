@@ -30,26 +30,28 @@ READING_CPUS, CODING_CPUS = 0.01, 0.9
 class _Actor:
     """Runs a worker on the batches that Ray Data hands it."""
 
-    def __init__(self, make: Callable[..., Any], arguments: tuple[Any, ...], items: dict[str, tuple[int, Any]] | None) -> None:
-        self.worker, self.items = make(*arguments), items
+    def __init__(self, make: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+        self.worker = make(*arguments)
 
     def __call__(self, batch: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        if self.items is None:
-            numbers, group = batch["number"].tolist(), [pickle.loads(item) for item in batch["item"]]
-        else:
-            found = [self.items[path] for path in batch["path"]]
-            numbers = [number for number, _ in found]
-            group = [
-                (item, FileBytes(Path(path), data))
-                for (_, item), path, data in zip(found, batch["path"], batch["bytes"], strict=True)
-            ]
+        group = [pickle.loads(item) for item in batch["item"]]
         try:
             results: list[Any] = [(True, result) for result in self.worker(group)]
         except Exception as error:  # which the caller raises; Ray's own wrapping would hide what it is
             results = [(False, error)] * len(group)
         packed = np.empty(len(results), object)
         packed[:] = [pickle.dumps(result) for result in results]
-        return {"number": np.array(numbers, np.int64), "result": packed}
+        return {"number": batch["number"], "result": packed}
+
+
+def _read(row: dict[str, Any]) -> dict[str, Any]:
+    """Puts a file's bytes beside its item; or its path where it cannot be read, so that the worker says why."""
+    item, name, path = pickle.loads(row["item"])
+    try:
+        content = FileBytes(name, path.read_bytes())
+    except OSError:
+        content = path
+    return {"number": row["number"], "item": pickle.dumps((item, content))}
 
 
 def map_on_ray(
@@ -72,17 +74,14 @@ def map_on_ray(
         count = workers or max(1, int(ray.cluster_resources().get("CPU", 1)))
         size = max(together, min(MOST_BLOCK_ITEMS, math.ceil(len(items) / (BLOCKS_PER_WORKER * count))))
         blocks = math.ceil(len(items) / size)
-        by_path = None
-        if files is None:
-            rows = [{"number": number, "item": pickle.dumps(item)} for number, item in enumerate(items)]
-            dataset = ray.data.from_items(rows, override_num_blocks=blocks)
-        else:
-            paths = [str(path.resolve()) for path in files]
-            by_path = {path: (number, item) for number, (path, item) in enumerate(zip(paths, items, strict=True))}
-            dataset = ray.data.read_binary_files(paths, include_paths=True, override_num_blocks=blocks, num_cpus=READING_CPUS)
+        entries = items if files is None else [(item, file, file.absolute()) for item, file in zip(items, files, strict=True)]
+        rows = [{"number": number, "item": pickle.dumps(entry)} for number, entry in enumerate(entries)]
+        dataset = ray.data.from_items(rows, override_num_blocks=blocks)
+        if files is not None:
+            dataset = dataset.map(_read, num_cpus=READING_CPUS)
         done = dataset.map_batches(
             _Actor,
-            fn_constructor_args=(make, arguments, by_path),
+            fn_constructor_args=(make, arguments),
             batch_size=together,
             compute=ray.data.ActorPoolStrategy(size=min(count, blocks)),
             num_cpus=CODING_CPUS,

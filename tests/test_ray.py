@@ -1,5 +1,6 @@
 """Engine ray on two local workers: what engine local gives, byte for byte; and workers that die."""
 
+import gc
 import os
 import shutil
 from pathlib import Path
@@ -118,6 +119,29 @@ def test_a_worker_that_dies_costs_what_it_had_not_finished(tmp_path):
 def test_a_worker_that_always_dies_is_given_up(tmp_path):
     with pytest.raises(EngineError, match="Ray gave up"):
         list(map_items(Dies, (str(tmp_path), True), range(8), engine="ray", workers=2))
+
+
+class Item:
+    """Counted by `Counts`."""
+
+
+class Counts:
+    """Tells of every item how many its process holds, and of its file what was read."""
+
+    def __call__(self, group):
+        alive = sum(type(thing) is Item for thing in gc.get_objects())
+        return [(alive, getattr(content, "data", "not read")) for _, content in group]
+
+
+def test_a_worker_holds_its_own_items_alone(tmp_path):
+    """However many there are; and every name of a file counts, and one without a file costs itself alone."""
+    (tmp_path / "0").write_bytes(b"one file")
+    files = [tmp_path / str(number) for number in range(30)]
+    for file in files[1:-1]:
+        file.symlink_to(files[0])
+    found = dict(map_items(Counts, (), [Item() for _ in files], files=files, engine="ray", workers=2))
+    assert [found[number][1] for number in range(30)] == [b"one file"] * 29 + ["not read"]
+    assert max(alive for alive, _ in found.values()) <= 2
 
 
 class Refuses:
