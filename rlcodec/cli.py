@@ -139,7 +139,7 @@ def encode(
     from rlcodec.presets import preset_by_name
 
     options: dict[str, Any] = {
-        "preset": preset, "policy": policy, "objective": objective, "lambda_rate": lambda_rate,
+        "preset": preset, "policy": policy and policy.absolute(), "objective": objective, "lambda_rate": lambda_rate,
         "lambda_compute": lambda_compute, "distortion": distortion, "lossless": lossless, "bit_budget": bit_budget,
         "tier": tier, "rows": rows, "gain": gain, "max_bytes": max_bytes, "min_psnr": min_psnr,
         "max_decode_ms": max_decode_ms, "synthesis": synthesis, "max_pixels": max_pixels,

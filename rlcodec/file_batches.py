@@ -19,15 +19,11 @@ class FileOutcome:
     """What became of one file.
 
     Attributes:
-        source: the file read.
-        target: the file written.
         source_bytes: size of the source; 0 where it could not be read.
         target_bytes: size of the target; 0 where none was written.
         error: why none was written, or None.
     """
 
-    source: Path
-    target: Path
     source_bytes: int
     target_bytes: int
     error: str | None
@@ -124,7 +120,8 @@ def _converted(
     for folder in {target.parent for _, target in pairs}:
         make_folder(folder)
     outcomes: dict[int, FileOutcome] = {}
-    for number, outcome in map_items(make, (), pairs, files=[source for source, _ in pairs], **options):
+    items = [(source.absolute(), target.absolute()) for source, target in pairs]  # actors are in another folder
+    for number, outcome in map_items(make, (), items, files=[source for source, _ in pairs], **options):
         outcomes[number] = outcome
         if report:
             report(len(outcomes), len(pairs))
@@ -167,6 +164,6 @@ def _outcome(pair: tuple[Path, Path], content: Any, convert: Callable[[Any], byt
     try:
         data = convert(content) if ready is None else ready
         write_bytes(target, data)
-        return FileOutcome(source, target, source.stat().st_size, len(data), None)
+        return FileOutcome(source.stat().st_size, len(data), None)
     except (RlcodecError, OSError) as error:
-        return FileOutcome(source, target, 0, 0, " ".join(str(error).split()))
+        return FileOutcome(0, 0, " ".join(str(error).split()))

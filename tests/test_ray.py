@@ -12,6 +12,7 @@ from PIL import Image
 
 from rlcodec.engines import map_items
 from rlcodec.errors import DataError, EngineError
+from rlcodec.model import WEIGHTS
 
 pytestmark = pytest.mark.timeout(300)  # each run starts actors, which load the codec
 ray = pytest.importorskip("ray")
@@ -121,6 +122,22 @@ def test_a_worker_that_always_dies_is_given_up(tmp_path):
         list(map_items(Dies, (str(tmp_path), True), range(8), engine="ray", workers=2))
 
 
+def test_relative_paths_are_meant_from_where_the_command_runs(run, monkeypatch, folder, tmp_path):
+    """And not from the folder of the cluster, which was started elsewhere."""
+    shutil.copy(WEIGHTS / "mnist-policy.onnx", tmp_path / "mine.onnx")
+    monkeypatch.chdir(tmp_path)
+    far = ("--engine", "ray", "--workers", 2)
+    assert run("encode", "digits", "ray", "--policy", "mine.onnx", *far)[0] == 0
+    assert run("encode", "digits", "local", "--objective", "balanced")[0] == 0
+    assert contents(tmp_path / "ray") == contents(tmp_path / "local")
+    assert run("trace", "digits", "ray.npz", *far)[0] == 0
+    assert (tmp_path / "ray.npz").exists()
+    assert run("evaluate", "digits", "--codecs", "policy:mine.onnx,png", "--out", "ray.csv", *far)[0] == 0
+    found = pd.read_csv(tmp_path / "ray.csv")
+    assert len(found) == 5 * (5 + 1)
+    assert set(found.codec) == {"policy:mine.onnx", "png"}
+
+
 class Item:
     """Counted by `Counts`."""
 
@@ -134,14 +151,24 @@ class Counts:
 
 
 def test_a_worker_holds_its_own_items_alone(tmp_path):
-    """However many there are; and every name of a file counts, and one without a file costs itself alone."""
-    (tmp_path / "0").write_bytes(b"one file")
+    """However many there are."""
     files = [tmp_path / str(number) for number in range(30)]
-    for file in files[1:-1]:
-        file.symlink_to(files[0])
+    for file in files:
+        file.write_text(file.name)
     found = dict(map_items(Counts, (), [Item() for _ in files], files=files, engine="ray", workers=2))
-    assert [found[number][1] for number in range(30)] == [b"one file"] * 29 + ["not read"]
+    assert [found[number][1] for number in range(30)] == [file.read_bytes() for file in files]
     assert max(alive for alive, _ in found.values()) <= 2
+
+
+def test_files_by_two_names_and_files_that_are_gone(run, folder, tmp_path):
+    """Each name becomes a stream, and what is gone costs itself alone."""
+    (folder / "again.png").symlink_to(folder / "0.png")
+    files = [folder / "0.png", folder / "again.png", folder / "gone.png"]
+    code, out, err = run("encode", *files, tmp_path / "ray", "--lossless", "--engine", "ray", "--workers", 2)
+    assert code == 2
+    assert "2 of 3 files" in out
+    assert "gone.png: no such file" in err
+    assert sorted(contents(tmp_path / "ray")) == ["0.rlc", "again.rlc"]
 
 
 class Refuses:
