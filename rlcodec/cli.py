@@ -165,7 +165,7 @@ def encode(
         if device is None:
             _report(pairs, resume, lambda todo, report: convert_files(todo, run, workers, report, engine))
         else:
-            gpus = 1 if device.startswith("cuda") else 0
+            gpus = 0 if device.startswith("cpu") else 1
 
             def convert(todo: list[tuple[Path, Path]], report: Any) -> list[FileOutcome]:
                 return convert_together(todo, read_gray, run_together, report, engine=engine, workers=workers, gpus=gpus)

@@ -9,7 +9,7 @@ import math
 import os
 import pickle
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -71,7 +71,7 @@ def map_on_ray(
     except ModuleNotFoundError as error:
         raise OptionError(f"engine ray needs Ray: pip install 'rlcodec[ray]' (missing: {error.name})") from error
     with _cluster(workers, gpus):
-        count = workers or max(1, int(ray.cluster_resources().get("CPU", 1)))
+        count = workers or default_workers(ray.cluster_resources(), gpus)
         size = max(together, min(MOST_BLOCK_ITEMS, math.ceil(len(items) / (BLOCKS_PER_WORKER * count))))
         blocks = math.ceil(len(items) / size)
         entries = items if files is None else [(item, file, file.absolute()) for item, file in zip(items, files, strict=True)]
@@ -99,6 +99,13 @@ def map_on_ray(
             raise EngineError(f"Ray gave up: {''.join(last)}; --resume goes on with what is left") from error
 
 
+def default_workers(resources: Mapping[str, float], gpus: float) -> int:
+    """As many workers as a cluster of such resources has cores, or, where each takes some of its GPUs, as there are for them;
+    one at least, for which a cluster may grow.
+    """
+    return max(1, int(resources.get("GPU", 0) / gpus if gpus else resources.get("CPU", 1)))
+
+
 @contextmanager
 def _cluster(workers: int | None, gpus: float) -> Iterator[None]:
     """A connection to Ray, made here unless there is one; silent but for errors."""
@@ -117,6 +124,8 @@ def _cluster(workers: int | None, gpus: float) -> Iterator[None]:
                 ray.init(logging_level="ERROR", log_to_driver=False)
             elif own:
                 ray.init(num_cpus=workers, include_dashboard=False, logging_level="ERROR", log_to_driver=False)
+                if gpus > ray.cluster_resources().get("GPU", 0):  # which would be waited for forever
+                    raise OptionError("Ray finds no GPU on this machine; name a cluster by RAY_ADDRESS, or take --device cpu")
             yield
     finally:
         context.enable_progress_bars = before

@@ -3,6 +3,8 @@
 import gc
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,7 @@ from PIL import Image
 from rlcodec.engines import map_items
 from rlcodec.errors import DataError, EngineError
 from rlcodec.model import WEIGHTS
+from rlcodec.ray_engine import default_workers
 
 pytestmark = pytest.mark.timeout(300)  # each run starts actors, which load the codec
 ray = pytest.importorskip("ray")
@@ -136,6 +139,29 @@ def test_relative_paths_are_meant_from_where_the_command_runs(run, monkeypatch, 
     found = pd.read_csv(tmp_path / "ray.csv")
     assert len(found) == 5 * (5 + 1)
     assert set(found.codec) == {"policy:mine.onnx", "png"}
+
+
+@pytest.mark.parametrize(
+    ("resources", "gpus", "count"),
+    [
+        ({"CPU": 16.0, "GPU": 2.0}, 0, 16),
+        ({"CPU": 16.0, "GPU": 2.0}, 1, 2),
+        ({"CPU": 16.0, "GPU": 2.0}, 0.5, 4),
+        ({"CPU": 16.0}, 1, 1),
+        ({"CPU": 0.5}, 0, 1),
+        ({}, 0, 1),
+    ],
+)
+def test_as_many_workers_as_the_cluster_has_cores_or_gpus(resources, gpus, count):
+    assert default_workers(resources, gpus) == count
+
+
+def test_a_gpu_that_no_cluster_can_give_is_not_waited_for(folder, tmp_path):
+    command = [sys.executable, "-m", "rlcodec", "encode", folder, tmp_path / "out", "--tier", "lm", "--device", "cuda"]
+    alone = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"} | {"CUDA_VISIBLE_DEVICES": ""}
+    done = subprocess.run([*command, "--engine", "ray"], env=alone, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "no GPU" in done.stderr
 
 
 class Item:
