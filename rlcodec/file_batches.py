@@ -1,4 +1,7 @@
-"""Many files at once: lists and folders of images or streams, over all cores. A file that fails costs itself alone."""
+"""Many files at once: lists and folders of images or streams, over all cores. A file that fails costs itself alone.
+
+What is wrong whatever the file, an option that makes no sense or a policy that cannot be used, is raised, and ends the work.
+"""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -7,10 +10,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from rlcodec.engines import LOCAL, Worker, check_engine, map_items
-from rlcodec.errors import OptionError, RlcodecError
+from rlcodec.errors import ImageError, MisfitError, OptionError, OutputError, StreamError
 from rlcodec.files import make_folder, write_bytes
 
 FILES_TOGETHER = 256
+OF_ONE_FILE = (ImageError, StreamError, MisfitError, OutputError, OSError)
 Item = TypeVar("Item")
 
 
@@ -78,7 +82,7 @@ def convert_files(
 
     Raises:
         OutputError: a target's folder cannot be made.
-        OptionError, EngineError: as `rlcodec.engines.map_items`.
+        RlcodecError: as `rlcodec.engines.map_items`, or of `convert`, where it is not about one file.
     """
     check_engine(engine)
     return _converted(pairs, report, partial(_Singly, convert), engine=engine, workers=workers, threads=True)
@@ -105,9 +109,6 @@ def convert_together(
         engine: as `convert_files`; "local" converts group after group.
         workers: of engine "ray".
         gpus: of each of its workers.
-
-    Raises:
-        OptionError: what `convert` says of its options.
     """
     make = partial(_Together, load, convert)
     workers = 1 if engine == LOCAL else workers
@@ -148,9 +149,7 @@ class _Together:
     def __call__(self, group: Sequence[tuple[tuple[Path, Path], Any]]) -> list[FileOutcome]:
         try:
             ready: list[bytes | None] = list(self.convert([self.load(source) for _, source in group]))
-        except OptionError:
-            raise
-        except (RlcodecError, OSError):
+        except OF_ONE_FILE:
             ready = [None] * len(group)
 
         def alone(source: Any) -> bytes:
@@ -165,5 +164,5 @@ def _outcome(pair: tuple[Path, Path], content: Any, convert: Callable[[Any], byt
         data = convert(content) if ready is None else ready
         write_bytes(target, data)
         return FileOutcome(source.stat().st_size, len(data), None)
-    except (RlcodecError, OSError) as error:
+    except OF_ONE_FILE as error:
         return FileOutcome(0, 0, " ".join(str(error).split()))
