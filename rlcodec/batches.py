@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from threading import Lock
 from typing import Any, TypeVar
 
 from PIL import Image
@@ -26,7 +27,7 @@ def encode_many(
     The compiled loops hold no lock, so threads share the cores. With a device, tier `lm` runs there for many images at once.
 
     Args:
-        images: as `encode` takes them; a uint8 array (n, height, width) is n of them.
+        images: as `encode` takes them, the same one as often as you like; a uint8 array (n, height, width) is n of them.
         workers: threads; as many as there are cores when None.
         device: "cuda" or another of torch's, with `tier="lm"`; needs torch.
         options: of `encode`, the same for all; with a device `preset`, `tier`, `bit_budget` and `rows`.
@@ -39,7 +40,13 @@ def encode_many(
     """
     if device is not None:
         return _encode_on_device(images, device, **options)
-    return _map(lambda image: encode(image, **options), images, workers)
+    locks: dict[int, Lock] = {}
+
+    def run(image: ImageLike) -> bytes:
+        with locks.setdefault(id(image), Lock()):  # Pillow reads an image when it is needed, and cannot do so in two threads
+            return encode(image, **options)
+
+    return _map(run, images, workers)
 
 
 def decode_many(

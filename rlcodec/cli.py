@@ -139,7 +139,7 @@ def encode(
     from rlcodec.presets import preset_by_name
 
     options: dict[str, Any] = {
-        "preset": preset, "policy": policy, "objective": objective, "lambda_rate": lambda_rate,
+        "preset": preset, "policy": policy and policy.absolute(), "objective": objective, "lambda_rate": lambda_rate,
         "lambda_compute": lambda_compute, "distortion": distortion, "lossless": lossless, "bit_budget": bit_budget,
         "tier": tier, "rows": rows, "gain": gain, "max_bytes": max_bytes, "min_psnr": min_psnr,
         "max_decode_ms": max_decode_ms, "synthesis": synthesis, "max_pixels": max_pixels,
@@ -165,7 +165,7 @@ def encode(
         if device is None:
             _report(pairs, resume, lambda todo, report: convert_files(todo, run, workers, report, engine))
         else:
-            gpus = 1 if device.startswith("cuda") else 0
+            gpus = 0 if device.startswith("cpu") else 1
 
             def convert(todo: list[tuple[Path, Path]], report: Any) -> list[FileOutcome]:
                 return convert_together(todo, read_gray, run_together, report, engine=engine, workers=workers, gpus=gpus)
@@ -257,13 +257,20 @@ def _sources_and_target(paths: list[Path]) -> list[Path]:
 def _report(
     pairs: list[tuple[Path, Path]], resume: bool, convert: Callable[[list[tuple[Path, Path]], Any], list[FileOutcome]]
 ) -> None:
-    """Converts files with a progress bar; every failure is one line on standard error, and any makes the command fail."""
+    """Converts files with a progress bar; every failure is one line on standard error, and any makes the command fail.
+
+    Where all files fail for one reason, that is said once.
+    """
     todo = [(source, target) for source, target in pairs if not (resume and target.is_file())]
     with progress("coding") as report:
         outcomes = convert(todo, report)
-    failed = [outcome for outcome in outcomes if outcome.error]
-    for outcome in failed:
-        print(f"rlcodec: {outcome.error}", file=sys.stderr)
+    failed = [(str(source), outcome.error) for (source, _), outcome in zip(todo, outcomes, strict=True) if outcome.error]
+    reasons = {error for _, error in failed}
+    if len(reasons) == 1 < len(failed) == len(outcomes):
+        print(f"rlcodec: {reasons.pop()}", file=sys.stderr)
+    else:
+        for source, error in failed:
+            print(f"rlcodec: {error if source in error else f'{source}: {error}'}", file=sys.stderr)
     before, after = sum(o.source_bytes for o in outcomes), sum(o.target_bytes for o in outcomes)
     done = len(outcomes) - len(failed)
     there = f", {len(pairs) - len(todo)} were there already" if resume else ""

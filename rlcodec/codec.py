@@ -11,7 +11,7 @@ from rlcodec.calibration import load_calibration
 from rlcodec.coder import COST_UNIT
 from rlcodec.color_images import read_color
 from rlcodec.encoding import Encoded, constant_choices, encode_with
-from rlcodec.errors import OptionError, TruncatedStreamError, TruncatedStreamWarning
+from rlcodec.errors import MisfitError, OptionError, TruncatedStreamError, TruncatedStreamWarning
 from rlcodec.goals import encode_exactly, encode_within
 from rlcodec.images import ImageLike, read_gray
 from rlcodec.limits import Limits
@@ -123,8 +123,9 @@ def encode(
 
     Raises:
         ImageError: the image cannot be coded.
-        OptionError: options contradict each other or make no sense, or the limits cannot be met; the message names the
-            nearest that can.
+        OptionError: options contradict each other or make no sense.
+        MisfitError: an OptionError about this image alone: limits that it cannot meet, of which the message names the nearest
+            that it can; or more bits or rows than it has.
         PolicyError: the policy file is broken or belongs to another codec.
         DataError: `max_decode_ms` is given and this machine has no usable calibration.
 
@@ -223,8 +224,6 @@ def encode_image(
     if by_hand:
         if tier is not None and tier not in TIERS:
             raise OptionError(f"unknown tier {tier!r}; there are: {', '.join(TIERS)}")
-        if rows is not None and not 0 <= rows <= pixels.shape[0]:
-            raise OptionError(f"rows is {rows}; this image has {pixels.shape[0]}")
         chosen = TIERS.index(tier) if tier is not None else CONTEXT
         return encode_with(model, pixels, bit_budget or 0, constant_choices(chosen, rows))
     goal = resolve_objective(objective, lambda_rate, lambda_compute, distortion)
@@ -272,6 +271,7 @@ def decode(data: bytes, *, partial: bool = True, synthesis: str | None = None, m
         TooLargeError: it declares more than `max_pixels`.
         UnknownModelError: a version or model that is not installed.
         StreamError: this is not a stream.
+        OptionError: there is no such synthesis, or, as a MisfitError, it is for other streams.
     """
     stream = parse(data, max_pixels)
     truncated = stream.truncated
@@ -281,7 +281,7 @@ def decode(data: bytes, *, partial: bool = True, synthesis: str | None = None, m
         decoded = decode_picture(stream, synthesis)
         image, truncated = decoded.image, decoded.truncated
     elif synthesis is not None:
-        raise OptionError("synthesis is for streams of preset photo")
+        raise MisfitError("synthesis is for streams of preset photo")
     elif stream.header.preset is COMPACT:
         from rlcodec.compact.stream import decode_picture as decode_compact
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rlcodec.coder import encoder_state, finish
-from rlcodec.errors import OptionError
+from rlcodec.errors import MisfitError
 from rlcodec.model import Model
 from rlcodec.objective import PEAK_SQUARED
 from rlcodec.segments import PIXELS, CodedSegment, Segment, max_bit_budget
@@ -61,11 +61,11 @@ def start_encoder(model: Model, pixels: np.ndarray, bit_budget: int, latent: np.
         latent: of the image, when it is known already.
 
     Raises:
-        OptionError: the budget is more than the image has latents.
+        MisfitError: the budget is more than the image has latents.
     """
     most = max_bit_budget(model, *pixels.shape)
     if not 0 <= bit_budget <= most:
-        raise OptionError(f"bit_budget is {bit_budget}; this image takes 0 to {most}")
+        raise MisfitError(f"bit_budget is {bit_budget}; this image takes 0 to {most}")
     if latent is None:
         latent = analyse(model.analysis, pixels)
     symbols = pixels.size + latent.size
@@ -100,10 +100,13 @@ def encode_with(model: Model, pixels: np.ndarray, bit_budget: int, choose: Choos
 def constant_choices(tier: int, rows: int | None = None) -> Chooser:
     """The same tier for every segment, stopping after `rows` rows of pixels (None: all rows).
 
-    Latents, which have no tier `lm`, take `context` then.
+    Latents, which have no tier `lm`, take `context` then. What it returns raises MisfitError where there are not so many rows.
     """
 
     def choose(segments: tuple[Segment, ...]) -> list[int]:
+        height = sum(s.kind == PIXELS for s in segments)
+        if rows is not None and not 0 <= rows <= height:
+            raise MisfitError(f"rows is {rows}; this image has {height}")
         stops = [rows is not None and s.kind == PIXELS and s.index >= rows for s in segments]
         tiers = [tier if s.kind == PIXELS else min(tier, LATENT_TIERS - 1) for s in segments]
         return [STOP if stop else chosen for stop, chosen in zip(stops, tiers, strict=True)]

@@ -46,10 +46,10 @@ def map_items(
         arguments: for `make`; hashable.
         items: the items, each of which can be pickled.
         engine: "local" or "ray".
-        workers: how many; as many as there are cores, here or in the cluster, when None.
+        workers: how many; when None as many as there are cores, here or in the cluster, or GPUs for them in the cluster.
         together: items that a worker gets at once; what dies with a worker is begun anew.
         files: of each item, where it is about a file: workers then get pairs of an item and its file, as a path, or, of engine
-            "ray", as a `FileBytes` that Ray Data has read.
+            "ray", as a `FileBytes` that a task has read, unless it cannot be.
         threads: of engine "local": threads of this process, which share one worker, in place of processes.
         gpus: of engine "ray": GPUs of a worker.
 

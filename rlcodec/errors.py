@@ -41,6 +41,10 @@ class OptionError(RlcodecError):
     """An option has a value that makes no sense, alone or beside the others."""
 
 
+class MisfitError(OptionError):
+    """An option makes sense, but not for this image or stream: a limit that it cannot meet, more rows than it has."""
+
+
 class DataError(RlcodecError):
     """A data folder, trace or run is missing, empty or broken."""
 

@@ -1,4 +1,7 @@
-"""Many files at once: lists and folders of images or streams, over all cores. A file that fails costs itself alone."""
+"""Many files at once: lists and folders of images or streams, over all cores. A file that fails costs itself alone.
+
+What is wrong whatever the file, an option that makes no sense or a policy that cannot be used, is raised, and ends the work.
+"""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -7,10 +10,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from rlcodec.engines import LOCAL, Worker, check_engine, map_items
-from rlcodec.errors import OptionError, RlcodecError
+from rlcodec.errors import ImageError, MisfitError, OptionError, OutputError, StreamError
 from rlcodec.files import make_folder, write_bytes
 
 FILES_TOGETHER = 256
+OF_ONE_FILE = (ImageError, StreamError, MisfitError, OutputError, OSError)
 Item = TypeVar("Item")
 
 
@@ -19,15 +23,11 @@ class FileOutcome:
     """What became of one file.
 
     Attributes:
-        source: the file read.
-        target: the file written.
         source_bytes: size of the source; 0 where it could not be read.
         target_bytes: size of the target; 0 where none was written.
         error: why none was written, or None.
     """
 
-    source: Path
-    target: Path
     source_bytes: int
     target_bytes: int
     error: str | None
@@ -82,7 +82,7 @@ def convert_files(
 
     Raises:
         OutputError: a target's folder cannot be made.
-        OptionError, EngineError: as `rlcodec.engines.map_items`.
+        RlcodecError: as `rlcodec.engines.map_items`, or of `convert`, where it is not about one file.
     """
     check_engine(engine)
     return _converted(pairs, report, partial(_Singly, convert), engine=engine, workers=workers, threads=True)
@@ -109,9 +109,6 @@ def convert_together(
         engine: as `convert_files`; "local" converts group after group.
         workers: of engine "ray".
         gpus: of each of its workers.
-
-    Raises:
-        OptionError: what `convert` says of its options.
     """
     make = partial(_Together, load, convert)
     workers = 1 if engine == LOCAL else workers
@@ -124,7 +121,8 @@ def _converted(
     for folder in {target.parent for _, target in pairs}:
         make_folder(folder)
     outcomes: dict[int, FileOutcome] = {}
-    for number, outcome in map_items(make, (), pairs, files=[source for source, _ in pairs], **options):
+    items = [(source.absolute(), target.absolute()) for source, target in pairs]  # actors are in another folder
+    for number, outcome in map_items(make, (), items, files=[source for source, _ in pairs], **options):
         outcomes[number] = outcome
         if report:
             report(len(outcomes), len(pairs))
@@ -151,9 +149,7 @@ class _Together:
     def __call__(self, group: Sequence[tuple[tuple[Path, Path], Any]]) -> list[FileOutcome]:
         try:
             ready: list[bytes | None] = list(self.convert([self.load(source) for _, source in group]))
-        except OptionError:
-            raise
-        except (RlcodecError, OSError):
+        except OF_ONE_FILE:
             ready = [None] * len(group)
 
         def alone(source: Any) -> bytes:
@@ -167,6 +163,6 @@ def _outcome(pair: tuple[Path, Path], content: Any, convert: Callable[[Any], byt
     try:
         data = convert(content) if ready is None else ready
         write_bytes(target, data)
-        return FileOutcome(source, target, source.stat().st_size, len(data), None)
-    except (RlcodecError, OSError) as error:
-        return FileOutcome(source, target, 0, 0, " ".join(str(error).split()))
+        return FileOutcome(source.stat().st_size, len(data), None)
+    except OF_ONE_FILE as error:
+        return FileOutcome(0, 0, " ".join(str(error).split()))

@@ -106,7 +106,7 @@ def encode_exactly(model: Model, pixels: np.ndarray, limits: Limits, calibration
         calibration: of this machine, where `limits.max_decode_ms` is given.
 
     Raises:
-        OptionError: no tier keeps to them.
+        MisfitError: no tier keeps to them.
     """
     search = Search(model, pixels, limits, calibration)
     _try_exact(search)
@@ -132,8 +132,8 @@ def encode_within(
         calibration: of this machine, where `limits.max_decode_ms` is given.
 
     Raises:
-        OptionError: the limits cannot be met, and the message names the nearest that can; or the objective lies outside
-            what policies are trained for.
+        OptionError: the objective lies outside what policies are trained for.
+        MisfitError: the limits cannot be met, and the message names the nearest that can.
     """
     search = Search(model, pixels, limits, calibration)
     measure = int(MEASURE_OF[KINDS.index(objective.kind)])

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from numbers import Real
 
-from rlcodec.errors import OptionError
+from rlcodec.errors import MisfitError, OptionError
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Limits:
             return figures.size_bytes, *worth
         return (-figures.psnr_db, *worth) if self.max_bytes is not None else worth
 
-    def refusal(self, tried: Sequence[Figures]) -> OptionError:
+    def refusal(self, tried: Sequence[Figures]) -> MisfitError:
         """Says that no stream keeps to them: for each limit, how near one of those tried comes that keeps to the others."""
         one_off = {name: [f for f in tried if self.missed_by(f) == {name}] for name in vars(self)}
         nearest = " or ".join(_nearest(name, figures) for name, figures in one_off.items() if figures)
@@ -74,7 +74,7 @@ class Limits:
             least = min(tried, key=lambda figures: len(self.missed_by(figures)))
             nearest = " with ".join(_nearest(name, [least]) for name in sorted(self.missed_by(least)))
         asked = " and ".join(f"{name} {value:g}" for name, value in vars(self).items() if value is not None)
-        return OptionError(f"no stream of this image was found with {asked}; the nearest that can be met: {nearest}")
+        return MisfitError(f"no stream of this image was found with {asked}; the nearest that can be met: {nearest}")
 
 
 def _nearest(name: str, figures: Iterable[Figures]) -> str:

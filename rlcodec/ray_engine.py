@@ -9,7 +9,7 @@ import math
 import os
 import pickle
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -30,26 +30,28 @@ READING_CPUS, CODING_CPUS = 0.01, 0.9
 class _Actor:
     """Runs a worker on the batches that Ray Data hands it."""
 
-    def __init__(self, make: Callable[..., Any], arguments: tuple[Any, ...], items: dict[str, tuple[int, Any]] | None) -> None:
-        self.worker, self.items = make(*arguments), items
+    def __init__(self, make: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+        self.worker = make(*arguments)
 
     def __call__(self, batch: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        if self.items is None:
-            numbers, group = batch["number"].tolist(), [pickle.loads(item) for item in batch["item"]]
-        else:
-            found = [self.items[path] for path in batch["path"]]
-            numbers = [number for number, _ in found]
-            group = [
-                (item, FileBytes(Path(path), data))
-                for (_, item), path, data in zip(found, batch["path"], batch["bytes"], strict=True)
-            ]
+        group = [pickle.loads(item) for item in batch["item"]]
         try:
             results: list[Any] = [(True, result) for result in self.worker(group)]
         except Exception as error:  # which the caller raises; Ray's own wrapping would hide what it is
             results = [(False, error)] * len(group)
         packed = np.empty(len(results), object)
         packed[:] = [pickle.dumps(result) for result in results]
-        return {"number": np.array(numbers, np.int64), "result": packed}
+        return {"number": batch["number"], "result": packed}
+
+
+def _read(row: dict[str, Any]) -> dict[str, Any]:
+    """Puts a file's bytes beside its item; or its path where it cannot be read, so that the worker says why."""
+    item, name, path = pickle.loads(row["item"])
+    try:
+        content = FileBytes(name, path.read_bytes())
+    except OSError:
+        content = path
+    return {"number": row["number"], "item": pickle.dumps((item, content))}
 
 
 def map_on_ray(
@@ -69,20 +71,17 @@ def map_on_ray(
     except ModuleNotFoundError as error:
         raise OptionError(f"engine ray needs Ray: pip install 'rlcodec[ray]' (missing: {error.name})") from error
     with _cluster(workers, gpus):
-        count = workers or max(1, int(ray.cluster_resources().get("CPU", 1)))
+        count = workers or default_workers(ray.cluster_resources(), gpus)
         size = max(together, min(MOST_BLOCK_ITEMS, math.ceil(len(items) / (BLOCKS_PER_WORKER * count))))
         blocks = math.ceil(len(items) / size)
-        by_path = None
-        if files is None:
-            rows = [{"number": number, "item": pickle.dumps(item)} for number, item in enumerate(items)]
-            dataset = ray.data.from_items(rows, override_num_blocks=blocks)
-        else:
-            paths = [str(path.resolve()) for path in files]
-            by_path = {path: (number, item) for number, (path, item) in enumerate(zip(paths, items, strict=True))}
-            dataset = ray.data.read_binary_files(paths, include_paths=True, override_num_blocks=blocks, num_cpus=READING_CPUS)
+        entries = items if files is None else [(item, file, file.absolute()) for item, file in zip(items, files, strict=True)]
+        rows = [{"number": number, "item": pickle.dumps(entry)} for number, entry in enumerate(entries)]
+        dataset = ray.data.from_items(rows, override_num_blocks=blocks)
+        if files is not None:
+            dataset = dataset.map(_read, num_cpus=READING_CPUS)
         done = dataset.map_batches(
             _Actor,
-            fn_constructor_args=(make, arguments, by_path),
+            fn_constructor_args=(make, arguments),
             batch_size=together,
             compute=ray.data.ActorPoolStrategy(size=min(count, blocks)),
             num_cpus=CODING_CPUS,
@@ -98,6 +97,13 @@ def map_on_ray(
         except RayError as error:
             last = str(error).strip().splitlines()[-1:]
             raise EngineError(f"Ray gave up: {''.join(last)}; --resume goes on with what is left") from error
+
+
+def default_workers(resources: Mapping[str, float], gpus: float) -> int:
+    """As many workers as a cluster of such resources has cores, or, where each takes some of its GPUs, as there are for them;
+    one at least, for which a cluster may grow.
+    """
+    return max(1, int(resources.get("GPU", 0) / gpus if gpus else resources.get("CPU", 1)))
 
 
 @contextmanager
@@ -118,6 +124,8 @@ def _cluster(workers: int | None, gpus: float) -> Iterator[None]:
                 ray.init(logging_level="ERROR", log_to_driver=False)
             elif own:
                 ray.init(num_cpus=workers, include_dashboard=False, logging_level="ERROR", log_to_driver=False)
+                if gpus > ray.cluster_resources().get("GPU", 0):  # which would be waited for forever
+                    raise OptionError("Ray finds no GPU on this machine; name a cluster by RAY_ADDRESS, or take --device cpu")
             yield
     finally:
         context.enable_progress_bars = before

@@ -1,7 +1,11 @@
 """Many images at once give what each gives alone."""
 
+import io
+import time
+
 import numpy as np
 import pytest
+from PIL import Image
 
 import rlcodec
 from rlcodec.errors import ImageError, OptionError, StreamError, TruncatedStreamError, TruncatedStreamWarning
@@ -15,6 +19,22 @@ def test_batches_give_the_bytes_and_pixels_of_one_by_one(digits, workers, option
     assert rlcodec.encode_many(images, workers=workers, **options) == alone
     pictures = rlcodec.decode_many(alone, workers=workers)
     assert all(np.array_equal(a, rlcodec.decode(data)) for a, data in zip(pictures, alone, strict=True))
+
+
+class SlowFile(io.BytesIO):
+    """Lets other threads run while it is read."""
+
+    def read(self, size=-1):
+        time.sleep(0.01)
+        return super().read(size)
+
+
+def test_an_image_may_be_given_twice(digit):
+    """Pillow has opened it, and reads it only when it is coded."""
+    file = SlowFile()
+    Image.fromarray(digit).save(file, "PNG")
+    images = [Image.open(file)] * 4
+    assert rlcodec.encode_many(images, workers=4, lossless=True) == [rlcodec.encode(digit, lossless=True)] * 4
 
 
 def test_nothing_gives_nothing():

@@ -89,6 +89,52 @@ def test_a_device_writes_the_same_files(run, folder, tmp_path, digits):
     assert np.array_equal(np.asarray(Image.open(tmp_path / "back" / "1.png")), digits[1])
 
 
+@pytest.mark.parametrize(
+    ("options", "word"),
+    [
+        (("--tier", "nonsense"), "unknown tier"),
+        (("--lossless", "--rows", 3), "choose one of"),
+        (("--preset", "photo", "--gain", 99), "gain is 99"),
+        (("--policy", "nowhere.onnx"), "no such policy"),
+        (("--rows", 29), "this image has 28"),
+        (("--tier", "lm", "--bit-budget", 9999, "--device", "cpu"), "bit_budget is 9999"),
+    ],
+)
+def test_what_fits_no_image_is_said_once(run, folder, tmp_path, options, word):
+    code, _, err = run("encode", folder, tmp_path / "streams", *options)
+    assert code == 2
+    assert err.count("rlcodec: ") == 1
+    assert word in err
+    assert not list((tmp_path / "streams").iterdir())
+
+
+@pytest.mark.parametrize("device", [(), ("--device", "cpu")])
+def test_what_does_not_fit_one_image_costs_that_one_alone(run, folder, tmp_path, digits, device):
+    Image.fromarray(digits[0][:20]).save(folder / "flat.png")
+    code, out, err = run("encode", folder, tmp_path / "streams", "--tier", "lm", "--rows", 24, *device)
+    assert code == 2
+    assert "5 of 6 files" in out
+    assert err == f"rlcodec: {folder / 'flat.png'}: rows is 24; this image has 20\n"
+
+
+def test_a_limit_that_one_image_cannot_meet_costs_that_one_alone(run, folder, tmp_path, digits):
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (28, 28), np.uint8)).save(folder / "noise.png")
+    code, out, err = run("encode", folder, tmp_path / "streams", "--lossless", "--max-bytes", 400)
+    assert code == 2
+    assert "5 of 6 files" in out
+    assert err.count("rlcodec: ") == 1
+    assert "noise.png: no stream of this image was found with max_bytes 400; the nearest" in err
+
+
+def test_a_synthesis_is_for_the_photographs_among_streams(run, tmp_path, digit):
+    (tmp_path / "digit.rlc").write_bytes(rlcodec.encode(digit))
+    (tmp_path / "photo.rlc").write_bytes(rlcodec.encode(digit, preset="photo", gain=40))
+    code, out, err = run("decode", tmp_path, tmp_path / "back", "--synthesis", "light")
+    assert code == 2
+    assert "1 of 2 files" in out
+    assert err == f"rlcodec: {tmp_path / 'digit.rlc'}: synthesis is for streams of preset photo\n"
+
+
 def test_a_device_needs_tier_lm(run, folder, tmp_path):
     code, _, err = run("encode", folder, tmp_path / "streams", "--lossless", "--device", "cpu")
     assert code == 2

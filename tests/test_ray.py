@@ -1,7 +1,10 @@
 """Engine ray on two local workers: what engine local gives, byte for byte; and workers that die."""
 
+import gc
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +14,8 @@ from PIL import Image
 
 from rlcodec.engines import map_items
 from rlcodec.errors import DataError, EngineError
+from rlcodec.model import WEIGHTS
+from rlcodec.ray_engine import default_workers
 
 pytestmark = pytest.mark.timeout(300)  # each run starts actors, which load the codec
 ray = pytest.importorskip("ray")
@@ -118,6 +123,78 @@ def test_a_worker_that_dies_costs_what_it_had_not_finished(tmp_path):
 def test_a_worker_that_always_dies_is_given_up(tmp_path):
     with pytest.raises(EngineError, match="Ray gave up"):
         list(map_items(Dies, (str(tmp_path), True), range(8), engine="ray", workers=2))
+
+
+def test_relative_paths_are_meant_from_where_the_command_runs(run, monkeypatch, folder, tmp_path):
+    """And not from the folder of the cluster, which was started elsewhere."""
+    shutil.copy(WEIGHTS / "mnist-policy.onnx", tmp_path / "mine.onnx")
+    monkeypatch.chdir(tmp_path)
+    far = ("--engine", "ray", "--workers", 2)
+    assert run("encode", "digits", "ray", "--policy", "mine.onnx", *far)[0] == 0
+    assert run("encode", "digits", "local", "--objective", "balanced")[0] == 0
+    assert contents(tmp_path / "ray") == contents(tmp_path / "local")
+    assert run("trace", "digits", "ray.npz", *far)[0] == 0
+    assert (tmp_path / "ray.npz").exists()
+    assert run("evaluate", "digits", "--codecs", "policy:mine.onnx,png", "--out", "ray.csv", *far)[0] == 0
+    found = pd.read_csv(tmp_path / "ray.csv")
+    assert len(found) == 5 * (5 + 1)
+    assert set(found.codec) == {"policy:mine.onnx", "png"}
+
+
+@pytest.mark.parametrize(
+    ("resources", "gpus", "count"),
+    [
+        ({"CPU": 16.0, "GPU": 2.0}, 0, 16),
+        ({"CPU": 16.0, "GPU": 2.0}, 1, 2),
+        ({"CPU": 16.0, "GPU": 2.0}, 0.5, 4),
+        ({"CPU": 16.0}, 1, 1),
+        ({"CPU": 0.5}, 0, 1),
+        ({}, 0, 1),
+    ],
+)
+def test_as_many_workers_as_the_cluster_has_cores_or_gpus(resources, gpus, count):
+    assert default_workers(resources, gpus) == count
+
+
+def test_a_gpu_that_no_cluster_can_give_is_not_waited_for(folder, tmp_path):
+    command = [sys.executable, "-m", "rlcodec", "encode", folder, tmp_path / "out", "--tier", "lm", "--device", "cuda"]
+    alone = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"} | {"CUDA_VISIBLE_DEVICES": ""}
+    done = subprocess.run([*command, "--engine", "ray"], env=alone, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "no GPU" in done.stderr
+
+
+class Item:
+    """Counted by `Counts`."""
+
+
+class Counts:
+    """Tells of every item how many its process holds, and of its file what was read."""
+
+    def __call__(self, group):
+        alive = sum(type(thing) is Item for thing in gc.get_objects())
+        return [(alive, getattr(content, "data", "not read")) for _, content in group]
+
+
+def test_a_worker_holds_its_own_items_alone(tmp_path):
+    """However many there are."""
+    files = [tmp_path / str(number) for number in range(30)]
+    for file in files:
+        file.write_text(file.name)
+    found = dict(map_items(Counts, (), [Item() for _ in files], files=files, engine="ray", workers=2))
+    assert [found[number][1] for number in range(30)] == [file.read_bytes() for file in files]
+    assert max(alive for alive, _ in found.values()) <= 2
+
+
+def test_files_by_two_names_and_files_that_are_gone(run, folder, tmp_path):
+    """Each name becomes a stream, and what is gone costs itself alone."""
+    (folder / "again.png").symlink_to(folder / "0.png")
+    files = [folder / "0.png", folder / "again.png", folder / "gone.png"]
+    code, out, err = run("encode", *files, tmp_path / "ray", "--lossless", "--engine", "ray", "--workers", 2)
+    assert code == 2
+    assert "2 of 3 files" in out
+    assert "gone.png: no such file" in err
+    assert sorted(contents(tmp_path / "ray")) == ["0.rlc", "again.rlc"]
 
 
 class Refuses:

@@ -134,7 +134,7 @@ class Choices:
         """The best of the choices that keep to all limits.
 
         Raises:
-            OptionError: none does; the message names the nearest that can be met.
+            MisfitError: none does; the message names the nearest that can be met.
         """
         possible = [choice for choice in range(len(EVERYWHERE)) if self.keeps(choice, PERFECT)]
         by_channels: dict[int, list[int]] = {}
@@ -178,8 +178,8 @@ def encode_picture(
         calibration: of this machine, where `limits.max_decode_ms` is given.
 
     Raises:
-        OptionError: the limits cannot be met, and the message names the nearest that can; the objective lies outside what
-            policies are trained for, where there is one; or the picture is too large.
+        OptionError: the objective lies outside what policies are trained for, where there is one; or the picture is too large.
+        MisfitError: the limits cannot be met, and the message names the nearest that can.
         PolicyError: the policy file is broken or belongs to another codec.
     """
     check_pixels(picture)

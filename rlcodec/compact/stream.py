@@ -13,7 +13,7 @@ from rlcodec.coder import COSTS, EXHAUSTED, decoder_state, encoder_state, finish
 from rlcodec.color_images import ColorImage, check_pixels, to_gray
 from rlcodec.compact.model import NEIGHBOURS, CompactModel, load_compact_model
 from rlcodec.compact.transform import LATENT_CHANNELS, MACS_PER_PIXEL, STRIDE, analyse, latent_size, synthesise
-from rlcodec.errors import DamagedStreamError, OptionError
+from rlcodec.errors import DamagedStreamError, MisfitError, OptionError
 from rlcodec.integer_net import layers_of
 from rlcodec.model import check_fingerprint
 from rlcodec.presets import COMPACT, MOST_PIXELS
@@ -93,7 +93,8 @@ def encode_picture(picture: ColorImage, bit_budget: int | None = None, tier: str
         tier: "table" or "context"; "context" when None.
 
     Raises:
-        OptionError: there is no such tier or budget, or the picture is too large.
+        OptionError: there is no such tier, or the picture is too large.
+        MisfitError: the budget is more than the picture has latents.
     """
     tiers = TIERS[:LATENT_TIERS]
     if tier is not None and tier not in tiers:
@@ -104,7 +105,7 @@ def encode_picture(picture: ColorImage, bit_budget: int | None = None, tier: str
     most = LATENT_CHANNELS * rows * columns
     kept = most if bit_budget is None else bit_budget
     if not 0 <= kept <= most:
-        raise OptionError(f"bit_budget is {kept}; this picture takes 0 to {most}")
+        raise MisfitError(f"bit_budget is {kept}; this picture takes 0 to {most}")
     model = load_compact_model()
     latent = analyse(picture.pixels, model.folder)
     choices = np.full(-(-kept // (rows * columns)), TIERS.index(tier) if tier else CONTEXT)

@@ -99,19 +99,23 @@ class Codec:
 
 
 @functools.cache
-def codec_by_name(name: str) -> Codec:
+def codec_by_name(name: str, folder: Path = Path()) -> Codec:
     """The codec of a name as on the command line.
 
     Names are those of `FORMATS`; rlcodec:mnist, rlcodec:photo or rlcodec:compact, photo also with a width of its synthesis,
     as rlcodec:photo/full; policy:FILE or policy:shipped, also with /frugal behind it, where compute is dear. The shipped
     policy is that of preset photo; policy:shipped:mnist is the other.
 
+    Args:
+        name: of the codec.
+        folder: in which a policy's FILE is looked for, unless it is an absolute path.
+
     Raises:
         OptionError: there is no such codec, or what it needs is not installed.
         PolicyError: the policy cannot be used.
     """
     if name.startswith(POLICY):
-        return _policy(name)
+        return _policy(name, folder)
     if name.startswith(OWN):
         return _own(name)
     if name not in FORMATS:
@@ -199,18 +203,19 @@ def _own(name: str) -> Codec:
     )
 
 
-def _policy_of(name: str) -> tuple[Path | None, Preset, str]:
+def _policy_of(name: str, folder: Path = Path()) -> tuple[Path | None, Preset, str]:
     """File of a policy, None of a shipped one; its preset; and how dear compute is, a key of `COMPUTE`."""
     frugal = FRUGAL if name.endswith(FRUGAL) else ""
     which = name.removeprefix(POLICY).removesuffix(FRUGAL)
     shipped, _, preset = which.partition(":")
     if shipped == SHIPPED:
         return None, preset_by_name(preset or PHOTO.name), frugal
-    return Path(which), preset_by_name(preset_of_policy(Path(which))), frugal
+    path = folder / which
+    return path, preset_by_name(preset_of_policy(path)), frugal
 
 
-def _policy(name: str) -> Codec:
-    path, preset, frugal = _policy_of(name)
+def _policy(name: str, folder: Path) -> Codec:
+    path, preset, frugal = _policy_of(name, folder)
     policy = load_policy(path, task_of(preset.name).model)
     kind, rates = RATES[preset.name]
     objectives = {

@@ -154,9 +154,9 @@ def measure(codec: Codec, setting: str, name: str, pixels: np.ndarray) -> Row:
 
 
 @functools.cache
-def _warmed(name: str, gray: bool) -> Codec:
+def _warmed(name: str, folder: Path, gray: bool) -> Codec:
     """A codec that has run once in this process: what the first run loads and starts is no part of a picture's time."""
-    codec = codec_by_name(name)
+    codec = codec_by_name(name, folder)
     picture = np.zeros((28, 28) if gray else (64, 64, 3), np.uint8)
     for options in codec.settings.values():
         codec.decode(codec.encode(picture, options), mode_of(picture))
@@ -164,7 +164,7 @@ def _warmed(name: str, gray: bool) -> Codec:
 
 
 def _measure_picture(
-    source: Source, names: Sequence[str], known: set[tuple[str, ...]], gray: bool
+    source: Source, names: Sequence[str], folder: Path, known: set[tuple[str, ...]], gray: bool
 ) -> tuple[list[Row], list[str]]:
     """The rows of a picture that are not known yet, and why others are missing."""
     try:
@@ -174,9 +174,9 @@ def _measure_picture(
     digest, rows, failures = sha256_of(pixels), [], []
     for name in names:
         try:
-            for setting in codec_by_name(name).settings:
+            for setting in codec_by_name(name, folder).settings:
                 if (source.name, digest, name, setting) not in known:
-                    rows.append(measure(_warmed(name, gray), setting, source.name, pixels))
+                    rows.append(measure(_warmed(name, folder, gray), setting, source.name, pixels))
         except (RlcodecError, OSError, ValueError) as error:  # which Pillow's formats raise where a picture does not suit them
             failures.append(f"{source.name} by {name}: {' '.join(str(error).split())}")
     return rows, failures
@@ -279,7 +279,8 @@ def _over_pictures(
     items = [(source, of_picture.get(source.name, set())) for source in sources]
     paths = [source.content for source in sources if isinstance(source.content, Path)]
     files = paths if len(paths) == len(sources) else None
-    for _, found in map_items(_Measurer, (tuple(names), gray), items, engine=engine, workers=workers, files=files):
+    measurer = tuple(names), Path.cwd(), gray
+    for _, found in map_items(_Measurer, measurer, items, engine=engine, workers=workers, files=files):
         yield found
 
 
@@ -288,13 +289,14 @@ class _Measurer:
     """Measures pictures by codecs that stay loaded; gets sources and known rows, and their files where they have some."""
 
     names: tuple[str, ...]
+    folder: Path
     gray: bool
 
     def __call__(self, group: list[Any]) -> list[tuple[list[Row], list[str]]]:
         found = []
         for entry in group:
             (source, known), content = entry if isinstance(entry[0], tuple) else (entry, entry[0].content)
-            found.append(_measure_picture(Source(source.name, content), self.names, known, self.gray))
+            found.append(_measure_picture(Source(source.name, content), self.names, self.folder, known, self.gray))
         return found
 
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from rlcodec.calibration import Calibration, photo_work
 from rlcodec.color_images import ColorImage, check_pixels
-from rlcodec.errors import OptionError
+from rlcodec.errors import MisfitError, OptionError
 from rlcodec.goals import least_compute
 from rlcodec.limits import Limits
 from rlcodec.metrics import psnr_db
@@ -192,7 +192,7 @@ def encode_within(encoder: Encoder, width: str | None) -> bytes:
         width: of the synthesis; where None the widest that decodes in time, or DEFAULT_WIDTH where nothing limits that.
 
     Raises:
-        OptionError: the limits cannot be met; the message names the nearest that can.
+        MisfitError: the limits cannot be met; the message names the nearest that can.
     """
     limits = encoder.limits
     widths = [width] if width else list(reversed(ENDINGS)) if limits.max_decode_ms is not None else [DEFAULT_WIDTH]
@@ -227,25 +227,25 @@ def _fast(encoder: Encoder, width: str) -> Attempt:
     return found
 
 
-def _refusal(encoder: Encoder, widths: list[str], best: list[Attempt]) -> OptionError:
+def _refusal(encoder: Encoder, widths: list[str], best: list[Attempt]) -> MisfitError:
     limits, asked = encoder.limits, []
     if limits.min_psnr is not None:
         asked.append(f"{limits.min_psnr:g} dB")
         if not best:
             finest = max(encoder.attempt(0, one).psnr for one in widths)
-            return OptionError(f"no stream of this picture has {limits.min_psnr:g} dB; the finest has {finest:.2f}")
+            return MisfitError(f"no stream of this picture has {limits.min_psnr:g} dB; the finest has {finest:.2f}")
     if limits.max_bytes is not None:
         asked.append(f"{limits.max_bytes} bytes")
         if not best:
             least = len(encoder.attempt(GAINS - 1, widths[-1]).data)
-            return OptionError(f"no stream of this picture is as small as {limits.max_bytes} bytes; the smallest has {least}")
+            return MisfitError(f"no stream of this picture is as small as {limits.max_bytes} bytes; the smallest has {least}")
     near = min(best, key=lambda attempt: attempt.decode_ms)
     if limits.max_decode_ms is not None:
         asked.append(f"{limits.max_decode_ms:g} ms")
     found = f"{len(near.data)} bytes" + ("" if math.isnan(near.psnr) else f", {near.psnr:.2f} dB")
     if limits.max_decode_ms is not None:
         found += f", {math.ceil(1e3 * near.decode_ms) / 1e3:.3f} ms"
-    return OptionError(f"no stream of this picture keeps to {' and '.join(asked)}; the nearest has {found}")
+    return MisfitError(f"no stream of this picture keeps to {' and '.join(asked)}; the nearest has {found}")
 
 
 def encode_picture(
@@ -271,7 +271,8 @@ def encode_picture(
         workers: threads.
 
     Raises:
-        OptionError: options contradict each other, or the limits cannot be met; the message names the nearest that can.
+        OptionError: options contradict each other.
+        MisfitError: the limits cannot be met; the message names the nearest that can.
     """
     limited = limits != Limits()
     if gain is not None and (limited or objective is not None):
