@@ -5,13 +5,14 @@ Each repeat reads both, one right after the other and in turns first; ratios are
 system's cache, which favours the folder.
 """
 
+import functools
 import os
 import tempfile
 import time
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,8 @@ from rlcodec.packing import PackSource, pack_images
 from rlcodec.training.data import load_images
 
 WARM_UP = 20
+BATCH = 64
+"""Images that a loader asks for at once."""
 MIDDLE = 14, 14
 """The pixel that readers look at; digits differ there."""
 
@@ -52,10 +55,16 @@ def read_folder(folder: Path, numbers: Iterable[int]) -> int:
     return total
 
 
-def read_collection(path: Path, numbers: Iterable[int] | None) -> int:
-    """Opens the collection and reads images by number, or all by iteration."""
+def read_collection(path: Path, numbers: Sequence[int], at_once: int) -> int:
+    """Opens the collection and reads images by number, so many at once; by iteration where `at_once` is 0."""
     with rlcodec.Collection(path) as collection:
-        items = collection if numbers is None else (collection[number] for number in numbers)
+        if not at_once:
+            items: Iterable[rlcodec.CollectionItem] = collection
+        elif at_once == 1:
+            items = (collection[number] for number in numbers)
+        else:
+            batches = (numbers[at : at + at_once] for at in range(0, len(numbers), at_once))
+            items = (item for batch in batches for item in collection.read(batch))
         return sum(int(item.pixels[MIDDLE]) for item in items)
 
 
@@ -105,32 +114,31 @@ def main() -> None:
         folder.mkdir()
         pack_images(part, named(read), workers=1)
         png_bytes = write_folder(folder, read)
+        forwards = list(range(len(read)))
         order = np.random.default_rng(0).permutation(len(read)).tolist()
-        forwards = range(len(read))
-        for numbers in (forwards, order):
-            if read_collection(part, numbers) != read_folder(folder, numbers):
+        ways = {"iteration": (forwards, 0), "random order, in batches": (order, BATCH), "random order, one by one": (order, 1)}
+        times = {}
+        for name, (numbers, at_once) in ways.items():
+            if read_collection(part, numbers, at_once) != read_folder(folder, numbers):
                 raise AssertionError("the two do not hold the same images")
-        iterated = beside(lambda: read_collection(part, None), lambda: read_folder(folder, forwards), options.repeats)
-        chosen = beside(lambda: read_collection(part, order), lambda: read_folder(folder, order), options.repeats)
-        print_result(
-            options,
-            {
-                "images": len(images),
-                "not exact": wrong,
-                "collection, bytes": path.stat().st_size,
-                "bits per pixel": 8 * path.stat().st_size / images.size,
-                "packed a second, one core": len(images) / packing,
-                "images read by both": len(read),
-                "of these: collection, bytes": part.stat().st_size,
-                "of these: PNG files, bytes": png_bytes,
-                "iteration: images a second, collection": len(read) / iterated[0],
-                "iteration: images a second, PNG files": len(read) / iterated[1],
-                "iteration: times as fast as PNG files": iterated[2],
-                "in random order: images a second, collection": len(read) / chosen[0],
-                "in random order: images a second, PNG files": len(read) / chosen[1],
-                "in random order: times as fast as PNG files": chosen[2],
-            },
-        )
+            ours = functools.partial(read_collection, part, numbers, at_once)
+            times[name] = beside(ours, functools.partial(read_folder, folder, numbers), options.repeats)
+        result = {
+            "images": len(images),
+            "not exact": wrong,
+            "collection, bytes": path.stat().st_size,
+            "bits per pixel": 8 * path.stat().st_size / images.size,
+            "packed a second, one core": len(images) / packing,
+            "images read by both": len(read),
+            "of these: collection, bytes": part.stat().st_size,
+            "of these: PNG files, bytes": png_bytes,
+            "repeats": options.repeats,
+        }
+        for name, (own, other, ratio) in times.items():
+            result[f"{name}: images a second, collection"] = len(read) / own
+            result[f"{name}: images a second, PNG files"] = len(read) / other
+            result[f"{name}: times as fast as PNG files"] = ratio
+        print_result(options, result)
 
 
 if __name__ == "__main__":

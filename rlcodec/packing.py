@@ -15,7 +15,7 @@ from PIL import Image
 from rlcodec.codec import encode
 from rlcodec.collection_writer import CollectionWriter
 from rlcodec.digit_batches import digit_coder
-from rlcodec.errors import OptionError, RlcodecError
+from rlcodec.errors import MisfitError, OptionError, RlcodecError
 from rlcodec.images import read_gray
 from rlcodec.model import load_model
 from rlcodec.presets import MNIST
@@ -157,6 +157,8 @@ def _or_failure(source: PackSource, run: Callable[[], Any]) -> Any:
     """What `run` makes of an image, or why it fails; options that make no sense are the caller's to hear."""
     try:
         return run()
+    except MisfitError as error:
+        return why_missing(source.name, error)
     except OptionError:
         raise
     except (RlcodecError, OSError) as error:

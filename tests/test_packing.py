@@ -95,6 +95,16 @@ def test_a_broken_image_costs_itself_alone(run, folder, tmp_path):
     assert len(rlcodec.Collection(tmp_path / "set.rlcz")) == 6
 
 
+def test_a_limit_that_one_image_cannot_meet_costs_that_one(run, folder, tmp_path):
+    Image.new("L", (28, 28)).save(folder / "blank.png")
+    code, out, err = run("pack", folder, tmp_path / "set.rlcz", "--objective", "lossless", "--max-bytes", 20)
+    assert code == 2
+    assert "1 images packed" in out
+    assert err.count("rlcodec: ") == 6
+    assert "even/0.png" in err
+    assert rlcodec.Collection(tmp_path / "set.rlcz").names == ("blank.png",)
+
+
 def test_a_damaged_image_costs_itself_alone(run, folder, tmp_path):
     run("pack", folder, tmp_path / "set.rlcz")
     data = bytearray((tmp_path / "set.rlcz").read_bytes())
