@@ -49,7 +49,7 @@ def map_items(
         workers: how many; when None as many as there are cores, here or in the cluster, or GPUs for them in the cluster.
         together: items that a worker gets at once; what dies with a worker is begun anew.
         files: of each item, where it is about a file: workers then get pairs of an item and its file, as a path, or, of engine
-            "ray", as a `FileBytes` that a task has read, unless it cannot be.
+            "ray", as a `FileBytes` that was read under the name given, unless it cannot be.
         threads: of engine "local": threads of this process, which share one worker, in place of processes.
         gpus: of engine "ray": GPUs of a worker.
 

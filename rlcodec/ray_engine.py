@@ -1,4 +1,7 @@
-"""The same work on a Ray cluster, by Ray Data: files are read by tasks, and actors that load the codec once code them.
+"""The same work on a Ray cluster, by Ray Data: actors that load the codec once read files and code them.
+
+Ray Data can read files by tasks of its own, `read_binary_files`: each takes a process, whose start and imports take longer than
+reading what it hands on.
 
 Nothing else in the package imports Ray. A cluster is found as Ray finds it, by RAY_ADDRESS or an earlier `ray.init`; without
 one a Ray of this machine alone is started, and ended with the work.
@@ -23,18 +26,18 @@ TRIES = 3
 """How often a block is begun anew whose worker died."""
 BLOCKS_PER_WORKER, MOST_BLOCK_ITEMS = 8, 16
 """Blocks are what workers are handed and what is begun anew: small, so that a worker that dies costs little."""
-READING_CPUS, CODING_CPUS = 0.01, 0.9
-"""Together less than a core, so that files can be read while all cores code."""
 
 
 class _Actor:
     """Runs a worker on the batches that Ray Data hands it."""
 
-    def __init__(self, make: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
-        self.worker = make(*arguments)
+    def __init__(self, make: Callable[..., Any], arguments: tuple[Any, ...], of_files: bool) -> None:
+        self.worker, self.of_files = make(*arguments), of_files
 
     def __call__(self, batch: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         group = [pickle.loads(item) for item in batch["item"]]
+        if self.of_files:
+            group = [(item, _read(name, path)) for item, name, path in group]
         try:
             results: list[Any] = [(True, result) for result in self.worker(group)]
         except Exception as error:  # which the caller raises; Ray's own wrapping would hide what it is
@@ -44,14 +47,12 @@ class _Actor:
         return {"number": batch["number"], "result": packed}
 
 
-def _read(row: dict[str, Any]) -> dict[str, Any]:
-    """Puts a file's bytes beside its item; or its path where it cannot be read, so that the worker says why."""
-    item, name, path = pickle.loads(row["item"])
+def _read(name: Path, path: Path) -> FileBytes | Path:
+    """A file's bytes under the name that the caller gave it; or its path where it cannot be read, so that the worker says why."""
     try:
-        content = FileBytes(name, path.read_bytes())
+        return FileBytes(name, path.read_bytes())
     except OSError:
-        content = path
-    return {"number": row["number"], "item": pickle.dumps((item, content))}
+        return path
 
 
 def map_on_ray(
@@ -77,14 +78,12 @@ def map_on_ray(
         entries = items if files is None else [(item, file, file.absolute()) for item, file in zip(items, files, strict=True)]
         rows = [{"number": number, "item": pickle.dumps(entry)} for number, entry in enumerate(entries)]
         dataset = ray.data.from_items(rows, override_num_blocks=blocks)
-        if files is not None:
-            dataset = dataset.map(_read, num_cpus=READING_CPUS)
         done = dataset.map_batches(
             _Actor,
-            fn_constructor_args=(make, arguments),
-            batch_size=together,
+            fn_constructor_args=(make, arguments, files is not None),
+            batch_size=None,  # a block
             compute=ray.data.ActorPoolStrategy(size=min(count, blocks)),
-            num_cpus=CODING_CPUS,
+            num_cpus=1,
             num_gpus=gpus or None,
             ray_remote_args_fn=lambda: {"max_restarts": -1, "max_task_retries": TRIES},
         )
