@@ -7,7 +7,8 @@ import pytest
 
 from rlcodec.envs.trace import save_trace
 
-MAKE = "; ".join(f"gymnasium.make('rlcodec/AdaptiveRate{kind}-v0', trace='trace.npz')" for kind in ("", "Flat")) + "; print('made')"
+IDS = ("rlcodec/AdaptiveRate-v0", "rlcodec/AdaptiveRateFlat-v0")
+MAKE = "".join(f"gymnasium.make('{name}', trace='trace.npz'); " for name in IDS) + "print('made')"
 
 
 @pytest.mark.parametrize(
