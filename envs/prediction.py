@@ -23,12 +23,13 @@ def _ridge(features: np.ndarray, targets: np.ndarray) -> np.ndarray:
 
 def known_of(trace: Trace) -> Known:
     """What an encoder knows of a trace's images before it chooses."""
+    row_cost, row_macs = (np.stack([table[:, 0, t] for t in KNOWN_TIERS], 1) for table in (trace.pixel_cost, trace.pixel_macs))
     return Known(
         trace.statistics,
         trace.latent_cost / COST_UNIT,
         trace.latent_macs / MACS_PER_KMAC,
-        trace.pixel_cost[:, 0][:, KNOWN_TIERS] / COST_UNIT,
-        trace.pixel_macs[:, 0][:, KNOWN_TIERS] / MACS_PER_KMAC,
+        row_cost / COST_UNIT,
+        row_macs / MACS_PER_KMAC,
     )
 
 

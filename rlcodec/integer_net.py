@@ -11,7 +11,7 @@ import numpy as np
 
 from rlcodec.coder import EXHAUSTED, MACS, code_decision
 from rlcodec.kernel import inlined, kernel
-from rlcodec.pairs import activate, dot_row, made_pairs, multiply_pairs
+from rlcodec.pairs import activate, dot_row, in_rows, made_pairs, multiply_pairs
 
 LOGIT_LIMIT = 2048
 """Logits are clipped to ±LOGIT_LIMIT units; the sigmoid table has twice as many entries."""
@@ -56,6 +56,7 @@ class Layers(NamedTuple):
 
 def context_net(**stored: np.ndarray) -> ContextNet:
     """A network from what is stored of it."""
+    stored = in_rows(stored)
     return ContextNet(**stored, **made_pairs(stored, "first", "second"))
 
 

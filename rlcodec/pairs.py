@@ -37,6 +37,11 @@ def to_pairs(weights: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(whole.reshape(*whole.shape[:-2], -1, 2, whole.shape[-1]).swapaxes(-1, -2))
 
 
+def in_rows(stored: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Arrays as files hold them, row by row: the kernels are compiled anew for networks whose arrays lie otherwise."""
+    return {name: np.ascontiguousarray(array) for name, array in stored.items()}
+
+
 def made_pairs(stored: Mapping[str, np.ndarray], *matrices: str) -> dict[str, np.ndarray]:
     """The fields of a network that are made from its stored ones: matrices in pairs, and its padded nodes for `dot_row`."""
     made = {name + PAIRS: to_pairs(stored[name]) for name in matrices}

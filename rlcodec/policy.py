@@ -243,7 +243,9 @@ def encode_under_policy(policy: Policy, model: Model, pixels: np.ndarray, object
     geometry = geometry_of(model, height, width)
     planner, measured_in = Planner(policy.predictor, geometry), int(MEASURE_OF[KINDS.index(objective.kind)])
     goal = Goal(
-        np.array([KINDS.index(objective.kind)]), np.array([objective.lambda_rate]), np.array([objective.lambda_compute])
+        np.array([KINDS.index(objective.kind)]),
+        np.array([objective.lambda_rate], np.float64),
+        np.array([objective.lambda_compute], np.float64),
     )
     latent = analyse(model.analysis, pixels)
     facts = image_facts(model, pixels, latent)

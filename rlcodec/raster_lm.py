@@ -19,7 +19,7 @@ from rlcodec.coder import EXHAUSTED, STATE_FIELDS
 from rlcodec.errors import ModelError
 from rlcodec.integer_net import add_ink, add_rows
 from rlcodec.kernel import assign, kernel
-from rlcodec.pairs import LANES, activate, made_pairs, multiply_pairs
+from rlcodec.pairs import LANES, activate, in_rows, made_pairs, multiply_pairs
 from rlcodec.scan import MAX_SIDE
 from rlcodec.scan_context import SELECTED, window_size
 from rlcodec.transform import ACTIVATION_MAX
@@ -96,6 +96,7 @@ def lm_net(**stored: np.ndarray) -> LmNet:
     """
     if any(size % LANES for size in stored["up"].shape[1:]):
         raise ModelError(f"the transformer's widths are {stored['up'].shape[1:]}; they must be multiples of {LANES}")
+    stored = in_rows(stored)
     return LmNet(**stored, **made_pairs(stored, "qkv", "out", "up", "down"))
 
 

@@ -48,7 +48,7 @@ class _Actor:
 
 
 def _read(name: Path, path: Path) -> FileBytes | Path:
-    """A file's bytes under the name that the caller gave it; or its path where it cannot be read, so that the worker says why."""
+    """A file's bytes under the name that the caller gave it; its path where it cannot be read, for the worker to say why."""
     try:
         return FileBytes(name, path.read_bytes())
     except OSError:

@@ -5,7 +5,10 @@ import sys
 
 import pytest
 
-MAKE = "gymnasium.make('rlcodec/AdaptiveRate-v0'); gymnasium.make('rlcodec/AdaptiveRateFlat-v0'); print('made')"
+from rlcodec.envs.trace import save_trace
+
+IDS = ("rlcodec/AdaptiveRate-v0", "rlcodec/AdaptiveRateFlat-v0")
+MAKE = "".join(f"gymnasium.make('{name}', trace='trace.npz'); " for name in IDS) + "print('made')"
 
 
 @pytest.mark.parametrize(
@@ -17,6 +20,7 @@ MAKE = "gymnasium.make('rlcodec/AdaptiveRate-v0'); gymnasium.make('rlcodec/Adapt
         "import sys, rlcodec; print('made' if 'gymnasium' not in sys.modules else 'imported')",
     ],
 )
-def test_registration(program):
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+def test_registration(program, traced, tmp_path):
+    save_trace(tmp_path / "trace.npz", traced)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=tmp_path)
     assert done.stdout.strip() == "made"

@@ -147,7 +147,7 @@ def test_digits_are_gray_and_presets_for_both_do_not_mix(digits, tmp_path):
         (("--codecs", ","), "name codecs"),
         (("--codecs", "rlcodec:mnist/full"), "widths of the synthesis"),
         (("--codecs", "policy:none.onnx"), "no such policy file"),
-        (("--codecs", "jpeg", "--anchor", "avif"), "not among the codecs"),
+        (("--codecs", "jpeg", "--anchor", "avif", "--workers", "1"), "not among the codecs"),
         (("--codecs", "jpeg", "--out", "table.txt"), ".csv or .parquet"),
         (("--codecs", "jpeg", "--run", "x"), "presets and traces"),
         (("--anchor", "jpeg"), "go with codecs"),
