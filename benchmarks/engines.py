@@ -29,7 +29,7 @@ from rlcodec.engines import LOCAL, RAY
 from rlcodec.file_batches import convert_files, pair_files
 from rlcodec.training.photo import load_pictures
 
-SIDE = 256
+SIDE = 512
 GAIN = 20
 WORKERS = 2
 FEWER = 10
