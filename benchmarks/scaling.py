@@ -1,7 +1,8 @@
 """How time and memory grow with images, pixels and environments, up to a thousandfold, and what a billion images cost.
 
-Every measurement is a process of its own, on all cores, warmed up by the smallest of its kind. Exponents are fitted to the
-logarithms; a cost a unit is that of the largest measurement, less that of the one before, so that starting up is no part of it.
+Every measurement is a process of its own, on all cores, warmed up by the second smallest of its kind, so that caches hold none
+of the smallest. Exponents are fitted to the logarithms; a cost a unit is that of the largest measurement, less that of the one
+before, so that starting up is no part of it.
 """
 
 import json
@@ -120,7 +121,7 @@ MEASURES = dict(
 
 def measure(name: str, count: int, data: Path, photos: Path) -> None:
     """One measurement in this process; prints seconds and peak memory, of it and of its workers, as JSON."""
-    MEASURES[name](data, photos, SIZES[name][0])()
+    MEASURES[name](data, photos, SIZES[name][1])()
     run = MEASURES[name](data, photos, count)
     started = time.perf_counter()
     run()
