@@ -6,6 +6,7 @@ import numpy as np
 
 from rlcodec.codec import decode
 from rlcodec.collection_file import CollectionHeader, Entry
+from rlcodec.digit_batches import digit_coder
 from rlcodec.errors import StreamError
 from rlcodec.model import fingerprint_of
 from rlcodec.presets import MNIST, Preset
@@ -47,16 +48,14 @@ def decode_entries(
 
 def _decode_digits(entries: Sequence[Entry | StreamError], max_pixels: int, found: list[np.ndarray | None]) -> None:
     """Writes the pixels of digits that were sent exactly into `found`."""
-    sizes: dict[tuple[int, int], list[int]] = {}
+    sizes: dict[tuple[int, int], dict[int, bytes]] = {}
     for at, entry in enumerate(entries):
         if isinstance(entry, Entry) and not entry.bit_budget:
-            sizes.setdefault((entry.height, entry.width), []).append(at)
-    for (height, width), places in sizes.items():
+            sizes.setdefault((entry.height, entry.width), {})[at] = entry.payload
+    for (height, width), payloads in sizes.items():
         if max(height, width) <= MNIST.max_side and height * width <= max_pixels:
-            from rlcodec.digit_batches import digit_coder
-
-            images = digit_coder(height, width).decode([entries[at].payload for at in places])
-            for at, pixels in zip(places, images, strict=True):
+            images = digit_coder(height, width).decode(list(payloads.values()))
+            for at, pixels in zip(payloads, images, strict=True):
                 found[at] = pixels
 
 

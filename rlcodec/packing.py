@@ -141,7 +141,7 @@ def _code_exactly(sources: Sequence[PackSource], pool: ThreadPoolExecutor, worke
 
 
 def _code_share(sources: Sequence[PackSource]) -> list[bytes | str]:
-    found = [_or_failure(source, lambda source=source: read_gray(source.image, MNIST)) for source in sources]
+    found = [_or_failure(source, functools.partial(read_gray, source.image, MNIST)) for source in sources]
     sizes: dict[tuple[int, int], list[int]] = {}
     for at, image in enumerate(found):
         if isinstance(image, np.ndarray):
