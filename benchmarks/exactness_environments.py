@@ -90,6 +90,9 @@ def main() -> None:
         default="python3.11:>=2,<3;python3.11:==1.26.*;python3.12:>=2,<3;python3.12:==1.26.*;python3.13:>=2,<3",
         help="interpreters and numpy's versions",
     )
+    parser.add_argument(
+        "--without-torch", action="store_true", help="leave tier lm through torch out, which takes most of the time"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--fingerprints", type=Path, help="be another process, on the images in this folder")
     parser.add_argument("--torch", action="store_true", help="the other process's tier lm runs in torch")
@@ -112,8 +115,9 @@ def main() -> None:
         for number, picture in enumerate(load_pictures(options.photos)[: options.photographs]):
             np.save(images / f"photo-{number:04d}.npy", picture)
         runs = {"here, no vector instructions": run_there(sys.executable, images, NO_VECTORS)}
-        runs["tier lm through torch"] = run_there(sys.executable, images, {}, "--torch")
-        runs["tier lm through torch, no vector instructions"] = run_there(sys.executable, images, NO_VECTORS, "--torch")
+        if not options.without_torch:
+            runs["tier lm through torch"] = run_there(sys.executable, images, {}, "--torch")
+            runs["tier lm through torch, no vector instructions"] = run_there(sys.executable, images, NO_VECTORS, "--torch")
         for number, text in enumerate(options.environments.split(";")):
             python, _, numpy = text.partition(":")
             inside = environment(Path(work) / f"environment{number}", python, numpy)
