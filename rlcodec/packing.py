@@ -89,7 +89,7 @@ def pack_images(
         resume: go on where a run was cut: what is packed already is left alone.
         workers: threads; as many as there are cores when None.
         report: called with (images done, images in all).
-        options: of `rlcodec.encode`; with none, images of preset "mnist" are coded exactly, in the quickest tier.
+        options: of `rlcodec.encode`; with none, `max_pixels` aside, preset "mnist" codes exactly, in the quickest tier.
 
     Raises:
         OptionError: options make no sense, or a name is taken; nothing was packed.
@@ -108,7 +108,7 @@ def pack_images(
             taken = next(source.name for source in sources if source.name in writer.names)
             raise OptionError(f"{taken}: is in the collection already; leave alone what is there by --resume")
 
-        whole = preset == MNIST.name and not options
+        whole = preset == MNIST.name and not options.keys() - {"max_pixels"}
         code = _code_exactly if whole else functools.partial(_code, {"preset": preset, **options})
         workers = workers or os.cpu_count() or 1
         with ThreadPoolExecutor(workers) as pool:

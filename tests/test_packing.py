@@ -39,7 +39,7 @@ def idx(tmp_path, digits):
 
 
 def test_a_folder_there_and_back(run, folder, tmp_path, digits):
-    code, out, _ = run("pack", folder, tmp_path / "set.rlcz")
+    code, out, _ = run("pack", folder, tmp_path / "set.rlcz", "--max-pixels", 10_000)
     assert code == 0
     assert "6 images packed" in out
     assert not (tmp_path / ("set.rlcz" + PARTIAL)).exists()
