@@ -24,7 +24,7 @@ from rlcodec.policy import Policy, check_objective, description, load_policy, me
 from rlcodec.prediction import FEATURE_LIMIT, Net, decibels_to_quality, distortions, net_of
 from rlcodec.presets import Preset
 
-OWN = Preset(id=0, name="own", native=(0, 0), max_side=0, budget_slices=())
+OWN = Preset(id=0, name="own", native=(0, 0), max_side=0, block=1, budget_slices=())
 """Stands where a preset does; no stream carries its id."""
 RATE_RANGE = {"mse": (0.2, 2.9), "psnr": (0.4, 1.6), "ms-ssim": (0.5, 1.5)}
 """log10 of lambda_rate that policies are trained for, by kind, where nobody says otherwise: as of preset `photo`."""

@@ -14,6 +14,7 @@ class Preset:
         name: what users write.
         native: height and width whose size costs no header bytes; (0, 0) for none.
         max_side: largest height and width, pixels.
+        block: decoders compute whole blocks of so many pixels a side.
         budget_slices: the bit budgets that a policy chooses among, in whole latent slices; none where no policy runs yet.
     """
 
@@ -21,12 +22,13 @@ class Preset:
     name: str
     native: tuple[int, int]
     max_side: int
+    block: int
     budget_slices: tuple[int, ...]
 
 
-MNIST = Preset(id=1, name="mnist", native=(28, 28), max_side=64, budget_slices=(0, 1, 2, 3, 4, 6, 8, 12, 16))
-PHOTO = Preset(id=2, name="photo", native=(0, 0), max_side=1 << 16, budget_slices=())
-COMPACT = Preset(id=3, name="compact", native=(0, 0), max_side=1 << 16, budget_slices=())
+MNIST = Preset(id=1, name="mnist", native=(28, 28), max_side=64, block=4, budget_slices=(0, 1, 2, 3, 4, 6, 8, 12, 16))
+PHOTO = Preset(id=2, name="photo", native=(0, 0), max_side=1 << 16, block=16, budget_slices=())
+COMPACT = Preset(id=3, name="compact", native=(0, 0), max_side=1 << 16, block=64, budget_slices=())
 PRESETS = (MNIST, PHOTO, COMPACT)
 MAX_PIXELS = 1 << 26
 """More are refused before anything is allocated, unless more are allowed by name: `max_pixels`."""

@@ -30,6 +30,9 @@ CRC_AT = slice(5, 7)
 FIXED_BYTES = 7
 MAX_VARINT_BYTES = 4
 
+MOST_PADDING, FREE_PIXELS = 2, 1 << 18
+"""A thin picture may be decoded to so many times the pixels that are allowed; up to so many are never too many."""
+
 TABLE, CONTEXT, LM = 0, 1, 2
 TIERS = ("table", "context", "lm")
 LATENT_TIERS = 2
@@ -158,6 +161,12 @@ def unpack(data: bytes, max_pixels: int = MAX_PIXELS) -> Stream:
     if height * width > max_pixels:
         raise TooLargeError(
             f"the header declares {width}x{height} pixels; {max_pixels} are allowed; allow more with max_pixels"
+        )
+    blocks = -(-height // preset.block) * -(-width // preset.block)
+    if blocks * preset.block**2 > max(MOST_PADDING * max_pixels, FREE_PIXELS):
+        raise TooLargeError(
+            f"the header declares {width}x{height} pixels, which preset {preset.name} decodes as {blocks} blocks of "
+            f"{preset.block}x{preset.block}; {max_pixels} pixels are allowed; allow more with max_pixels"
         )
     at = reader.position
     if len(data) > at + payload_bytes:

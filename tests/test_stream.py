@@ -147,6 +147,16 @@ def test_declared_sizes_are_bounded_before_anything_is_allocated(preset):
         rlcodec.decode_many([data], max_pixels=100)
 
 
+@pytest.mark.parametrize(("preset", "thin"), [(PHOTO, 65_536), (COMPACT, 65_536), (COMPACT, 30_000)])
+def test_thin_pictures_count_as_the_blocks_that_they_are_decoded_to(preset, thin):
+    for height, width in ((1, thin), (thin, 1)):
+        data = pack(preset, bytes(2), height, width, 0, b"12345")
+        with pytest.raises(rlcodec.TooLargeError, match=f"{width}x{height} pixels, which preset {preset.name} decodes as"):
+            unpack(data, max_pixels=thin * 4)
+        assert unpack(data).header.width == width
+    assert unpack(pack(preset, bytes(2), 3, 5, 0, b"12345"), max_pixels=15).header.height == 3
+
+
 @pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
 def test_images_that_are_too_large_are_refused_before_they_are_read(tmp_path, run):
     path = tmp_path / "bomb.png"
