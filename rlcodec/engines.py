@@ -1,7 +1,6 @@
 """What runs the same work on many items: this machine's cores, or a Ray cluster's. The results are the same."""
 
 import functools
-import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
@@ -9,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from rlcodec.errors import OptionError
+from rlcodec.threads import worker_count
 from rlcodec.workers import worker_pool
 
 LOCAL, RAY = "local", "ray"
@@ -62,8 +62,7 @@ def map_items(
         Exception: what a worker raised.
     """
     check_engine(engine)
-    if workers is not None and workers < 1:
-        raise OptionError(f"workers is {workers}; give a positive number")
+    cores = worker_count(workers)
     if len(items) == 0:
         return
     if engine == RAY:
@@ -73,7 +72,7 @@ def map_items(
         return
     pairs = items if files is None else list(zip(items, files, strict=True))
     groups = [range(start, min(start + together, len(items))) for start in range(0, len(items), together)]
-    workers = min(workers or os.cpu_count() or 1, len(groups))
+    workers = min(cores, len(groups))
     calls = ((numbers, [pairs[n] for n in numbers]) for numbers in groups)
     if workers == 1:
         worker = make(*arguments)

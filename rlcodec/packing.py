@@ -20,6 +20,7 @@ from rlcodec.images import read_gray
 from rlcodec.model import load_model
 from rlcodec.presets import MNIST
 from rlcodec.stream import TABLE, pack
+from rlcodec.threads import worker_count
 
 TOGETHER = 256
 """Images that are coded at once; no more are in memory."""
@@ -95,8 +96,7 @@ def pack_images(
         OptionError: options make no sense, or a name is taken; nothing was packed.
         OutputError: the collection cannot be written; what was committed stays, and `resume` goes on behind it.
     """
-    if workers is not None and workers < 1:
-        raise OptionError(f"workers is {workers}; give a positive number")
+    workers = worker_count(workers)
     twice = [name for name, count in Counter(source.name for source in sources).items() if count > 1]
     if twice:
         raise OptionError(f"{twice[0]}: two images have this name")
@@ -110,7 +110,6 @@ def pack_images(
 
         whole = preset == MNIST.name and not options.keys() - {"max_pixels"}
         code = _code_exactly if whole else functools.partial(_code, {"preset": preset, **options})
-        workers = workers or os.cpu_count() or 1
         with ThreadPoolExecutor(workers) as pool:
             for at in range(0, len(todo), TOGETHER):
                 part = todo[at : at + TOGETHER]

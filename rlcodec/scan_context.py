@@ -103,21 +103,17 @@ def is_quiet(near, context):
 @kernel
 def extend_run(run, ink):
     """A run of equal pixels after one more; ink counts up from 1, background down from -1."""
-    if ink:
-        return run + 1 if run > 0 else 1
-    return run - 1 if run < 0 else -1
+    return max(run, 0) + 1 if ink else min(run, 0) - 1
 
 
 @kernel
 def extend_runs(runs, line, side):
-    """`extend_run` of all columns by a row of the scan, in a form that compilers make vectors of."""
+    """`extend_run` of all columns by a row of the scan; word by word, so that compilers make vectors of it."""
     low, high = from_bit(line, PAD)
     for j in range(min(side, 64)):
-        ink = np.int64(low >> np.uint64(j) & np.uint64(1))
-        runs[j] = max(runs[j], 0) + 1 if ink else min(runs[j], 0) - 1
+        runs[j] = extend_run(runs[j], low >> np.uint64(j) & np.uint64(1))
     for j in range(64, side):
-        ink = np.int64(high >> np.uint64(j - 64) & np.uint64(1))
-        runs[j] = max(runs[j], 0) + 1 if ink else min(runs[j], 0) - 1
+        runs[j] = extend_run(runs[j], high >> np.uint64(j - 64) & np.uint64(1))
 
 
 @kernel

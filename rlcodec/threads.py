@@ -6,7 +6,16 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
+from rlcodec.errors import OptionError
+
 Result = TypeVar("Result")
+
+
+def worker_count(workers: int | None) -> int:
+    """So many workers, or as many as there are cores when None. Raises: OptionError: there are fewer than one."""
+    if workers is not None and workers < 1:
+        raise OptionError(f"workers is {workers}; give a positive number")
+    return workers or os.cpu_count() or 1
 
 
 def parts_of(count: int, size: int) -> list[slice]:

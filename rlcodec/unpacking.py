@@ -16,6 +16,7 @@ from rlcodec.collection import Collection
 from rlcodec.errors import OptionError, OutputError, RlcodecError
 from rlcodec.files import make_folder, write_bytes
 from rlcodec.packing import TOGETHER, Packed, why_missing
+from rlcodec.threads import worker_count
 
 LABELS_FILE = "labels.csv"
 
@@ -47,8 +48,7 @@ def unpack_images(
         OutputError: a folder cannot be made, or the labels cannot be written.
         StreamError: it is no collection, or its index is damaged.
     """
-    if workers is not None and workers < 1:
-        raise OptionError(f"workers is {workers}; give a positive number")
+    workers = worker_count(workers)
     kind = Image.registered_extensions().get(ending.lower())
     if kind is None or kind not in Image.SAVE:
         raise OptionError(f"Pillow writes no images that end in {ending!r}; take .png")
@@ -79,9 +79,9 @@ def unpack_images(
     return Packed(len(todo) - len(failures), len(names) - len(todo), tuple(failures))
 
 
-def _in_order(run: Callable[[Any], Any], items: Sequence[Any], workers: int | None) -> Iterator[Any]:
+def _in_order(run: Callable[[Any], Any], items: Sequence[Any], workers: int) -> Iterator[Any]:
     """What becomes of every item, in order, `TOGETHER` of them at a time."""
-    with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
+    with ThreadPoolExecutor(workers) as pool:
         for start in range(0, len(items), TOGETHER):
             yield from pool.map(run, items[start : start + TOGETHER])
 
