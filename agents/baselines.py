@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rlcodec.observation import FIRST_TIER_ACTION, STOP_ACTION
-from rlcodec.stream import TIERS
+from rlcodec.core.segment_choice import TIERS
+from rlcodec.presets.mnist.observation import FIRST_TIER_ACTION, STOP_ACTION
 
 THRESHOLD_QUANTILES = np.linspace(0.1, 0.9, 9)
 
@@ -15,7 +15,7 @@ class ThresholdRule:
     """Looks at one statistic: constant setting `below` up to the threshold, `above` beyond it.
 
     Attributes:
-        statistic: index into `rlcodec.facts.STATISTICS`.
+        statistic: index into `rlcodec.presets.mnist.measurements.STATISTICS`.
         threshold: of the statistic.
         below: index of a constant setting.
         above: index of a constant setting.

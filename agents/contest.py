@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from rlcodec.agents.oracle import Plan, replay
-from rlcodec.envs.core import Core
-from rlcodec.objective import Objective
+from rlcodec.control.objective import Objective
+from rlcodec.envs.batch import Core
 
 GRID_COMPUTE = (-4.4, -3.4, -2.35, -1.3)
 """log10 of lambda_compute / lambda_rate of every grid."""

@@ -11,15 +11,15 @@ from rlcodec.agents.baselines import constant_settings, threshold_values, tune_t
 from rlcodec.agents.contest import Contest, best_mixture, objective_grid
 from rlcodec.agents.oracle import best_fixed, oracle
 from rlcodec.agents.picture_oracle import compact_contest, own_contest, picture_contest
-from rlcodec.envs.core import Core
-from rlcodec.envs.episodes import Episodes
+from rlcodec.control.objective import PEAK_SQUARED, Objective
+from rlcodec.core.preset_ids import COMPACT, PHOTO
+from rlcodec.envs.batch import Core
+from rlcodec.envs.mnist.batch import Episodes
+from rlcodec.envs.mnist.trace import Trace
 from rlcodec.envs.tasks import Task
-from rlcodec.envs.trace import Trace
-from rlcodec.model import Model
-from rlcodec.objective import PEAK_SQUARED, Objective
-from rlcodec.observation import Predictor
-from rlcodec.own import OWN
-from rlcodec.presets import COMPACT, PHOTO
+from rlcodec.presets.external.decisions import OWN
+from rlcodec.presets.mnist.observation import Predictor
+from rlcodec.presets.mnist.weights import Model
 
 GRID_RATE = {"mse": (3.0, 3.3, 3.6, 3.9, 4.4), "psnr": (1.65, 1.8, 1.95, 2.1, 2.25), "ms-ssim": (1.75, 1.9, 2.05, 2.2, 2.35)}
 BOOTSTRAP = 1000

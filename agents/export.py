@@ -11,10 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from rlcodec.agents.ppo import AdvisedPolicy
+from rlcodec.control.onnx_policy import METADATA_KEY
+from rlcodec.core.files import write_bytes
 from rlcodec.envs.tasks import Task
 from rlcodec.errors import PolicyError
-from rlcodec.files import write_bytes
-from rlcodec.policy import METADATA_KEY
 
 OPSET = 17
 

@@ -9,25 +9,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rlcodec.coder import COST_UNIT, COSTS, PROBABILITY_ONE
-from rlcodec.envs.episodes import Episodes
-from rlcodec.envs.trace import Trace
-from rlcodec.model import Model
-from rlcodec.objective import KINDS, MEASURE_OF, Objective, distortion_of
-from rlcodec.observation import (
-    CHANGE_COSTS,
-    FIRST_TIER_ACTION,
-    STOP_ACTION,
-    segment_class,
-)
-from rlcodec.segments import MACS_PER_KMAC, synthesis_macs
-from rlcodec.stream import (
-    CONTEXT,
-    LATENT_TIERS,
-    STOP_BEFORE_PIXELS_PROBABILITY,
-    STOP_PROBABILITY,
-    TIERS,
-)
+from rlcodec.control.objective import KINDS, MEASURE_OF, Objective, distortion_of
+from rlcodec.core.range_coder import COST_UNIT, COSTS, PROBABILITY_ONE
+from rlcodec.core.segment_choice import CONTEXT, LATENT_TIERS, STOP_BEFORE_PIXELS_PROBABILITY, STOP_PROBABILITY, TIERS
+from rlcodec.core.segments import MACS_PER_KMAC
+from rlcodec.envs.mnist.batch import Episodes
+from rlcodec.envs.mnist.trace import Trace
+from rlcodec.presets.mnist.observation import CHANGE_COSTS, FIRST_TIER_ACTION, STOP_ACTION, segment_class
+from rlcodec.presets.mnist.segments import synthesis_macs
+from rlcodec.presets.mnist.weights import Model
 
 LATENT_COLUMNS = [min(tier, LATENT_TIERS - 1) for tier in range(len(TIERS))]
 """Latents have fewer tiers than pixels; the others cannot be named there, so any number will do."""

@@ -6,17 +6,17 @@ import numpy as np
 
 from rlcodec.agents.contest import Contest, objective_grid
 from rlcodec.agents.oracle import Plan
-from rlcodec.compact.planning import CompactPredictor, features_of
-from rlcodec.envs.compact_episodes import CompactEpisodes
-from rlcodec.envs.compact_traces import CompactTrace
-from rlcodec.envs.core import objective_arrays
-from rlcodec.envs.own import OwnEpisodes, OwnTrace
-from rlcodec.envs.picture_episodes import PictureEpisodes
-from rlcodec.envs.pictures import PictureTrace
-from rlcodec.objective import Objective
-from rlcodec.observation import Goal
-from rlcodec.own import OwnPredictor
-from rlcodec.photo.planning import SETTINGS, PhotoPredictor
+from rlcodec.control.objective import Objective
+from rlcodec.control.observation import Goal
+from rlcodec.envs.batch import objective_arrays
+from rlcodec.envs.compact.batch import CompactEpisodes
+from rlcodec.envs.compact.trace import CompactTrace
+from rlcodec.envs.external.trace import OwnEpisodes, OwnTrace
+from rlcodec.envs.photo.batch import PictureEpisodes
+from rlcodec.envs.photo.trace import PictureTrace
+from rlcodec.presets.compact.decisions import CompactPredictor, features_of
+from rlcodec.presets.external.decisions import OwnPredictor
+from rlcodec.presets.photo.decisions import SETTINGS, PhotoPredictor
 
 GRID_RATE = {
     "mse": (0.4, 1.0, 1.6, 2.2, 2.8),

@@ -16,10 +16,10 @@ from torch import Tensor, nn
 
 from rlcodec.agents.hyperparameters import PPOSettings, rate_of
 from rlcodec.agents.imitation import imitate_oracle
+from rlcodec.core.files import make_folder, write_atomically, write_bytes
+from rlcodec.envs.sb3_vec_env import TraceVecEnv
 from rlcodec.envs.tasks import Task
-from rlcodec.envs.vector import TraceVecEnv
 from rlcodec.errors import DataError, OptionError
-from rlcodec.files import make_folder, write_atomically, write_bytes
 
 CHECKPOINT_FILE = "checkpoint.zip"
 RUN_FILE = "run.json"

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 
 from rlcodec.agents.evaluate import Chooser, contest_of
+from rlcodec.control.objective import KINDS, Objective
 from rlcodec.envs.tasks import Task
-from rlcodec.objective import KINDS, Objective
 
 HIDDEN = (128, 128)
 """Layers of the classifier, as wide as the policy's."""

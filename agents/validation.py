@@ -10,7 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from rlcodec.agents.claims import (
+from rlcodec.agents.evaluate import contest_of, evaluate_policy, share_of_gap
+from rlcodec.agents.reported_results import (
     Claims,
     EpisodeClaim,
     ObjectiveClaim,
@@ -20,21 +21,21 @@ from rlcodec.agents.claims import (
     make_claims,
     policy_path,
 )
-from rlcodec.agents.evaluate import contest_of, evaluate_policy, share_of_gap
-from rlcodec.codec import decode
-from rlcodec.coder import COST_UNIT
-from rlcodec.compact import planning as compact
-from rlcodec.encoding import Encoded
+from rlcodec.api import decode
+from rlcodec.control.objective import KINDS, LOSS, MEASURE_OF, Objective
+from rlcodec.control.onnx_policy import Policy, load_policy
+from rlcodec.core.container import unpack
+from rlcodec.core.metrics import ms_ssim_loss
+from rlcodec.core.preset_ids import COMPACT, MNIST, PHOTO
+from rlcodec.core.range_coder import COST_UNIT
+from rlcodec.core.segment_choice import LATENT_TIERS
+from rlcodec.core.segments import MACS_PER_KMAC
 from rlcodec.envs.tasks import Task, task_of
 from rlcodec.errors import DataError, OptionError
-from rlcodec.metrics import ms_ssim_loss
-from rlcodec.objective import KINDS, LOSS, MEASURE_OF, Objective
-from rlcodec.observation import FIRST_TIER_ACTION, action_count
-from rlcodec.photo.planning import ENDINGS, GAIN_CHOICES, GO_ACTION, STOP_ACTION, STOPS
-from rlcodec.policy import Policy, load_policy
-from rlcodec.presets import COMPACT, MNIST, PHOTO
-from rlcodec.segments import MACS_PER_KMAC
-from rlcodec.stream import LATENT_TIERS, unpack
+from rlcodec.presets.base import Encoded
+from rlcodec.presets.compact import decisions as compact
+from rlcodec.presets.mnist.observation import FIRST_TIER_ACTION, action_count
+from rlcodec.presets.photo.decisions import ENDINGS, GAIN_CHOICES, GO_ACTION, STOP_ACTION, STOPS
 
 LAST_DIGITS = 1e-9
 """Relative; powers and logarithms may differ by so much between machines' libraries."""

@@ -10,11 +10,11 @@ import numpy as np
 from common import arguments, held_out, print_result
 
 from rlcodec.agents.evaluate import Chooser, contest_of, has_gap, share_of_gap
-from rlcodec.envs.core import Core, objective_arrays
+from rlcodec.control.objective import Objective
+from rlcodec.control.onnx_policy import load_policy
+from rlcodec.core.preset_ids import MNIST
+from rlcodec.envs.batch import Core, objective_arrays
 from rlcodec.envs.tasks import task_of
-from rlcodec.objective import Objective
-from rlcodec.policy import load_policy
-from rlcodec.presets import MNIST
 
 MASK = "mask"
 OF_OBJECTIVE = ("kind", "lambda_rate", "lambda_compute")

@@ -10,8 +10,8 @@ from common import arguments, print_result, test_images
 from PIL import Image
 
 import rlcodec
-from rlcodec.calibrating import calibrate
-from rlcodec.photo.synthesis import WIDTHS
+from rlcodec.evaluation.calibrate import calibrate
+from rlcodec.presets.photo.repair import WIDTHS
 
 REPEATS = 9
 DIGITS: dict[str, dict[str, Any]] = {

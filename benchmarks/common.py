@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from rlcodec.core.preset_ids import MNIST
 from rlcodec.envs.tasks import Task
-from rlcodec.presets import MNIST
 from rlcodec.training.data import load_images
 from rlcodec.training.photo import load_pictures
 

@@ -25,8 +25,8 @@ from hypothesis import strategies as st
 from tqdm import tqdm
 
 import rlcodec
-from rlcodec.presets import preset_by_name
-from rlcodec.stream import CRC_AT, pack, unpack
+from rlcodec.core.container import CRC_AT, pack, unpack
+from rlcodec.core.preset_ids import preset_by_name
 
 GOLDEN = Path(__file__).parents[1] / "tests" / "golden"
 MOST_PIXELS = 1 << 20

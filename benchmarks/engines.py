@@ -25,8 +25,8 @@ from PIL import Image
 from tqdm import tqdm
 
 import rlcodec
-from rlcodec.engines import LOCAL, RAY
-from rlcodec.file_batches import convert_files, pair_files
+from rlcodec.batch.files import convert_files, pair_files
+from rlcodec.parallel.backends import LOCAL, RAY
 from rlcodec.training.photo import load_pictures
 
 SIDE = 512

@@ -11,7 +11,7 @@ import numpy as np
 from common import arguments, print_result
 
 import rlcodec  # noqa: F401  registers the environments
-from rlcodec.presets import MNIST
+from rlcodec.core.preset_ids import MNIST
 
 STEPS, REPEATS = 60, 7
 

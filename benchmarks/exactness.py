@@ -12,7 +12,7 @@ import torch
 from common import arguments, print_result, test_images
 
 import rlcodec
-from rlcodec.codec import decode, encode
+from rlcodec.api import decode, encode
 
 LM = {"tier": "lm"}
 SETTINGS = (

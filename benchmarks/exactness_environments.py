@@ -17,8 +17,8 @@ from pathlib import Path
 import numpy as np
 
 import rlcodec
-from rlcodec.photo.model import load_photo_model
-from rlcodec.photo.stream import decoded_values
+from rlcodec.presets.photo.decoder import decoded_values
+from rlcodec.presets.photo.weights import load_photo_model
 
 DIGITS = ({"lossless": True}, {"tier": "lm"}, {"bit_budget": 98, "rows": 14, "tier": "table"}, {"objective": "balanced"})
 PHOTOGRAPHS = ({"gain": 9}, {"gain": 30, "synthesis": "full"}, {"objective": "balanced"}, {"max_bytes": 12_000})

@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 from common import arguments, print_result, test_images
 
-from rlcodec.model import load_model
-from rlcodec.rows import fill_rows
-from rlcodec.transform import analyse, keep_bits, synthesise
+from rlcodec.core.integer_conv import analyse, keep_bits, synthesise
+from rlcodec.presets.mnist.rows import fill_rows
+from rlcodec.presets.mnist.weights import load_model
 
 ROWS = (8, 14, 20)
 

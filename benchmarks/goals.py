@@ -7,8 +7,8 @@ from common import arguments, print_result
 from PIL import Image
 
 import rlcodec
-from rlcodec.metrics import psnr_db
-from rlcodec.photo.raster import GAINS
+from rlcodec.core.metrics import psnr_db
+from rlcodec.presets.photo.coefficient_coder import GAINS
 
 WANTED_DB, MOST_BYTES = 33.0, 20_000
 

@@ -12,7 +12,7 @@ import numpy as np
 from common import arguments, print_result, test_images
 
 import rlcodec
-from rlcodec.codec import encode_image
+from rlcodec.api import encode_image
 
 SETTINGS: dict[str, dict[str, Any]] = {
     "lossless, context": {"lossless": True},

@@ -11,10 +11,10 @@ from common import arguments, print_result, test_images
 from torch import Tensor
 
 import rlcodec
-from rlcodec.model import load_model
-from rlcodec.raster_lm import ATTENTION_SCALE, COLUMNS_ASIDE, HEAD_SIZE, RESIDUAL, ROWS_ABOVE, LmNet
-from rlcodec.raster_scan import scan_of
-from rlcodec.scan_tokens import Contexts, scan_contexts
+from rlcodec.presets.mnist.bilevel.coder import scan_of
+from rlcodec.presets.mnist.bilevel.tokens import Contexts, scan_contexts
+from rlcodec.presets.mnist.bilevel.transformer import ATTENTION_SCALE, COLUMNS_ASIDE, HEAD_SIZE, RESIDUAL, ROWS_ABOVE, LmNet
+from rlcodec.presets.mnist.weights import load_model
 from rlcodec.training.raster import ACTIVATION_SCALE
 from rlcodec.training.transformer import LIMIT, normalise
 

@@ -8,11 +8,11 @@ import numpy as np
 from common import arguments, print_result, test_images
 
 import rlcodec
-from rlcodec import session
-from rlcodec.codec import encode_image
-from rlcodec.coder import COST_UNIT, payload_bytes
-from rlcodec.model import load_model
-from rlcodec.stream import TIERS
+from rlcodec.api import encode_image
+from rlcodec.core.range_coder import COST_UNIT, payload_bytes
+from rlcodec.core.segment_choice import TIERS
+from rlcodec.presets.mnist import session
+from rlcodec.presets.mnist.weights import load_model
 
 CHUNK = 200
 

@@ -21,7 +21,7 @@ from PIL import Image
 from tqdm import tqdm
 
 import rlcodec
-from rlcodec.packing import PackSource, pack_images
+from rlcodec.archive.packing import PackSource, pack_images
 from rlcodec.training.data import load_images
 
 WARM_UP = 20

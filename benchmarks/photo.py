@@ -11,10 +11,10 @@ from common import arguments
 from PIL import Image
 
 import rlcodec
+from rlcodec.core.container import unpack
+from rlcodec.core.metrics import ms_ssim, psnr_db
 from rlcodec.evaluation.photographs import CLASSICAL, classical_bytes, classical_pixels
-from rlcodec.metrics import ms_ssim, psnr_db
-from rlcodec.photo.stream import decode_picture
-from rlcodec.stream import unpack
+from rlcodec.presets.photo.decoder import decode_picture
 
 QUALITIES = (10, 25, 45, 65, 80, 90)
 GAINS = (6, 12, 18, 24, 30, 36)

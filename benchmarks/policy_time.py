@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 from common import arguments, print_result
 
-from rlcodec.color_images import ColorImage
-from rlcodec.objective import Objective
-from rlcodec.photo.codec import encode_photo, strips_of
-from rlcodec.photo.model import load_photo_model
-from rlcodec.photo.planning import ENDINGS, GAIN_CHOICES, STOPS
-from rlcodec.photo.policy import choose_under_policy, encode_under_policy, pack_photo
-from rlcodec.photo.stream import PhotoSetting, shown_pixels
-from rlcodec.policy import load_policy
+from rlcodec.control.objective import Objective
+from rlcodec.control.onnx_policy import load_policy
+from rlcodec.images.color import ColorImage
+from rlcodec.presets.photo.decisions import ENDINGS, GAIN_CHOICES, STOPS
+from rlcodec.presets.photo.decoder import PhotoSetting, shown_pixels
+from rlcodec.presets.photo.policy import choose_under_policy, encode_under_policy, pack_photo
+from rlcodec.presets.photo.strips import encode_photo, strips_of
+from rlcodec.presets.photo.weights import load_photo_model
 from rlcodec.training.photo import load_pictures
 
 OBJECTIVE = Objective("psnr", 5.6, 0.0056)

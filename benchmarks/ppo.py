@@ -9,9 +9,9 @@ from common import arguments, print_result
 
 from rlcodec.agents.hyperparameters import read_settings
 from rlcodec.agents.ppo import new_agent
+from rlcodec.core.preset_ids import MNIST
+from rlcodec.envs.sb3_vec_env import TraceVecEnv
 from rlcodec.envs.tasks import task_of
-from rlcodec.envs.vector import TraceVecEnv
-from rlcodec.presets import MNIST
 
 ROLLOUTS, REPEATS = 3, 7
 

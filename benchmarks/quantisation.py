@@ -7,14 +7,14 @@ import torch
 from common import arguments, print_result, test_images
 
 from rlcodec.errors import DataError
-from rlcodec.lm_torch import IntegerTransformer, padded
-from rlcodec.model import load_model
-from rlcodec.raster_lm import COLUMNS_ASIDE as LM_COLUMNS_ASIDE
-from rlcodec.raster_lm import ROWS_ABOVE as LM_ROWS_ABOVE
-from rlcodec.raster_scan import COLUMNS_ASIDE, ROWS_ABOVE, scan_of
-from rlcodec.scan import Scan
-from rlcodec.scan_context import SELECTED_ROWS, window_size
-from rlcodec.scan_tokens import scan_contexts
+from rlcodec.presets.mnist.bilevel.coder import COLUMNS_ASIDE, ROWS_ABOVE, scan_of
+from rlcodec.presets.mnist.bilevel.context import SELECTED_ROWS, window_size
+from rlcodec.presets.mnist.bilevel.geometry import Scan
+from rlcodec.presets.mnist.bilevel.tokens import scan_contexts
+from rlcodec.presets.mnist.bilevel.torch_transformer import IntegerTransformer, padded
+from rlcodec.presets.mnist.bilevel.transformer import COLUMNS_ASIDE as LM_COLUMNS_ASIDE
+from rlcodec.presets.mnist.bilevel.transformer import ROWS_ABOVE as LM_ROWS_ABOVE
+from rlcodec.presets.mnist.weights import load_model
 from rlcodec.training.loop import CHECKPOINT
 from rlcodec.training.raster import RasterNet
 from rlcodec.training.scans import context_logits, one_hot

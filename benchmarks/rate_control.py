@@ -7,11 +7,11 @@ from bjontegaard import bd_rate
 from common import arguments, held_out, print_result
 
 from rlcodec.agents.evaluate import contest_of, run_episodes
+from rlcodec.control.objective import COMPUTE_RANGE, Objective
+from rlcodec.control.onnx_policy import load_policy
+from rlcodec.core.preset_ids import PHOTO
 from rlcodec.envs.tasks import task_of
-from rlcodec.objective import COMPUTE_RANGE, Objective
-from rlcodec.photo.planning import ENDINGS, RATE_RANGE, STOPS
-from rlcodec.policy import load_policy
-from rlcodec.presets import PHOTO
+from rlcodec.presets.photo.decisions import ENDINGS, RATE_RANGE, STOPS
 
 RATES, RATIOS = 13, 8
 BOOTSTRAP = 500

@@ -3,15 +3,16 @@
 import numpy as np
 from common import arguments, print_result, test_images
 
-from rlcodec.coder import payload_bytes
-from rlcodec.envs.episodes import Episodes
+from rlcodec.control.objective import KINDS, Objective
+from rlcodec.control.onnx_policy import load_policy
+from rlcodec.core.container import header_bytes
+from rlcodec.core.metrics import ms_ssim_loss
+from rlcodec.core.range_coder import payload_bytes
+from rlcodec.envs.mnist.batch import Episodes
+from rlcodec.envs.mnist.trace import build_trace
 from rlcodec.envs.tasks import encode_digit
-from rlcodec.envs.trace import build_trace
-from rlcodec.metrics import ms_ssim_loss
-from rlcodec.model import load_model
-from rlcodec.objective import KINDS, Objective
-from rlcodec.policy import encode_under_policy, load_policy
-from rlcodec.stream import header_bytes
+from rlcodec.presets.mnist.policy import encode_under_policy
+from rlcodec.presets.mnist.weights import load_model
 
 RANDOM_SHARE = 0.5
 """Half of the episodes act at random, half as the shipped policy does."""

@@ -79,7 +79,7 @@ def encode_pixels(data: Path, photos: Path, count: int) -> Callable[[], object]:
 
 def trace_digits(data: Path, photos: Path, count: int) -> Callable[[], object]:
     """The tables of digits."""
-    from rlcodec.envs.trace import build_trace
+    from rlcodec.envs.mnist.trace import build_trace
 
     images = digits_of(data, count)
     return lambda: build_trace(images)
@@ -87,7 +87,7 @@ def trace_digits(data: Path, photos: Path, count: int) -> Callable[[], object]:
 
 def trace_photographs(data: Path, photos: Path, count: int) -> Callable[[], object]:
     """The tables of photographs."""
-    from rlcodec.envs.pictures import trace_pictures
+    from rlcodec.envs.photo.trace import trace_pictures
 
     pictures = parts_of(photos, count)
     return lambda: trace_pictures(pictures)
@@ -99,8 +99,8 @@ def ppo_environments(data: Path, photos: Path, count: int) -> Callable[[], objec
 
     from rlcodec.agents.hyperparameters import read_settings
     from rlcodec.agents.ppo import new_agent
+    from rlcodec.envs.sb3_vec_env import TraceVecEnv
     from rlcodec.envs.tasks import task_of
-    from rlcodec.envs.vector import TraceVecEnv
 
     torch.distributions.Distribution.set_default_validate_args(False)
     task = task_of("mnist")

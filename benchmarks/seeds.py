@@ -13,10 +13,10 @@ from rlcodec.agents.evaluate import contest_of, evaluate_policy
 from rlcodec.agents.export import export_policy
 from rlcodec.agents.hyperparameters import read_settings
 from rlcodec.agents.ppo import train_ppo
+from rlcodec.control.onnx_policy import load_policy
+from rlcodec.core.files import make_folder
+from rlcodec.core.preset_ids import MNIST
 from rlcodec.envs.tasks import task_of
-from rlcodec.files import make_folder
-from rlcodec.policy import load_policy
-from rlcodec.presets import MNIST
 
 
 def main() -> None:

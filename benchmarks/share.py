@@ -5,9 +5,9 @@ from pathlib import Path
 from common import arguments, held_out, print_result
 
 from rlcodec.agents.evaluate import contest_of, evaluate_policy
+from rlcodec.control.onnx_policy import load_policy
+from rlcodec.core.preset_ids import MNIST
 from rlcodec.envs.tasks import task_of
-from rlcodec.policy import load_policy
-from rlcodec.presets import MNIST
 
 
 def main() -> None:

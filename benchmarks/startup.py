@@ -11,7 +11,7 @@ from pathlib import Path
 from common import arguments, print_result
 
 import rlcodec
-from rlcodec.envs.samples import sample_images
+from rlcodec.envs.sample_images import sample_images
 
 REPEATS = 9
 
@@ -23,7 +23,7 @@ def main() -> None:
         folder = Path(name)
         (folder / "digit.rlc").write_bytes(rlcodec.encode(sample_images(1)[0], lossless=True))
         environment = os.environ | {"NUMBA_CACHE_DIR": str(folder / "cache")}
-        command = [sys.executable, "-m", "rlcodec.cli", "decode", str(folder / "digit.rlc"), str(folder / "digit.png")]
+        command = [sys.executable, "-m", "rlcodec.cli.main", "decode", str(folder / "digit.rlc"), str(folder / "digit.png")]
         seconds, said = [], ""
         for _ in range(REPEATS + 1):
             started = time.perf_counter()

@@ -8,9 +8,9 @@ from common import arguments, held_out, print_result
 
 from rlcodec.agents.evaluate import contest_of, has_gap, run_episodes, share_of_gap
 from rlcodec.agents.supervised import fit_supervised, oracle_examples
+from rlcodec.control.onnx_policy import load_policy
+from rlcodec.core.preset_ids import MNIST
 from rlcodec.envs.tasks import task_of
-from rlcodec.policy import load_policy
-from rlcodec.presets import MNIST
 from rlcodec.training.data import load_images
 
 BOOTSTRAP = 1000

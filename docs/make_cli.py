@@ -19,7 +19,7 @@ what a script wants, `--quiet` nothing but errors.
 
 def page() -> str:
     """The page as it should be."""
-    command = [sys.executable, "-m", "typer", "rlcodec.cli", "utils", "docs", "--name", "rlcodec"]
+    command = [sys.executable, "-m", "typer", "rlcodec.cli.main", "utils", "docs", "--name", "rlcodec"]
     text = html.unescape(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
     text = re.sub(r"^# `rlcodec`\n\n.*?\n\n", "", text, flags=re.DOTALL)
     text = re.sub(r"^(#+) `(.*)`$", r"\1 \2", text, flags=re.MULTILINE)

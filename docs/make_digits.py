@@ -3,9 +3,9 @@
 import sys
 from pathlib import Path
 
-from rlcodec.codec import encode_image
+from rlcodec.api import encode_image
+from rlcodec.control.objective import NAMED
 from rlcodec.evaluation.figures import plot_digits, save_figure
-from rlcodec.objective import NAMED
 from rlcodec.training.data import load_images
 
 DIGITS = (7, 15, 18, 61)

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw
 
-from rlcodec.metrics import psnr_db
+from rlcodec.core.metrics import psnr_db
 
 SMALLEST_SIDE = 224
 LINE_PIXELS, LINES = 14, 3

@@ -8,31 +8,35 @@ from typing import Any
 
 import numpy as np
 
-from rlcodec.color_images import ColorImage
-from rlcodec.compact import planning as compact
-from rlcodec.compact import policy as compact_policy
-from rlcodec.compact.model import load_compact_model
-from rlcodec.encoding import Encoded, encode_with
-from rlcodec.envs.compact_episodes import CompactEpisodes
-from rlcodec.envs.compact_traces import load_compact_trace, trace_compact
-from rlcodec.envs.core import Core
-from rlcodec.envs.episodes import Episodes
-from rlcodec.envs.picture_episodes import LivePictures, PictureEpisodes
-from rlcodec.envs.picture_prediction import fit_compact_predictor, fit_photo_predictor, fit_unseen
-from rlcodec.envs.pictures import MIDDLE, load_picture_trace, trace_pictures
-from rlcodec.envs.prediction import fit_predictor
-from rlcodec.envs.samples import sample_images, sample_pictures
-from rlcodec.envs.tables import save_tables
-from rlcodec.envs.trace import Trace, build_trace, load_trace, save_trace
-from rlcodec.model import Model, load_model
-from rlcodec.objective import Objective
-from rlcodec.observation import FIRST_TIER_ACTION, STOP_ACTION, Predictor, layout
-from rlcodec.photo import policy as photo_policy
-from rlcodec.photo.model import load_photo_model
-from rlcodec.photo.planning import LAYOUT, PhotoPredictor
-from rlcodec.policy import Policy, describe, encode_under_policy, geometry_of
-from rlcodec.presets import COMPACT, MNIST, PHOTO, preset_by_name
-from rlcodec.stream import STOP
+from rlcodec.control.objective import Objective
+from rlcodec.control.onnx_policy import Policy
+from rlcodec.core.preset_ids import COMPACT, MNIST, PHOTO, preset_by_name
+from rlcodec.core.segment_choice import STOP
+from rlcodec.envs.batch import Core
+from rlcodec.envs.compact.batch import CompactEpisodes
+from rlcodec.envs.compact.fit import fit_compact_predictor
+from rlcodec.envs.compact.trace import load_compact_trace, trace_compact
+from rlcodec.envs.fit import fit_unseen
+from rlcodec.envs.mnist.batch import Episodes
+from rlcodec.envs.mnist.fit import fit_predictor
+from rlcodec.envs.mnist.trace import Trace, build_trace, load_trace, save_trace
+from rlcodec.envs.photo.batch import LivePictures, PictureEpisodes
+from rlcodec.envs.photo.fit import fit_photo_predictor
+from rlcodec.envs.photo.trace import MIDDLE, load_picture_trace, trace_pictures
+from rlcodec.envs.sample_images import sample_images, sample_pictures
+from rlcodec.envs.trace_file import save_tables
+from rlcodec.images.color import ColorImage
+from rlcodec.presets.base import Encoded
+from rlcodec.presets.compact import decisions as compact
+from rlcodec.presets.compact import policy as compact_policy
+from rlcodec.presets.compact.weights import load_compact_model
+from rlcodec.presets.mnist.encoder import encode_with
+from rlcodec.presets.mnist.observation import FIRST_TIER_ACTION, STOP_ACTION, Predictor, layout
+from rlcodec.presets.mnist.policy import describe, encode_under_policy, geometry_of
+from rlcodec.presets.mnist.weights import Model, load_model
+from rlcodec.presets.photo import policy as photo_policy
+from rlcodec.presets.photo.decisions import LAYOUT, PhotoPredictor
+from rlcodec.presets.photo.weights import load_photo_model
 
 
 @dataclass(frozen=True)
@@ -43,7 +47,7 @@ class Task:
         model: the preset's weights, with their `preset` and `digest`.
         layout: the observation's fields: name, length, unit and scale.
         samples: makes images for trying things out; DataError where scikit-learn is missing.
-        trace: makes tables of images; workers, report, kept and engine as `rlcodec.envs.measuring.measure_all`.
+        trace: makes tables of images; workers, report, kept and engine as `rlcodec.envs.measure.measure_all`.
         load: reads tables; DataError where the file is no such trace of this codec.
         save: writes tables, whole or not at all.
         fit: fits the encoder's predictions to tables.

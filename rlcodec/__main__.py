@@ -1,6 +1,6 @@
 """`python -m rlcodec`, which is the command `rlcodec`."""
 
-from rlcodec.cli import main
+from rlcodec.cli.main import main
 
 if __name__ == "__main__":
     main()

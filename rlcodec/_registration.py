@@ -12,12 +12,12 @@ from collections.abc import Sequence
 from types import ModuleType
 
 ENVIRONMENTS = {
-    "rlcodec/AdaptiveRate-v0": "rlcodec.envs.environment:AdaptiveRateEnv",
-    "rlcodec/AdaptiveRateFlat-v0": "rlcodec.envs.environment:FlatEnv",
-    "rlcodec/AdaptiveRateMO-v0": "rlcodec.envs.environment:MultiObjectiveEnv",
+    "rlcodec/AdaptiveRate-v0": "rlcodec.envs.gym_env:AdaptiveRateEnv",
+    "rlcodec/AdaptiveRateFlat-v0": "rlcodec.envs.gym_env:FlatEnv",
+    "rlcodec/AdaptiveRateMO-v0": "rlcodec.envs.gym_env:MultiObjectiveEnv",
 }
 VECTOR_REWARD = "rlcodec/AdaptiveRateMO-v0"
-VECTORS = {"rlcodec/AdaptiveRateFlat-v0": "rlcodec.envs.gymnasium_vector:AdaptiveRateVectorEnv"}
+VECTORS = {"rlcodec/AdaptiveRateFlat-v0": "rlcodec.envs.gym_vector_env:AdaptiveRateVectorEnv"}
 
 
 def register() -> None:

@@ -13,10 +13,10 @@ from typing import IO, Any
 
 from PIL import Image, ImageFile
 
-from rlcodec.codec import decode, encode
+from rlcodec.api import decode, encode
+from rlcodec.core.container import MAGIC, unpack
+from rlcodec.core.preset_ids import MNIST, MOST_PIXELS, PHOTO
 from rlcodec.errors import StreamError
-from rlcodec.presets import MNIST, MOST_PIXELS, PHOTO
-from rlcodec.stream import MAGIC, unpack
 
 FORMAT = "RLC"
 EXTENSION, MIME = ".rlc", "image/x-rlcodec"

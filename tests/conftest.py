@@ -9,27 +9,17 @@ from hypothesis import settings
 from PIL import Image
 from sklearn.datasets import load_digits, load_sample_image
 
-from rlcodec import cli
-from rlcodec.calibration import (
-    CODING,
-    COEFFICIENTS,
-    INVERSE,
-    LATENTS,
-    ROWS,
-    SCAN_ROWS,
-    START,
-    SYNTHESIS,
-    Calibration,
-    StageCost,
-    model_digest,
-    this_machine,
-)
-from rlcodec.envs.picture_prediction import fit_photo_predictor
-from rlcodec.envs.pictures import PictureTrace, trace_pictures
-from rlcodec.envs.trace import Trace, build_trace
-from rlcodec.photo.planning import PhotoPredictor
-from rlcodec.photo.synthesis import WIDTHS
-from rlcodec.scan import BOX, WORDS, box_area, gray_level, grid, set_bit
+from rlcodec.cli import main as cli
+from rlcodec.control.decode_time import LATENTS, START, SYNTHESIS, Calibration, StageCost, model_digest, this_machine
+from rlcodec.envs.mnist.trace import Trace, build_trace
+from rlcodec.envs.photo.fit import fit_photo_predictor
+from rlcodec.envs.photo.trace import PictureTrace, trace_pictures
+from rlcodec.presets.compact.decode_cost import CODING
+from rlcodec.presets.mnist.bilevel.geometry import BOX, WORDS, box_area, gray_level, grid, set_bit
+from rlcodec.presets.mnist.decode_cost import ROWS, SCAN_ROWS
+from rlcodec.presets.photo.decisions import PhotoPredictor
+from rlcodec.presets.photo.decode_cost import COEFFICIENTS, INVERSE
+from rlcodec.presets.photo.repair import WIDTHS
 
 settings.register_profile("rlcodec", derandomize=True, deadline=None, max_examples=60, database=None)
 settings.load_profile("rlcodec")

@@ -6,21 +6,22 @@ import numpy as np
 import pytest
 
 import rlcodec
-from rlcodec import DataError, OptionError, calibrating
-from rlcodec.calibration import (
+from rlcodec import DataError, OptionError
+from rlcodec.control.decode_time import (
     Calibration,
     Machine,
     StageCost,
     calibration_path,
     load_calibration,
-    photo_decode_ms,
     predicted_decode_ms,
     save_calibration,
     this_machine,
     work_of,
 )
-from rlcodec.photo.codec import STRIP_ROWS
-from rlcodec.photo.synthesis import KMAC, WIDTHS
+from rlcodec.evaluation import calibrate as calibrating
+from rlcodec.presets.photo.decode_cost import photo_decode_ms
+from rlcodec.presets.photo.repair import KMAC, WIDTHS
+from rlcodec.presets.photo.strips import STRIP_ROWS
 
 
 def test_a_prediction_is_the_sum_of_its_stages(made_up, digit):

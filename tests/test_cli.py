@@ -94,7 +94,7 @@ def test_cut_streams(run, tmp_path, stream):
         stream.write_bytes(data[:kept])
         refused(run("decode", stream, tmp_path / "a.png"))
         assert not (tmp_path / "a.png").exists()
-    command = [sys.executable, "-m", "rlcodec.cli", "decode", str(stream), str(tmp_path / "a.png"), "--partial"]
+    command = [sys.executable, "-m", "rlcodec.cli.main", "decode", str(stream), str(tmp_path / "a.png"), "--partial"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stderr.count("\n") == 1
     assert "1 of its" in done.stderr
@@ -186,10 +186,10 @@ def test_from_images_to_a_policy(run, tmp_path, png, digits):
 
 
 def test_as_a_process(tmp_path, stream):
-    done = subprocess.run([sys.executable, "-m", "rlcodec.cli", "--version"], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-m", "rlcodec.cli.main", "--version"], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == f"rlcodec {rlcodec.__version__}"
     stream.write_bytes(b"garbage")
-    command = [sys.executable, "-m", "rlcodec.cli", "decode", str(stream), str(tmp_path / "a.png")]
+    command = [sys.executable, "-m", "rlcodec.cli.main", "decode", str(stream), str(tmp_path / "a.png")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     refused((done.returncode, done.stdout, done.stderr), "not an rlcodec stream")
 

@@ -13,8 +13,9 @@ from PIL import Image
 
 import rlcodec
 from rlcodec import OptionError, StreamError, TruncatedStreamError, TruncatedStreamWarning
-from rlcodec.coder import payload_bytes
-from rlcodec.stream import STOP, TIERS, unpack
+from rlcodec.core.container import unpack
+from rlcodec.core.range_coder import payload_bytes
+from rlcodec.core.segment_choice import STOP, TIERS
 
 MANY_LATENTS = 784
 
@@ -279,6 +280,6 @@ def test_coding_needs_neither_torch_nor_gymnasium():
 
 
 def test_documented_examples_run():
-    result = doctest.testmod(sys.modules["rlcodec.codec"])
+    result = doctest.testmod(sys.modules["rlcodec.api"])
     assert result.attempted > 0
     assert result.failed == 0

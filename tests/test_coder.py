@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from rlcodec.coder import (
+from rlcodec.core.range_coder import (
     COST,
     COST_UNIT,
     COSTS,

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 import rlcodec
-from rlcodec import collection_writer
-from rlcodec.collection_file import COLUMNS, FOOTER_BYTES, HEADER_BYTES, Section
+from rlcodec.archive import writer as collection_writer
+from rlcodec.archive.format import COLUMNS, FOOTER_BYTES, HEADER_BYTES, Section
 from rlcodec.errors import DamagedStreamError, OptionError, OutputError, StreamError, TruncatedStreamWarning, UnknownModelError
 
 IMAGES = 7

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 import rlcodec
-from rlcodec.digit_batches import DigitCoder
-from rlcodec.model import load_model
-from rlcodec.scan import MIN_SIDE, WORDS, set_bit
-from rlcodec.scan_levels import can_be, level_tables
-from rlcodec.stream import TIERS, pack, unpack
+from rlcodec.core.container import pack, unpack
+from rlcodec.core.segment_choice import TIERS
+from rlcodec.presets.mnist.batch import DigitCoder
+from rlcodec.presets.mnist.bilevel.geometry import MIN_SIDE, WORDS, set_bit
+from rlcodec.presets.mnist.bilevel.gray_levels import can_be, level_tables
+from rlcodec.presets.mnist.weights import load_model
 
 
 @pytest.fixture(scope="module")

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from rlcodec.engines import in_order, map_items
 from rlcodec.errors import DataError, OptionError
+from rlcodec.parallel.backends import in_order, map_items
 
 
 @pytest.fixture(autouse=True)

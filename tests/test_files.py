@@ -6,7 +6,7 @@ import stat
 import pytest
 
 from rlcodec import OutputError
-from rlcodec.files import write_atomically, write_bytes
+from rlcodec.core.files import write_atomically, write_bytes
 
 OLD, NEW = b"what was there", b"what comes now"
 

@@ -12,10 +12,10 @@ from PIL import Image
 
 import rlcodec
 from rlcodec import DataError, OptionError
-from rlcodec.calibration import save_calibration
-from rlcodec.codec import encode_image
-from rlcodec.metrics import psnr_db
-from rlcodec.objective import Objective
+from rlcodec.api import encode_image
+from rlcodec.control.decode_time import save_calibration
+from rlcodec.control.objective import Objective
+from rlcodec.core.metrics import psnr_db
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from PIL import Image
 
 import rlcodec
 from rlcodec import ImageError
-from rlcodec.images import read_gray
-from rlcodec.presets import MNIST
+from rlcodec.core.preset_ids import MNIST
+from rlcodec.images.gray import read_gray
 
 
 def write_png_header(path, width: int, height: int) -> None:

@@ -4,14 +4,15 @@ import numpy as np
 import pytest
 from numba import typeof
 
-from rlcodec import planner
-from rlcodec.envs.prediction import known_of
-from rlcodec.integer_net import context_net
-from rlcodec.model import load_model
-from rlcodec.objective import Objective
-from rlcodec.pairs import PAIRS
-from rlcodec.policy import encode_under_policy, load_policy
-from rlcodec.raster_lm import lm_net
+from rlcodec.control.objective import Objective
+from rlcodec.control.onnx_policy import load_policy
+from rlcodec.core.int16_products import PAIRS
+from rlcodec.core.integer_mlp import context_net
+from rlcodec.envs.mnist.fit import known_of
+from rlcodec.presets.mnist import planner
+from rlcodec.presets.mnist.bilevel.transformer import lm_net
+from rlcodec.presets.mnist.policy import encode_under_policy
+from rlcodec.presets.mnist.weights import load_model
 
 
 @pytest.mark.parametrize(("name", "made"), [("pixel_net", context_net), ("scan_lm", lm_net)])

@@ -17,10 +17,10 @@ from torch import nn
 
 import rlcodec
 from rlcodec.agents.ppo import load_trained
-from rlcodec.envs.tables import save_tables
-from rlcodec.envs.trace import build_trace, load_trace
+from rlcodec.envs.mnist.trace import build_trace, load_trace
+from rlcodec.envs.trace_file import save_tables
 from rlcodec.evaluation.rate_distortion import load_table
-from rlcodec.model import load_model
+from rlcodec.presets.mnist.weights import load_model
 from rlcodec.training.loop import Schedule, fit
 
 PATIENCE = 90
@@ -68,7 +68,7 @@ def folder(tmp_path: Path, digits: np.ndarray) -> Path:
 def test_many_files(tmp_path, folder, digits, run):
     streams = tmp_path / "streams"
     command = ("encode", folder, streams, "--lossless", "--workers", "1")
-    kill_when(lambda: len([*streams.glob("*.rlc")]) > 3, "-m", "rlcodec.cli", *command)
+    kill_when(lambda: len([*streams.glob("*.rlc")]) > 3, "-m", "rlcodec.cli.main", *command)
     first = {path: path.stat().st_mtime_ns for path in streams.glob("*.rlc")}
     assert 3 < len(first) < 64
     assert run(*command, "--resume")[0] == 0
@@ -81,7 +81,7 @@ def test_many_files(tmp_path, folder, digits, run):
 def test_trace(tmp_path, folder, digits, run):
     out = tmp_path / "trace.npz"
     partial = tmp_path / "trace.npz.partial"
-    kill_when(lambda: any(partial.glob("*.npz")), "-m", "rlcodec.cli", "trace", folder, out, "--workers", "1")
+    kill_when(lambda: any(partial.glob("*.npz")), "-m", "rlcodec.cli.main", "trace", folder, out, "--workers", "1")
     assert not out.exists()
     kept = next(partial.glob("*.npz"))
     with np.load(kept) as file:
@@ -97,7 +97,7 @@ def test_trace(tmp_path, folder, digits, run):
 
 def test_workers_end_with_the_one_they_work_for(tmp_path):
     program = (
-        "import pathlib, sys\nfrom rlcodec.workers import worker_pool\n"
+        "import pathlib, sys\nfrom rlcodec.parallel.processes import worker_pool\n"
         "if __name__ == '__main__':\n"
         "  pool = worker_pool(2)\n  pool.submit(pathlib.Path(sys.argv[1]).touch).result()\n  pool.submit(input).result()"
     )
@@ -110,7 +110,7 @@ def test_training(tmp_path, traced, run):
     save_tables(tmp_path / "trace.npz", traced)
     out = tmp_path / "run"
     command = ("train", tmp_path / "trace.npz", "--out", out, "--envs", "16")
-    kill_when((out / "checkpoint.zip").exists, "-m", "rlcodec.cli", *command)
+    kill_when((out / "checkpoint.zip").exists, "-m", "rlcodec.cli.main", *command)
     before = load_trained(out).state_dict()
     assert not (out / "policy.onnx").exists()
     assert run(*command, "--timesteps", "16")[0] == 0  # which are done: what was learned is exported as it was
@@ -126,7 +126,7 @@ def test_codecs_on_pictures(tmp_path, photograph, run):
         photograph.crop((8 * number, 8 * number, 8 * number + 200, 8 * number + 200)).save(pictures / f"{number}.png")
     out = tmp_path / "codecs.csv"
     command = ("evaluate", pictures, "--codecs", "jpeg,webp", "--out", out, "--workers", "1")
-    kill_when(out.exists, "-m", "rlcodec.cli", *command)
+    kill_when(out.exists, "-m", "rlcodec.cli.main", *command)
     cut = load_table(out)
     assert run(*command)[0] == 0
     whole = load_table(out)

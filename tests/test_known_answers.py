@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 from safetensors import safe_open
 
-from rlcodec.compact.model import load_compact_model
+from rlcodec.core.known_answers import METADATA_KEY, check_known_answers, known_answers
+from rlcodec.core.preset_ids import MNIST
+from rlcodec.core.weights_file import WEIGHTS, load_arrays, save_model
 from rlcodec.errors import ModelError
-from rlcodec.known_answers import METADATA_KEY, check_known_answers, known_answers
-from rlcodec.model import WEIGHTS, load_arrays, load_model, model_from_arrays, save_model
-from rlcodec.photo.model import load_photo_model
-from rlcodec.presets import MNIST
-from rlcodec.session import decoded_pixels
+from rlcodec.presets.compact.weights import load_compact_model
+from rlcodec.presets.mnist.session import decoded_pixels
+from rlcodec.presets.mnist.weights import load_model, model_from_arrays
+from rlcodec.presets.photo.weights import load_photo_model
 from rlcodec.training.known_answers import digit_answers
 
 

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import rlcodec
-from rlcodec.encoding import encode_with
-from rlcodec.model import load_model
-from rlcodec.raster_lm import ACTIVATION_MAX, MEMORY, WEIGHT_ONE, exponential_table, root
-from rlcodec.stream import CONTEXT, LM, STOP, TABLE
+from rlcodec.core.segment_choice import CONTEXT, LM, STOP, TABLE
+from rlcodec.presets.mnist.bilevel.transformer import ACTIVATION_MAX, MEMORY, WEIGHT_ONE, exponential_table, root
+from rlcodec.presets.mnist.encoder import encode_with
+from rlcodec.presets.mnist.weights import load_model
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from rlcodec import OptionError
-from rlcodec.metrics import SCALE_WEIGHTS, ms_ssim, ms_ssim_db, ms_ssim_plane, ms_ssim_windows
-from rlcodec.objective import ROUNDING_LOSS
+from rlcodec.control.objective import ROUNDING_LOSS
+from rlcodec.core.metrics import SCALE_WEIGHTS, ms_ssim, ms_ssim_db, ms_ssim_plane, ms_ssim_windows
 
 library = importlib.import_module("pytorch_msssim.ssim")
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from rlcodec import OptionError
-from rlcodec.objective import KINDS, NAMED, Objective, distortion, distortion_of, resolve_objective
+from rlcodec.control.objective import KINDS, NAMED, Objective, distortion, distortion_of, resolve_objective
 
 
 def test_value_adds_distortion_rate_and_compute():

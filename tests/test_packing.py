@@ -12,8 +12,9 @@ import pytest
 from PIL import Image
 
 import rlcodec
-from rlcodec import collection_writer, packing
-from rlcodec.collection_writer import PARTIAL
+from rlcodec.archive import packing
+from rlcodec.archive import writer as collection_writer
+from rlcodec.archive.writer import PARTIAL
 
 
 @pytest.fixture
@@ -171,7 +172,7 @@ def test_a_pack_that_is_killed_goes_on(tmp_path, digits, monkeypatch):
     for number in range(40):
         Image.fromarray(np.roll(digits[number % 64], number, 1)).save(tmp_path / "digits" / f"{number:02}.png")
     slow = (
-        "import sys, time, rlcodec.collection_writer as w, rlcodec.packing as p; from pathlib import Path\n"
+        "import sys, time, rlcodec.archive.writer as w, rlcodec.archive.packing as p; from pathlib import Path\n"
         "w.SECTION_IMAGES = p.TOGETHER = 8\n"
         "one = p.read_gray\n"
         "p.read_gray = lambda *a, **k: (time.sleep(0.05), one(*a, **k))[1]\n"

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from llvmlite.binding import get_host_cpu_features
 
-from rlcodec.kernel import kernel
-from rlcodec.pairs import LANES, activate, dot_row, multiply_pairs, padded, to_pairs
-from rlcodec.transform import ACTIVATION_MAX
+from rlcodec.core.int16_products import LANES, activate, dot_row, multiply_pairs, padded, to_pairs
+from rlcodec.core.integer_conv import ACTIVATION_MAX
+from rlcodec.core.kernel import kernel
 
 
 @kernel

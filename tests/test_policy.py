@@ -9,12 +9,14 @@ import onnx
 import pytest
 
 from rlcodec import OptionError, PolicyError, decode, encode
-from rlcodec.envs.environment import AdaptiveRateEnv
-from rlcodec.metrics import ms_ssim_loss
-from rlcodec.model import WEIGHTS, load_model
-from rlcodec.objective import NAMED, Objective
-from rlcodec.planner import Planner
-from rlcodec.policy import FORMAT, METADATA_KEY, encode_under_policy, load_policy
+from rlcodec.control.objective import NAMED, Objective
+from rlcodec.control.onnx_policy import FORMAT, METADATA_KEY, load_policy
+from rlcodec.core.metrics import ms_ssim_loss
+from rlcodec.core.weights_file import WEIGHTS
+from rlcodec.envs.gym_env import AdaptiveRateEnv
+from rlcodec.presets.mnist.planner import Planner
+from rlcodec.presets.mnist.policy import encode_under_policy
+from rlcodec.presets.mnist.weights import load_model
 
 SHIPPED = WEIGHTS / "mnist-policy.onnx"
 OBJECTIVES = [

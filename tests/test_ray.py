@@ -12,10 +12,10 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from rlcodec.engines import map_items
+from rlcodec.core.weights_file import WEIGHTS
 from rlcodec.errors import DataError, EngineError
-from rlcodec.model import WEIGHTS
-from rlcodec.ray_engine import default_workers
+from rlcodec.parallel.backends import map_items
+from rlcodec.parallel.ray_backend import default_workers
 
 pytestmark = pytest.mark.timeout(300)  # each run starts actors, which load the codec
 ray = pytest.importorskip("ray")

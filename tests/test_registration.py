@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from rlcodec.envs.trace import save_trace
+from rlcodec.envs.mnist.trace import save_trace
 
 IDS = ("rlcodec/AdaptiveRate-v0", "rlcodec/AdaptiveRateFlat-v0")
 MAKE = "".join(f"gymnasium.make('{name}', trace='trace.npz'); " for name in IDS) + "print('made')"

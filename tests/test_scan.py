@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 import rlcodec
-from rlcodec.model import Model, load_model
-from rlcodec.raster_scan import scan_of
-from rlcodec.scan import BOX, MAX_SIDE, MIN_SIDE, get_bits, gray_level, grid, set_bit
-from rlcodec.scan_context import MARGIN, scan_state
-from rlcodec.stream import TIERS
+from rlcodec.core.segment_choice import TIERS
+from rlcodec.presets.mnist.bilevel.coder import scan_of
+from rlcodec.presets.mnist.bilevel.context import MARGIN, scan_state
+from rlcodec.presets.mnist.bilevel.geometry import BOX, MAX_SIDE, MIN_SIDE, get_bits, gray_level, grid, set_bit
+from rlcodec.presets.mnist.weights import Model, load_model
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +115,7 @@ def test_damaged_payloads_are_refused_or_decode_to_an_image(rendered, ring):
 
 
 def test_payloads_of_noise_decode_to_an_image(model):
-    from rlcodec.stream import pack
+    from rlcodec.core.container import pack
 
     rng = np.random.default_rng(3)
     for _ in range(300):

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import rlcodec
+from rlcodec.core.container import header_bytes, pack, unpack
+from rlcodec.core.preset_ids import COMPACT, MNIST, PHOTO
 from rlcodec.errors import DamagedStreamError, StreamError, TruncatedStreamError, TruncatedStreamWarning, UnknownModelError
-from rlcodec.presets import COMPACT, MNIST, PHOTO
-from rlcodec.stream import header_bytes, pack, unpack
 
 FINGERPRINT = b"\x12\xab"
 MOST_FRAMING_BYTES = 12

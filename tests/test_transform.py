@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from rlcodec.model import load_model
+from rlcodec.core.integer_conv import ACTIVATION_MAX, ConvLayer, analyse, keep_bits, latent_shape, run_layers, synthesise
+from rlcodec.presets.mnist.weights import load_model
 from rlcodec.training.autoencoder import AutoEncoder, AutoEncoderConfig, export_transforms
 from rlcodec.training.pretrain import run_layers_batched
-from rlcodec.transform import ACTIVATION_MAX, ConvLayer, analyse, keep_bits, latent_shape, run_layers, synthesise
 
 
 def emulate(layers: tuple[ConvLayer, ...], x: np.ndarray) -> np.ndarray:

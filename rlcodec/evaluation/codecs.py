@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 from PIL import Image, features
 
-from rlcodec.codec import decode, encode, inspect
+from rlcodec.api import decode, encode, inspect
+from rlcodec.control.objective import Objective
+from rlcodec.control.onnx_policy import load_policy, policy_file, preset_of_policy
+from rlcodec.core.preset_ids import COMPACT, MNIST, PHOTO, Preset, preset_by_name
 from rlcodec.envs.tasks import task_of
 from rlcodec.errors import OptionError
-from rlcodec.objective import Objective
-from rlcodec.photo.stream import check_width
-from rlcodec.policy import load_policy, policy_file, preset_of_policy
-from rlcodec.presets import COMPACT, MNIST, PHOTO, Preset, preset_by_name
+from rlcodec.presets.photo.decoder import check_width
 
 SHIPPED = "shipped"
 OWN, POLICY = "rlcodec:", "policy:"

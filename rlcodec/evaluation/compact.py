@@ -7,12 +7,12 @@ import pandas as pd
 from matplotlib.figure import Figure
 from PIL import Image
 
-from rlcodec.codec import decode, encode
-from rlcodec.compact.transform import LATENT_CHANNELS, latent_size
+from rlcodec.api import decode, encode
+from rlcodec.core.metrics import ms_ssim, psnr_db
+from rlcodec.core.preset_ids import PHOTO
 from rlcodec.evaluation.photographs import Shown, plot_shown, show_classical
-from rlcodec.metrics import ms_ssim, psnr_db
-from rlcodec.photo.raster import GAINS
-from rlcodec.presets import PHOTO
+from rlcodec.presets.compact.transform import LATENT_CHANNELS, latent_size
+from rlcodec.presets.photo.coefficient_coder import GAINS
 
 DEFAULT_QUALITY = {"JPEG": 75, "WebP": 80}
 """What Pillow takes when nothing is said, as the seed did: its sizes are those of these settings."""

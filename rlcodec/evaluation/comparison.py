@@ -18,11 +18,11 @@ import pandas as pd
 from matplotlib.figure import Figure
 from PIL import Image
 
-from rlcodec.codec import decode, encode
+from rlcodec.api import decode, encode
+from rlcodec.control.objective import NAMED, PEAK_SQUARED
 from rlcodec.errors import DataError
 from rlcodec.evaluation.codecs import open_picture, register_formats, save_picture
 from rlcodec.evaluation.figures import new_figure
-from rlcodec.objective import NAMED, PEAK_SQUARED
 
 MOSAIC = 10
 """Digits along one side of a mosaic."""

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 from bjontegaard import bd_rate
 
+from rlcodec.control.objective import PEAK_SQUARED, ROUNDING_LOSS, ROUNDING_MSE
+from rlcodec.core.files import make_folder, write_bytes
 from rlcodec.errors import DataError, OptionError
-from rlcodec.files import make_folder, write_bytes
-from rlcodec.objective import PEAK_SQUARED, ROUNDING_LOSS, ROUNDING_MSE
 
 EXACT_PSNR_DB = 10 * math.log10(PEAK_SQUARED / ROUNDING_MSE)
 """What pictures without a difference count as in means: their rounding to 8 bits is an error of its own."""

@@ -15,19 +15,19 @@ from rlcodec.agents.evaluate import contest_of, evaluate_policy
 from rlcodec.agents.export import export_policy
 from rlcodec.agents.hyperparameters import read_settings
 from rlcodec.agents.ppo import train_ppo
-from rlcodec.codec import decode, encode_image
-from rlcodec.encoding import Encoded
-from rlcodec.envs.samples import sample_images
+from rlcodec.api import decode, encode_image
+from rlcodec.control.objective import NAMED
+from rlcodec.control.onnx_policy import load_policy
+from rlcodec.core.files import make_folder, write_bytes
+from rlcodec.core.metrics import psnr_db
+from rlcodec.core.preset_ids import MNIST
+from rlcodec.envs.mnist.trace import build_trace
+from rlcodec.envs.sample_images import sample_images
 from rlcodec.envs.tasks import task_of
-from rlcodec.envs.trace import build_trace
 from rlcodec.errors import DataError, RlcodecError
 from rlcodec.evaluation.figures import plot_digits, plot_rate_quality, plot_shares, save_figure
 from rlcodec.evaluation.photographs import SAMPLE_BYTES, SAMPLE_CROP, at_equal_bytes, plot_shown, sample_photograph
-from rlcodec.files import make_folder, write_bytes
-from rlcodec.metrics import psnr_db
-from rlcodec.objective import NAMED
-from rlcodec.policy import load_policy
-from rlcodec.presets import MNIST
+from rlcodec.presets.base import Encoded
 from rlcodec.training.data import load_images
 
 TRAIN_IMAGES, HELD_OUT_IMAGES, CODED_DIGITS = 600, 200, 6

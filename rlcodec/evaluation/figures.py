@@ -8,8 +8,8 @@ import matplotlib
 import numpy as np
 import pandas as pd
 
-from rlcodec.encoding import Encoded
-from rlcodec.files import write_bytes
+from rlcodec.core.files import write_bytes
+from rlcodec.presets.base import Encoded
 
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt

@@ -9,12 +9,12 @@ import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
 
-from rlcodec.codec import decode, encode
+from rlcodec.api import decode, encode
+from rlcodec.core.metrics import psnr_db
 from rlcodec.errors import DataError
 from rlcodec.evaluation.codecs import FORMATS, Format, open_picture, register_formats, save_picture
 from rlcodec.evaluation.figures import plot_pictures
 from rlcodec.evaluation.rate_distortion import mode_of
-from rlcodec.metrics import psnr_db
 
 CLASSICAL: Mapping[str, tuple[str, dict[str, Any]]] = {
     "JPEG": ("JPEG", {"optimize": True, "progressive": True}),

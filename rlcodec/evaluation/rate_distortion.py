@@ -16,15 +16,15 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from rlcodec.calibration import this_machine
-from rlcodec.color_images import read_color, read_like
-from rlcodec.engines import LOCAL, map_items
+from rlcodec.control.decode_time import this_machine
+from rlcodec.core.files import make_folder, write_bytes
+from rlcodec.core.metrics import ms_ssim, psnr_db
+from rlcodec.core.preset_ids import MNIST, PHOTO
 from rlcodec.errors import DataError, OptionError, RlcodecError
 from rlcodec.evaluation.codecs import Codec, codec_by_name, preset_of_codec
-from rlcodec.files import make_folder, write_bytes
-from rlcodec.images import FileBytes, read_gray
-from rlcodec.metrics import ms_ssim, psnr_db
-from rlcodec.presets import MNIST, PHOTO
+from rlcodec.images.color import read_color, read_like
+from rlcodec.images.gray import FileBytes, read_gray
+from rlcodec.parallel.backends import LOCAL, map_items
 from rlcodec.training.data import find_idx, load_images
 
 CSV, PARQUET = ".csv", ".parquet"
@@ -222,7 +222,7 @@ def measure_codecs(
         workers: processes, or actors; as many as there are cores when None.
         resume: whether to keep rows.
         report: called with (pictures done, pictures in all).
-        engine: "local" or "ray", as `rlcodec.engines.map_items`, which raises what else there is.
+        engine: "local" or "ray", as `rlcodec.parallel.backends.map_items`, which raises what else there is.
 
     Raises:
         DataError: there are no pictures, or nothing could be measured, or `out` is no such table.

@@ -13,9 +13,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from rlcodec.core.integer_conv import ACTIVATION_MAX, PIXEL_MAX, STRIDE, ConvLayer
 from rlcodec.training.loop import Schedule, fit
 from rlcodec.training.quantise import to_int16, to_int32, weight_scale_bits
-from rlcodec.transform import ACTIVATION_MAX, PIXEL_MAX, STRIDE, ConvLayer
 
 ACTIVATION_SCALE = 128.0
 ACTIVATION_CEILING = ACTIVATION_MAX / ACTIVATION_SCALE

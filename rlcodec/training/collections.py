@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from torch.utils.data import Dataset
 
-from rlcodec.collection import Collection, CollectionItem
+from rlcodec.archive.reader import Collection, CollectionItem
 
 UNLABELLED = -1
 

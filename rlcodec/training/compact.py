@@ -17,8 +17,8 @@ import onnx
 import torch
 from torch import Tensor, nn
 
-from rlcodec.compact.transform import CHANNELS, LATENT_CHANNELS, LAYERS, STRIDE
-from rlcodec.files import write_bytes
+from rlcodec.core.files import write_bytes
+from rlcodec.presets.compact.transform import CHANNELS, LATENT_CHANNELS, LAYERS, STRIDE
 from rlcodec.training.autoencoder import DETERMINISTIC_SHARE, binarize_deterministically, binarize_stochastically
 from rlcodec.training.loop import Schedule, fit
 

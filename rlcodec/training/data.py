@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
+from rlcodec.core.files import make_folder
 from rlcodec.errors import DataError, ImageError
-from rlcodec.files import make_folder
-from rlcodec.images import read_gray
+from rlcodec.images.gray import read_gray
 
 IDX_UBYTE_IMAGES = 0x00000803
 IDX_UBYTE_LABELS = 0x00000801

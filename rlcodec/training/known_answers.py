@@ -5,18 +5,19 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from rlcodec.compact.model import CompactModel
-from rlcodec.compact.stream import decoded_latent, encode_latent
-from rlcodec.compact.transform import analyse
-from rlcodec.encoding import constant_choices, encode_with
-from rlcodec.known_answers import known_answers
-from rlcodec.model import Model
-from rlcodec.photo.codec import encode_photo
-from rlcodec.photo.model import PhotoModel
-from rlcodec.photo.stream import PhotoSetting, decoded_values
-from rlcodec.photo.synthesis import WIDTHS
-from rlcodec.session import decoded_pixels
-from rlcodec.stream import CONTEXT, LATENT_TIERS, LM, TABLE, pack
+from rlcodec.core.container import pack
+from rlcodec.core.known_answers import known_answers
+from rlcodec.core.segment_choice import CONTEXT, LATENT_TIERS, LM, TABLE
+from rlcodec.presets.compact.decoder import decoded_latent, encode_latent
+from rlcodec.presets.compact.transform import analyse
+from rlcodec.presets.compact.weights import CompactModel
+from rlcodec.presets.mnist.encoder import constant_choices, encode_with
+from rlcodec.presets.mnist.session import decoded_pixels
+from rlcodec.presets.mnist.weights import Model
+from rlcodec.presets.photo.decoder import PhotoSetting, decoded_values
+from rlcodec.presets.photo.repair import WIDTHS
+from rlcodec.presets.photo.strips import encode_photo
+from rlcodec.presets.photo.weights import PhotoModel
 
 SIDE = 64
 GAINS = (6, 30)

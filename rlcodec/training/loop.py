@@ -14,8 +14,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from torch import Tensor, nn
 from torch.utils.tensorboard import SummaryWriter
 
+from rlcodec.core.files import make_folder, write_atomically
 from rlcodec.errors import DataError
-from rlcodec.files import make_folder, write_atomically
 from rlcodec.training.processes import join_processes
 
 CHECKPOINT = "checkpoint.pt"

@@ -10,13 +10,10 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor, nn
 
+from rlcodec.core.kernel import kernel
 from rlcodec.errors import DataError
-from rlcodec.images import UNREADABLE
-from rlcodec.kernel import kernel
-from rlcodec.photo.blocks import BLOCK, PLANES, to_coefficients
-from rlcodec.photo.codec import ORDER, WEIGHT, encode_strip
-from rlcodec.photo.model import PhotoModel, photo_arrays, photo_model_from_arrays
-from rlcodec.photo.raster import (
+from rlcodec.images.gray import UNREADABLE
+from rlcodec.presets.photo.coefficient_coder import (
     BLOCK_PAD,
     DIAGONALS,
     EXTENT_INPUTS,
@@ -44,6 +41,9 @@ from rlcodec.photo.raster import (
     record_magnitude,
     step_of,
 )
+from rlcodec.presets.photo.strips import ORDER, WEIGHT, encode_strip
+from rlcodec.presets.photo.transform import BLOCK, PLANES, to_coefficients
+from rlcodec.presets.photo.weights import PhotoModel, photo_arrays, photo_model_from_arrays
 from rlcodec.training.loop import Schedule, fit
 from rlcodec.training.raster import RasterNet, Tree, balanced_tree, export_net, path_bits
 
@@ -171,7 +171,7 @@ def collect(coefficients: np.ndarray, gain: int, weight: float, values: np.ndarr
 
 
 class PhotoRaster(nn.Module):
-    """The three networks of `rlcodec.photo.raster` in floats."""
+    """The three networks of `rlcodec.presets.photo.coefficient_coder` in floats."""
 
     def __init__(self, extent_tree: Tree, widths: tuple[int, int] = (48, 32)):
         super().__init__()

@@ -9,12 +9,12 @@ import onnx
 import torch
 from torch import Tensor, nn
 
-from rlcodec.files import write_bytes
-from rlcodec.photo.blocks import BLOCK, PLANES, dequantised_planes, to_coefficients
-from rlcodec.photo.codec import encode_strip
-from rlcodec.photo.model import PhotoModel
-from rlcodec.photo.raster import DIAGONALS, GAINS, step_of
-from rlcodec.photo.synthesis import CHANNELS, FACTOR, OUTPUT_STEPS, SIZES, network_input, to_squares
+from rlcodec.core.files import write_bytes
+from rlcodec.presets.photo.coefficient_coder import DIAGONALS, GAINS, step_of
+from rlcodec.presets.photo.repair import CHANNELS, FACTOR, OUTPUT_STEPS, SIZES, network_input, to_squares
+from rlcodec.presets.photo.strips import encode_strip
+from rlcodec.presets.photo.transform import BLOCK, PLANES, dequantised_planes, to_coefficients
+from rlcodec.presets.photo.weights import PhotoModel
 from rlcodec.training.loop import Schedule, fit
 from rlcodec.training.photo import CROP, HELD_BATCHES, HELD_OUT
 

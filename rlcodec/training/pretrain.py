@@ -6,18 +6,13 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from rlcodec.core.integer_conv import PIXEL_MAX, ConvLayer
+from rlcodec.core.preset_ids import MNIST
+from rlcodec.core.weights_file import layers_from_arrays, layers_to_arrays, load_arrays, save_model, tuple_to_arrays
 from rlcodec.errors import DataError
-from rlcodec.model import (
-    layers_from_arrays,
-    layers_to_arrays,
-    load_arrays,
-    model_from_arrays,
-    save_model,
-    tuple_to_arrays,
-)
-from rlcodec.presets import MNIST
-from rlcodec.raster import RECON_FLOOR, SUMMARIES
-from rlcodec.scan_context import SELECTED
+from rlcodec.presets.mnist.bilevel.context import SELECTED
+from rlcodec.presets.mnist.pixel_coder import RECON_FLOOR, SUMMARIES
+from rlcodec.presets.mnist.weights import model_from_arrays
 from rlcodec.training.autoencoder import export_transforms, pad_to_stride, train_autoencoder
 from rlcodec.training.data import load_images
 from rlcodec.training.known_answers import digit_answers
@@ -36,7 +31,6 @@ from rlcodec.training.raster import (
 from rlcodec.training.scan_sets import counted_prior, find_scans, near_counts, smooth_prior
 from rlcodec.training.scans import scan_tables, train_quiet, train_scans
 from rlcodec.training.transformer import export_transformer, train_transformer
-from rlcodec.transform import PIXEL_MAX, ConvLayer
 
 VALIDATION_IMAGES = 2000
 TRANSFORMS_FILE = "transforms.safetensors"

@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from rlcodec.compact.model import NEIGHBOURS, compact_arrays, compact_model_from_arrays
-from rlcodec.compact.transform import analyse
-from rlcodec.files import make_folder
-from rlcodec.model import save_model
+from rlcodec.core.files import make_folder
+from rlcodec.core.weights_file import save_model
+from rlcodec.presets.compact.transform import analyse
+from rlcodec.presets.compact.weights import NEIGHBOURS, compact_arrays, compact_model_from_arrays
 from rlcodec.training.compact import HELD_OUT, export_compact, train_compact
 from rlcodec.training.known_answers import compact_answers
 from rlcodec.training.loop import Schedule

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import torch
 
-from rlcodec.files import make_folder
-from rlcodec.model import save_model
-from rlcodec.photo.model import photo_arrays
+from rlcodec.core.files import make_folder
+from rlcodec.core.weights_file import save_model
+from rlcodec.presets.photo.weights import photo_arrays
 from rlcodec.training.known_answers import photo_answers
 from rlcodec.training.loop import Schedule
 from rlcodec.training.photo import load_pictures, photo_model_of, train_photo_raster

@@ -9,12 +9,12 @@ import torch.nn.functional as F
 from numba import njit
 from torch import Tensor, nn
 
-from rlcodec.integer_net import LOGIT_UNITS_PER_NAT, ContextNet, context_net, sigmoid_table
-from rlcodec.kernel import kernel
-from rlcodec.raster import (
+from rlcodec.core.binary_latent import LATENT_GRID
+from rlcodec.core.integer_mlp import LOGIT_UNITS_PER_NAT, ContextNet, context_net, sigmoid_table
+from rlcodec.core.kernel import kernel
+from rlcodec.presets.mnist.pixel_coder import (
     COLUMNS_ASIDE,
     GRID,
-    LATENT_GRID,
     ROWS_ABOVE,
     SUMMARIES,
     SUMMARY_ROWS,
@@ -264,7 +264,7 @@ def _tree_probabilities(tree: Tree, counts: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class StaticCounts:
-    """What the static tables are made of; see `rlcodec.raster.StaticTables`."""
+    """What the static tables are made of; see `rlcodec.core.binary_latent.StaticTables`."""
 
     pixel: np.ndarray
     trivial: np.ndarray

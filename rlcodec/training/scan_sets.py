@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 from rich.progress import track
 
-from rlcodec.coder import COST_UNIT
-from rlcodec.files import make_folder, write_atomically
-from rlcodec.kernel import kernel
-from rlcodec.scan import MAX_SIDE, PRIOR_CONTEXTS, WORDS, Scan, get_bit, near_context
-from rlcodec.scan_context import MARGIN, scan_state
-from rlcodec.scan_search import find_scan
-from rlcodec.workers import worker_pool
+from rlcodec.core.files import make_folder, write_atomically
+from rlcodec.core.kernel import kernel
+from rlcodec.core.range_coder import COST_UNIT
+from rlcodec.parallel.processes import worker_pool
+from rlcodec.presets.mnist.bilevel.context import MARGIN, scan_state
+from rlcodec.presets.mnist.bilevel.geometry import MAX_SIDE, PRIOR_CONTEXTS, WORDS, Scan, get_bit, near_context
+from rlcodec.presets.mnist.bilevel.search import find_scan
 
 CHUNK_IMAGES = 100
 STORED_IMAGES = 2000

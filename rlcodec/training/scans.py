@@ -8,20 +8,23 @@ import torch.nn.functional as F
 from rich import get_console
 from torch import Tensor, nn
 
-from rlcodec.coder import PROBABILITY_ONE
-from rlcodec.integer_net import LOGIT_LIMIT, LOGIT_UNITS_PER_NAT, ContextNet, add_ink, add_rows, layers_of, run_second
-from rlcodec.kernel import kernel
-from rlcodec.raster_scan import COLUMNS_ASIDE, PEAK_BITS, PLACE_BITS, PLACE_ORIGIN, ROWS_ABOVE, SIDE_BITS
-from rlcodec.scan import BOX, MAX_SIDE, MIN_SIDE, PRIOR_CONTEXTS, WHITE, Scan, box_area, gray_level, grid
-from rlcodec.scan_context import (
-    MARGIN,
-    QUIET_SHIFT,
-    SELECTED_ROWS,
-    ScanTables,
-    scan_state,
-    window_size,
+from rlcodec.core.integer_mlp import LOGIT_LIMIT, LOGIT_UNITS_PER_NAT, ContextNet, add_ink, add_rows, layers_of, run_second
+from rlcodec.core.kernel import kernel
+from rlcodec.core.range_coder import PROBABILITY_ONE
+from rlcodec.presets.mnist.bilevel.coder import COLUMNS_ASIDE, PEAK_BITS, PLACE_BITS, PLACE_ORIGIN, ROWS_ABOVE, SIDE_BITS
+from rlcodec.presets.mnist.bilevel.context import MARGIN, QUIET_SHIFT, SELECTED_ROWS, ScanTables, scan_state, window_size
+from rlcodec.presets.mnist.bilevel.geometry import (
+    BOX,
+    MAX_SIDE,
+    MIN_SIDE,
+    PRIOR_CONTEXTS,
+    WHITE,
+    Scan,
+    box_area,
+    gray_level,
+    grid,
 )
-from rlcodec.scan_tokens import Contexts, scan_contexts
+from rlcodec.presets.mnist.bilevel.tokens import Contexts, scan_contexts
 from rlcodec.training.loop import Schedule, fit
 from rlcodec.training.raster import RasterNet, path_bits, probability
 from rlcodec.training.scan_sets import near_counts

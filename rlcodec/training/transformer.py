@@ -7,9 +7,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from rlcodec.integer_net import sigmoid_table
-from rlcodec.lm_torch import INPUTS, padded
-from rlcodec.raster_lm import (
+from rlcodec.core.integer_conv import ACTIVATION_MAX
+from rlcodec.core.integer_mlp import sigmoid_table
+from rlcodec.presets.mnist.bilevel.context import SELECTED, SELECTED_ROWS
+from rlcodec.presets.mnist.bilevel.geometry import Scan
+from rlcodec.presets.mnist.bilevel.tokens import Contexts, scan_contexts
+from rlcodec.presets.mnist.bilevel.torch_transformer import INPUTS, padded
+from rlcodec.presets.mnist.bilevel.transformer import (
     ATTENTION_SCALE,
     COLUMNS_ASIDE,
     HEAD_SIZE,
@@ -20,13 +24,9 @@ from rlcodec.raster_lm import (
     exponential_table,
     lm_net,
 )
-from rlcodec.scan import Scan
-from rlcodec.scan_context import SELECTED, SELECTED_ROWS
-from rlcodec.scan_tokens import Contexts, scan_contexts
 from rlcodec.training.loop import Schedule, fit
 from rlcodec.training.quantise import to_int16, to_int32, weight_scale_bits
 from rlcodec.training.raster import ACTIVATION_SCALE
-from rlcodec.transform import ACTIVATION_MAX
 
 LIMIT = ACTIVATION_MAX / ACTIVATION_SCALE
 NORM_FLOOR = 1 / 64
@@ -71,7 +71,7 @@ class Layer(nn.Module):
 
 
 class RasterTransformer(nn.Module):
-    """The network of `rlcodec.raster_lm` in floats."""
+    """The network of `rlcodec.presets.mnist.bilevel.transformer` in floats."""
 
     def __init__(self, width: int = 96, layers: int = 3, hidden: int = 192):
         super().__init__()

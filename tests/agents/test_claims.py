@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 
 from rlcodec.agents import contest
-from rlcodec.agents.claims import (
+from rlcodec.agents.evaluate import contest_of, evaluate_policy
+from rlcodec.agents.reported_results import (
     POLICY_FILE,
     RESULTS_FILE,
     SHIPPED,
@@ -20,14 +21,13 @@ from rlcodec.agents.claims import (
     read_claims,
     write_claims,
 )
-from rlcodec.agents.evaluate import contest_of, evaluate_policy
 from rlcodec.agents.validation import validate
-from rlcodec.coder import COST_UNIT
+from rlcodec.control.objective import Objective
+from rlcodec.control.onnx_policy import load_policy
+from rlcodec.core.metrics import ms_ssim_loss
+from rlcodec.core.range_coder import COST_UNIT
 from rlcodec.envs.tasks import task_of
 from rlcodec.errors import DataError, PolicyError
-from rlcodec.metrics import ms_ssim_loss
-from rlcodec.objective import Objective
-from rlcodec.policy import load_policy
 
 TASK = task_of("mnist")
 EPISODES, OBJECTIVES = 8, 15

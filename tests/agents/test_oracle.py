@@ -5,11 +5,11 @@ import pytest
 
 from rlcodec.agents.baselines import constant_settings, threshold_values, tune_threshold
 from rlcodec.agents.oracle import best_fixed, oracle, replay
-from rlcodec.envs.episodes import Episodes
-from rlcodec.envs.prediction import fit_predictor
-from rlcodec.model import load_model
-from rlcodec.objective import Objective
-from rlcodec.policy import geometry_of
+from rlcodec.control.objective import Objective
+from rlcodec.envs.mnist.batch import Episodes
+from rlcodec.envs.mnist.fit import fit_predictor
+from rlcodec.presets.mnist.policy import geometry_of
+from rlcodec.presets.mnist.weights import load_model
 
 OBJECTIVES = [
     Objective("mse", 2500.0, 0.0),

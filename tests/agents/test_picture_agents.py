@@ -11,13 +11,13 @@ from rlcodec.agents.evaluate import contest_of, evaluate_policy, greedy_advice, 
 from rlcodec.agents.export import export_policy
 from rlcodec.agents.hyperparameters import read_settings
 from rlcodec.agents.ppo import load_trained, read_run, train_ppo
-from rlcodec.color_images import ColorImage
-from rlcodec.envs.environment import FlatEnv
+from rlcodec.control.objective import Objective
+from rlcodec.control.onnx_policy import Policy, load_policy
+from rlcodec.envs.gym_env import FlatEnv
 from rlcodec.envs.tasks import task_of
-from rlcodec.objective import Objective
-from rlcodec.photo.planning import ACTIONS, LAYOUT_SIZE, STOPS
-from rlcodec.photo.policy import encode_under_policy
-from rlcodec.policy import Policy, load_policy
+from rlcodec.images.color import ColorImage
+from rlcodec.presets.photo.decisions import ACTIONS, LAYOUT_SIZE, STOPS
+from rlcodec.presets.photo.policy import encode_under_policy
 
 TASK = task_of("photo")
 SHORT = replace(read_settings(), n_timesteps=256, n_envs=8, n_steps=16, batch_size=64, n_epochs=1, width=16)

@@ -10,17 +10,17 @@ import pytest
 from PIL import Image
 
 from rlcodec.agents import contest
-from rlcodec.agents.claims import POLICY_FILE, RESULTS_FILE, make_claims, read_claims, write_claims
 from rlcodec.agents.evaluate import contest_of, evaluate_policy
 from rlcodec.agents.export import export_policy
 from rlcodec.agents.hyperparameters import read_settings
 from rlcodec.agents.ppo import new_agent
+from rlcodec.agents.reported_results import POLICY_FILE, RESULTS_FILE, make_claims, read_claims, write_claims
 from rlcodec.agents.validation import validate
-from rlcodec.envs.compact_traces import trace_compact
-from rlcodec.envs.picture_prediction import fit_compact_predictor
+from rlcodec.control.onnx_policy import load_policy
+from rlcodec.envs.compact.fit import fit_compact_predictor
+from rlcodec.envs.compact.trace import trace_compact
+from rlcodec.envs.sb3_vec_env import TraceVecEnv
 from rlcodec.envs.tasks import task_of
-from rlcodec.envs.vector import TraceVecEnv
-from rlcodec.policy import load_policy
 
 EPISODES = 8
 SEED = {"photo": 0, "compact": 1}

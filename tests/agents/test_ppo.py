@@ -11,13 +11,13 @@ import rlcodec
 from rlcodec.agents.export import export_policy
 from rlcodec.agents.hyperparameters import read_settings
 from rlcodec.agents.ppo import load_trained, read_run, settings_of, train_ppo
-from rlcodec.envs.episodes import Episodes
+from rlcodec.control.onnx_policy import load_policy
+from rlcodec.envs.mnist.batch import Episodes
+from rlcodec.envs.sb3_vec_env import TraceVecEnv
 from rlcodec.envs.tasks import task_of
-from rlcodec.envs.vector import TraceVecEnv
 from rlcodec.errors import DataError, OptionError
-from rlcodec.model import load_model
-from rlcodec.observation import action_count, layout_size
-from rlcodec.policy import load_policy
+from rlcodec.presets.mnist.observation import action_count, layout_size
+from rlcodec.presets.mnist.weights import load_model
 
 TASK = task_of("mnist")
 SHORT = replace(read_settings(), n_timesteps=512, n_envs=8, n_steps=32, batch_size=64, n_epochs=1, width=16)

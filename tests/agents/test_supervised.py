@@ -6,11 +6,11 @@ import pytest
 from rlcodec.agents.evaluate import run_episodes
 from rlcodec.agents.oracle import best_fixed, oracle, replay
 from rlcodec.agents.supervised import fit_supervised, oracle_examples
-from rlcodec.envs.environment import AdaptiveRateEnv
-from rlcodec.envs.episodes import Episodes
+from rlcodec.control.objective import Objective
+from rlcodec.envs.gym_env import AdaptiveRateEnv
+from rlcodec.envs.mnist.batch import Episodes
 from rlcodec.envs.tasks import task_of
-from rlcodec.model import load_model
-from rlcodec.objective import Objective
+from rlcodec.presets.mnist.weights import load_model
 
 TASK = task_of("mnist")
 

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 import rlcodec
-from rlcodec.compact import transform
-from rlcodec.compact.transform import LATENT_CHANNELS, MARGIN, STRIDE, analyse, latent_size, synthesise
-from rlcodec.metrics import psnr_db
-from rlcodec.model import fingerprint_of
-from rlcodec.presets import COMPACT
-from rlcodec.stream import pack
+from rlcodec.core.container import pack
+from rlcodec.core.metrics import psnr_db
+from rlcodec.core.preset_ids import COMPACT
+from rlcodec.core.weights_file import fingerprint_of
+from rlcodec.presets.compact import transform
+from rlcodec.presets.compact.transform import LATENT_CHANNELS, MARGIN, STRIDE, analyse, latent_size, synthesise
 
 
 @pytest.fixture(scope="module")

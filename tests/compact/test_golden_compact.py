@@ -13,9 +13,9 @@ import pytest
 from PIL import Image
 
 import rlcodec
-from rlcodec.compact.model import load_compact_model
-from rlcodec.compact.stream import decoded_latent
-from rlcodec.metrics import psnr_db
+from rlcodec.core.metrics import psnr_db
+from rlcodec.presets.compact.decoder import decoded_latent
+from rlcodec.presets.compact.weights import load_compact_model
 
 FOLDER = Path(__file__).parents[1] / "golden"
 PICTURE, HASHES = FOLDER / "photo.png", FOLDER / "compact.json"

@@ -9,11 +9,11 @@ import pytest
 
 import rlcodec
 from rlcodec import OptionError
-from rlcodec.calibration import save_calibration
-from rlcodec.compact.planning import NAMED, NODES, SETTINGS, actions_to
-from rlcodec.compact.policy import encode_actions
-from rlcodec.metrics import ms_ssim, psnr_db
-from rlcodec.objective import Objective
+from rlcodec.control.decode_time import save_calibration
+from rlcodec.control.objective import Objective
+from rlcodec.core.metrics import ms_ssim, psnr_db
+from rlcodec.presets.compact.decisions import NAMED, NODES, SETTINGS, actions_to
+from rlcodec.presets.compact.policy import encode_actions
 
 OBJECTIVES = [
     *NAMED.values(),

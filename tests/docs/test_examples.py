@@ -21,15 +21,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from rlcodec import cli
 from rlcodec.agents import evaluate, hyperparameters
-from rlcodec.calibration import StageCost, save_calibration
-from rlcodec.envs.own import own_task, own_trace
+from rlcodec.cli import main as cli
+from rlcodec.control.decode_time import StageCost, save_calibration
+from rlcodec.core.weights_file import WEIGHTS
+from rlcodec.envs.external.trace import own_task, own_trace
 from rlcodec.envs.tasks import task_of
 from rlcodec.evaluation import comparison, demo
 from rlcodec.evaluation.curves import mean_curves, write_curves
 from rlcodec.evaluation.rate_distortion import measure_codecs, save_table
-from rlcodec.model import WEIGHTS
 from rlcodec.training import compact, photo, photo_synthesis, pretrain, pretrain_compact, pretrain_photo, scan_sets
 from rlcodec.training import data as training_data
 
@@ -236,7 +236,7 @@ def workplace(tmp_path, samples, made_up, monkeypatch) -> Path:
     monkeypatch.chdir(folder)
     monkeypatch.setenv("RLCODEC_CALIBRATION", str(tmp_path / "calibration.json"))
     costs = {preset: dict.fromkeys(stages, StageCost(0.01, 1e-6, 1e-6)) for preset, stages in made_up.stages.items()}
-    monkeypatch.setattr("rlcodec.calibrating.calibrate", lambda report=None: replace(made_up, stages=costs))
+    monkeypatch.setattr("rlcodec.evaluation.calibrate.calibrate", lambda report=None: replace(made_up, stages=costs))
     monkeypatch.setattr(training_data, "fetch_mnist", lambda target: sorted(target.iterdir()))
     monkeypatch.setattr(hyperparameters, "HYPERPARAMETERS", folder / "agents/ppo.yml")
     for name, value in (("TRAIN_IMAGES", 16), ("HELD_OUT_IMAGES", 8)):

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from rlcodec import cli
+from rlcodec.cli import main as cli
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

@@ -12,11 +12,11 @@ from stable_baselines3.common.vec_env import DummyVecEnv, VecMonitor
 
 import rlcodec  # noqa: F401  registers the environments
 from rlcodec.agents.hyperparameters import HYPERPARAMETERS
-from rlcodec.envs.environment import FlatEnv
-from rlcodec.envs.episodes import Episodes
-from rlcodec.envs.trace import save_trace
-from rlcodec.envs.vector import TraceVecEnv
-from rlcodec.model import load_model
+from rlcodec.envs.gym_env import FlatEnv
+from rlcodec.envs.mnist.batch import Episodes
+from rlcodec.envs.mnist.trace import save_trace
+from rlcodec.envs.sb3_vec_env import TraceVecEnv
+from rlcodec.presets.mnist.weights import load_model
 
 FLAT, FIELDS = "rlcodec/AdaptiveRateFlat-v0", "rlcodec/AdaptiveRate-v0"
 SHORT = {"n_steps": 16, "batch_size": 16, "n_epochs": 1, "device": "cpu", "seed": 1}

@@ -16,7 +16,20 @@ from rlcodec.agents.evaluate import contest_of, evaluate_policy, greedy_advice, 
 from rlcodec.agents.export import export_policy
 from rlcodec.agents.hyperparameters import read_settings
 from rlcodec.agents.ppo import load_trained, read_run, train_ppo
-from rlcodec.compact.planning import (
+from rlcodec.control.objective import Objective
+from rlcodec.control.observation import objective_scale
+from rlcodec.control.onnx_policy import load_policy
+from rlcodec.envs.compact.batch import CompactEpisodes
+from rlcodec.envs.compact.fit import fit_compact_predictor
+from rlcodec.envs.compact.trace import CompactTrace, load_compact_trace, trace_compact
+from rlcodec.envs.fit import fit_unseen
+from rlcodec.envs.gym_env import AdaptiveRateEnv, FlatEnv, MultiObjectiveEnv
+from rlcodec.envs.sample_images import sample_pictures
+from rlcodec.envs.sb3_vec_env import TraceVecEnv
+from rlcodec.envs.tasks import task_of
+from rlcodec.envs.trace_file import save_tables
+from rlcodec.errors import DataError
+from rlcodec.presets.compact.decisions import (
     ACTIONS,
     BUDGETS,
     DEPTH,
@@ -27,18 +40,7 @@ from rlcodec.compact.planning import (
     CompactPredictor,
     choices_of,
 )
-from rlcodec.envs.compact_episodes import CompactEpisodes
-from rlcodec.envs.compact_traces import CompactTrace, load_compact_trace, trace_compact
-from rlcodec.envs.environment import AdaptiveRateEnv, FlatEnv, MultiObjectiveEnv
-from rlcodec.envs.picture_prediction import fit_compact_predictor, fit_unseen
-from rlcodec.envs.samples import sample_pictures
-from rlcodec.envs.tables import save_tables
-from rlcodec.envs.tasks import task_of
-from rlcodec.envs.vector import TraceVecEnv
-from rlcodec.errors import DataError
-from rlcodec.objective import Objective
-from rlcodec.observation import STOP_ACTION, objective_scale
-from rlcodec.policy import load_policy
+from rlcodec.presets.mnist.observation import STOP_ACTION
 
 TASK = task_of("compact")
 TABLE_ACTION, CONTEXT_ACTION = 1, 2

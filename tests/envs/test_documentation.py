@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from rlcodec.compact import planning as compact
+from rlcodec.control.objective import COMPUTE_RANGE, KINDS, RATE_RANGE
+from rlcodec.core.preset_ids import MNIST
 from rlcodec.envs.tasks import task_of
-from rlcodec.objective import COMPUTE_RANGE, KINDS, RATE_RANGE
-from rlcodec.photo import planning
-from rlcodec.presets import MNIST
+from rlcodec.presets.compact import decisions as compact
+from rlcodec.presets.photo import decisions as planning
 
 PAGE = Path(__file__).parents[2] / "docs" / "environment.md"
 PRESETS = ("mnist", "photo", "compact")

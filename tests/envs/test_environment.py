@@ -10,13 +10,13 @@ from gymnasium.utils.env_checker import check_env
 from stable_baselines3.common.env_checker import check_env as check_env_sb3
 
 import rlcodec
-from rlcodec.envs.environment import AdaptiveRateEnv
+from rlcodec.control.objective import Objective
+from rlcodec.control.observation import objective_scale
+from rlcodec.core.metrics import ms_ssim_loss
+from rlcodec.envs.gym_env import AdaptiveRateEnv
+from rlcodec.envs.mnist.trace import save_trace
 from rlcodec.envs.rendering import Window
-from rlcodec.envs.trace import save_trace
 from rlcodec.errors import DataError, OptionError
-from rlcodec.metrics import ms_ssim_loss
-from rlcodec.objective import Objective
-from rlcodec.observation import objective_scale
 
 SMALL = Objective("mse", 4000.0, 4.0)
 STRUCTURE = Objective("ms-ssim", 100.0, 0.1)

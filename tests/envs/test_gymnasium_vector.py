@@ -6,9 +6,9 @@ import pytest
 from gymnasium.vector import AutoresetMode
 
 import rlcodec  # noqa: F401  registers the environments
-from rlcodec.envs.environment import FlatEnv
+from rlcodec.control.objective import KINDS, Objective
+from rlcodec.envs.gym_env import FlatEnv
 from rlcodec.errors import OptionError
-from rlcodec.objective import KINDS, Objective
 
 COUNT = 5
 

@@ -20,18 +20,18 @@ from rlcodec.agents.evaluate import contest_of, evaluate_policy, greedy_advice, 
 from rlcodec.agents.export import export_policy
 from rlcodec.agents.hyperparameters import read_settings
 from rlcodec.agents.ppo import train_ppo
-from rlcodec.envs.environment import FlatEnv
-from rlcodec.envs.own import OwnEpisodes, OwnTrace, fit_own_predictor, load_own_trace, own_task, own_trace
-from rlcodec.envs.picture_prediction import fit_unseen
-from rlcodec.envs.tables import save_tables
-from rlcodec.envs.vector import TraceVecEnv
+from rlcodec.control.objective import Objective
+from rlcodec.control.observation import objective_scale
+from rlcodec.control.onnx_policy import load_policy
+from rlcodec.core.metrics import psnr_db
+from rlcodec.core.weights_file import WEIGHTS
+from rlcodec.envs.external.trace import OwnEpisodes, OwnTrace, fit_own_predictor, load_own_trace, own_task, own_trace
+from rlcodec.envs.fit import fit_unseen
+from rlcodec.envs.gym_env import FlatEnv
+from rlcodec.envs.sb3_vec_env import TraceVecEnv
+from rlcodec.envs.trace_file import save_tables
 from rlcodec.errors import DataError, OptionError, PolicyError
-from rlcodec.metrics import psnr_db
-from rlcodec.model import WEIGHTS
-from rlcodec.objective import Objective
-from rlcodec.observation import objective_scale
-from rlcodec.own import OwnPolicy, OwnPredictor, OwnSpec
-from rlcodec.policy import load_policy
+from rlcodec.presets.external.decisions import OwnPolicy, OwnPredictor, OwnSpec
 
 PAGE = (Path(__file__).parents[2] / "docs" / "own_codec.md").read_text()
 SHORT = replace(read_settings(), n_timesteps=256, n_envs=8, n_steps=16, batch_size=64, n_epochs=1, width=16)

@@ -11,15 +11,16 @@ from gymnasium.vector import AutoresetMode
 from stable_baselines3.common.env_checker import check_env as check_env_sb3
 
 import rlcodec
-from rlcodec.envs.environment import AdaptiveRateEnv, FlatEnv, MultiObjectiveEnv
-from rlcodec.envs.picture_episodes import PictureEpisodes
-from rlcodec.envs.pictures import PictureTrace, crops_of, load_picture_trace, trace_pictures
-from rlcodec.envs.tables import save_tables
-from rlcodec.envs.vector import TraceVecEnv
+from rlcodec.control.objective import KINDS, Objective
+from rlcodec.control.observation import objective_scale
+from rlcodec.envs.gym_env import AdaptiveRateEnv, FlatEnv, MultiObjectiveEnv
+from rlcodec.envs.photo.batch import PictureEpisodes
+from rlcodec.envs.photo.trace import PictureTrace, load_picture_trace, trace_pictures
+from rlcodec.envs.pictures import crops_of
+from rlcodec.envs.sb3_vec_env import TraceVecEnv
+from rlcodec.envs.trace_file import save_tables
 from rlcodec.errors import DataError
-from rlcodec.objective import KINDS, Objective
-from rlcodec.observation import objective_scale
-from rlcodec.photo.planning import (
+from rlcodec.presets.photo.decisions import (
     ACTIONS,
     ENDING_PHASE,
     ENDINGS,
@@ -171,7 +172,8 @@ def test_advice_is_right_where_predictions_are(picture_trace, foreseen):
 
 
 def test_predictors_take_turns(picture_trace, foreseen):
-    from rlcodec.envs.picture_prediction import fit_photo_predictor, fit_unseen
+    from rlcodec.envs.fit import fit_unseen
+    from rlcodec.envs.photo.fit import fit_photo_predictor
 
     several = fit_unseen(picture_trace, fit_photo_predictor, 5)
     assert len(several) == 4

@@ -3,13 +3,12 @@
 import numpy as np
 import pytest
 
-from rlcodec.encoding import encode_with
-from rlcodec.envs.trace import Trace, build_trace, load_trace, save_trace
+from rlcodec.core.metrics import ms_ssim_loss
+from rlcodec.core.segment_choice import CONTEXT, LATENT, LM, STOP, TABLE
+from rlcodec.envs.mnist.trace import Trace, build_trace, load_trace, save_trace
 from rlcodec.errors import DataError
-from rlcodec.metrics import ms_ssim_loss
-from rlcodec.model import load_model
-from rlcodec.segments import LATENT
-from rlcodec.stream import CONTEXT, LM, STOP, TABLE
+from rlcodec.presets.mnist.encoder import encode_with
+from rlcodec.presets.mnist.weights import load_model
 
 
 @pytest.mark.parametrize("image", [0, 5, 9, 11])
@@ -81,6 +80,6 @@ def test_cut_traces_are_refused(traced, tmp_path, kept):
 
 def test_a_trace_that_unpacks_to_too_much_is_refused_before_it_is_read(tmp_path, monkeypatch, traced):
     save_trace(tmp_path / "trace.npz", traced)
-    monkeypatch.setattr("rlcodec.envs.tables.MAX_TABLES_BYTES", 1000)
+    monkeypatch.setattr("rlcodec.envs.trace_file.MAX_TABLES_BYTES", 1000)
     with pytest.raises(DataError, match="more than the 1000 that are read"):
         load_trace(tmp_path / "trace.npz", load_model())

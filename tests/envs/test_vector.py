@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from rlcodec.envs.environment import AdaptiveRateEnv
-from rlcodec.envs.episodes import Episodes
-from rlcodec.envs.vector import TraceVecEnv
-from rlcodec.model import load_model
-from rlcodec.objective import KINDS, Objective
+from rlcodec.control.objective import KINDS, Objective
+from rlcodec.envs.gym_env import AdaptiveRateEnv
+from rlcodec.envs.mnist.batch import Episodes
+from rlcodec.envs.sb3_vec_env import TraceVecEnv
+from rlcodec.presets.mnist.weights import load_model
 
 
 def test_each_row_is_an_episode_of_its_own(traced):

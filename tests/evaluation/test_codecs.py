@@ -9,12 +9,12 @@ import pytest
 from PIL import Image
 
 import rlcodec
+from rlcodec.core.metrics import ms_ssim, psnr_db
 from rlcodec.errors import DataError, OptionError
 from rlcodec.evaluation import rate_distortion
 from rlcodec.evaluation.codecs import FORMATS, codec_by_name, register_formats
 from rlcodec.evaluation.curves import bd_rates, mean_curves, read_curve, summary_of, write_curves
 from rlcodec.evaluation.rate_distortion import load_table, measure_codecs
-from rlcodec.metrics import ms_ssim, psnr_db
 
 
 @pytest.fixture(scope="module")

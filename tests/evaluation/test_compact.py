@@ -2,10 +2,10 @@
 
 import numpy as np
 
+from rlcodec.core.metrics import psnr_db
 from rlcodec.evaluation.compact import compare_compact, plot_compact, smallest_at
 from rlcodec.evaluation.figures import save_figure
 from rlcodec.evaluation.photographs import classical_bytes
-from rlcodec.metrics import psnr_db
 
 
 def test_the_table_and_the_four_pictures(photograph, tmp_path):

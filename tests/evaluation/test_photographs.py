@@ -3,9 +3,9 @@
 import numpy as np
 
 import rlcodec
+from rlcodec.core.metrics import psnr_db
 from rlcodec.evaluation.figures import save_figure
 from rlcodec.evaluation.photographs import CLASSICAL, at_equal_bytes, classical_bytes, plot_shown
-from rlcodec.metrics import psnr_db
 
 
 def test_no_codec_takes_more_than_its_share(photograph, tmp_path):

@@ -12,12 +12,12 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from rlcodec.core.metrics import psnr_db
 from rlcodec.evaluation.rate_distortion import load_table, save_table
 from rlcodec.evaluation.report.content import gather, sizes_at_equal_psnr
 from rlcodec.evaluation.report.html import render
 from rlcodec.evaluation.report.pictures import compare_at_equal_bytes
 from rlcodec.evaluation.report.sources import choice_in_words, read_sources
-from rlcodec.metrics import psnr_db
 
 REFERENCE = Path(__file__).parents[2] / "runs" / "reference" / "photo-shipped"
 

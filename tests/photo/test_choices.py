@@ -7,23 +7,10 @@ import pytest
 from PIL import Image
 
 import rlcodec
+from rlcodec.core.metrics import ms_ssim
 from rlcodec.errors import DamagedStreamError
-from rlcodec.metrics import ms_ssim
-from rlcodec.photo.analysis import (
-    BINS,
-    BINS_PER_OCTAVE,
-    ENERGY_BINS,
-    ENERGY_BINS_PER_OCTAVE,
-    FEATURES,
-    LEAST_ENERGY,
-    SENT_FROM,
-    count_magnitudes,
-    gain_features,
-)
-from rlcodec.photo.blocks import BLOCK, to_planes
-from rlcodec.photo.codec import decode_values, encode_photo, strips_of
-from rlcodec.photo.model import load_photo_model
-from rlcodec.photo.planning import (
+from rlcodec.presets.photo.coefficient_coder import GAINS, SLICE_COUNT, SLICE_OF, step_of
+from rlcodec.presets.photo.decisions import (
     ACTIONS,
     ENDINGS,
     GAIN_CHOICES,
@@ -35,10 +22,23 @@ from rlcodec.photo.planning import (
     known_mse,
     photo_features,
 )
-from rlcodec.photo.policy import encode_actions
-from rlcodec.photo.raster import GAINS, SLICE_COUNT, SLICE_OF, step_of
-from rlcodec.photo.stream import PLAIN_BASE, PhotoSetting, synthesis_macs
-from rlcodec.photo.synthesis import WIDTHS
+from rlcodec.presets.photo.decoder import PLAIN_BASE, PhotoSetting, synthesis_macs
+from rlcodec.presets.photo.features import (
+    BINS,
+    BINS_PER_OCTAVE,
+    ENERGY_BINS,
+    ENERGY_BINS_PER_OCTAVE,
+    FEATURES,
+    LEAST_ENERGY,
+    SENT_FROM,
+    count_magnitudes,
+    gain_features,
+)
+from rlcodec.presets.photo.policy import encode_actions
+from rlcodec.presets.photo.repair import WIDTHS
+from rlcodec.presets.photo.strips import decode_values, encode_photo, strips_of
+from rlcodec.presets.photo.transform import BLOCK, to_planes
+from rlcodec.presets.photo.weights import load_photo_model
 
 
 @pytest.mark.parametrize("width", WIDTHS)

@@ -13,11 +13,11 @@ import pytest
 from PIL import Image
 
 import rlcodec
-from rlcodec.metrics import psnr_db
-from rlcodec.photo.codec import encode_photo
-from rlcodec.photo.model import load_photo_model
-from rlcodec.photo.policy import pack_photo
-from rlcodec.photo.stream import PhotoSetting, decoded_values
+from rlcodec.core.metrics import psnr_db
+from rlcodec.presets.photo.decoder import PhotoSetting, decoded_values
+from rlcodec.presets.photo.policy import pack_photo
+from rlcodec.presets.photo.strips import encode_photo
+from rlcodec.presets.photo.weights import load_photo_model
 
 FOLDER = Path(__file__).parents[1] / "golden"
 PICTURE, HASHES = FOLDER / "photo.png", FOLDER / "photo.json"

@@ -5,10 +5,10 @@ import pytest
 
 import rlcodec
 from rlcodec import OptionError
-from rlcodec.calibration import save_calibration
-from rlcodec.metrics import psnr_db
-from rlcodec.photo.stream import PhotoSetting
-from rlcodec.stream import unpack
+from rlcodec.control.decode_time import save_calibration
+from rlcodec.core.container import unpack
+from rlcodec.core.metrics import psnr_db
+from rlcodec.presets.photo.decoder import PhotoSetting
 
 
 @pytest.fixture

@@ -7,13 +7,13 @@ import pytest
 from PIL import Image
 
 import rlcodec
-from rlcodec.color_images import read_color
-from rlcodec.metrics import psnr_db
-from rlcodec.photo.blocks import BLOCK, to_coefficients, to_planes
-from rlcodec.photo.codec import decode_values, encode_photo
-from rlcodec.photo.model import load_photo_model
-from rlcodec.photo.stream import PhotoSetting
-from rlcodec.presets import PHOTO
+from rlcodec.core.metrics import psnr_db
+from rlcodec.core.preset_ids import PHOTO
+from rlcodec.images.color import read_color
+from rlcodec.presets.photo.decoder import PhotoSetting
+from rlcodec.presets.photo.strips import decode_values, encode_photo
+from rlcodec.presets.photo.transform import BLOCK, to_coefficients, to_planes
+from rlcodec.presets.photo.weights import load_photo_model
 
 
 def test_blocks_are_orthonormal(photograph):
@@ -115,7 +115,7 @@ def test_changed_bytes_are_noticed(photograph):
 
 
 def test_payloads_of_noise_decode_to_a_picture():
-    from rlcodec.stream import pack
+    from rlcodec.core.container import pack
 
     rng, model = np.random.default_rng(1), load_photo_model()
     for _ in range(60):

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from rlcodec.compact.model import load_compact_model
-from rlcodec.compact.transform import FILES, LATENT_CHANNELS, analyse, synthesise
 from rlcodec.errors import ModelError
+from rlcodec.presets.compact.transform import FILES, LATENT_CHANNELS, analyse, synthesise
+from rlcodec.presets.compact.weights import load_compact_model
 from rlcodec.training.compact import CROP, DivisiveNormalisation, torch
 from rlcodec.training.loop import Schedule
 from rlcodec.training.pretrain_compact import pretrain_compact

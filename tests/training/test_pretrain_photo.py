@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
+from rlcodec.core.weights_file import load_arrays, stored_fields
 from rlcodec.errors import DataError
-from rlcodec.model import load_arrays, stored_fields
-from rlcodec.photo.blocks import to_coefficients
-from rlcodec.photo.codec import decode_values, encode_photo
-from rlcodec.photo.model import photo_model_from_arrays
-from rlcodec.photo.raster import DIAGONALS, SLICES
-from rlcodec.photo.synthesis import render
+from rlcodec.presets.photo.coefficient_coder import DIAGONALS, SLICES
+from rlcodec.presets.photo.repair import render
+from rlcodec.presets.photo.strips import decode_values, encode_photo
+from rlcodec.presets.photo.transform import to_coefficients
+from rlcodec.presets.photo.weights import photo_model_from_arrays
 from rlcodec.training.loop import Schedule
 from rlcodec.training.photo import collect, quantise
 from rlcodec.training.pretrain_photo import pretrain_photo

@@ -6,20 +6,17 @@ import torch
 import torch.nn.functional as F
 from PIL import Image, ImageFilter
 
-from rlcodec.coder import COST, COST_UNIT, COSTS, PROBABILITY_ONE, encoder_state
+from rlcodec.core.binary_latent import LATENT_GRID, StaticTables, code_latent_slice, latent_buffer, latent_offsets
+from rlcodec.core.integer_conv import ACTIVATION_MAX, PIXEL_MAX
+from rlcodec.core.integer_mlp import LOGIT_LIMIT, ContextNet, layers_of
+from rlcodec.core.range_coder import COST, COST_UNIT, COSTS, PROBABILITY_ONE, encoder_state
 from rlcodec.errors import ModelError
-from rlcodec.integer_net import LOGIT_LIMIT, ContextNet, layers_of
-from rlcodec.raster import (
+from rlcodec.presets.mnist.pixel_coder import (
     COLUMNS_ASIDE,
-    LATENT_GRID,
     ROWS_ABOVE,
     SUMMARIES,
     SUMMARY_ROWS,
-    StaticTables,
-    code_latent_slice,
     code_pixel_row,
-    latent_buffer,
-    latent_offsets,
     pixel_buffer,
     pixel_offsets,
     pixel_totals,
@@ -39,7 +36,6 @@ from rlcodec.training.raster import (
     pixel_contexts,
     static_latents,
 )
-from rlcodec.transform import ACTIVATION_MAX, PIXEL_MAX
 
 IMAGES, SLICES = 6, 5
 ROWS, COLUMNS = 7, 7

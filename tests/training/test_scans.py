@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from rlcodec.errors import DataError
-from rlcodec.scan import WORDS, set_bit
-from rlcodec.scan_context import ScanTables
+from rlcodec.presets.mnist.bilevel.context import ScanTables
+from rlcodec.presets.mnist.bilevel.geometry import WORDS, set_bit
 from rlcodec.training.loop import Schedule
 from rlcodec.training.pretrain import pretrain_scans
 from rlcodec.training.scan_sets import counted_prior, near_counts, smooth_prior

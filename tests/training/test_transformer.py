@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from rlcodec.integer_net import LOGIT_LIMIT
-from rlcodec.lm_torch import INPUTS, IntegerTransformer
-from rlcodec.raster_lm import MEMORY, memory_of, remember, run_token
-from rlcodec.scan_context import SELECTED, SELECTED_ROWS
+from rlcodec.core.integer_mlp import LOGIT_LIMIT
+from rlcodec.presets.mnist.bilevel.context import SELECTED, SELECTED_ROWS
+from rlcodec.presets.mnist.bilevel.torch_transformer import INPUTS, IntegerTransformer
+from rlcodec.presets.mnist.bilevel.transformer import MEMORY, memory_of, remember, run_token
 from rlcodec.training.transformer import RasterTransformer, export_transformer
 
 CPU = torch.device("cpu")

@@ -11,7 +11,9 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from rlcodec.codec import inspect
+from rlcodec.api import inspect
+from rlcodec.core.metrics import ms_ssim, psnr_db
+from rlcodec.core.preset_ids import PHOTO
 from rlcodec.errors import OptionError, RlcodecError
 from rlcodec.evaluation.codecs import (
     FORMATS,
@@ -24,8 +26,6 @@ from rlcodec.evaluation.codecs import (
 from rlcodec.evaluation.curves import EXACT_PSNR_DB
 from rlcodec.evaluation.photographs import Shown, finest_within
 from rlcodec.evaluation.rate_distortion import Source, mode_of, pixels_of, sha256_of, sources_of
-from rlcodec.metrics import ms_ssim, psnr_db
-from rlcodec.presets import PHOTO
 
 CROP = 512
 """Pixels a side, at most, of what is embedded of a picture."""

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from rlcodec.agents.claims import RESULTS_FILE, EpisodeClaim, read_claims
+from rlcodec.agents.reported_results import RESULTS_FILE, EpisodeClaim, read_claims
 from rlcodec.envs.tasks import task_of
 from rlcodec.errors import DataError, RlcodecError
 from rlcodec.evaluation.curves import read_curve

@@ -1,0 +1,56 @@
+"""Traces in files: written whole or not at all, and read with nothing in them executed."""
+
+import zipfile
+import zlib
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+from rlcodec.core.files import write_atomically
+from rlcodec.errors import DataError
+
+T = TypeVar("T")
+MAX_TABLES_BYTES = 1 << 35
+"""Traces are small packed and large unpacked; those of all of MNIST's training images take a gigabyte."""
+
+
+def save_tables(path: Path, trace: Any) -> None:
+    """Writes a trace, a dataclass whose first field is the codec's digest and whose others are arrays.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    arrays = {f.name: getattr(trace, f.name) for f in fields(trace)[1:]}
+    write_atomically(path, lambda file: np.savez_compressed(file, digest=np.array(trace.digest), **arrays))
+
+
+def load_tables(path: Path, kind: type[T], digest: str | None) -> T:
+    """Reads a trace of some kind; its arrays are of any shape.
+
+    Raises:
+        DataError: it is missing, broken, or was not made by the codec of this digest, where one is asked for.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            declared = sum(entry.file_size for entry in archive.infolist())
+        if declared > MAX_TABLES_BYTES:
+            raise DataError(f"{path}: declares {declared} bytes of tables, more than the {MAX_TABLES_BYTES} that are read")
+        with np.load(path, allow_pickle=False) as file:
+            found, arrays = str(file["digest"]), [file[f.name] for f in fields(kind)[1:]]  # type: ignore[arg-type]
+    except KeyError as error:
+        raise DataError(f"{path}: not a usable trace (no table {error.args[0]}); run `rlcodec trace` again") from error
+    except (OSError, ValueError, EOFError, MemoryError, zipfile.BadZipFile, zlib.error) as error:
+        raise DataError(f"{path}: not a usable trace ({error})") from error
+    if digest is not None and found != digest:
+        raise DataError(f"{path}: was made by codec {found[:8]}, this is {digest[:8]}; run `rlcodec trace` again")
+    return kind(found, *arrays)
+
+
+def check_shapes(path: Path, trace: Any, shapes: Mapping[str, tuple[int, ...]]) -> None:
+    """Raises DataError where a table has another shape than it should."""
+    for name, shape in shapes.items():
+        if getattr(trace, name).shape != shape:
+            raise DataError(f"{path}: table {name} has shape {getattr(trace, name).shape}, not {shape}")

@@ -1,0 +1,238 @@
+"""How long this machine takes to decode: milliseconds per stage of the decoder, kept in a file, and what they predict.
+
+Objectives count kMAC, which are the same everywhere; only a calibration turns them into milliseconds of one machine.
+`rlcodec.evaluation.calibrate` measures one.
+"""
+
+import functools
+import json
+import math
+import os
+import platform
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rlcodec.core.files import make_folder, write_bytes
+from rlcodec.core.preset_ids import COMPACT, PHOTO
+from rlcodec.core.segment_choice import STOP
+from rlcodec.core.segments import MACS_PER_KMAC
+from rlcodec.errors import DataError
+
+if TYPE_CHECKING:
+    from rlcodec.api import StreamInfo
+
+FORMAT = 1
+VARIABLE = "RLCODEC_CALIBRATION"
+FILE = "calibration.json"
+AGAIN = "run `rlcodec calibrate`"
+START, LATENTS, SYNTHESIS = "start", "latents", "synthesis"
+
+Work = Mapping[str, tuple[float, float]]
+"""What a decode does: by stage, its kMAC and its pixels. A stage that does not run is not there."""
+
+
+@dataclass(frozen=True)
+class StageCost:
+    """What a stage of a decoder takes.
+
+    Attributes:
+        fixed_ms: milliseconds of a decode in which it runs at all.
+        ms_per_kmac: milliseconds for each kMAC.
+        ms_per_pixel: milliseconds for each pixel, where the stage does what is not counted in MACs.
+    """
+
+    fixed_ms: float
+    ms_per_kmac: float
+    ms_per_pixel: float
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Whose milliseconds a calibration holds.
+
+    Attributes:
+        cpu: name of the processor.
+        cores: that there are.
+        rlcodec: version of it.
+    """
+
+    cpu: str
+    cores: int
+    rlcodec: str
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Milliseconds that decoding takes on one machine.
+
+    Attributes:
+        machine: which.
+        digests: of the models that ran, by preset.
+        stages: costs by preset and stage.
+    """
+
+    machine: Machine
+    digests: Mapping[str, str]
+    stages: Mapping[str, Mapping[str, StageCost]]
+
+    def predicted_ms(self, preset: str, work: Work) -> float:
+        """Milliseconds of a decode that does `work`.
+
+        Raises:
+            DataError: the calibration is of another model, or lacks a stage.
+        """
+        if self.digests.get(preset) != model_digest(preset):
+            raise DataError(f"the calibration is of another model of preset {preset}; {AGAIN} again")
+        total = 0.0
+        for stage, (kmac, pixels) in work.items():
+            cost = self.stages[preset].get(stage)
+            if cost is None:
+                raise DataError(f"the calibration lacks the stage {stage!r} of preset {preset}; {AGAIN} again")
+            total += cost.fixed_ms + cost.ms_per_kmac * kmac + cost.ms_per_pixel * pixels
+        return total
+
+    def to_json(self) -> str:
+        """As `load_calibration` reads it."""
+        stages = {preset: {stage: asdict(cost) for stage, cost in of.items()} for preset, of in self.stages.items()}
+        fields = {"format": FORMAT, **asdict(self.machine), "digests": dict(self.digests), "stages": stages}
+        return json.dumps(fields, indent=1) + "\n"
+
+
+def model_digest(preset: str) -> str:
+    """SHA-256 of a preset's model, hexadecimal."""
+    if preset == PHOTO.name:
+        from rlcodec.presets.photo.weights import load_photo_model
+
+        return load_photo_model().digest
+    if preset == COMPACT.name:
+        from rlcodec.presets.compact.weights import load_compact_model
+
+        return load_compact_model().digest
+    from rlcodec.presets.mnist.weights import load_model
+
+    return load_model(preset).digest
+
+
+@functools.cache
+def this_machine() -> Machine:
+    """The machine that this runs on."""
+    from rlcodec import __version__
+
+    name = platform.processor() or platform.machine()
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        name = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), name)
+    except OSError:
+        pass
+    return Machine(name, os.cpu_count() or 1, __version__)
+
+
+def calibration_path() -> Path:
+    """Where the calibration is kept: the file that RLCODEC_CALIBRATION names, or one in the user's cache."""
+    named = os.environ.get(VARIABLE)
+    if named:
+        return Path(named)
+    import platformdirs
+
+    return platformdirs.user_cache_path("rlcodec") / FILE
+
+
+def save_calibration(calibration: Calibration, path: Path | None = None) -> Path:
+    """Writes a calibration, whole or not at all; its folder is made.
+
+    Args:
+        calibration: what to keep.
+        path: `calibration_path()` when None.
+
+    Returns:
+        The file written.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    file = path or calibration_path()
+    make_folder(file.parent)
+    write_bytes(file, calibration.to_json().encode())
+    return file
+
+
+def load_calibration(path: Path | None = None) -> Calibration:
+    """Reads the calibration of this machine.
+
+    Args:
+        path: `calibration_path()` when None.
+
+    Raises:
+        DataError: it is missing, broken, or was made on another machine or by another version.
+    """
+    file = path or calibration_path()
+    try:
+        modified = file.stat().st_mtime_ns
+    except OSError as error:
+        raise DataError(f"{file}: this machine has no calibration yet; {AGAIN} first") from error
+    calibration = _load(file, modified)
+    if calibration.machine != this_machine():
+        there, here = (f"{m.cpu}, {m.cores} cores, rlcodec {m.rlcodec}" for m in (calibration.machine, this_machine()))
+        raise DataError(f"{file}: is the calibration of another machine ({there}; this is {here}); {AGAIN} again")
+    return calibration
+
+
+@functools.lru_cache(maxsize=8)
+def _load(file: Path, modified: int) -> Calibration:
+    try:
+        fields = json.loads(file.read_bytes())
+        if fields["format"] != FORMAT:
+            raise DataError(f"{file}: has calibration format {fields['format']}; this rlcodec reads {FORMAT}; {AGAIN} again")
+        machine = Machine(str(fields["cpu"]), int(fields["cores"]), str(fields["rlcodec"]))
+        stages = {
+            preset: {stage: StageCost(**{name: float(value) for name, value in cost.items()}) for stage, cost in of.items()}
+            for preset, of in fields["stages"].items()
+        }
+        costs = [value for of in stages.values() for cost in of.values() for value in asdict(cost).values()]
+        digests = {str(preset): str(digest) for preset, digest in fields["digests"].items()}
+        if not all(math.isfinite(value) and value >= 0 for value in costs) or digests.keys() != stages.keys():
+            raise ValueError("a cost makes no sense")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise DataError(f"{file}: not a usable calibration ({type(error).__name__}); {AGAIN} again") from error
+    return Calibration(machine, digests, stages)
+
+
+def work_of(info: "StreamInfo") -> Work:
+    """What decoding the stream does that `inspect` tells of."""
+    from rlcodec.presets.compact.decode_cost import compact_work
+    from rlcodec.presets.mnist.decode_cost import mnist_work
+    from rlcodec.presets.photo.decode_cost import photo_work
+
+    if info.preset == PHOTO.name:
+        from rlcodec.presets.photo.decoder import PhotoSetting
+        from rlcodec.presets.photo.transform import padded_size
+
+        strips: dict[int, float] = {}
+        for s in info.segments:
+            strips[s.segment.index] = strips.get(s.segment.index, 0.0) + s.macs / MACS_PER_KMAC
+        pixels = math.prod(padded_size(info.height, info.width))
+        return photo_work(pixels, [strips[i] for i in sorted(strips)], PhotoSetting.from_number(info.bit_budget).width)
+    if info.preset == COMPACT.name:
+        from rlcodec.presets.compact.transform import STRIDE, latent_size
+
+        macs: dict[int, int] = {}
+        for segment in info.segments:
+            if segment.tier != STOP:
+                macs[segment.tier] = macs.get(segment.tier, 0) + segment.macs
+        return compact_work(math.prod(latent_size(info.height, info.width)) * STRIDE**2, macs)
+    return mnist_work(info.height, info.width, info.bit_budget, info.segments, info.scan)
+
+
+def predicted_decode_ms(info: "StreamInfo", calibration: Calibration | None = None) -> float:
+    """Predicted milliseconds of decoding a stream on this machine.
+
+    Args:
+        info: what `rlcodec.inspect` tells of the stream.
+        calibration: of this machine; the one that `rlcodec calibrate` left when None.
+
+    Raises:
+        DataError: there is no usable calibration.
+    """
+    return (calibration or load_calibration()).predicted_ms(info.preset, work_of(info))

@@ -1,0 +1,134 @@
+"""What an encode is worth: J = D + lambda_rate * R + lambda_compute * C, per pixel."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from numbers import Real
+
+import numpy as np
+
+from rlcodec.core.kernel import kernel
+from rlcodec.errors import OptionError
+
+KINDS = ("mse", "psnr", "ms-ssim")
+MSE_KIND = 0
+MSE, LOSS = MEASURES = range(2)
+"""Measures of an error, which is 0 when pictures agree: mean squared error on the scale 0 to 255, and 1 - MS-SSIM."""
+ROUNDING_MSE = 1 / 12
+"""An 8-bit image itself differs from the scene by rounding; added to the error, it keeps decibels finite (58.9 dB)."""
+ROUNDING_LOSS = 2e-4
+"""The same for MS-SSIM: what such rounding takes off it where a picture is flat (37.0 dB). A variance of 1/12, a quarter of it
+at each coarser scale, is weighed against the contrast constant."""
+PEAK_SQUARED = 255.0**2
+MEASURE_OF = np.array([MSE, MSE, LOSS])
+"""The measure of each kind."""
+FLOORS = np.array([ROUNDING_MSE, ROUNDING_LOSS])
+"""What is added to an error in each measure before its logarithm is taken."""
+PEAKS = np.array([PEAK_SQUARED, 1.0])
+"""The error of 0 dB in each measure, which none exceeds."""
+
+MEASURE_OF_KIND, FLOOR_OF, PEAK_OF = (tuple(of.tolist()) for of in (MEASURE_OF, FLOORS, PEAKS))
+"""The same three as tuples, for kernels."""
+
+RATE_RANGE = {"mse": (2.9, 4.5), "psnr": (1.6, 2.3), "ms-ssim": (1.7, 2.4)}
+"""log10 of lambda_rate that policies are trained for, by kind: distortion units that one bit per pixel is worth. Below these
+lossless is best for nearly every digit; above them, in decibels, sending nothing."""
+COMPUTE_RANGE = (-4.5, -1.2)
+"""log10 of lambda_compute / lambda_rate that policies are trained for."""
+
+
+@dataclass(frozen=True)
+class Objective:
+    """What to minimise.
+
+    Attributes:
+        kind: of the distortion D: "mse" on the scale 0 to 255, or "psnr" or "ms-ssim", both in negative decibels.
+        lambda_rate: D that one bit per pixel is worth.
+        lambda_compute: D that one decoder kMAC per pixel is worth.
+    """
+
+    kind: str
+    lambda_rate: float
+    lambda_compute: float
+
+    def __post_init__(self) -> None:
+        for name in ("lambda_rate", "lambda_compute"):
+            if not isinstance(getattr(self, name), Real):
+                raise OptionError(f"{name} is {getattr(self, name)!r}; give a number")
+        if self.kind not in KINDS:
+            raise OptionError(f"unknown kind of distortion {self.kind!r}; there are: {', '.join(KINDS)}")
+        if not (self.lambda_rate > 0 and math.isfinite(self.lambda_rate)):
+            raise OptionError(f"lambda_rate is {self.lambda_rate}; it must be positive and finite")
+        if not (self.lambda_compute >= 0 and math.isfinite(self.lambda_compute)):
+            raise OptionError(f"lambda_compute is {self.lambda_compute}; it must not be negative")
+
+    def value(self, error: np.ndarray | float, rate_bpp: np.ndarray | float, kmac: np.ndarray | float) -> np.ndarray:
+        """J for an error in the kind's measure, bits per pixel and decoder kMAC per pixel."""
+        return distortion(self.kind, error) + self.lambda_rate * np.asarray(rate_bpp) + self.lambda_compute * np.asarray(kmac)
+
+
+NAMED = {
+    "small": Objective("mse", 6000.0, 6.0),
+    "balanced": Objective("mse", 1000.0, 1.0),
+    "fast": Objective("mse", 1000.0, 60.0),
+}
+"""The named objectives; "lossless" is the fourth name and needs no policy."""
+DEFAULT = "balanced"
+
+
+def decibels(kind: np.ndarray, error: np.ndarray) -> np.ndarray:
+    """Quality in dB for a batch whose rows differ in kind: of MS-SSIM where that is the kind, else PSNR.
+
+    Args:
+        kind: int64 (B,), index into KINDS.
+        error: float64 (B, ...), in the measure of each row's kind.
+    """
+    floor, peak = (of[MEASURE_OF[kind]].reshape(-1, *[1] * (error.ndim - 1)) for of in (FLOORS, PEAKS))
+    return -10 * np.log10((np.maximum(error, 0) + floor) / peak)
+
+
+@kernel
+def decibels_of(kind: int, error: float) -> float:
+    """As `decibels`, of one error and kind, for kernels."""
+    measure = MEASURE_OF_KIND[kind]
+    return -10 * np.log10((max(error, 0.0) + FLOOR_OF[measure]) / PEAK_OF[measure])
+
+
+@kernel
+def distortion_in(kind: int, error: float) -> float:
+    """As `distortion_of`, of one error and kind, for kernels."""
+    return error if kind == MSE_KIND else -decibels_of(kind, error)
+
+
+def distortion_of(kind: np.ndarray, error: np.ndarray) -> np.ndarray:
+    """D for a batch whose rows differ in kind; arguments as `decibels`."""
+    return np.where((kind == MSE_KIND).reshape(-1, *[1] * (error.ndim - 1)), error, -decibels(kind, error))
+
+
+def distortion(kind: str, error: np.ndarray | float) -> np.ndarray:
+    """D of an error in the kind's measure."""
+    return distortion_of(np.array([KINDS.index(kind)]), np.asarray(error, np.float64)[None])[0]
+
+
+def resolve_objective(
+    name: str | None,
+    lambda_rate: float | None,
+    lambda_compute: float | None,
+    kind: str | None = None,
+    named: Mapping[str, Objective] = NAMED,
+) -> Objective:
+    """The objective that a caller's options mean, of a preset with these named ones.
+
+    Raises:
+        OptionError: an unknown name, or a name together with numbers.
+    """
+    if lambda_rate is None and lambda_compute is None and kind is None:
+        name = name or DEFAULT
+        if name not in named:
+            raise OptionError(f"unknown objective {name!r}; there are: {', '.join([*NAMED, 'lossless'])}")
+        return named[name]
+    if name is not None:
+        raise OptionError("give either an objective's name or lambda_rate and lambda_compute, not both")
+    if lambda_rate is None:
+        raise OptionError("lambda_compute and distortion need lambda_rate beside them")
+    return Objective(kind or KINDS[0], lambda_rate, lambda_compute or 0.0)

@@ -1,0 +1,163 @@
+"""The container: the header's fields, declared once, written and read by the same declaration.
+
+    offset  bytes  field
+    0       2      magic, 0xB1 0x52
+    2       1      version (3 bits, high) | preset id (4 bits) | 1 when the size follows, 0 for the preset's native size
+    3       2      fingerprint: first bytes of the SHA-256 of the model's weights
+    5       2      CRC-16/XMODEM of all other bytes of the stream
+    7       1-2    payload length in bytes, LEB128
+    ..      0-6    height - 1, width - 1, LEB128 each, only when the size bit is set
+    ..      1-2    bit budget, LEB128: binary latents kept; of preset photo the quantiser's gain and more, see `rlcodec.photo`
+    ..             payload: one range-coded sequence of segments
+
+Inside the payload each segment starts with a choice (stop, or a tier), see `code_choice`, and ends where the next one
+starts; nothing is flushed between segments. The payload reads as zeros past its end.
+"""
+
+import binascii
+from dataclasses import dataclass
+
+import numpy as np
+
+from rlcodec.core.preset_ids import MAX_PIXELS, Preset, preset_by_id
+from rlcodec.errors import DamagedStreamError, StreamError, TooLargeError, TruncatedStreamError, UnknownModelError
+
+MAGIC = b"\xb1R"
+VERSION = 3
+CRC_AT = slice(5, 7)
+FIXED_BYTES = 7
+MAX_VARINT_BYTES = 4
+
+MOST_PADDING, FREE_PIXELS = 2, 1 << 18
+"""A thin picture may be decoded to so many times the pixels that are allowed; up to so many are never too many."""
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a stream says before its payload.
+
+    Attributes:
+        preset: of the model.
+        fingerprint: of the model's weights, 2 bytes.
+        height: pixels.
+        width: pixels.
+        bit_budget: binary latents kept.
+        payload_bytes: length that the payload has when nothing is missing.
+        header_bytes: length of the header.
+    """
+
+    preset: Preset
+    fingerprint: bytes
+    height: int
+    width: int
+    bit_budget: int
+    payload_bytes: int
+    header_bytes: int
+
+
+@dataclass(frozen=True)
+class Stream:
+    """A parsed stream: its header, the payload bytes that are there, and whether some are missing."""
+
+    header: Header
+    payload: np.ndarray
+    truncated: bool
+
+
+def varint(value: int) -> bytes:
+    """A number from 0 on as LEB128: seven bits a byte, the lowest first, the high bit set on all but the last."""
+    out = bytearray()
+    while value > 127:
+        out.append(value & 127 | 128)
+        value >>= 7
+    return bytes([*out, value])
+
+
+class _Reader:
+    def __init__(self, data: bytes):
+        self.data, self.position = data, 0
+
+    def byte(self) -> int:
+        if self.position >= len(self.data):
+            raise TruncatedStreamError(f"the stream is cut inside its header: {len(self.data)} bytes")
+        self.position += 1
+        return self.data[self.position - 1]
+
+    def take(self, count: int) -> bytes:
+        return bytes(self.byte() for _ in range(count))
+
+    def varint(self) -> int:
+        value = 0
+        for i in range(MAX_VARINT_BYTES):
+            byte = self.byte()
+            value |= (byte & 127) << (7 * i)
+            if byte < 128:
+                return value
+        raise DamagedStreamError("the header holds a number that is too long")
+
+
+def header_bytes(preset: Preset, height: int, width: int, bit_budget: int, payload_bytes: int) -> int:
+    """Length of the header that `pack` writes for these values."""
+    size = 0 if (height, width) == preset.native else len(varint(height - 1)) + len(varint(width - 1))
+    return FIXED_BYTES + len(varint(payload_bytes)) + size + len(varint(bit_budget))
+
+
+def pack(preset: Preset, fingerprint: bytes, height: int, width: int, bit_budget: int, payload: bytes) -> bytes:
+    """A whole stream."""
+    native = (height, width) == preset.native
+    kind = VERSION << 5 | preset.id << 1 | (not native)
+    size = b"" if native else varint(height - 1) + varint(width - 1)
+    front = MAGIC + bytes([kind]) + fingerprint
+    back = varint(len(payload)) + size + varint(bit_budget) + payload
+    return front + binascii.crc_hqx(front + back, 0).to_bytes(2, "big") + back
+
+
+def unpack(data: bytes, max_pixels: int = MAX_PIXELS) -> Stream:
+    """Parses a stream, whole or cut.
+
+    Args:
+        data: the stream.
+        max_pixels: the most that it may declare.
+
+    Raises:
+        TooLargeError: it declares more pixels.
+        StreamError: this is not a stream.
+        UnknownModelError: another format version, or a preset that this version does not have.
+        TruncatedStreamError: the header itself is cut.
+        DamagedStreamError: a value is impossible, or the stream is whole and its checksum does not match.
+    """
+    if data[: len(MAGIC)] != MAGIC[: len(data)] or not data:
+        raise StreamError("not an rlcodec stream: it does not begin with the magic bytes")
+    reader = _Reader(data)
+    reader.take(len(MAGIC))
+    kind = reader.byte()
+    if kind >> 5 != VERSION:
+        raise UnknownModelError(f"the stream has format version {kind >> 5}; this rlcodec reads version {VERSION}")
+    preset = preset_by_id(kind >> 1 & 15)
+    if preset is None:
+        raise UnknownModelError(f"the stream needs preset number {kind >> 1 & 15}, which this rlcodec does not have")
+    fingerprint, checksum = reader.take(2), reader.take(2)
+    payload_bytes = reader.varint()
+    height, width = (reader.varint() + 1, reader.varint() + 1) if kind & 1 else preset.native
+    bit_budget = reader.varint()
+    if max(height, width) > preset.max_side or min(height, width) < 1:
+        raise DamagedStreamError(f"the header declares {width}x{height} pixels, more than preset {preset.name} takes")
+    if height * width > max_pixels:
+        raise TooLargeError(
+            f"the header declares {width}x{height} pixels; {max_pixels} are allowed; allow more with max_pixels"
+        )
+    blocks = -(-height // preset.block) * -(-width // preset.block)
+    if blocks * preset.block**2 > max(MOST_PADDING * max_pixels, FREE_PIXELS):
+        raise TooLargeError(
+            f"the header declares {width}x{height} pixels, which preset {preset.name} decodes as {blocks} blocks of "
+            f"{preset.block}x{preset.block}; {max_pixels} pixels are allowed; allow more with max_pixels"
+        )
+    at = reader.position
+    if len(data) > at + payload_bytes:
+        raise DamagedStreamError(f"{len(data) - at - payload_bytes} bytes follow the end of the stream")
+    truncated = len(data) < at + payload_bytes
+    covered = data[: CRC_AT.start] + data[CRC_AT.stop :]
+    if not truncated and binascii.crc_hqx(covered, 0) != int.from_bytes(checksum, "big"):
+        raise DamagedStreamError("the checksum does not match: the stream was changed")
+    header = Header(preset, fingerprint, height, width, bit_budget, payload_bytes, at)
+    return Stream(header, np.frombuffer(data, np.uint8, offset=at).copy(), truncated)

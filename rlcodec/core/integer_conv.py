@@ -1,0 +1,137 @@
+"""The analysis and synthesis transforms in exact integers: convolutions whose result is the same on every machine.
+
+Weights are int16, activations are integers in [0, 1023], and every accumulator is an int32 whose bound is proved from
+the weights when a model is exported (`rlcodec.training.quantise`). No float occurs, so the reconstruction may serve as
+context for coding pixels.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from rlcodec.core.kernel import array_kernel
+
+ACTIVATION_MAX = 1023
+"""Largest activation; stands for 8.0 in the float network, one step is 1/128."""
+PIXEL_MAX = 255
+STRIDE = 4
+"""Image pixels per latent, along each axis."""
+
+
+@dataclass(frozen=True)
+class ConvLayer:
+    """One integer convolution with zero padding, then rounding shift and clip.
+
+    Attributes:
+        weight: int16, (kernel height, kernel width, channels in, channels out).
+        bias: int32, (channels out,).
+        shift: the accumulator is divided by 2**shift, rounding half up.
+        low: smallest output.
+        high: largest output.
+        stride: 1 or 2.
+        shuffle: channels become pixels: (h, w, 4c) to (2h, 2w, c) when 2, nothing when 1.
+    """
+
+    weight: np.ndarray
+    bias: np.ndarray
+    shift: int
+    low: int
+    high: int
+    stride: int
+    shuffle: int
+
+    def macs(self, height: int, width: int) -> int:
+        """Multiply-accumulates for an input of height x width."""
+        return -(-height // self.stride) * -(-width // self.stride) * int(self.weight.size)
+
+
+@array_kernel
+def _convolve(x, weight, bias, shift, low, high, stride, out):
+    height, width, channels = x.shape
+    taps_y, taps_x, _, filters = weight.shape
+    accumulator = np.empty(filters, np.int32)
+    half = np.int32((1 << shift) >> 1)
+    for oy in range(out.shape[0]):
+        for ox in range(out.shape[1]):
+            accumulator[:] = bias
+            for ky in range(taps_y):
+                y = oy * stride + ky - taps_y // 2
+                if y < 0 or y >= height:
+                    continue
+                for kx in range(taps_x):
+                    column = ox * stride + kx - taps_x // 2
+                    if column < 0 or column >= width:
+                        continue
+                    for c in range(channels):
+                        value = np.int32(x[y, column, c])
+                        if value != 0:
+                            for f in range(filters):
+                                accumulator[f] += value * np.int32(weight[ky, kx, c, f])
+            for f in range(filters):
+                out[oy, ox, f] = min(max((accumulator[f] + half) >> shift, low), high)
+
+
+def run_layers(layers: tuple[ConvLayer, ...], x: np.ndarray) -> np.ndarray:
+    """Runs the layers on one input.
+
+    Args:
+        layers: the network.
+        x: int16, (height, width, channels).
+
+    Returns:
+        int16, (height', width', channels').
+    """
+    for layer in layers:
+        height, width = -(-x.shape[0] // layer.stride), -(-x.shape[1] // layer.stride)
+        out = np.empty((height, width, layer.weight.shape[3]), np.int16)
+        _convolve(x, layer.weight, layer.bias, layer.shift, layer.low, layer.high, layer.stride, out)
+        if layer.shuffle == 2:
+            channels = out.shape[2] // 4
+            out = out.reshape(height, width, channels, 2, 2).transpose(0, 3, 1, 4, 2)
+            out = np.ascontiguousarray(out.reshape(2 * height, 2 * width, channels))
+        x = out
+    return x
+
+
+def latent_shape(height: int, width: int) -> tuple[int, int]:
+    """Latents along each axis of an image of height x width pixels."""
+    return -(-height // STRIDE), -(-width // STRIDE)
+
+
+def analyse(layers: tuple[ConvLayer, ...], image: np.ndarray) -> np.ndarray:
+    """Analysis transform with deterministic binarization.
+
+    Args:
+        layers: the analysis network.
+        image: uint8, (height, width).
+
+    Returns:
+        int8, (channels, latent height, latent width), every element -1 or +1, most important channel first.
+    """
+    rows, columns = latent_shape(*image.shape)
+    padded = np.zeros((rows * STRIDE, columns * STRIDE, 1), np.int16)
+    padded[: image.shape[0], : image.shape[1], 0] = image
+    return np.where(run_layers(layers, padded) >= 0, 1, -1).astype(np.int8).transpose(2, 0, 1).copy()
+
+
+def keep_bits(latent: np.ndarray, bit_budget: int) -> np.ndarray:
+    """The first `bit_budget` binary latents, channel by channel in raster order; the rest becomes 0, unknown."""
+    kept = np.zeros(latent.size, np.int8)
+    kept[:bit_budget] = latent.reshape(-1)[:bit_budget]
+    return kept.reshape(latent.shape)
+
+
+def synthesise(layers: tuple[ConvLayer, ...], latent: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Synthesis transform.
+
+    Args:
+        layers: the synthesis network.
+        latent: int8, (channels, latent height, latent width), -1 or +1, and 0 where a bit was not sent.
+        height: of the image, pixels.
+        width: of the image, pixels.
+
+    Returns:
+        uint8, (height, width).
+    """
+    x = np.ascontiguousarray(latent.transpose(1, 2, 0).astype(np.int16))
+    return run_layers(layers, x)[:height, :width, 0].astype(np.uint8)

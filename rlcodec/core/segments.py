@@ -1,0 +1,52 @@
+"""Segments: the parts of a stream that an encoder decides on one by one, and what each costs."""
+
+from dataclasses import dataclass
+
+from rlcodec.core.range_coder import COST_UNIT
+from rlcodec.core.segment_choice import STOP, TIERS
+
+MACS_PER_KMAC = 1000
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A place in the stream: a latent slice or a row of pixels.
+
+    Attributes:
+        kind: "latent" or "pixels".
+        index: of the slice or row.
+        symbols: bits of the slice that the budget keeps, or pixels of the row.
+    """
+
+    kind: str
+    index: int
+    symbols: int
+
+
+@dataclass(frozen=True)
+class CodedSegment:
+    """What a segment cost, its own choice included.
+
+    Attributes:
+        segment: which.
+        tier: index into `TIERS`; STOP for the mark that ends a stream early.
+        cost: code length in 1/COST_UNIT bit.
+        macs: multiply-accumulates that the decoder spends on it.
+        complete: False where a cut stream ended inside it.
+    """
+
+    segment: Segment
+    tier: int
+    cost: int
+    macs: int
+    complete: bool = True
+
+    @property
+    def bits(self) -> float:
+        """Code length in bits."""
+        return self.cost / COST_UNIT
+
+    @property
+    def tier_name(self) -> str:
+        """Name of the tier, or "stop"."""
+        return "stop" if self.tier == STOP else TIERS[self.tier]

@@ -1,0 +1,107 @@
+"""Weights files: named arrays in safetensors, their digest and the fingerprint that streams carry."""
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save
+
+from rlcodec.core.container import Header
+from rlcodec.core.files import write_bytes
+from rlcodec.core.int16_products import PAIRS
+from rlcodec.core.integer_conv import ConvLayer
+from rlcodec.core.integer_mlp import ContextNet, context_net
+from rlcodec.errors import ModelError, UnknownModelError
+
+WEIGHTS = Path(__file__).parents[1] / "weights"
+
+
+FINGERPRINT_BYTES = 2
+"""So many bytes of the SHA-256 stand in a stream's header; a policy file names all of it."""
+
+
+LAYER_FIELDS = ("shift", "low", "high", "stride", "shuffle")
+
+
+def fingerprint_of(digest: str) -> bytes:
+    """What streams carry of a model's digest."""
+    return bytes.fromhex(digest)[:FINGERPRINT_BYTES]
+
+
+def check_fingerprint(header: Header, digest: str) -> None:
+    """Raises UnknownModelError where a stream was coded with other weights."""
+    if header.fingerprint != fingerprint_of(digest):
+        raise UnknownModelError(
+            f"the stream was coded with weights {header.fingerprint.hex()} of preset {header.preset.name}; "
+            f"these are {fingerprint_of(digest).hex()}"
+        )
+
+
+def digest_of(arrays: Mapping[str, np.ndarray]) -> str:
+    """SHA-256 over names, types, shapes and values in the order of the names, hexadecimal."""
+    state = hashlib.sha256()
+    for name in sorted(arrays):
+        array = np.ascontiguousarray(arrays[name])
+        state.update(f"{name}|{array.dtype.str}|{array.shape}|".encode())
+        state.update(array.tobytes())
+    return state.hexdigest()
+
+
+def layers_to_arrays(prefix: str, layers: tuple[ConvLayer, ...]) -> dict[str, np.ndarray]:
+    """Arrays of a transform, named `prefix.0.weight` and so on."""
+    arrays = {}
+    for i, layer in enumerate(layers):
+        arrays[f"{prefix}.{i}.weight"] = layer.weight
+        arrays[f"{prefix}.{i}.bias"] = layer.bias
+        arrays[f"{prefix}.{i}.settings"] = np.array([getattr(layer, f) for f in LAYER_FIELDS], np.int64)
+    return arrays
+
+
+def layers_from_arrays(prefix: str, arrays: Mapping[str, np.ndarray]) -> tuple[ConvLayer, ...]:
+    """Inverse of `layers_to_arrays`."""
+    layers: list[ConvLayer] = []
+    while (name := f"{prefix}.{len(layers)}") + ".weight" in arrays:
+        settings = (int(v) for v in arrays[f"{name}.settings"])
+        layers.append(
+            ConvLayer(arrays[f"{name}.weight"], arrays[f"{name}.bias"], **dict(zip(LAYER_FIELDS, settings, strict=True)))
+        )
+    return tuple(layers)
+
+
+def tuple_to_arrays(prefix: str, values: Any) -> dict[str, np.ndarray]:
+    """Arrays of a named tuple, named `prefix.field`, but for those that are made when it is loaded."""
+    return {f"{prefix}.{name}": getattr(values, name) for name in stored_fields(type(values))}
+
+
+def stored_fields(kind: Any) -> tuple[str, ...]:
+    """Fields of a named tuple of arrays that are stored."""
+    return tuple(name for name in kind._fields if not name.endswith(PAIRS))
+
+
+def context_net_of(arrays: Mapping[str, np.ndarray], prefix: str) -> ContextNet:
+    """Inverse of `tuple_to_arrays` for networks; raises KeyError where an array is missing."""
+    return context_net(**{field: arrays[f"{prefix}.{field}"] for field in stored_fields(ContextNet)})
+
+
+def save_model(path: Path, arrays: Mapping[str, np.ndarray], metadata: dict[str, str] | None = None) -> None:
+    """Writes arrays as safetensors, whole or not at all; metadata as `rlcodec.core.known_answers.known_answers`.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    write_bytes(path, save({name: np.ascontiguousarray(array) for name, array in arrays.items()}, metadata))
+
+
+def load_arrays(path: Path) -> dict[str, np.ndarray]:
+    """Reads a safetensors file.
+
+    Raises:
+        ModelError: it is missing or broken.
+    """
+    try:
+        return load_file(path)
+    except (OSError, SafetensorError, ValueError, KeyError) as error:
+        raise ModelError(f"{path}: not a usable weights file ({error})") from error

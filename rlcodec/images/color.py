@@ -1,0 +1,125 @@
+"""Reading photographs as people mean them: upright, in sRGB, eight bits a channel; what cannot be kept is said in one line."""
+
+import io
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image, ImageCms, ImageOps
+
+from rlcodec.core.preset_ids import MAX_PIXELS, MOST_PIXELS, Preset
+from rlcodec.errors import ImageError, ImageWarning, OptionError
+from rlcodec.images.gray import UNREADABLE, ImageLike, check_size, with_image
+
+DEEP_MODES = ("I", "I;16", "I;16B", "I;16L", "I;16N", "F")
+GRAY_MODES = ("1", "L", "LA", "La", *DEEP_MODES)
+WHITE = (255, 255, 255)
+
+
+@dataclass(frozen=True)
+class ColorImage:
+    """A picture to be coded.
+
+    Attributes:
+        pixels: uint8 (height, width, 3).
+        gray: the source had no colours.
+    """
+
+    pixels: np.ndarray
+    gray: bool
+
+
+def read_color(image: ImageLike, preset: Preset, max_pixels: int = MAX_PIXELS) -> ColorImage:
+    """The picture as 8-bit sRGB, upright.
+
+    Orientation from EXIF is applied, colours with another profile are converted to sRGB. Transparency is laid over white and
+    deeper channels are rounded to 8 bits, with an `ImageWarning`.
+
+    Args:
+        image: a path, a PIL image, or an array (height, width) or (height, width, 3) of 8-bit values.
+        preset: whose size limit holds.
+        max_pixels: the most that are read.
+
+    Raises:
+        ImageError: not an image, or too large.
+    """
+    if isinstance(image, np.ndarray):
+        return _from_array(image, preset, max_pixels)
+    return with_image(image, lambda opened, name: _from_pil(opened, name, preset, max_pixels))
+
+
+def read_like(image: ImageLike, preset: Preset, mode: str, max_pixels: int = MAX_PIXELS) -> np.ndarray:
+    """The pixels that a stream of a preset stands for, to compare a decoded image of `mode` with: uint8, "L" or "RGB"."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ImageWarning)
+        pixels = read_color(image, preset, max_pixels).pixels
+    return pixels[..., 0] if mode == "L" else pixels
+
+
+def check_pixels(picture: ColorImage) -> None:
+    """Raises OptionError where a photograph is larger than any preset codes."""
+    height, width = picture.pixels.shape[:2]
+    if height * width > MOST_PIXELS:
+        raise OptionError(f"the picture has more than {MOST_PIXELS} pixels")
+
+
+def to_gray(pixels: np.ndarray) -> np.ndarray:
+    """What decoders of gray pictures show of decoded colours, uint8 (height, width): their mean."""
+    return ((pixels.astype(np.uint16).sum(2) + 1) // 3).astype(np.uint8)
+
+
+def _from_array(array: np.ndarray, preset: Preset, max_pixels: int) -> ColorImage:
+    if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] != 3):
+        raise ImageError(f"the array has shape {array.shape}; a picture has (height, width) or (height, width, 3)")
+    if array.dtype != np.uint8:
+        raise ImageError(f"the array holds {array.dtype}; give uint8")
+    check_size(array.shape[0], array.shape[1], "the array", preset, max_pixels)
+    gray = array.ndim == 2
+    return ColorImage(np.repeat(array[..., None], 3, 2) if gray else array.copy(), gray)
+
+
+def _from_pil(image: Image.Image, name: str, preset: Preset, max_pixels: int) -> ColorImage:
+    check_size(image.height, image.width, name, preset, max_pixels)
+    profile = image.info.get("icc_profile")
+    gray = image.mode in GRAY_MODES
+    try:
+        upright = ImageOps.exif_transpose(image)
+        if upright.mode in DEEP_MODES:
+            _tell(f"{name}: has more than 8 bits a channel; they are rounded to 8")
+            upright = _to_eight_bits(upright)
+        if upright.has_transparency_data:
+            rgba = upright.convert("RGBA")
+            if np.asarray(rgba.getchannel("A")).min() < 255:
+                _tell(f"{name}: is transparent in places; they become white")
+            background = Image.new("RGBA", rgba.size, (*WHITE, 255))
+            upright = Image.alpha_composite(background, rgba).convert("RGB")
+        if profile and not gray:
+            upright = _to_srgb(upright, profile, name)
+        if upright.mode == "CMYK":
+            _tell(f"{name}: is CMYK without a profile; its colours are converted by rule of thumb")
+        return ColorImage(np.array(upright.convert("RGB"), np.uint8), gray)
+    except UNREADABLE as error:
+        raise ImageError(f"{name}: cannot be read as an image ({error})") from error
+
+
+def _to_eight_bits(image: Image.Image) -> Image.Image:
+    values = np.asarray(image).astype(np.float64)
+    whole = 255.0 if values.max(initial=0) > 1 else 1.0
+    top = whole if image.mode == "F" else 65535.0
+    return Image.fromarray(np.clip(np.rint(values * 255 / top), 0, 255).astype(np.uint8))
+
+
+def _to_srgb(image: Image.Image, profile: bytes, name: str) -> Image.Image:
+    try:
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        if "sRGB" in ImageCms.getProfileDescription(source):
+            return image
+        ready = image if image.mode in ("RGB", "CMYK", "LAB") else image.convert("RGB")
+        return ImageCms.profileToProfile(ready, source, ImageCms.createProfile("sRGB"), outputMode="RGB") or ready
+    except (ImageCms.PyCMSError, OSError, ValueError):
+        _tell(f"{name}: its colour profile cannot be used; its colours are taken for sRGB")
+        return image
+
+
+def _tell(message: str) -> None:
+    warnings.warn(message, ImageWarning, stacklevel=4)

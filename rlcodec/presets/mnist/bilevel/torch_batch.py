@@ -1,0 +1,167 @@
+"""Tier `lm` for many images at once, its network in torch: the bytes and pixels of the kernel, on any device.
+
+Everything but the network stays in the compiled kernels. An encoder is told what the network finds at all tokens of its scan.
+A decoder is told at one token after another: it runs until it needs the next one, asks, and goes on when all decoders of its
+batch have asked and the network has answered them in one step.
+
+Of the runtime, only this module and `rlcodec.presets.mnist.bilevel.torch_transformer` need torch; nothing imports them unless a device is asked for.
+"""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+from numba.typed import List
+
+from rlcodec.core.kernel import array_kernel
+from rlcodec.core.range_coder import COSTS
+from rlcodec.core.segment_choice import LM
+from rlcodec.errors import OptionError
+from rlcodec.presets.base import Encoded
+from rlcodec.presets.mnist.bilevel.coder import scan_of
+from rlcodec.presets.mnist.bilevel.tokens import scan_contexts
+from rlcodec.presets.mnist.bilevel.torch_transformer import INPUTS, Cache, IntegerTransformer
+from rlcodec.presets.mnist.bilevel.transformer import (
+    ASKED,
+    ASKED_INPUTS,
+    ASKED_ROWS,
+    COLUMNS_ASIDE,
+    INK,
+    OUTCOME,
+    ROWS_ABOVE,
+    WAITS,
+    answer,
+    memory_of_logits,
+    memory_that_asks,
+)
+from rlcodec.presets.mnist.encoder import constant_choices, finish_encoder, start_encoder
+from rlcodec.presets.mnist.rows import code_pixel_rows
+from rlcodec.presets.mnist.session import Session
+from rlcodec.presets.mnist.weights import Model
+
+ENCODED_AT_ONCE, DECODED_AT_ONCE = 32, 256
+ROWS_DONE, PIXELS_OF_NEXT_ROW, ENDED = range(3)
+CROWDED = 0.75
+"""The cache is packed anew when fewer of its scans still go on."""
+
+
+def transformer_on(model: Model, device: str) -> IntegerTransformer:
+    """A model's transformer on a device as torch names it.
+
+    Raises:
+        OptionError: torch has no such device.
+    """
+    try:
+        return IntegerTransformer(model.scan_lm, torch.device(device))
+    except (RuntimeError, AssertionError) as error:
+        raise OptionError(f"torch cannot use the device {device!r}") from error
+
+
+def encode_batch(
+    model: Model, images: Sequence[np.ndarray], device: str, bit_budget: int = 0, rows: int | None = None
+) -> Iterator[Encoded]:
+    """Encodes images in tier `lm`.
+
+    Args:
+        model: the preset's model.
+        images: uint8 (height, width) each.
+        device: as torch names it.
+        bit_budget: binary latents to keep.
+        rows: rows of pixels to send; all when None.
+
+    Raises:
+        OptionError: torch has no such device.
+    """
+    transformer = transformer_on(model, device)
+    for start in range(0, len(images), ENCODED_AT_ONCE):
+        part = images[start : start + ENCODED_AT_ONCE]
+        scans = [scan_of(model.scan_tables, image) for image in part]
+        contexts = scan_contexts([scan for scan in scans if scan], model.scan_tables.near, ROWS_ABOVE, COLUMNS_ASIDE)
+        found = iter(transformer.logits_of(contexts) if contexts else ())
+        for image, scan in zip(part, scans, strict=True):
+            session = start_encoder(model, image, bit_budget)
+            if scan:
+                session.use_memory(memory_of_logits(next(found)))
+            session.run(np.array(constant_choices(LM, rows)(session.segments)))
+            yield finish_encoder(session)
+
+
+def decode_batch(model: Model, sessions: Sequence[Session], device: str) -> None:
+    """Decodes streams to their ends, in whatever tiers they are.
+
+    Args:
+        model: the preset's model.
+        sessions: about to decode; see `rlcodec.api.start_decoder`.
+        device: as torch names it.
+
+    Raises:
+        OptionError: torch has no such device.
+    """
+    transformer = transformer_on(model, device)
+    for start in range(0, len(sessions), DECODED_AT_ONCE):
+        _decode_together(transformer, sessions[start : start + DECODED_AT_ONCE])
+
+
+def _decode_together(transformer: IntegerTransformer, sessions: Sequence[Session]) -> None:
+    going, decoders, places = [], List(), []
+    for session in sessions:
+        session.use_memory(memory_that_asks())
+        session.run(np.zeros(len(session.segments) - len(session.image), np.int64))
+        if not session.done:
+            going.append(session)
+            places.append(np.zeros(3, np.int64))
+            rows = session.start_rows()
+            decoders.append((session.state, session.data, rows, session.image, session.budget_index, places[-1]))
+    if not going:
+        return
+    asked = np.zeros((len(going), ASKED), np.int64)
+    advance(decoders, COSTS, np.zeros(len(going), np.int64), asked)
+    # Which decoder each scan of the cache belongs to.
+    slots = np.nonzero(asked[:, WAITS])[0]
+    cache = Cache(transformer, len(slots))
+    found = np.zeros(len(going), np.int64)
+    while asked[:, WAITS].any():
+        still = asked[slots, WAITS] > 0
+        if still.mean() < CROWDED:
+            cache.keep(torch.from_numpy(np.nonzero(still)[0]).to(transformer.device))
+            slots = slots[still]
+        found[slots] = _answers(transformer, cache, asked[slots])
+        advance(decoders, COSTS, found, asked)
+    for session, place in zip(going, places, strict=True):
+        session.rows_done, session.pixels_of_next_row = int(place[ROWS_DONE]), int(place[PIXELS_OF_NEXT_ROW])
+
+
+def _answers(transformer: IntegerTransformer, cache: Cache, asked: np.ndarray) -> np.ndarray:
+    inputs = np.zeros((len(asked), INPUTS + 1), np.uint8)
+    ink = np.arange(INPUTS)[None] < asked[:, INK, None]
+    np.put_along_axis(inputs, np.where(ink, asked[:, ASKED_INPUTS:], INPUTS), 1, 1)
+    rows, outcomes = asked[:, ASKED_ROWS:ASKED_INPUTS], asked[:, OUTCOME]
+    tensors = (torch.from_numpy(np.ascontiguousarray(a)).to(transformer.device) for a in (inputs[:, :INPUTS], rows, outcomes))
+    return transformer.step(cache, *tensors).cpu().numpy()
+
+
+@array_kernel
+def advance(decoders, costs, found, asked):
+    """Decodes every stream until it asks for the next token or ends.
+
+    Args:
+        decoders: list of coder state, payload, `RowCoder`, image, index of the bit budget, and int64 (3,): whole rows and
+            pixels of the next row that are done, and whether it has ended.
+        costs: `rlcodec.core.range_coder.COSTS`.
+        found: int64 (n,), what the network found at the token that each decoder waits for.
+        asked: int64 (n, ASKED), receives what each asks now, see `rlcodec.presets.mnist.bilevel.transformer.Memory`.
+    """
+    for n in range(len(decoders)):
+        state, data, rows, image, budget, place = decoders[n]
+        memory = rows.memory
+        if place[ENDED]:
+            continue
+        if memory.asked[WAITS]:
+            answer(memory, found[n])
+        left = image.shape[0] - place[ROWS_DONE]
+        choices, spent, macs = np.zeros(left, np.int64), np.empty(left, np.int64), np.empty(left, np.int64)
+        _, place[ROWS_DONE], place[PIXELS_OF_NEXT_ROW] = code_pixel_rows(
+            state, data, costs, rows, image, place[ROWS_DONE], budget, choices, spent, macs
+        )
+        asked[n] = memory.asked
+        place[ENDED] = 1 - memory.asked[WAITS]

@@ -1,0 +1,188 @@
+"""What an encoder knows of a photograph before it quantises: how large its coefficients are, counted once for all gains.
+
+One pass sorts magnitudes into bins an eighth of an octave wide, by slice, for brightness and for colours, and blocks by how
+much happens in them. From the counts follow, for every gain, about how many coefficients would be sent, how large, what would
+be lost, and how much of the picture is even.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from rlcodec.core.kernel import kernel
+from rlcodec.parallel.threads import side_by_side
+from rlcodec.presets.photo.coefficient_coder import SLICE_COUNT, SLICE_OF
+from rlcodec.presets.photo.transform import BLOCK
+
+BINS_PER_OCTAVE, OCTAVES = 8, 12
+BINS = BINS_PER_OCTAVE * OCTAVES
+"""Of magnitudes from 1 on, eight to an octave, evenly spaced within it; what is smaller or larger counts in the last on either
+side."""
+KINDS_OF_PLANES = 2
+"""Brightness; the two others."""
+MANTISSA_SHIFT = 20
+FIRST_BIN = 127 * BINS_PER_OCTAVE
+"""Sign aside, a float's bits shifted so are eight times its exponent and the first three bits of its mantissa."""
+SENT_FROM = 0.62
+"""Quantiser steps from which on a coefficient is likely to be sent."""
+ENERGY_BINS, ENERGY_BINS_PER_OCTAVE, LEAST_ENERGY = 48, 2, 2.0**-8
+"""Of the mean squared brightness of blocks, the constant left out."""
+EVEN_BELOW = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
+"""Squared quantiser steps below which a block's mean square counts as even, in several senses."""
+CONTRAST = 3 * BLOCK**2 * (0.03 * 255) ** 2
+"""Structural similarity's constant, in the unit of a block's energy: its brightness has three times a colour's variance."""
+LEAST_UNLIKE = 1e-4
+FEATURES = SLICE_COUNT * KINDS_OF_PLANES * 3 + len(EVEN_BELOW) + 2 + SLICE_COUNT - 1 + 1
+MOST_BLOCKS = 512
+"""Of larger pictures every other row of blocks is left out, or more."""
+
+
+@kernel
+def _count(bits, skip, slice_of, counts):
+    """Counts magnitudes of every `skip`-th row of blocks; `bits` are float32's, int32 (3, rows, columns, BLOCK, BLOCK)."""
+    planes, rows, columns = bits.shape[:3]
+    for plane in range(planes):
+        of = counts[min(plane, KINDS_OF_PLANES - 1)]
+        for y in range(0, rows, skip):
+            for x in range(columns):
+                for u in range(BLOCK):
+                    for v in range(BLOCK):
+                        at = ((bits[plane, y, x, u, v] & 0x7FFFFFFF) >> MANTISSA_SHIFT) - FIRST_BIN
+                        of[slice_of[u, v], min(max(at, 0), BINS - 1)] += 1
+
+
+@kernel
+def _look_at_blocks(coefficients, bits, skip, slice_of, steps, cuts, energy, count, blocks, similar):
+    """Sorts blocks by their brightness's mean square, and adds up how similar each would stay at every step.
+
+    Args:
+        coefficients: float32 (3, rows, columns, BLOCK, BLOCK).
+        bits: the same as int32.
+        skip: of so many rows of blocks one counts.
+        slice_of: int64 (BLOCK, BLOCK).
+        steps: float64 (settings,), of the quantiser.
+        cuts: float64 (settings,), octaves below which coefficients are lost.
+        energy: float64 (SLICE_COUNT, OCTAVES + 1), working space; sums of octaves before each.
+        count: float64 of the same shape, working space; the same of numbers.
+        blocks: int64 (ENERGY_BINS,), receives numbers of blocks.
+        similar: float64 (settings, SLICE_COUNT - 1), receives sums over blocks of contrast and structure, as structural
+            similarity has them, of slices up to each.
+    """
+    _, rows, columns = bits.shape[:3]
+    for y in range(0, rows, skip):
+        for x in range(columns):
+            for s in range(SLICE_COUNT):
+                for o in range(OCTAVES + 1):
+                    energy[s, o] = 0.0
+                    count[s, o] = 0.0
+            for u in range(BLOCK):
+                for v in range(BLOCK):
+                    at = ((bits[0, y, x, u, v] & 0x7FFFFFFF) >> (MANTISSA_SHIFT + 3)) - FIRST_BIN // BINS_PER_OCTAVE
+                    octave, s = min(max(at, 0), OCTAVES - 1), slice_of[u, v]
+                    energy[s, octave + 1] += coefficients[0, y, x, u, v] * coefficients[0, y, x, u, v]
+                    count[s, octave + 1] += 1
+            whole = 0.0
+            for s in range(1, SLICE_COUNT):
+                for o in range(OCTAVES):
+                    energy[s, o + 1] += energy[s, o]
+                    count[s, o + 1] += count[s, o]
+                whole += energy[s, OCTAVES]
+            octaves = np.log2(max(whole / BLOCK**2, LEAST_ENERGY) / LEAST_ENERGY)
+            blocks[min(np.int64(octaves * ENERGY_BINS_PER_OCTAVE), ENERGY_BINS - 1)] += 1
+            for g in range(steps.shape[0]):
+                cut = np.int64(cuts[g])
+                part, rounding = cuts[g] - cut, steps[g] * steps[g] / 12
+                total, lost = 0.0, 0.0
+                for s in range(1, SLICE_COUNT):
+                    below = energy[s, cut] + part * (energy[s, cut + 1] - energy[s, cut])
+                    sent = count[s, OCTAVES] - count[s, cut] - part * (count[s, cut + 1] - count[s, cut])
+                    total += energy[s, OCTAVES]
+                    lost += below + min(rounding * sent, energy[s, OCTAVES] - below)
+                    kept = 2 * (total - lost) + CONTRAST
+                    similar[g, s - 1] += kept / (kept + lost)
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What was counted.
+
+    Attributes:
+        magnitudes: int64 (KINDS_OF_PLANES, SLICE_COUNT, BINS).
+        blocks: int64 (ENERGY_BINS,).
+        similar: float64 (gains, SLICE_COUNT - 1), sums over blocks.
+    """
+
+    magnitudes: np.ndarray
+    blocks: np.ndarray
+    similar: np.ndarray
+
+
+def count_magnitudes(strips: list[np.ndarray], steps: np.ndarray, workers: int | None = None) -> Counts:
+    """Counts the magnitudes of a picture's coefficients.
+
+    Args:
+        strips: from `rlcodec.presets.photo.strips.strips_of`.
+        steps: float64 (gains,), of the quantiser.
+        workers: threads.
+    """
+    blocks = sum(s.shape[1] * s.shape[2] for s in strips)
+    skip = max(1, blocks // MOST_BLOCKS)
+    octaves = np.clip(np.log2(steps * SENT_FROM), 0, OCTAVES - 1e-3)
+    # Within an octave magnitudes lie evenly.
+    cuts = np.floor(octaves) + np.exp2(octaves % 1) - 1
+
+    def run(part: slice) -> Counts:
+        found = Counts(
+            np.zeros((KINDS_OF_PLANES, SLICE_COUNT, BINS), np.int64),
+            np.zeros(ENERGY_BINS, np.int64),
+            np.zeros((len(steps), SLICE_COUNT - 1)),
+        )
+        strip = strips[part.start]
+        bits = strip.view(np.int32)
+        _count(bits, skip, SLICE_OF, found.magnitudes)
+        energy, count = np.empty((2, SLICE_COUNT, OCTAVES + 1))
+        _look_at_blocks(strip, bits, skip, SLICE_OF, steps, cuts, energy, count, found.blocks, found.similar)
+        return found
+
+    found = side_by_side(run, [slice(i, i + 1) for i in range(len(strips))], workers)
+    return Counts(*(np.sum([getattr(f, name) for f in found], 0) for name in ("magnitudes", "blocks", "similar")))
+
+
+def _magnitudes() -> np.ndarray:
+    """Middles of the bins, float64 (BINS,)."""
+    octave, part = np.divmod(np.arange(BINS), BINS_PER_OCTAVE)
+    middles = 2.0**octave * (1 + (part + 0.5) / BINS_PER_OCTAVE)
+    middles[0] = 0.5
+    return middles
+
+
+def gain_features(counts: Counts, steps: np.ndarray) -> np.ndarray:
+    """What counts of magnitudes say of some gains.
+
+    Args:
+        counts: from `count_magnitudes`.
+        steps: float64 (gains,), those of the counts.
+
+    Returns:
+        float64 (gains, FEATURES): for brightness and colours and every slice, log2 of coefficients sent per million pixels, of
+        the bits of their magnitudes, and of the squared error a pixel, each plus one; how many blocks are even, in several
+        senses; mean and deviation of log2 of the blocks' mean squares; log2 of how dissimilar blocks would become, with the
+        slices up to each; and log2 of the step.
+    """
+    ratio = _magnitudes()[:, None] / steps
+    # A bin that the threshold cuts counts in part.
+    sent = np.clip((ratio / SENT_FROM - 1) * BINS_PER_OCTAVE + 0.5, 0, 1)
+    lost = sent / 12 + (1 - sent) * ratio**2
+    blocks = counts.blocks.sum()
+    flat = counts.magnitudes.reshape(-1, BINS) * (1e6 / (blocks * BLOCK**2))
+    parts = [flat @ sent, flat @ (sent * np.log2(1 + ratio)), flat @ (lost * steps**2) / 1e4]
+
+    octaves = np.arange(ENERGY_BINS + 1) / ENERGY_BINS_PER_OCTAVE + np.log2(LEAST_ENERGY)
+    below = np.concatenate([[0], np.cumsum(counts.blocks)]) / blocks
+    even = [np.interp(np.log2(limit * steps**2), octaves, below) for limit in EVEN_BELOW]
+    middles = np.log2(np.exp2(octaves[:-1, None] + 0.25) / steps**2 + 1e-3)
+    share = counts.blocks / blocks
+    mean = share @ middles
+    deviation = np.sqrt(np.maximum(share @ middles**2 - mean**2, 0))
+    unlike = np.log2(1 - counts.similar.T / blocks + LEAST_UNLIKE)
+    return np.concatenate([np.log2(1 + np.concatenate(parts)), even, [mean / 4, deviation / 2], unlike, [np.log2(steps)]]).T
