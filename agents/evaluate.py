@@ -11,7 +11,8 @@ from rlcodec.agents.baselines import constant_settings, threshold_values, tune_t
 from rlcodec.agents.contest import Contest, best_mixture, objective_grid
 from rlcodec.agents.oracle import best_fixed, oracle
 from rlcodec.agents.picture_oracle import compact_contest, own_contest, picture_contest
-from rlcodec.control.objective import PEAK_SQUARED, Objective
+from rlcodec.control.objective import Objective
+from rlcodec.core.metrics import PEAK_SQUARED
 from rlcodec.core.preset_ids import COMPACT, PHOTO
 from rlcodec.envs.batch import Core
 from rlcodec.envs.mnist.batch import Episodes

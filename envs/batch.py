@@ -1,123 +1,139 @@
-"""What every batched core offers to the environments, to training and to evaluation, whichever preset it is of."""
+"""Batches of episodes: what environments, training and evaluation step, whatever the preset.
 
-from collections.abc import Mapping
+The reward of a step is what it takes off the objective: J of stopping before it minus J of stopping after it, in units of
+`rlcodec.control.observation.objective_scale`. An episode's rewards sum to `(J_nothing - J_final) / scale`; they are not discounted.
+"""
+
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any
 
 import numpy as np
 
-from rlcodec.control.objective import COMPUTE_RANGE, KINDS, Objective
-
-
-def objective_arrays(objective: Objective, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The objective of so many episodes: its kind's index, int64, and its weights, float64, each (count,)."""
-    kind = np.full(count, KINDS.index(objective.kind))
-    return kind, np.full(count, objective.lambda_rate), np.full(count, objective.lambda_compute)
-
-
-def draw_objectives(
-    rng: np.random.Generator, count: int, rate_range: Mapping[str, tuple[float, float]]
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Random kinds and weights, log-uniform over the trained ranges: int64, float64, float64, each (count,)."""
-    kind = rng.integers(0, len(KINDS), count)
-    low, high = np.array([rate_range[k] for k in KINDS])[kind].T
-    rate = 10 ** rng.uniform(low, high)
-    return kind, rate, rate * 10 ** rng.uniform(*COMPUTE_RANGE, count)
+from rlcodec.control.decision_process import DecisionProcess, Rows, Totals
+from rlcodec.control.objective import Objective, Objectives
+from rlcodec.control.observation import objective_scale
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a step led to, arrays over the batch.
+    """What a step led to.
 
     Attributes:
-        reward: float64, what the step took off the objective, in units of `objective_scale`.
-        done: bool.
+        reward: float64 (B,), what the step took off the objective, in units of `objective_scale`.
+        done: bool (B,).
     """
 
     reward: np.ndarray
     done: np.ndarray
 
 
-@dataclass(frozen=True)
-class Spent:
-    """Where episodes stand, float64 arrays over the batch.
+class Episodes:
+    """Many episodes of a decision process side by side.
+
+    Args:
+        process: of a preset, on the measurements of some images.
+        batch: how many episodes.
 
     Attributes:
-        bits: of the segments so far.
-        rate_bpp: the same per pixel.
-        decoder_kmac_per_pixel: compute of decoding them.
-        mse: mean squared error if stopped now.
-        ms_ssim: MS-SSIM if stopped now.
+        process: the same.
+        state: of the episodes.
+
+    Example:
+        >>> import numpy as np
+        >>> from rlcodec.envs.tasks import task_of
+        >>> task = task_of("mnist")
+        >>> trace = task.measure(task.samples()[:4])
+        >>> episodes = Episodes(task.process(trace, task.fit(trace)), 4)
+        >>> episodes.reset(np.arange(4), *episodes.draw(np.random.default_rng(0), 4))
+        >>> episodes.step(np.zeros(4, np.int64)).done.tolist()
+        [False, False, False, False]
     """
 
-    bits: np.ndarray
-    rate_bpp: np.ndarray
-    decoder_kmac_per_pixel: np.ndarray
-    mse: np.ndarray
-    ms_ssim: np.ndarray
+    def __init__(self, process: DecisionProcess, batch: int):
+        self.process, self.batch = process, batch
+        self.state: Any = process.empty(batch)
+        self._value = np.zeros(batch)
 
+    @property
+    def action_count(self) -> int:
+        """Number of actions; which of them are legal depends on the state."""
+        return self.process.spec.action_count
 
-class Core(Protocol):
-    """Many episodes at once, on tables.
+    @property
+    def observation_size(self) -> int:
+        """Length of an observation."""
+        return self.process.spec.observation_size
 
-    Attributes:
-        batch: how many.
-        action_count: actions; which of them are legal depends on where an episode stands.
-        observation_size: length of an observation, whose first fields are mask, regrets and gain.
-        image: int64 (B,), which image each episode is about.
-        done: bool (B,).
-    """
+    @property
+    def image(self) -> np.ndarray:
+        """The image that each episode is about, int64 (B,)."""
+        return self.state.image
 
-    batch: int
-    action_count: int
-    observation_size: int
-    image: np.ndarray
-    done: np.ndarray
+    @property
+    def objectives(self) -> Objectives:
+        """Of the episodes."""
+        return self.state.objectives
 
-    def draw(self, rng: np.random.Generator, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Random images and objectives, as `reset` takes them."""
-        ...
+    @property
+    def done(self) -> np.ndarray:
+        """Which episodes have ended, bool (B,)."""
+        return self.state.done
 
-    def draw_objectives(self, rng: np.random.Generator, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Random kinds and weights, log-uniform over the trained ranges: int64, float64, float64, each (count,)."""
-        ...
+    def draw(self, rng: np.random.Generator, count: int) -> tuple[np.ndarray, Objectives]:
+        """Random images, int64 (count,), and objectives, as `reset` takes them."""
+        return rng.integers(0, self.process.image_count, count), self.process.spec.draw_objectives(rng, count)
 
-    def reset(self, which: np.ndarray, image: np.ndarray, kind: np.ndarray, rate: np.ndarray, compute: np.ndarray) -> None:
-        """Starts episodes `which` anew."""
-        ...
+    def reset(self, rows: np.ndarray, image: np.ndarray, objectives: Objectives) -> None:
+        """Starts some episodes anew.
+
+        Args:
+            rows: int64 (n,), which.
+            image: int64 (n,), the image of each.
+            objectives: of these n.
+        """
+        self.process.start(self.state, rows, image, objectives)
+        if len(rows) == self.batch:
+            self._value = self.process.values(self.state)
+        elif len(rows):
+            self._value[rows] = self.process.values(self.state)[rows]
 
     def reset_to(self, objective: Objective, image: np.ndarray) -> None:
-        """Starts all episodes under one objective."""
-        ...
+        """Starts all episodes under one objective, about some images, int64 (B,)."""
+        self.reset(np.arange(len(image)), image, self.process.spec.objectives_of(objective, len(image)))
 
     def step(self, action: np.ndarray) -> Outcome:
-        """One step of every episode; those that are done stay as they are."""
-        ...
+        """Takes one action in every episode, int64 (B,); an illegal one counts as the nearest legal one."""
+        before = self._value
+        self.process.apply(self.state, self.process.nearest_legal(self.state, np.asarray(action, np.int64)))
+        self._value = self.process.values(self.state)
+        scale = objective_scale(self.objectives.lambda_rate, self.objectives.lambda_compute)
+        return Outcome((before - self._value) / scale, self.done.copy())
 
-    def observe(self, which: np.ndarray | slice = slice(None)) -> np.ndarray:
-        """Observations, float32 (B, observation_size)."""
-        ...
+    def observe(self, rows: Rows = slice(None)) -> np.ndarray:
+        """Observations of all episodes or of some, float32 (B, size)."""
+        return self.process.observe(self.state, rows)
 
     def masks(self) -> np.ndarray:
-        """Legal actions, bool (B, action_count)."""
-        ...
+        """Legal actions, bool (B, actions)."""
+        return self.process.legal(self.state)
 
     def legalise(self, action: np.ndarray) -> np.ndarray:
         """Actions with illegal ones replaced by the nearest legal one."""
-        ...
+        return self.process.nearest_legal(self.state, np.asarray(action, np.int64))
 
     def objective_parts(self) -> np.ndarray:
-        """D, R in bits per pixel and C in decoder kMAC per pixel if each episode stopped now, (3, B)."""
-        ...
+        """D, R in bits per pixel and C in decoder kMAC per pixel if each episode stopped now, float64 (3, B)."""
+        return self.process.parts(self.state)
 
     def objective_values(self) -> np.ndarray:
         """J if each episode stopped now, float64 (B,)."""
-        ...
+        return self._value.copy()
 
-    def spent(self) -> Spent:
-        """Where the episodes stand."""
-        ...
+    def totals(self) -> Totals:
+        """What the episodes have cost and give if they stop now."""
+        return self.process.totals(self.state)
 
     def reward_weights(self) -> np.ndarray:
         """What turns what a step takes off D, R and C into its reward, float64 (3, B)."""
-        ...
+        weights = np.stack([np.ones(self.batch), self.objectives.lambda_rate, self.objectives.lambda_compute])
+        return weights / objective_scale(self.objectives.lambda_rate, self.objectives.lambda_compute)

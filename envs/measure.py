@@ -5,6 +5,7 @@ import hashlib
 import zipfile
 import zlib
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
@@ -18,6 +19,23 @@ Measure = Callable[[np.ndarray], Tables]
 Report = Callable[[int, int], None]
 
 
+@dataclass(frozen=True)
+class MeasureOptions:
+    """How many images are measured.
+
+    Attributes:
+        workers: processes, or Ray actors; as many as there are cores if None. With the local backend 1 means this process alone.
+        report: called with (images done, images in all).
+        folder: keeps measurements as they come; those of the same images and codec that are there already are read.
+        backend: "local" or "ray", see `rlcodec.parallel.backends.map_items`.
+    """
+
+    workers: int | None = None
+    report: Report | None = None
+    folder: Path | None = None
+    backend: str = LOCAL
+
+
 class _Measurer:
     """Measures items one by one."""
 
@@ -29,35 +47,33 @@ class _Measurer:
 
 
 def measure_all(
-    measure: Measure, items: Sequence[np.ndarray], digest: str, workers: int | None = None, report: Report | None = None,
-    kept: Path | None = None, engine: str = LOCAL,
-) -> list[Tables]:  # fmt: skip
+    measure: Measure, items: Sequence[np.ndarray], digest: str, options: MeasureOptions = MeasureOptions()
+) -> list[Tables]:
     """The tables of every item, in order.
 
     Args:
         measure: tables of one item; a function that other processes can import.
         items: arrays.
         digest: of the codec that measures.
-        workers: processes, or actors; as many as there are cores when None. Of engine "local", none but this one when 1.
-        report: called with (items done, items in all).
-        kept: folder that keeps tables as they come; those that are there already, of the same items and codec, are read.
-        engine: "local" or "ray", as `rlcodec.parallel.backends.map_items`, which says what else is raised.
+        options: workers, progress, folder and backend.
 
     Raises:
-        OutputError: `kept` cannot be written to.
+        OutputError: the folder cannot be written to.
     """
     files, tables = {}, {}
-    if kept:
-        make_folder(kept)
-        files = {number: kept / f"{_key(digest, item)}.npz" for number, item in enumerate(items)}
+    if options.folder:
+        make_folder(options.folder)
+        files = {number: options.folder / f"{_key(digest, item)}.npz" for number, item in enumerate(items)}
         tables = {number: found for number, path in files.items() if (found := _read(path)) is not None}
     left = [number for number in range(len(items)) if number not in tables]
-    for at, table in map_items(_Measurer, (measure,), [items[number] for number in left], engine=engine, workers=workers):
+    for at, table in map_items(
+        _Measurer, (measure,), [items[number] for number in left], engine=options.backend, workers=options.workers
+    ):
         tables[left[at]] = table
-        if kept:
+        if options.folder:
             write_atomically(files[left[at]], functools.partial(_save, table))
-        if report:
-            report(len(tables), len(items))
+        if options.report:
+            options.report(len(tables), len(items))
     return [tables[number] for number in range(len(items))]
 
 

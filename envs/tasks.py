@@ -1,173 +1,253 @@
-"""What environments, training and evaluation need to know of a preset: its images, tables, episodes, and how they are coded."""
+"""Tasks: what environments, training and evaluation need to know of a preset beyond the runtime.
 
-import functools
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+A task measures images into a trace, fits the encoder's predictions to it, and builds the decision process on it. There is one
+for every preset; `register_task` adds one for somebody else's.
+"""
+
+import importlib
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
 
+from rlcodec.control.decision_process import DecisionProcess, Predictor, ProcessSpec
 from rlcodec.control.objective import Objective
-from rlcodec.control.onnx_policy import Policy
-from rlcodec.core.preset_ids import COMPACT, MNIST, PHOTO, preset_by_name
-from rlcodec.core.segment_choice import STOP
-from rlcodec.envs.batch import Core
-from rlcodec.envs.compact.batch import CompactEpisodes
-from rlcodec.envs.compact.fit import fit_compact_predictor
-from rlcodec.envs.compact.trace import load_compact_trace, trace_compact
-from rlcodec.envs.fit import fit_unseen
-from rlcodec.envs.mnist.batch import Episodes
-from rlcodec.envs.mnist.fit import fit_predictor
-from rlcodec.envs.mnist.trace import Trace, build_trace, load_trace, save_trace
-from rlcodec.envs.photo.batch import LivePictures, PictureEpisodes
-from rlcodec.envs.photo.fit import fit_photo_predictor
-from rlcodec.envs.photo.trace import MIDDLE, load_picture_trace, trace_pictures
-from rlcodec.envs.sample_images import sample_images, sample_pictures
-from rlcodec.envs.trace_file import save_tables
-from rlcodec.images.color import ColorImage
-from rlcodec.presets.base import Encoded
-from rlcodec.presets.compact import decisions as compact
-from rlcodec.presets.compact import policy as compact_policy
-from rlcodec.presets.compact.weights import load_compact_model
-from rlcodec.presets.mnist.encoder import encode_with
-from rlcodec.presets.mnist.observation import FIRST_TIER_ACTION, STOP_ACTION, Predictor, layout
-from rlcodec.presets.mnist.policy import describe, encode_under_policy, geometry_of
-from rlcodec.presets.mnist.weights import Model, load_model
-from rlcodec.presets.photo import policy as photo_policy
-from rlcodec.presets.photo.decisions import LAYOUT, PhotoPredictor
-from rlcodec.presets.photo.weights import load_photo_model
+from rlcodec.control.onnx_policy import OnnxPolicy, load_policy
+from rlcodec.envs.batch import Episodes
+from rlcodec.envs.hindsight import ExhaustiveSearch, Hindsight, objective_grid
+from rlcodec.envs.measure import MeasureOptions
+from rlcodec.errors import OptionError
+from rlcodec.options import PathLike
+from rlcodec.presets.base import Encoded, Preset
+from rlcodec.presets.policies import policy_file
+from rlcodec.presets.registry import preset_by_name
+
+Predictors = Predictor | Sequence[Predictor]
+"""One predictor, or several that take turns with the images: image i is predicted by number i modulo their count."""
 
 
-@dataclass(frozen=True)
-class Task:
-    """A preset as something to learn.
+class Trace(Protocol):
+    """What every choice costs and gives on n images, measured.
 
     Attributes:
-        model: the preset's weights, with their `preset` and `digest`.
-        layout: the observation's fields: name, length, unit and scale.
-        samples: makes images for trying things out; DataError where scikit-learn is missing.
-        trace: makes tables of images; workers, report, kept and engine as `rlcodec.envs.measure.measure_all`.
-        load: reads tables; DataError where the file is no such trace of this codec.
-        save: writes tables, whole or not at all.
-        fit: fits the encoder's predictions to tables.
-        fit_unseen: predictions to train on these very tables with, as little at home there as the others on new images.
-        read_predictor: predictions from their JSON; ValueError, KeyError or TypeError on anything else.
-        episodes: starts a batch of episodes on tables, with predictions.
-        live: starts an episode on an image that the codec measures as it goes, with predictions.
-        image: an image of a trace, by its index.
-        encode: an image through the real codec, as an episode's legal actions say.
-        nothing: what decoders show of an image where nothing was sent.
-        under_policy: an image through the real encoder, as a policy chooses under an objective; the stream.
-        describe: what a policy file must agree with.
+        digest: SHA-256 of the codec that measured, hexadecimal.
     """
 
-    model: Any
-    layout: tuple[tuple[str, int, str], ...]
-    samples: Callable[[], Sequence[np.ndarray]]
-    trace: Callable[..., Any]
-    load: Callable[[Path], Any]
-    save: Callable[[Path, Any], None]
-    fit: Callable[[Any], Any]
-    fit_unseen: Callable[[Any], Any]
-    read_predictor: Callable[[str], Any]
-    episodes: Callable[[Any, Any, int], Core]
-    live: Callable[[np.ndarray, Any], Core]
-    image: Callable[[Any, int], np.ndarray]
-    encode: Callable[[np.ndarray, tuple[int, ...]], Encoded]
-    nothing: Callable[[np.ndarray], np.ndarray]
-    under_policy: Callable[[Policy, np.ndarray, Objective], bytes]
-    describe: Callable[[], dict[str, Any]]
+    digest: str
+
+    def __len__(self) -> int: ...
+
+    def take(self, index: np.ndarray | slice) -> Self:
+        """The same for some of the images."""
+        ...
 
 
-@functools.cache
-def task_of(preset: str) -> Task:
+class Task(ABC):
+    """Decisions to learn.
+
+    Attributes:
+        name: of the preset.
+        spec: layout, actions and objectives.
+        grid_rate: log10 of lambda_rate of the objectives that evaluations use, by kind of distortion.
+        smallest_gap_bpp: see `rlcodec.envs.hindsight.Hindsight`.
+    """
+
+    name: str
+    spec: ProcessSpec
+    grid_rate: Mapping[str, tuple[float, ...]]
+    smallest_gap_bpp: ClassVar[float] = 0.0
+
+    @abstractmethod
+    def samples(self) -> Sequence[np.ndarray]:
+        """Images for trying things out, uint8; raises DataError if scikit-learn, which brings them, is not installed."""
+
+    @abstractmethod
+    def read_images(self, data: Path, split: str, limit: int | None, crop: int | None) -> Sequence[np.ndarray]:
+        """Images to measure, uint8 (height, width) or (height, width, 3).
+
+        Args:
+            data: folder of images or of idx files, or one idx file.
+            split: "train" or "test", for folders of idx files.
+            limit: at most so many images.
+            crop: side in pixels of random squares that take the place of whole pictures.
+
+        Raises:
+            DataError: there are no such images.
+        """
+
+    @abstractmethod
+    def measure(self, images: Sequence[np.ndarray], options: MeasureOptions = MeasureOptions()) -> Any:
+        """The trace of some images; raises DataError if there are none, OutputError if intermediate results cannot be kept."""
+
+    @abstractmethod
+    def load(self, path: Path) -> Any:
+        """Reads a trace; raises DataError if the file is no trace of this codec."""
+
+    @abstractmethod
+    def save(self, path: Path, trace: Any) -> None:
+        """Writes a trace, whole or not at all; raises OutputError."""
+
+    @abstractmethod
+    def fit(self, trace: Any) -> Predictor:
+        """Fits the encoder's predictions to a trace."""
+
+    def fit_unseen(self, trace: Any) -> Predictors:
+        """Predictions for training on the trace itself, no better on its images than `fit`'s are on new ones."""
+        return self.fit(trace)
+
+    @abstractmethod
+    def read_predictor(self, text: str) -> Predictor:
+        """A predictor from its JSON; raises ValueError, KeyError or TypeError on anything else."""
+
+    @abstractmethod
+    def process(self, trace: Any, predictors: Predictors) -> DecisionProcess:
+        """The decision process on the images of a trace."""
+
+    @abstractmethod
+    def live(self, image: np.ndarray, predictor: Predictor) -> DecisionProcess:
+        """The decision process on one image that the codec measures as it goes."""
+
+    @abstractmethod
+    def image(self, trace: Any, index: int) -> np.ndarray:
+        """An image of a trace, uint8."""
+
+    @abstractmethod
+    def statistics(self, trace: Any) -> np.ndarray:
+        """Statistics of the images that a threshold rule may look at, float64 (n, f)."""
+
+    @abstractmethod
+    def encode(self, image: np.ndarray, actions: tuple[int, ...]) -> Encoded:
+        """Codes an image with the real codec, as an episode's legal actions say."""
+
+    @abstractmethod
+    def encode_under(self, policy: PathLike | None, image: np.ndarray, objective: Objective) -> bytes:
+        """Codes an image with the real encoder under a policy, the shipped one if None."""
+
+    @abstractmethod
+    def show_nothing(self, image: np.ndarray) -> np.ndarray:
+        """What decoders show of an image of which nothing was sent, uint8."""
+
+    @abstractmethod
+    def policy_file(self, path: PathLike | None) -> Path:
+        """Where a policy is, the shipped one if `path` is None; raises OptionError if none is shipped."""
+
+    def load_policy(self, path: PathLike | None) -> OnnxPolicy:
+        """Loads a policy, the shipped one if `path` is None; raises OptionError or PolicyError."""
+        return load_policy(self.policy_file(path), self.spec, self.read_predictor)
+
+    def hindsight(self, trace: Any, predictors: Predictors) -> Hindsight:
+        """What is known of a trace's images in hindsight; by exhaustive search unless a task overrides this."""
+        process = self.process(trace, predictors)
+        search = ExhaustiveSearch(process)
+        return Hindsight(
+            Episodes(process, len(trace)),
+            self.statistics(trace),
+            self.objective_grid(trace),
+            search.sequences,
+            search.oracle,
+            search.best_fixed,
+            self.smallest_gap_bpp,
+        )
+
+    def objective_grid(self, trace: Any) -> list[Objective]:
+        """The objectives that evaluations use."""
+        return objective_grid(self.grid_rate)
+
+
+class PresetTask(Task):
+    """The task of a registered preset; subclasses say how images are measured and where measurements are kept.
+
+    Args:
+        preset: whose.
+    """
+
+    def __init__(self, preset: Preset):
+        self.preset, self.name, self.spec = preset, preset.name, preset.process_spec()
+
+    def read_predictor(self, text: str) -> Predictor:
+        """As `Preset.read_predictor`."""
+        return self.preset.read_predictor(text)
+
+    def live(self, image: np.ndarray, predictor: Predictor) -> DecisionProcess:
+        """As `Preset.live_process`."""
+        return self.preset.live_process(image, predictor)
+
+    def encode(self, image: np.ndarray, actions: tuple[int, ...]) -> Encoded:
+        """As `Preset.encode_actions`."""
+        return self.preset.encode_actions(image, actions)
+
+    def encode_under(self, policy: PathLike | None, image: np.ndarray, objective: Objective) -> bytes:
+        """As `Preset.encode`, under a policy and an objective."""
+        options = self.preset.options(
+            policy=policy,
+            distortion=objective.kind,
+            lambda_rate=objective.lambda_rate,
+            lambda_compute=objective.lambda_compute,
+        )
+        return self.preset.encode(image, options).data
+
+    def show_nothing(self, image: np.ndarray) -> np.ndarray:
+        """As `Preset.show_nothing`."""
+        return self.preset.show_nothing(image)
+
+    def policy_file(self, path: PathLike | None) -> Path:
+        """As `rlcodec.presets.policies.policy_file`."""
+        return policy_file(self.preset, path)
+
+
+_MODULES = {name: f"rlcodec.envs.{name}.task" for name in ("mnist", "photo", "compact")}
+"""Modules of the shipped presets' tasks, each with a function `make_task` of a preset."""
+_factories: dict[str, Callable[[Preset], Task]] = {}
+_tasks: dict[str, Task] = {}
+
+
+def register_task(name: str, make_task: Callable[[Preset], Task]) -> None:
+    """Adds the task of a preset that is or will be registered.
+
+    Args:
+        name: of the preset.
+        make_task: makes the task of the preset; called once, when it is first asked for.
+
+    Raises:
+        OptionError: the preset has a task already.
+    """
+    if name in _factories or name in _MODULES:
+        raise OptionError(f"preset {name} has a task already")
+    _factories[name] = make_task
+
+
+def unregister_task(name: str) -> None:
+    """Removes a task that `register_task` added."""
+    if _factories.pop(name, None) is not None:
+        _tasks.pop(name, None)
+
+
+@contextmanager
+def registered_task(name: str, make_task: Callable[[Preset], Task]) -> Iterator[None]:
+    """Adds a task for the duration of a block."""
+    register_task(name, make_task)
+    try:
+        yield
+    finally:
+        unregister_task(name)
+
+
+def task_of(name: str) -> Task:
     """The task of a preset.
 
     Raises:
-        OptionError: there is no such preset.
+        OptionError: there is no such preset, or it has no task.
     """
-    found = preset_by_name(preset)
-    return {MNIST: _digit_task, PHOTO: _photo_task, COMPACT: _compact_task}[found]()
-
-
-def _digit_task() -> Task:
-    model = load_model(MNIST.name)
-
-    def fit(trace: Trace) -> Predictor:
-        return fit_predictor(trace, geometry_of(model, *trace.images.shape[1:]))
-
-    return Task(
-        model,
-        layout(len(MNIST.budget_slices)),
-        samples=sample_images,
-        trace=lambda images, *options: build_trace(np.asarray(images), *options),
-        load=lambda path: load_trace(path, model),
-        save=save_trace,
-        fit=fit,
-        fit_unseen=fit,  # six thousand digits and straight lines: what is fitted to them knows them no better
-        read_predictor=Predictor.from_json,
-        episodes=lambda trace, predictor, batch: Episodes(trace, model, predictor, batch),
-        live=lambda image, predictor: Episodes(build_trace(image[None], workers=1), model, predictor, 1),
-        image=lambda trace, index: trace.images[index],
-        encode=lambda image, actions: encode_digit(model, image, actions),
-        nothing=lambda image: encode_digit(model, image, (0, STOP_ACTION)).picture,
-        under_policy=lambda policy, image, objective: encode_under_policy(policy, model, image, objective).data,
-        describe=lambda: describe(model),
-    )
-
-
-def encode_digit(model: Model, pixels: np.ndarray, actions: tuple[int, ...]) -> Encoded:
-    """Encodes an image of preset `mnist` as an episode's actions say; the first names the budget.
-
-    Args:
-        model: the preset's model.
-        pixels: uint8 (h, w).
-        actions: legal ones, up to the episode's end.
-    """
-    per_slice = model.slices and -(-pixels.shape[0] // 4) * -(-pixels.shape[1] // 4)
-    bit_budget = MNIST.budget_slices[actions[0]] * per_slice
-    later = [STOP if action == STOP_ACTION else action - FIRST_TIER_ACTION for action in actions[1:]]
-    return encode_with(model, pixels, bit_budget, lambda _: [*later, STOP])
-
-
-def _photo_task() -> Task:
-    return Task(
-        load_photo_model(),
-        LAYOUT,
-        samples=sample_pictures,
-        trace=trace_pictures,
-        load=load_picture_trace,
-        save=save_tables,
-        fit=fit_photo_predictor,
-        fit_unseen=lambda trace: fit_unseen(trace, fit_photo_predictor),
-        read_predictor=PhotoPredictor.from_json,
-        episodes=PictureEpisodes,
-        live=LivePictures,
-        image=lambda trace, index: trace.picture(index),
-        encode=photo_policy.encode_actions,
-        nothing=lambda image: np.full_like(image, MIDDLE),
-        under_policy=lambda policy, image, goal: photo_policy.encode_under_policy(policy, ColorImage(image, False), goal),
-        describe=photo_policy.describe_photo,
-    )
-
-
-def _compact_task() -> Task:
-    return Task(
-        load_compact_model(),
-        compact.LAYOUT,
-        samples=sample_pictures,
-        trace=trace_compact,
-        load=load_compact_trace,
-        save=save_tables,
-        fit=fit_compact_predictor,
-        fit_unseen=lambda trace: fit_unseen(trace, fit_compact_predictor),
-        read_predictor=compact.CompactPredictor.from_json,
-        episodes=CompactEpisodes,
-        live=lambda picture, predictor: CompactEpisodes(trace_compact([picture], 1), predictor, 1),
-        image=lambda trace, index: trace.picture(index),
-        encode=compact_policy.encode_actions,
-        nothing=compact_policy.show_nothing,
-        under_policy=lambda policy, image, goal: compact_policy.encode_under_policy(policy, ColorImage(image, False), goal),
-        describe=compact_policy.describe_compact,
-    )
+    preset = preset_by_name(name)
+    if name not in _tasks:
+        if name in _MODULES:
+            make_task = importlib.import_module(_MODULES[name]).make_task
+        elif name in _factories:
+            make_task = _factories[name]
+        else:
+            raise OptionError(f"preset {name} has no task: register one with rlcodec.envs.tasks.register_task")
+        _tasks[name] = make_task(preset)
+    return _tasks[name]

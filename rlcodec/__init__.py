@@ -7,11 +7,11 @@ registered with Gymnasium.
 """
 
 from rlcodec._registration import register as _register
-from rlcodec.api import Encoded, StreamInfo, decode, encode, encode_image, inspect
+from rlcodec.api import Encoded, StreamInfo, decode, encode, encode_image, inspect, predicted_decode_ms
 from rlcodec.archive.reader import Collection, CollectionItem
 from rlcodec.archive.writer import CollectionWriter
 from rlcodec.batch.images import decode_many, encode_many
-from rlcodec.control.decode_time import Calibration, load_calibration, predicted_decode_ms, save_calibration
+from rlcodec.control.decode_time import Calibration, load_calibration, save_calibration
 from rlcodec.errors import (
     DamagedStreamError,
     DataError,

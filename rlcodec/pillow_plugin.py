@@ -15,8 +15,9 @@ from PIL import Image, ImageFile
 
 from rlcodec.api import decode, encode
 from rlcodec.core.container import MAGIC, unpack
-from rlcodec.core.preset_ids import MNIST, MOST_PIXELS, PHOTO
+from rlcodec.core.preset_format import MOST_PIXELS
 from rlcodec.errors import StreamError
+from rlcodec.presets.registry import preset_for, preset_of
 
 FORMAT = "RLC"
 EXTENSION, MIME = ".rlc", "image/x-rlcodec"
@@ -35,8 +36,7 @@ class RlcImageFile(ImageFile.ImageFile):
         except StreamError as error:
             raise SyntaxError(str(error)) from error
         self._size = header.width, header.height
-        gray = header.preset is MNIST or bool(header.bit_budget & 1)
-        self._mode = "L" if gray else "RGB"
+        self._mode = preset_of(header).mode(header)
         self.tile = []
 
     def load(self) -> Any:
@@ -59,11 +59,9 @@ def _accept(prefix: bytes) -> bool:
 
 
 def _save(image: Image.Image, file: IO[bytes], filename: str | bytes) -> None:
-    """Writes with the keywords of `rlcodec.encode`; small gray images take preset mnist, others photo, if none is named."""
+    """Writes with the keywords of `rlcodec.encode`; without `preset`, the first one that suits the image and has the options."""
     options = dict(image.encoderinfo)
-    small = image.mode in ("L", "1") and max(image.size) <= MNIST.max_side
-    for_photo = {"gain", "synthesis"} & options.keys()
-    preset = options.pop("preset", MNIST.name if small and not for_photo else PHOTO.name)
+    preset = options.pop("preset", None) or preset_for(image.mode, image.size, options)
     file.write(encode(image, preset=preset, **options))
 
 

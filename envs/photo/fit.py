@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from rlcodec.control.objective import PEAK_SQUARED, ROUNDING_MSE, distortion
+from rlcodec.control.objective import ROUNDING_MSE, distortion
+from rlcodec.core.metrics import PEAK_SQUARED
 from rlcodec.core.segments import MACS_PER_KMAC
 from rlcodec.envs.fit import ITERATIONS, NETWORKS, fit_net
 from rlcodec.envs.photo.trace import PictureTrace

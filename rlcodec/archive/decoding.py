@@ -1,29 +1,25 @@
-"""The pixels of a collection's images: digits that were sent exactly are decoded many at a time, all others one by one."""
+"""Decodes the images of a collection, as many at once as their preset takes."""
 
 from collections.abc import Sequence
 
 import numpy as np
 
-from rlcodec.api import decode
 from rlcodec.archive.format import CollectionHeader, Entry
-from rlcodec.core.container import pack
-from rlcodec.core.preset_ids import MNIST, Preset
+from rlcodec.core.container import Header, Stream, check_declared_size, pack
 from rlcodec.core.weights_file import fingerprint_of
 from rlcodec.errors import StreamError
-from rlcodec.presets.mnist.batch import digit_coder
-
-DIGITS_TOGETHER = 256
+from rlcodec.presets.registry import preset_of
 
 
-def together(preset: Preset) -> int:
-    """Images of a preset that are worth decoding at once."""
-    return DIGITS_TOGETHER if preset is MNIST else 1
+def images_at_once(header: CollectionHeader) -> int:
+    """How many images of a collection are decoded at once."""
+    return preset_of(header.format).images_at_once
 
 
 def stream_of(header: CollectionHeader, entry: Entry) -> bytes:
-    """An image as a stream of its own."""
+    """An image of a collection as a stream of its own."""
     fingerprint = fingerprint_of(header.digest)
-    return pack(header.preset, fingerprint, entry.height, entry.width, entry.bit_budget, entry.payload)
+    return pack(header.format, fingerprint, entry.height, entry.width, entry.settings, entry.payload)
 
 
 def decode_entries(
@@ -39,30 +35,20 @@ def decode_entries(
     Returns:
         The pixels, as `rlcodec.decode` gives them, or what is wrong.
     """
-    found: list[np.ndarray | None] = [None] * len(entries)
-    if header.preset is MNIST:
-        _decode_digits(entries, max_pixels, found)
-    pairs = zip(entries, found, strict=True)
-    return [_decode_alone(header, entry, max_pixels) if pixels is None else pixels for entry, pixels in pairs]
+    found = [_parsed(header, entry, max_pixels) if isinstance(entry, Entry) else entry for entry in entries]
+    whole = [at for at, stream in enumerate(found) if isinstance(stream, Stream)]
+    preset = preset_of(header.format)
+    pictures = preset.decode_batch([found[at] for at in whole], preset.decode_options())  # type: ignore[misc]
+    out = dict(zip(whole, pictures, strict=True))
+    return [out.get(at, error) for at, error in enumerate(found)]  # type: ignore[misc]
 
 
-def _decode_digits(entries: Sequence[Entry | StreamError], max_pixels: int, found: list[np.ndarray | None]) -> None:
-    """Writes the pixels of digits that were sent exactly into `found`."""
-    sizes: dict[tuple[int, int], dict[int, bytes]] = {}
-    for at, entry in enumerate(entries):
-        if isinstance(entry, Entry) and not entry.bit_budget:
-            sizes.setdefault((entry.height, entry.width), {})[at] = entry.payload
-    for (height, width), payloads in sizes.items():
-        if max(height, width) <= MNIST.max_side and height * width <= max_pixels:
-            images = digit_coder(height, width).decode(list(payloads.values()))
-            for at, pixels in zip(payloads, images, strict=True):
-                found[at] = pixels
-
-
-def _decode_alone(header: CollectionHeader, entry: Entry | StreamError, max_pixels: int) -> np.ndarray | StreamError:
-    if isinstance(entry, StreamError):
-        return entry
+def _parsed(header: CollectionHeader, entry: Entry, max_pixels: int) -> Stream | StreamError:
     try:
-        return np.asarray(decode(stream_of(header, entry), partial=False, max_pixels=max_pixels))
+        check_declared_size(header.format, entry.height, entry.width, max_pixels)
     except StreamError as error:
         return error
+    fields = Header(
+        header.format, fingerprint_of(header.digest), entry.height, entry.width, entry.settings, len(entry.payload), 0
+    )
+    return Stream(fields, np.frombuffer(entry.payload, np.uint8), False)

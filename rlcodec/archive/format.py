@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rlcodec.core.preset_ids import Preset, preset_by_id
+from rlcodec.core.preset_format import PresetFormat, format_by_id
 from rlcodec.errors import DamagedStreamError, OptionError, StreamError, UnknownModelError
 
 MAGIC, VERSION = b"\xb1RCZ", 1
@@ -44,12 +44,12 @@ MOST_SEARCHED_BYTES = 1 << 20
 class CollectionHeader:
     """What all images of a collection share: the preset, and the SHA-256 of its weights, hexadecimal."""
 
-    preset: Preset
+    format: PresetFormat
     digest: str
 
     def to_bytes(self) -> bytes:
         """As it stands at the front of the file."""
-        front = HEADER.pack(MAGIC, VERSION, self.preset.id, bytes.fromhex(self.digest))
+        front = HEADER.pack(MAGIC, VERSION, self.format.id, bytes.fromhex(self.digest))
         return front + CHECK.pack(zlib.crc32(front))
 
 
@@ -59,7 +59,7 @@ class Entry(NamedTuple):
     Attributes:
         height: pixels.
         width: pixels.
-        bit_budget: as in a stream's header.
+        settings: as in a stream's header.
         payload: of the image's stream.
         name: a relative path with slashes, unlike any other.
         label: a number, or None.
@@ -67,7 +67,7 @@ class Entry(NamedTuple):
 
     height: int
     width: int
-    bit_budget: int
+    settings: int
     payload: bytes
     name: str
     label: int | None = None
@@ -149,7 +149,7 @@ def pack_section(first: int, start: int, entries: Sequence[Entry]) -> tuple[byte
         alike = (a == b for a, b in zip(before, name, strict=False))
         shared = next((i for i, same in enumerate(alike) if not same), min(len(before), len(name)))
         rows.append((
-            len(entry.payload), binascii.crc_hqx(entry.payload, 0), entry.height - 1, entry.width - 1, entry.bit_budget,
+            len(entry.payload), binascii.crc_hqx(entry.payload, 0), entry.height - 1, entry.width - 1, entry.settings,
             NO_LABEL if entry.label is None else entry.label, shared, len(name) - shared,
         ))  # fmt: skip
         names.append(name[shared:])
@@ -219,7 +219,7 @@ def parse_header(data: bytes, path: Path) -> CollectionHeader:
         raise UnknownModelError(f"{path}: the collection has version {version}; this rlcodec reads version {VERSION}")
     if zlib.crc32(data[: HEADER.size]) != CHECK.unpack_from(data, HEADER.size)[0]:
         raise DamagedStreamError(f"{path}: the header of the collection is damaged")
-    preset = preset_by_id(identity)
+    preset = format_by_id(identity)
     if preset is None:
         raise UnknownModelError(f"{path}: needs preset number {identity}, which this rlcodec does not have")
     return CollectionHeader(preset, digest.hex())

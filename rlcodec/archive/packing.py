@@ -3,7 +3,7 @@
 import functools
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,19 +12,16 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from rlcodec.api import encode
 from rlcodec.archive.writer import CollectionWriter
-from rlcodec.core.container import pack
-from rlcodec.core.preset_ids import MNIST
-from rlcodec.core.segment_choice import TABLE
 from rlcodec.errors import MisfitError, OptionError, RlcodecError
-from rlcodec.images.gray import read_gray
+from rlcodec.options import EncodeOptions
 from rlcodec.parallel.threads import worker_count
-from rlcodec.presets.mnist.batch import digit_coder
-from rlcodec.presets.mnist.weights import load_model
+from rlcodec.presets.base import Preset
+from rlcodec.presets.registry import preset_by_name
 
 TOGETHER = 256
 """Images that are coded at once; no more are in memory."""
+Coder = Callable[[Sequence["PackSource"], ThreadPoolExecutor, int], Iterable[bytes | str]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,7 +88,8 @@ def pack_images(
         resume: go on where a run was cut: what is packed already is left alone.
         workers: threads; as many as there are cores when None.
         report: called with (images done, images in all).
-        options: of `rlcodec.encode`; with none, `max_pixels` aside, preset "mnist" codes exactly, in the quickest tier.
+        options: of `rlcodec.encode`. Without any, `max_pixels` aside, the preset decides (`Preset.pack_batch`): "mnist" codes
+            exactly, in its quickest tier.
 
     Raises:
         OptionError: options make no sense, or a name is taken; nothing was packed.
@@ -109,8 +107,11 @@ def pack_images(
             taken = next(source.name for source in sources if source.name in writer.names)
             raise OptionError(f"{taken}: is in the collection already; leave alone what is there by --resume")
 
-        whole = preset == MNIST.name and not options.keys() - {"max_pixels"}
-        code = _code_exactly if whole else functools.partial(_code, {"preset": preset, **options})
+        coder = preset_by_name(preset)
+        if options.keys() - {"max_pixels"}:
+            code: Coder = functools.partial(_code_each, coder, coder.options.of(preset, options))
+        else:
+            code = functools.partial(_code_together, coder, coder.options.of(preset, options))
         with ThreadPoolExecutor(workers) as pool:
             for at in range(0, len(todo), TOGETHER):
                 part = todo[at : at + TOGETHER]
@@ -125,32 +126,40 @@ def pack_images(
     return Packed(done, there, tuple(failures))
 
 
-def _code(
-    options: dict[str, Any], sources: Sequence[PackSource], pool: ThreadPoolExecutor, workers: int
-) -> Iterator[bytes | str]:
-    """Streams of images under options of `rlcodec.encode`, or why there is none."""
-    return pool.map(lambda source: _or_failure(source, lambda: encode(source.image, **options)), sources)
+def _code_each(
+    preset: Preset, options: EncodeOptions, sources: Sequence[PackSource], pool: ThreadPoolExecutor, workers: int
+) -> Iterable[bytes | str]:
+    """Streams of images under options, or why there is none."""
+    return pool.map(lambda source: _or_failure(source, lambda: preset.encode(source.image, options).data), sources)
 
 
-def _code_exactly(sources: Sequence[PackSource], pool: ThreadPoolExecutor, workers: int) -> list[bytes | str]:
-    """Streams of small gray images with all their pixels, or why there is none; every thread codes a share of them at once."""
+def _code_together(
+    preset: Preset, options: EncodeOptions, sources: Sequence[PackSource], pool: ThreadPoolExecutor, workers: int
+) -> list[bytes | str]:
+    """Streams of images without options, or why there is none; every thread codes a share of them, several at once."""
     found: list[bytes | str] = [""] * len(sources)
-    for first, coded in enumerate(pool.map(_code_share, [sources[first::workers] for first in range(workers)])):
+    shares = [sources[first::workers] for first in range(workers)]
+    for first, coded in enumerate(pool.map(lambda share: _code_share(preset, options, share), shares)):
         found[first::workers] = coded
     return found
 
 
-def _code_share(sources: Sequence[PackSource]) -> list[bytes | str]:
-    found = [_or_failure(source, functools.partial(read_gray, source.image, MNIST)) for source in sources]
-    sizes: dict[tuple[int, int], list[int]] = {}
-    for at, image in enumerate(found):
-        if isinstance(image, np.ndarray):
-            sizes.setdefault(image.shape, []).append(at)
-    for (height, width), places in sizes.items():
-        payloads = digit_coder(height, width).encode(np.stack([found[at] for at in places]), TABLE)
-        for at, payload in zip(places, payloads, strict=True):
-            found[at] = pack(MNIST, load_model(MNIST.name).fingerprint, height, width, 0, payload)
-    return found
+def _code_share(preset: Preset, options: EncodeOptions, sources: Sequence[PackSource]) -> list[bytes | str]:
+    coded: list[bytes | str] = []
+    for at in range(0, len(sources), preset.images_at_once):
+        part = sources[at : at + preset.images_at_once]
+        found = [_or_failure(source, functools.partial(preset.read_pixels, source.image, options)) for source in part]
+        readable = [at for at, image in enumerate(found) if isinstance(image, np.ndarray)]
+        try:
+            for at, stream in zip(readable, preset.pack_batch([found[at] for at in readable]), strict=True):
+                found[at] = stream
+        except MisfitError as error:
+            found = [
+                why_missing(source.name, error) if isinstance(f, np.ndarray) else f
+                for source, f in zip(part, found, strict=True)
+            ]
+        coded += found
+    return coded
 
 
 def _or_failure(source: PackSource, run: Callable[[], Any]) -> Any:

@@ -15,11 +15,11 @@ from typing import Any, TypeVar
 import numpy as np
 from PIL import Image
 
-from rlcodec.archive.decoding import decode_entries, stream_of, together
+from rlcodec.archive.decoding import decode_entries, images_at_once, stream_of
 from rlcodec.archive.format import HEADER_BYTES, NO_LABEL, Entry, Index, find_sections, parse_header, read_at, unpack_index
-from rlcodec.control.decode_time import model_digest
-from rlcodec.core.preset_ids import MAX_PIXELS
+from rlcodec.core.preset_format import MAX_PIXELS
 from rlcodec.errors import DamagedStreamError, StreamError, TruncatedStreamWarning, UnknownModelError
+from rlcodec.presets.registry import preset_by_name
 
 Found = TypeVar("Found")
 
@@ -97,7 +97,7 @@ class Collection:
             self._sections, end = find_sections(self._file.fileno(), size)
         except OSError as error:
             raise StreamError(f"{self.path}: cannot be read ({error.strerror or error})") from error
-        self.preset, self.digest = self._header.preset.name, self._header.digest
+        self.preset, self.digest = self._header.format.name, self._header.digest
         self._firsts = [section.first for section in self._sections]
         self._length = self._sections[-1].first + self._sections[-1].count if self._sections else 0
         self._decodable = False
@@ -144,7 +144,7 @@ class Collection:
         Raises as for one image, when its turn has come.
         """
         self._check_weights()
-        rest, at_once = iter(numbers), together(self._header.preset)
+        rest, at_once = iter(numbers), images_at_once(self._header)
         while part := [self._from_zero(number) for number in itertools.islice(rest, at_once)]:
             entries = self._entries(part)
             for entry, pixels in zip(entries, decode_entries(self._header, entries, self._max_pixels), strict=True):
@@ -245,10 +245,10 @@ class Collection:
             yield which, self._index(which)
 
     def _check_weights(self) -> None:
-        if not self._decodable and model_digest(self.preset) != self.digest:
+        if not self._decodable and preset_by_name(self.preset).weights().digest != self.digest:
             raise UnknownModelError(
                 f"{self.path}: was coded with weights {self.digest[:8]} of preset {self.preset}; "
-                f"these are {model_digest(self.preset)[:8]}"
+                f"these are {preset_by_name(self.preset).weights().digest[:8]}"
             )
         self._decodable = True
 

@@ -18,10 +18,9 @@ from rlcodec.archive.format import (
     read_at,
     unpack_index,
 )
-from rlcodec.control.decode_time import model_digest
 from rlcodec.core.container import unpack
-from rlcodec.core.preset_ids import preset_by_name
 from rlcodec.errors import DamagedStreamError, OptionError, OutputError, StreamError
+from rlcodec.presets.registry import preset_by_name
 
 PARTIAL = ".partial"
 SECTION_IMAGES, SECTION_BYTES = 1024, 1 << 20
@@ -67,7 +66,8 @@ class CollectionWriter:
             StreamError: what is to be gone on with is no collection.
         """
         self.path = Path(os.path.realpath(path))
-        self._header = CollectionHeader(preset_by_name(preset), model_digest(preset))
+        found = preset_by_name(preset)
+        self._header = CollectionHeader(found.format, found.weights().digest)
         self._append = append
         self._target = self.path if append else self.path.with_name(self.path.name + PARTIAL)
         there = self._target.exists()
@@ -112,8 +112,8 @@ class CollectionWriter:
         header = parse_header(read_at(descriptor, 0, HEADER_BYTES), self._target)
         if header != self._header:
             raise OptionError(
-                f"{self._target}: holds images of preset {header.preset.name} with weights {header.digest[:8]}, "
-                f"not of {self._header.preset.name} with {self._header.digest[:8]}"
+                f"{self._target}: holds images of preset {header.format.name} with weights {header.digest[:8]}, "
+                f"not of {self._header.format.name} with {self._header.digest[:8]}"
             )
         sections, self._end = find_sections(descriptor, size)
         count = 0
@@ -145,9 +145,9 @@ class CollectionWriter:
         header = found.header
         if found.truncated:
             raise StreamError(f"{name}: the stream is cut; a collection holds whole ones")
-        if header.preset is not self._header.preset or not self._header.digest.startswith(header.fingerprint.hex()):
+        if header.format != self._header.format or not self._header.digest.startswith(header.fingerprint.hex()):
             raise StreamError(f"{name}: the stream is of another preset, or of other weights, than the collection")
-        self.add_entry(Entry(header.height, header.width, header.bit_budget, found.payload.tobytes(), name, label))
+        self.add_entry(Entry(header.height, header.width, header.settings, found.payload.tobytes(), name, label))
 
     def add_entry(self, entry: Entry) -> None:
         """Adds an image of the collection's preset and weights; errors as `add`."""

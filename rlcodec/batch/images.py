@@ -8,12 +8,11 @@ from typing import Any, TypeVar
 
 from PIL import Image
 
-from rlcodec.api import decode, encode, parse, report_cut, start_decoder
-from rlcodec.core.preset_ids import MAX_PIXELS, MNIST
-from rlcodec.core.segment_choice import LM, TIERS
+from rlcodec.api import DEFAULT_PRESET, decode, encode, parse, report_cut
+from rlcodec.core.preset_format import MAX_PIXELS
 from rlcodec.errors import OptionError
-from rlcodec.images.gray import ImageLike, read_gray
-from rlcodec.presets.mnist.weights import load_model
+from rlcodec.images.gray import ImageLike
+from rlcodec.presets.registry import preset_by_name
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -75,37 +74,27 @@ def decode_many(
     return _map(lambda data: decode(data, partial=partial, max_pixels=max_pixels), streams, workers)
 
 
-def _encode_on_device(
-    images: Iterable[ImageLike], device: str, preset: str = "mnist", tier: str | None = None, bit_budget: int = 0,
-    rows: int | None = None, **options: Any,
-) -> list[bytes]:  # fmt: skip
-    if tier != TIERS[LM] or options:
-        raise OptionError(f"a device is for tier {TIERS[LM]}, with bit_budget and rows; other tiers run on the cores")
-    from rlcodec.presets.mnist.bilevel.torch_batch import encode_batch
-
-    model = load_model(preset)
-    pixels = [read_gray(image, model.preset) for image in images]
-    return [done.data for done in encode_batch(model, pixels, device, bit_budget, rows)]
+def _encode_on_device(images: Iterable[ImageLike], device: str, preset: str = DEFAULT_PRESET, **options: Any) -> list[bytes]:
+    found = preset_by_name(preset)
+    return found.encode_on_device(list(images), found.options.of(preset, options), device)
 
 
 def _decode_on_device(
     streams: list[bytes], device: str, partial: bool, workers: int | None, max_pixels: int
 ) -> list[Image.Image]:
-    from rlcodec.presets.mnist.bilevel.torch_batch import DECODED_AT_ONCE, decode_batch
-
     parsed = [parse(data, max_pixels) for data in streams]
-    there = [i for i, stream in enumerate(parsed) if stream.header.preset is MNIST]
     pictures: dict[int, Image.Image] = {}
-    for start in range(0, len(there), DECODED_AT_ONCE):  # sessions are large: those of a group go before the next begins
-        group = {i: start_decoder(parsed[i]) for i in there[start : start + DECODED_AT_ONCE]}
-        decode_batch(load_model(MNIST.name), list(group.values()), device)
-        for i, session in group.items():
-            if parsed[i].truncated:
-                report_cut(parsed[i], partial)
-            pictures[i] = Image.fromarray(session.picture())
-    rest = [data for i, data in enumerate(streams) if i not in pictures]
+    for name in dict.fromkeys(stream.header.format.name for stream in parsed):
+        preset = preset_by_name(name)
+        places = [at for at, stream in enumerate(parsed) if stream.header.format.name == name]
+        found = preset.decode_on_device([parsed[at] for at in places], preset.decode_options(), device)
+        for at, decoded in zip(places, found or (), strict=found is not None):
+            if decoded.truncated:
+                report_cut(parsed[at], partial)
+            pictures[at] = Image.fromarray(decoded.picture)
+    rest = [data for at, data in enumerate(streams) if at not in pictures]
     others = iter(_map(lambda data: decode(data, partial=partial, max_pixels=max_pixels), rest, workers))
-    return [pictures[i] if i in pictures else next(others) for i in range(len(streams))]
+    return [pictures[at] if at in pictures else next(others) for at in range(len(streams))]
 
 
 def _map(run: Callable[[Item], Result], items: Iterable[Item], workers: int | None) -> list[Result]:

@@ -1,39 +1,48 @@
-"""Limits that people name, whatever the preset: so many bytes at most, so many dB at least, so many milliseconds of decoding.
+"""Constraints on a stream, whatever the preset: size, quality and decoding time; and which of the streams that meet them is best."""
 
-Which streams keep to them, which of those is wanted, and what is said where none does.
-"""
-
+import dataclasses
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from numbers import Real
+from typing import Generic, TypeVar
 
+from rlcodec.control.objective import COMPUTE_RANGE, Objective
 from rlcodec.errors import MisfitError, OptionError
+
+T = TypeVar("T")
+COMPUTE_STEPS = 6
+"""Bisections of the trained range of lambda_compute: to 0.05 of a power of ten."""
 
 
 @dataclass(frozen=True)
-class Figures:
-    """What limits are about, of one stream.
+class Candidate(Generic[T]):
+    """A stream that a constrained search has measured.
 
     Attributes:
         size_bytes: of the whole stream.
-        psnr_db: of the decoded picture; infinite where it is exact.
-        decode_ms: predicted milliseconds of decoding; 0 where nobody limits them.
+        psnr_db: of the decoded picture; infinite if it is exact, NaN if nobody asked.
+        decode_ms: predicted milliseconds of decoding; 0 if they are not limited.
+        source: what the preset needs to write the stream, for instance the stream itself.
     """
 
     size_bytes: int
     psnr_db: float
     decode_ms: float
+    source: T
 
 
 @dataclass(frozen=True)
-class Limits:
-    """What a stream should keep to; None where anything goes.
+class Constraints:
+    """What a stream must meet; None where nothing is asked.
 
     Attributes:
-        max_bytes: of the whole stream, at most.
-        min_psnr: of the decoded picture, at least, in dB; infinity asks for every pixel exactly.
-        max_decode_ms: predicted milliseconds of decoding on the calibrated machine, at most.
+        max_bytes: largest size of the whole stream.
+        min_psnr: smallest PSNR of the decoded picture, in dB; infinity asks for every pixel exactly.
+        max_decode_ms: largest predicted time of decoding on the calibrated machine, in milliseconds.
+
+    Raises:
+        OptionError: a value is no number.
     """
 
     max_bytes: int | None = None
@@ -45,41 +54,84 @@ class Limits:
             if value is not None and (not isinstance(value, Real) or math.isnan(value)):
                 raise OptionError(f"{name} is {value!r}; give a number")
 
-    def shortfalls(self, size_bytes: int, psnr_db: float, decode_ms: float) -> set[str]:
-        """Names of the limits that a stream of these figures does not keep to."""
-        kept = {
-            "max_bytes": self.max_bytes is None or size_bytes <= self.max_bytes,
-            "min_psnr": self.min_psnr is None or psnr_db >= self.min_psnr,
-            "max_decode_ms": self.max_decode_ms is None or decode_ms <= self.max_decode_ms,
+    def __bool__(self) -> bool:
+        return any(value is not None for value in vars(self).values())
+
+    @property
+    def limits_rate_or_quality(self) -> bool:
+        """Whether size or quality is limited, which lambda_rate can meet."""
+        return self.max_bytes is not None or self.min_psnr is not None
+
+    def violated_by(self, candidate: Candidate) -> set[str]:
+        """Names of the constraints that a stream does not meet."""
+        met = {
+            "max_bytes": self.max_bytes is None or candidate.size_bytes <= self.max_bytes,
+            "min_psnr": self.min_psnr is None or candidate.psnr_db >= self.min_psnr,
+            "max_decode_ms": self.max_decode_ms is None or candidate.decode_ms <= self.max_decode_ms,
         }
-        return {name for name, fine in kept.items() if not fine}
+        return {name for name, fine in met.items() if not fine}
 
-    def missed_by(self, figures: Figures) -> set[str]:
-        """Names of the limits that a stream does not keep to."""
-        return self.shortfalls(figures.size_bytes, figures.psnr_db, figures.decode_ms)
+    def met_by(self, candidate: Candidate) -> bool:
+        """Whether a stream meets all constraints."""
+        return not self.violated_by(candidate)
 
-    def order(self, figures: Figures, worth: tuple[float, ...]) -> tuple[float, ...]:
-        """What is least of the stream that is wanted: with `min_psnr` its bytes, else with `max_bytes` the finest is wanted;
-        where neither is named or streams are alike, the least `worth`.
+    def sort_key(self, candidate: Candidate, tie_break: tuple[float, ...]) -> tuple[float, ...]:
+        """Sort key: the best stream minimises it.
+
+        With `min_psnr` the smallest stream is best, else with `max_bytes` the one of the best quality. `tie_break` decides between
+        streams that are alike, and alone where neither is asked for.
         """
         if self.min_psnr is not None:
-            return figures.size_bytes, *worth
-        return (-figures.psnr_db, *worth) if self.max_bytes is not None else worth
+            return candidate.size_bytes, *tie_break
+        return (-candidate.psnr_db, *tie_break) if self.max_bytes is not None else tie_break
 
-    def refusal(self, tried: Sequence[Figures]) -> MisfitError:
-        """Says that no stream keeps to them: for each limit, how near one of those tried comes that keeps to the others."""
-        one_off = {name: [f for f in tried if self.missed_by(f) == {name}] for name in vars(self)}
-        nearest = " or ".join(_nearest(name, figures) for name, figures in one_off.items() if figures)
+    def best(self, candidates: Iterable[Candidate[T]], key: Callable[[Candidate[T]], tuple[float, ...]]) -> Candidate[T] | None:
+        """The candidate with the smallest key of those that meet all constraints; None if none does."""
+        return min((c for c in candidates if self.met_by(c)), key=key, default=None)
+
+    def refusal(self, tried: Sequence[Candidate]) -> MisfitError:
+        """The error that no stream meets the constraints.
+
+        It names for each constraint the nearest value that one of the tried streams reaches which meets all others.
+        """
+        one_off = {name: [c for c in tried if self.violated_by(c) == {name}] for name in vars(self)}
+        nearest = " or ".join(_nearest(name, candidates) for name, candidates in one_off.items() if candidates)
         if not nearest:
-            least = min(tried, key=lambda figures: len(self.missed_by(figures)))
-            nearest = " with ".join(_nearest(name, [least]) for name in sorted(self.missed_by(least)))
+            least = min(tried, key=lambda candidate: len(self.violated_by(candidate)))
+            nearest = " with ".join(_nearest(name, [least]) for name in sorted(self.violated_by(least)))
         asked = " and ".join(f"{name} {value:g}" for name, value in vars(self).items() if value is not None)
         return MisfitError(f"no stream of this image was found with {asked}; the nearest that can be met: {nearest}")
 
 
-def _nearest(name: str, figures: Iterable[Figures]) -> str:
+def _nearest(name: str, candidates: Iterable[Candidate]) -> str:
     if name == "max_bytes":
-        return f"max_bytes {min(f.size_bytes for f in figures)}"
-    if name == "max_decode_ms":  # rounded so that it can be asked for
-        return f"max_decode_ms {math.ceil(1e4 * min(f.decode_ms for f in figures)) / 1e4:.4f}"
-    return f"min_psnr {math.floor(100 * max(f.psnr_db for f in figures)) / 100:.2f}"
+        return f"max_bytes {min(c.size_bytes for c in candidates)}"
+    if name == "max_decode_ms":  # rounded up, so that it can be asked for
+        return f"max_decode_ms {math.ceil(1e4 * min(c.decode_ms for c in candidates)) / 1e4:.4f}"
+    return f"min_psnr {math.floor(100 * max(c.psnr_db for c in candidates)) / 100:.2f}"
+
+
+def least_compute(objective: Objective, encode: Callable[[Objective], T], is_slow: Callable[[T], bool]) -> T:
+    """What is encoded under an objective whose lambda_compute is raised as little as fast decoding takes, or as far as it goes.
+
+    Args:
+        objective: where to begin.
+        encode: encodes under an objective.
+        is_slow: whether decoding a result takes too long.
+    """
+    least, most = (objective.lambda_rate * 10**exponent for exponent in COMPUTE_RANGE)
+    found = encode(objective)
+    if not is_slow(found) or objective.lambda_compute >= most:
+        return found
+    low, high = math.log10(max(objective.lambda_compute, least)), math.log10(most)
+    found = encode(dataclasses.replace(objective, lambda_compute=most))
+    if is_slow(found):
+        return found
+    for _ in range(COMPUTE_STEPS):
+        middle = (low + high) / 2
+        tried = encode(dataclasses.replace(objective, lambda_compute=10**middle))
+        if is_slow(tried):
+            low = middle
+        else:
+            found, high = tried, middle
+    return found

@@ -1,7 +1,7 @@
 """How long this machine takes to decode: milliseconds per stage of the decoder, kept in a file, and what they predict.
 
 Objectives count kMAC, which are the same everywhere; only a calibration turns them into milliseconds of one machine.
-`rlcodec.evaluation.calibrate` measures one.
+`rlcodec.evaluation.calibrate` measures one machine.
 """
 
 import functools
@@ -9,28 +9,35 @@ import json
 import math
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from rlcodec.core.files import make_folder, write_bytes
-from rlcodec.core.preset_ids import COMPACT, PHOTO
-from rlcodec.core.segment_choice import STOP
-from rlcodec.core.segments import MACS_PER_KMAC
 from rlcodec.errors import DataError
-
-if TYPE_CHECKING:
-    from rlcodec.api import StreamInfo
 
 FORMAT = 1
 VARIABLE = "RLCODEC_CALIBRATION"
 FILE = "calibration.json"
 AGAIN = "run `rlcodec calibrate`"
-START, LATENTS, SYNTHESIS = "start", "latents", "synthesis"
+SYNTHESIS = "synthesis"
+"""Stage that every preset has."""
 
 Work = Mapping[str, tuple[float, float]]
 """What a decode does: by stage, its kMAC and its pixels. A stage that does not run is not there."""
+
+
+@dataclass(frozen=True)
+class DecodeSample:
+    """A decode, or the first stages of one, that a calibration times.
+
+    Attributes:
+        work: of the decode, by stage.
+        run: decodes.
+    """
+
+    work: Work
+    run: Callable[[], object]
 
 
 @dataclass(frozen=True)
@@ -77,13 +84,18 @@ class Calibration:
     digests: Mapping[str, str]
     stages: Mapping[str, Mapping[str, StageCost]]
 
-    def predicted_ms(self, preset: str, work: Work) -> float:
-        """Milliseconds of a decode that does `work`.
+    def predicted_ms(self, preset: str, digest: str, work: Work) -> float:
+        """Milliseconds of a decode.
+
+        Args:
+            preset: name of the preset.
+            digest: of its installed weights.
+            work: of the decode, by stage.
 
         Raises:
-            DataError: the calibration is of another model, or lacks a stage.
+            DataError: the calibration is of other weights, or lacks a stage.
         """
-        if self.digests.get(preset) != model_digest(preset):
+        if self.digests.get(preset) != digest:
             raise DataError(f"the calibration is of another model of preset {preset}; {AGAIN} again")
         total = 0.0
         for stage, (kmac, pixels) in work.items():
@@ -98,21 +110,6 @@ class Calibration:
         stages = {preset: {stage: asdict(cost) for stage, cost in of.items()} for preset, of in self.stages.items()}
         fields = {"format": FORMAT, **asdict(self.machine), "digests": dict(self.digests), "stages": stages}
         return json.dumps(fields, indent=1) + "\n"
-
-
-def model_digest(preset: str) -> str:
-    """SHA-256 of a preset's model, hexadecimal."""
-    if preset == PHOTO.name:
-        from rlcodec.presets.photo.weights import load_photo_model
-
-        return load_photo_model().digest
-    if preset == COMPACT.name:
-        from rlcodec.presets.compact.weights import load_compact_model
-
-        return load_compact_model().digest
-    from rlcodec.presets.mnist.weights import load_model
-
-    return load_model(preset).digest
 
 
 @functools.cache
@@ -197,42 +194,3 @@ def _load(file: Path, modified: int) -> Calibration:
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise DataError(f"{file}: not a usable calibration ({type(error).__name__}); {AGAIN} again") from error
     return Calibration(machine, digests, stages)
-
-
-def work_of(info: "StreamInfo") -> Work:
-    """What decoding the stream does that `inspect` tells of."""
-    from rlcodec.presets.compact.decode_cost import compact_work
-    from rlcodec.presets.mnist.decode_cost import mnist_work
-    from rlcodec.presets.photo.decode_cost import photo_work
-
-    if info.preset == PHOTO.name:
-        from rlcodec.presets.photo.decoder import PhotoSetting
-        from rlcodec.presets.photo.transform import padded_size
-
-        strips: dict[int, float] = {}
-        for s in info.segments:
-            strips[s.segment.index] = strips.get(s.segment.index, 0.0) + s.macs / MACS_PER_KMAC
-        pixels = math.prod(padded_size(info.height, info.width))
-        return photo_work(pixels, [strips[i] for i in sorted(strips)], PhotoSetting.from_number(info.bit_budget).width)
-    if info.preset == COMPACT.name:
-        from rlcodec.presets.compact.transform import STRIDE, latent_size
-
-        macs: dict[int, int] = {}
-        for segment in info.segments:
-            if segment.tier != STOP:
-                macs[segment.tier] = macs.get(segment.tier, 0) + segment.macs
-        return compact_work(math.prod(latent_size(info.height, info.width)) * STRIDE**2, macs)
-    return mnist_work(info.height, info.width, info.bit_budget, info.segments, info.scan)
-
-
-def predicted_decode_ms(info: "StreamInfo", calibration: Calibration | None = None) -> float:
-    """Predicted milliseconds of decoding a stream on this machine.
-
-    Args:
-        info: what `rlcodec.inspect` tells of the stream.
-        calibration: of this machine; the one that `rlcodec calibrate` left when None.
-
-    Raises:
-        DataError: there is no usable calibration.
-    """
-    return (calibration or load_calibration()).predicted_ms(info.preset, work_of(info))

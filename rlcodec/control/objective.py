@@ -1,13 +1,16 @@
 """What an encode is worth: J = D + lambda_rate * R + lambda_compute * C, per pixel."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from numbers import Real
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from rlcodec.core.kernel import kernel
+from rlcodec.core.metrics import PEAK_SQUARED, ROUNDING_LOSS, ms_ssim_loss
 from rlcodec.errors import OptionError
 
 KINDS = ("mse", "psnr", "ms-ssim")
@@ -16,10 +19,6 @@ MSE, LOSS = MEASURES = range(2)
 """Measures of an error, which is 0 when pictures agree: mean squared error on the scale 0 to 255, and 1 - MS-SSIM."""
 ROUNDING_MSE = 1 / 12
 """An 8-bit image itself differs from the scene by rounding; added to the error, it keeps decibels finite (58.9 dB)."""
-ROUNDING_LOSS = 2e-4
-"""The same for MS-SSIM: what such rounding takes off it where a picture is flat (37.0 dB). A variance of 1/12, a quarter of it
-at each coarser scale, is weighed against the contrast constant."""
-PEAK_SQUARED = 255.0**2
 MEASURE_OF = np.array([MSE, MSE, LOSS])
 """The measure of each kind."""
 FLOORS = np.array([ROUNDING_MSE, ROUNDING_LOSS])
@@ -37,12 +36,42 @@ COMPUTE_RANGE = (-4.5, -1.2)
 """log10 of lambda_compute / lambda_rate that policies are trained for."""
 
 
+Measure = Callable[[np.ndarray, np.ndarray], float]
+"""From an original and a decoded picture, uint8 of one shape, to D: the smaller, the better."""
+
+
+def _measure_mse(original: np.ndarray, shown: np.ndarray) -> float:
+    return float(np.square(shown.astype(np.int64) - original).mean())
+
+
+DISTORTIONS: dict[str, Measure] = {
+    "mse": _measure_mse,
+    "psnr": lambda original, shown: float(distortion("psnr", _measure_mse(original, shown))),
+    "ms-ssim": lambda original, shown: float(distortion("ms-ssim", float(ms_ssim_loss(original, shown)))),
+}
+"""Kinds of distortion that objectives may have. Presets say which of them their decisions can be made for."""
+
+
+def register_distortion(kind: str, measure: Measure) -> None:
+    """Adds a kind of distortion; raises OptionError if there is one of the name."""
+    if kind in DISTORTIONS:
+        raise OptionError(f"there is a kind of distortion {kind} already")
+    DISTORTIONS[kind] = measure
+
+
+def unregister_distortion(kind: str) -> None:
+    """Removes a kind that `register_distortion` added."""
+    if kind not in KINDS:
+        DISTORTIONS.pop(kind, None)
+
+
 @dataclass(frozen=True)
 class Objective:
     """What to minimise.
 
     Attributes:
-        kind: of the distortion D: "mse" on the scale 0 to 255, or "psnr" or "ms-ssim", both in negative decibels.
+        kind: of the distortion D: "mse" on the scale 0 to 255, or "psnr" or "ms-ssim", both in negative decibels, or another
+            of `DISTORTIONS`.
         lambda_rate: D that one bit per pixel is worth.
         lambda_compute: D that one decoder kMAC per pixel is worth.
     """
@@ -55,25 +84,83 @@ class Objective:
         for name in ("lambda_rate", "lambda_compute"):
             if not isinstance(getattr(self, name), Real):
                 raise OptionError(f"{name} is {getattr(self, name)!r}; give a number")
-        if self.kind not in KINDS:
-            raise OptionError(f"unknown kind of distortion {self.kind!r}; there are: {', '.join(KINDS)}")
+        if self.kind not in DISTORTIONS:
+            raise OptionError(f"unknown kind of distortion {self.kind!r}; there are: {', '.join(DISTORTIONS)}")
         if not (self.lambda_rate > 0 and math.isfinite(self.lambda_rate)):
             raise OptionError(f"lambda_rate is {self.lambda_rate}; it must be positive and finite")
         if not (self.lambda_compute >= 0 and math.isfinite(self.lambda_compute)):
             raise OptionError(f"lambda_compute is {self.lambda_compute}; it must not be negative")
 
-    def value(self, error: np.ndarray | float, rate_bpp: np.ndarray | float, kmac: np.ndarray | float) -> np.ndarray:
-        """J for an error in the kind's measure, bits per pixel and decoder kMAC per pixel."""
-        return distortion(self.kind, error) + self.lambda_rate * np.asarray(rate_bpp) + self.lambda_compute * np.asarray(kmac)
+    def value(self, distortion: np.ndarray | float, rate_bpp: np.ndarray | float, kmac: np.ndarray | float) -> np.ndarray:
+        """J for a distortion D of the kind, bits per pixel and decoder kMAC per pixel."""
+        return np.asarray(distortion) + self.lambda_rate * np.asarray(rate_bpp) + self.lambda_compute * np.asarray(kmac)
 
 
-NAMED = {
-    "small": Objective("mse", 6000.0, 6.0),
-    "balanced": Objective("mse", 1000.0, 1.0),
-    "fast": Objective("mse", 1000.0, 60.0),
-}
-"""The named objectives; "lossless" is the fourth name and needs no policy."""
 DEFAULT = "balanced"
+"""Name of the objective that counts if none is given."""
+
+
+class Objectives(NamedTuple):
+    """Objectives of B episodes.
+
+    Attributes:
+        kind: int64 (B,), index into the kinds of distortion of the decision process.
+        lambda_rate: float64 (B,).
+        lambda_compute: float64 (B,).
+    """
+
+    kind: np.ndarray
+    lambda_rate: np.ndarray
+    lambda_compute: np.ndarray
+
+    @staticmethod
+    def of(objective: Objective, count: int, kinds: tuple[str, ...] = KINDS) -> "Objectives":
+        """The same objective for `count` episodes; raises OptionError if its kind is not among `kinds`."""
+        if objective.kind not in kinds:
+            raise OptionError(f"there are no objectives in {objective.kind} here; there are: {', '.join(kinds)}")
+        kind = np.full(count, kinds.index(objective.kind))
+        return Objectives(kind, np.full(count, float(objective.lambda_rate)), np.full(count, float(objective.lambda_compute)))
+
+    @staticmethod
+    def empty(count: int) -> "Objectives":
+        """Placeholders for `count` episodes that have not started."""
+        return Objectives(np.zeros(count, np.int64), np.ones(count), np.zeros(count))
+
+    @staticmethod
+    def draw(
+        rng: np.random.Generator,
+        count: int,
+        rate_range: Mapping[str, tuple[float, float]],
+        kinds: tuple[str, ...] = KINDS,
+        drawn: tuple[str, ...] | None = None,
+    ) -> "Objectives":
+        """Random kinds and weights, log-uniform over the trained ranges.
+
+        Args:
+            rng: random generator.
+            count: how many.
+            rate_range: log10 of the smallest and the largest lambda_rate by kind.
+            kinds: of the decision process, which number them.
+            drawn: kinds to draw from; all of `kinds` if None.
+        """
+        choices = np.array([kinds.index(kind) for kind in drawn or kinds])
+        kind = choices[rng.integers(0, len(choices), count)]
+        low, high = np.array([rate_range[k] for k in kinds])[kind].T
+        rate = 10 ** rng.uniform(low, high)
+        return Objectives(kind, rate, rate * 10 ** rng.uniform(*COMPUTE_RANGE, count))
+
+    def take(self, rows: Any) -> "Objectives":
+        """Those of some of the episodes."""
+        return Objectives(self.kind[rows], self.lambda_rate[rows], self.lambda_compute[rows])
+
+    def put(self, rows: np.ndarray, other: "Objectives") -> None:
+        """Overwrites those of some of the episodes."""
+        for mine, theirs in zip(self, other, strict=True):
+            mine[rows] = theirs
+
+    def one(self, row: int, kinds: tuple[str, ...] = KINDS) -> Objective:
+        """The objective of one episode."""
+        return Objective(kinds[int(self.kind[row])], float(self.lambda_rate[row]), float(self.lambda_compute[row]))
 
 
 def decibels(kind: np.ndarray, error: np.ndarray) -> np.ndarray:
@@ -115,7 +202,7 @@ def resolve_objective(
     lambda_rate: float | None,
     lambda_compute: float | None,
     kind: str | None = None,
-    named: Mapping[str, Objective] = NAMED,
+    named: Mapping[str, Objective] = MappingProxyType({}),
 ) -> Objective:
     """The objective that a caller's options mean, of a preset with these named ones.
 
@@ -125,7 +212,7 @@ def resolve_objective(
     if lambda_rate is None and lambda_compute is None and kind is None:
         name = name or DEFAULT
         if name not in named:
-            raise OptionError(f"unknown objective {name!r}; there are: {', '.join([*NAMED, 'lossless'])}")
+            raise OptionError(f"unknown objective {name!r}; there are: {', '.join([*named, 'lossless'])}")
         return named[name]
     if name is not None:
         raise OptionError("give either an objective's name or lambda_rate and lambda_compute, not both")

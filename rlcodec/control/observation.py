@@ -1,54 +1,31 @@
 """The part of an observation that all presets share: legal actions, predicted regrets and the objective."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
 
 import numpy as np
 
-from rlcodec.control.objective import COMPUTE_RANGE, KINDS
+from rlcodec.control.objective import COMPUTE_RANGE, KINDS, Objectives
 from rlcodec.core.kernel import inlined, kernel
 
 FEATURE_LIMIT = 4.0
-
-
 SCALE_RATE_BPP = 0.05
-
-
 SCALE_KMAC = 0.5
-
-
 REGRET_LIMIT = 20.0
-
-
 OBSERVATION_LIMIT = 32.0
-
-
 LEAST_RATIO = 10 ** (COMPUTE_RANGE[0] - 1)
 """What lambda_compute / lambda_rate counts as where there is none."""
 
 
-def advice_layout(actions: int) -> tuple[tuple[str, int, str], ...]:
-    """The fields that every preset's observation begins with, of so many actions; `advice_parts` computes them."""
+def advice_layout(actions: int, kinds: Sequence[str] = KINDS) -> tuple[tuple[str, int, str], ...]:
+    """The fields that every preset's observation begins with, of so many actions; `write_advice` computes them."""
     return (
         ("mask", actions, "1 where the action is legal"),
         ("regret", actions, "log1p of the predicted J above the best action's, in objective scales, at most 20; 0 is best"),
         ("gain", 1, "signed log1p of the predicted J to be gained by going on in the best way, in objective scales"),
-        ("kind", len(KINDS), "one-hot: " + ", ".join(KINDS)),
+        ("kind", len(kinds), "one-hot: " + ", ".join(kinds)),
         ("lambda_rate", 1, "log10, the trained range mapped to [-1, 1]"),
         ("lambda_compute", 1, "log10 of lambda_compute / lambda_rate, the trained range mapped to [-1, 1]"),
     )
-
-
-class Goal(NamedTuple):
-    """The objectives of B episodes: `kind` int64 index into KINDS, `rate` and `compute` float64 weights, each (B,)."""
-
-    kind: np.ndarray
-    rate: np.ndarray
-    compute: np.ndarray
-
-    def take(self, index: Any) -> "Goal":
-        """The same of some of the episodes."""
-        return Goal(self.kind[index], self.rate[index], self.compute[index])
 
 
 def objective_scale(lambda_rate: np.ndarray, lambda_compute: np.ndarray) -> np.ndarray:
@@ -93,9 +70,10 @@ def write_advice(
     gain = (here - best) / scale
     at = 2 * actions
     out[b, at] = limited(np.log1p(gain) if gain > 0 else -np.log1p(-gain))
-    for k in range(len(KINDS)):
+    kinds = ranges.shape[0]
+    for k in range(kinds):
         out[b, at + 1 + k] = 1 if k == kind else 0
-    at += 1 + len(KINDS)
+    at += 1 + kinds
     out[b, at] = limited(2 * (np.log10(rate) - ranges[kind, 0]) / (ranges[kind, 1] - ranges[kind, 0]) - 1)
     ratio = np.log10(max(compute / rate, LEAST_RATIO))
     out[b, at + 1] = limited(2 * (ratio - COMPUTE_RANGE[0]) / (COMPUTE_RANGE[1] - COMPUTE_RANGE[0]) - 1)
@@ -116,17 +94,31 @@ def _write_all_advice(
         write_advice(b, costs[b], legal[b], here[b], kind[b], rate[b], compute[b], ranges, out)
 
 
-def rate_limits(rate_range: Mapping[str, tuple[float, float]]) -> np.ndarray:
+def rate_limits(rate_range: Mapping[str, tuple[float, float]], kinds: Sequence[str] = KINDS) -> np.ndarray:
     """Ranges by kind as `write_advice` takes them."""
-    return np.array([rate_range[kind] for kind in KINDS])
+    return np.array([rate_range[kind] for kind in kinds])
 
 
 def advice_of(
-    costs: np.ndarray, legal: np.ndarray, here: np.ndarray, goal: Goal, rate_range: Mapping[str, tuple[float, float]]
+    costs: np.ndarray,
+    legal: np.ndarray,
+    here: np.ndarray,
+    objectives: Objectives,
+    rate_range: Mapping[str, tuple[float, float]],
+    kinds: Sequence[str] = KINDS,
 ) -> np.ndarray:
-    """The fields of `advice_layout` for B episodes, float32 (B, length); arguments as `write_advice`, of all episodes."""
-    out = np.empty((len(costs), sum(length for _, length, _ in advice_layout(costs.shape[1]))), np.float32)
-    _write_all_advice(costs, legal, here, goal.kind, goal.rate, goal.compute, rate_limits(rate_range), out)
+    """The fields of `advice_layout` for B episodes, float32 (B, length).
+
+    Args:
+        costs: float64 (B, actions), predicted J that each action leads to, infinite where it leads nowhere.
+        legal: bool (B, actions).
+        here: float64 (B,), J if stopped now.
+        objectives: of the episodes.
+        rate_range: log10 of lambda_rate that the preset's policies are trained for, by kind.
+        kinds: of the decision process, which number them.
+    """
+    out = np.empty((len(costs), sum(length for _, length, _ in advice_layout(costs.shape[1], kinds))), np.float32)
+    _write_all_advice(costs, legal, here, *objectives, rate_limits(rate_range, kinds), out)
     return out
 
 

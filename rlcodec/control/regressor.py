@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from rlcodec.control.objective import KINDS, PEAK_SQUARED, ROUNDING_MSE, distortion
+from rlcodec.control.objective import KINDS, ROUNDING_MSE, distortion
+from rlcodec.core.metrics import PEAK_SQUARED
 
 FEATURE_LIMIT = 4.0
 

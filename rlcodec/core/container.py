@@ -7,7 +7,7 @@
     5       2      CRC-16/XMODEM of all other bytes of the stream
     7       1-2    payload length in bytes, LEB128
     ..      0-6    height - 1, width - 1, LEB128 each, only when the size bit is set
-    ..      1-2    bit budget, LEB128: binary latents kept; of preset photo the quantiser's gain and more, see `rlcodec.photo`
+    ..      1-4    settings, LEB128: a number that the preset divides into fields, see its `Settings` class
     ..             payload: one range-coded sequence of segments
 
 Inside the payload each segment starts with a choice (stop, or a tier), see `code_choice`, and ends where the next one
@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rlcodec.core.preset_ids import MAX_PIXELS, Preset, preset_by_id
+from rlcodec.core.preset_format import MAX_PIXELS, PresetFormat, format_by_id
 from rlcodec.errors import DamagedStreamError, StreamError, TooLargeError, TruncatedStreamError, UnknownModelError
 
 MAGIC = b"\xb1R"
@@ -37,25 +37,25 @@ class Header:
     """What a stream says before its payload.
 
     Attributes:
-        preset: of the model.
+        format: of the preset that decodes it.
         fingerprint: of the model's weights, 2 bytes.
         height: pixels.
         width: pixels.
-        bit_budget: binary latents kept.
+        settings: the number that the preset divides into fields.
         payload_bytes: length that the payload has when nothing is missing.
         header_bytes: length of the header.
     """
 
-    preset: Preset
+    format: PresetFormat
     fingerprint: bytes
     height: int
     width: int
-    bit_budget: int
+    settings: int
     payload_bytes: int
     header_bytes: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Stream:
     """A parsed stream: its header, the payload bytes that are there, and whether some are missing."""
 
@@ -96,20 +96,41 @@ class _Reader:
         raise DamagedStreamError("the header holds a number that is too long")
 
 
-def header_bytes(preset: Preset, height: int, width: int, bit_budget: int, payload_bytes: int) -> int:
+def header_bytes(preset: PresetFormat, height: int, width: int, settings: int, payload_bytes: int) -> int:
     """Length of the header that `pack` writes for these values."""
     size = 0 if (height, width) == preset.native else len(varint(height - 1)) + len(varint(width - 1))
-    return FIXED_BYTES + len(varint(payload_bytes)) + size + len(varint(bit_budget))
+    return FIXED_BYTES + len(varint(payload_bytes)) + size + len(varint(settings))
 
 
-def pack(preset: Preset, fingerprint: bytes, height: int, width: int, bit_budget: int, payload: bytes) -> bytes:
+def pack(preset: PresetFormat, fingerprint: bytes, height: int, width: int, settings: int, payload: bytes) -> bytes:
     """A whole stream."""
     native = (height, width) == preset.native
     kind = VERSION << 5 | preset.id << 1 | (not native)
     size = b"" if native else varint(height - 1) + varint(width - 1)
     front = MAGIC + bytes([kind]) + fingerprint
-    back = varint(len(payload)) + size + varint(bit_budget) + payload
+    back = varint(len(payload)) + size + varint(settings) + payload
     return front + binascii.crc_hqx(front + back, 0).to_bytes(2, "big") + back
+
+
+def check_declared_size(format: PresetFormat, height: int, width: int, max_pixels: int) -> None:  # noqa: A002
+    """Checks the size that a stream declares, before anything is allocated.
+
+    Raises:
+        DamagedStreamError: pictures of the preset cannot have this size.
+        TooLargeError: it has more pixels than are allowed, or takes more to decode.
+    """
+    if max(height, width) > format.max_side or min(height, width) < 1:
+        raise DamagedStreamError(f"the header declares {width}x{height} pixels, more than preset {format.name} takes")
+    if height * width > max_pixels:
+        raise TooLargeError(
+            f"the header declares {width}x{height} pixels; {max_pixels} are allowed; allow more with max_pixels"
+        )
+    blocks = -(-height // format.block) * -(-width // format.block)
+    if blocks * format.block**2 > max(MOST_PADDING * max_pixels, FREE_PIXELS):
+        raise TooLargeError(
+            f"the header declares {width}x{height} pixels, which preset {format.name} decodes as {blocks} blocks of "
+            f"{format.block}x{format.block}; {max_pixels} pixels are allowed; allow more with max_pixels"
+        )
 
 
 def unpack(data: bytes, max_pixels: int = MAX_PIXELS) -> Stream:
@@ -133,25 +154,14 @@ def unpack(data: bytes, max_pixels: int = MAX_PIXELS) -> Stream:
     kind = reader.byte()
     if kind >> 5 != VERSION:
         raise UnknownModelError(f"the stream has format version {kind >> 5}; this rlcodec reads version {VERSION}")
-    preset = preset_by_id(kind >> 1 & 15)
+    preset = format_by_id(kind >> 1 & 15)
     if preset is None:
         raise UnknownModelError(f"the stream needs preset number {kind >> 1 & 15}, which this rlcodec does not have")
     fingerprint, checksum = reader.take(2), reader.take(2)
     payload_bytes = reader.varint()
     height, width = (reader.varint() + 1, reader.varint() + 1) if kind & 1 else preset.native
-    bit_budget = reader.varint()
-    if max(height, width) > preset.max_side or min(height, width) < 1:
-        raise DamagedStreamError(f"the header declares {width}x{height} pixels, more than preset {preset.name} takes")
-    if height * width > max_pixels:
-        raise TooLargeError(
-            f"the header declares {width}x{height} pixels; {max_pixels} are allowed; allow more with max_pixels"
-        )
-    blocks = -(-height // preset.block) * -(-width // preset.block)
-    if blocks * preset.block**2 > max(MOST_PADDING * max_pixels, FREE_PIXELS):
-        raise TooLargeError(
-            f"the header declares {width}x{height} pixels, which preset {preset.name} decodes as {blocks} blocks of "
-            f"{preset.block}x{preset.block}; {max_pixels} pixels are allowed; allow more with max_pixels"
-        )
+    settings = reader.varint()
+    check_declared_size(preset, height, width, max_pixels)
     at = reader.position
     if len(data) > at + payload_bytes:
         raise DamagedStreamError(f"{len(data) - at - payload_bytes} bytes follow the end of the stream")
@@ -159,5 +169,5 @@ def unpack(data: bytes, max_pixels: int = MAX_PIXELS) -> Stream:
     covered = data[: CRC_AT.start] + data[CRC_AT.stop :]
     if not truncated and binascii.crc_hqx(covered, 0) != int.from_bytes(checksum, "big"):
         raise DamagedStreamError("the checksum does not match: the stream was changed")
-    header = Header(preset, fingerprint, height, width, bit_budget, payload_bytes, at)
+    header = Header(preset, fingerprint, height, width, settings, payload_bytes, at)
     return Stream(header, np.frombuffer(data, np.uint8, offset=at).copy(), truncated)

@@ -19,7 +19,8 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from rlcodec.api import decode, encode
-from rlcodec.control.objective import NAMED, PEAK_SQUARED
+from rlcodec.control.objective import NAMED
+from rlcodec.core.metrics import PEAK_SQUARED
 from rlcodec.errors import DataError
 from rlcodec.evaluation.codecs import open_picture, register_formats, save_picture
 from rlcodec.evaluation.figures import new_figure

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 from bjontegaard import bd_rate
 
-from rlcodec.control.objective import PEAK_SQUARED, ROUNDING_LOSS, ROUNDING_MSE
+from rlcodec.control.objective import ROUNDING_MSE
+from rlcodec.core.metrics import PEAK_SQUARED, ROUNDING_LOSS
 from rlcodec.core.files import make_folder, write_bytes
 from rlcodec.errors import DataError, OptionError
 

@@ -10,7 +10,7 @@ from typing import TypeVar
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from rlcodec.core.preset_ids import MAX_PIXELS, MOST_PIXELS, PHOTO, Preset
+from rlcodec.core.preset_format import MAX_PIXELS, MOST_PIXELS, PresetFormat
 from rlcodec.errors import ImageError
 
 GRAY_MODES = {"L", "1"}
@@ -30,7 +30,7 @@ class FileBytes:
 ImageLike = Image.Image | np.ndarray | str | os.PathLike[str] | FileBytes
 
 
-def read_gray(image: ImageLike, preset: Preset | None = None) -> np.ndarray:
+def read_gray(image: ImageLike, preset: PresetFormat | None = None) -> np.ndarray:
     """The image as 8-bit gray.
 
     Args:
@@ -71,11 +71,11 @@ def with_image(image: Image.Image | str | os.PathLike[str] | FileBytes, use: Cal
         raise ImageError(f"{path}: cannot be read as an image ({error})") from error
 
 
-def _from_pil(image: Image.Image, name: str, preset: Preset | None) -> np.ndarray:
+def _from_pil(image: Image.Image, name: str, preset: PresetFormat | None) -> np.ndarray:
     check_size(image.height, image.width, name, preset)
     if image.mode not in GRAY_MODES:
         raise ImageError(
-            f"{name}: is {image.mode}, and this preset codes 8-bit gray; take preset photo, or convert it: image.convert('L')"
+            f"{name}: is {image.mode}, and this preset codes 8-bit gray; take a preset for colours, for instance photo, or convert it: image.convert('L')"
         )
     try:
         return np.array(image.convert("L"), np.uint8)
@@ -83,7 +83,7 @@ def _from_pil(image: Image.Image, name: str, preset: Preset | None) -> np.ndarra
         raise ImageError(f"{name}: cannot be read as an image ({error})") from error
 
 
-def _check_array(array: np.ndarray, preset: Preset | None) -> np.ndarray:
+def _check_array(array: np.ndarray, preset: PresetFormat | None) -> np.ndarray:
     if array.ndim != 2:
         raise ImageError(f"the array has shape {array.shape}; a gray image has (height, width)")
     check_size(array.shape[0], array.shape[1], "the array", preset)
@@ -96,14 +96,13 @@ def _check_array(array: np.ndarray, preset: Preset | None) -> np.ndarray:
     return array.astype(np.uint8)
 
 
-def check_size(height: int, width: int, name: str, preset: Preset | None, max_pixels: int = MAX_PIXELS) -> None:
+def check_size(height: int, width: int, name: str, preset: PresetFormat | None, max_pixels: int = MAX_PIXELS) -> None:
     """Raises ImageError where an image is empty, or larger than a preset takes or than is allowed."""
     if height < 1 or width < 1:
         raise ImageError(f"{name}: is empty ({width}x{height})")
     if preset and max(height, width) > preset.max_side:
-        other = "" if preset is PHOTO else "; for photographs take preset photo"
         raise ImageError(
-            f"{name}: is {width}x{height}; preset {preset.name} takes at most {preset.max_side}x{preset.max_side} pixels{other}"
+            f"{name}: is {width}x{height}; preset {preset.name} takes at most {preset.max_side}x{preset.max_side} pixels"
         )
     if height * width > min(max_pixels, MOST_PIXELS):
         way_out = "; allow more with max_pixels" if max_pixels < MOST_PIXELS else ""

@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 
-from rlcodec.control.decode_time import LATENTS, START, SYNTHESIS, Work
+from rlcodec.control.decode_time import SYNTHESIS, Work
 from rlcodec.core.preset_ids import MNIST
 from rlcodec.core.segment_choice import CONTEXT, LATENT, LM, PIXELS, STOP, TIERS
 from rlcodec.core.segments import MACS_PER_KMAC, CodedSegment
 from rlcodec.presets.mnist.segments import synthesis_macs
 from rlcodec.presets.mnist.weights import load_model
 
+START, LATENTS = "start", "latents"
 ROWS = tuple(f"rows, {tier}" for tier in TIERS[:LM])
 
 

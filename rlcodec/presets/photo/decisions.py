@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from rlcodec.control.objective import KINDS, PEAK_SQUARED, ROUNDING_MSE, Objective
+from rlcodec.control.objective import KINDS, ROUNDING_MSE, Objective
+from rlcodec.core.metrics import PEAK_SQUARED
 from rlcodec.control.observation import Goal, advice_layout, advice_of, joined
 from rlcodec.control.regressor import Net, decibels_to_quality, distortions, net_of
 from rlcodec.core.segments import MACS_PER_KMAC

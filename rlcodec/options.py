@@ -1,0 +1,184 @@
+"""Options of encoding and decoding: one dataclass per preset over a common one.
+
+`rlcodec.encode(image, preset=..., **keywords)`, the command line and the Pillow plugin all build the same dataclass. The metadata
+of a field hold the help text of its command-line option.
+"""
+
+import math
+import operator
+import os
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from numbers import Real
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+from rlcodec.control.constraints import Constraints
+from rlcodec.control.objective import Objective, resolve_objective
+from rlcodec.core.preset_format import MAX_PIXELS
+from rlcodec.errors import OptionError
+
+PathLike = str | os.PathLike[str]
+LOSSLESS = "lossless"
+"""Name of an objective that asks for every pixel exactly, without a policy."""
+
+
+def option(help_text: str, default: Any = None, **metadata: Any) -> Any:
+    """A field of an options dataclass.
+
+    Args:
+        help_text: of the command-line option.
+        default: of the field.
+        **metadata: `least` is the smallest value that the command line accepts.
+    """
+    return field(default=default, metadata={"help": help_text, **metadata})
+
+
+T = TypeVar("T", bound="_FromKeywords")
+
+
+class _FromKeywords:
+    """Options that are built from keyword arguments."""
+
+    @classmethod
+    def of(cls, preset: str, keywords: Mapping[str, Any]) -> Self:
+        """Options from keyword arguments; those that are None keep their defaults.
+
+        Args:
+            preset: its name, for the error message.
+            keywords: values by the names of the fields.
+
+        Raises:
+            OptionError: the preset has no such option, or a value is invalid.
+        """
+        known = cls.names()
+        given = {name: value for name, value in keywords.items() if value is not None}
+        unknown = [name for name, value in given.items() if name not in known and value is not False]
+        if unknown:
+            raise OptionError(f"preset {preset} has no option {', '.join(sorted(unknown))}; it has: {', '.join(known)}")
+        return cls(**{name: value for name, value in given.items() if name in known})
+
+    @classmethod
+    def names(cls) -> tuple[str, ...]:
+        """Names of all options, in the order of their declaration."""
+        return tuple(f.name for f in fields(cls))  # type: ignore[arg-type]
+
+    def given(self) -> tuple[str, ...]:
+        """Names of the options whose values differ from their defaults."""
+        return tuple(
+            f.name
+            for f in fields(self)  # type: ignore[arg-type]
+            if f.default is not MISSING and getattr(self, f.name) != f.default
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class EncodeOptions(_FromKeywords):
+    """Options of encoding that every preset has.
+
+    Attributes:
+        policy: file of the policy that makes the decisions; the preset's shipped policy if None.
+        objective: name of an objective of the preset, for instance "small", "balanced" or "fast"; or "lossless".
+        lambda_rate: distortion that one bit per pixel is worth; sets the objective by numbers.
+        lambda_compute: distortion that one decoder kMAC per pixel is worth.
+        distortion: kind of the distortion that the lambdas weigh against, for instance "mse", "psnr" or "ms-ssim".
+        lossless: every pixel is coded exactly.
+        max_bytes: largest size of the whole stream.
+        min_psnr: smallest PSNR of the decoded picture, in dB; infinity asks for every pixel exactly.
+        max_decode_ms: largest predicted time of decoding on this machine, in milliseconds.
+        max_pixels: larger images are refused before they are read.
+        workers: threads; as many as there are cores if None.
+
+    Raises:
+        OptionError: a value has the wrong type or is out of range.
+    """
+
+    policy: PathLike | None = option("Policy file written by `rlcodec export`; the shipped policy by default.")
+    objective: str | None = option("Named objective: small, balanced, fast or lossless.")
+    lambda_rate: float | None = option("Distortion that one bit per pixel is worth.")
+    lambda_compute: float | None = option("Distortion that one decoder kMAC per pixel is worth.")
+    distortion: str | None = option("Kind of distortion that the lambdas weigh against: mse, psnr or ms-ssim.")
+    lossless: bool = option("Code every pixel exactly.", False)
+    max_bytes: int | None = option("Largest size of a stream in bytes.")
+    min_psnr: float | None = option("Smallest PSNR of a decoded picture in dB.")
+    max_decode_ms: float | None = option("Largest decoding time on this machine in ms, predicted from `rlcodec calibrate`.")
+    max_pixels: int = option("Refuse larger images; 2**28 is the maximum.", MAX_PIXELS, least=1)
+    workers: int | None = option("Threads; all cores by default.", hidden=True)
+
+    def __post_init__(self) -> None:
+        for name in ("max_bytes", "max_pixels", "workers"):
+            object.__setattr__(self, name, whole_number(name, getattr(self, name)))
+
+    @property
+    def constraints(self) -> Constraints:
+        """The limits that the stream must meet."""
+        return Constraints(self.max_bytes, self.min_psnr, self.max_decode_ms)
+
+    @property
+    def asks_for_exact_pixels(self) -> bool:
+        """Whether lossless coding is asked for, by option or by the name of the objective."""
+        by_name = self.objective == LOSSLESS and self.lambda_rate is self.lambda_compute is self.distortion is None
+        return self.lossless or by_name
+
+    @property
+    def names_objective(self) -> bool:
+        """Whether any option asks for decisions by a policy or under an objective."""
+        named = (self.policy, self.objective, self.lambda_rate, self.lambda_compute, self.distortion)
+        return any(value is not None for value in named)
+
+    def resolve(self, named: Mapping[str, Objective]) -> Objective:
+        """The objective that the options mean.
+
+        Args:
+            named: the preset's named objectives.
+
+        Raises:
+            OptionError: an unknown name, or a name together with numbers.
+        """
+        return resolve_objective(self.objective, self.lambda_rate, self.lambda_compute, self.distortion, named)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecodeOptions(_FromKeywords):
+    """Options of decoding that every preset has.
+
+    Attributes:
+        workers: threads; as many as there are cores if None.
+    """
+
+    workers: int | None = option("Threads; all cores by default.", hidden=True)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "workers", whole_number("workers", self.workers))
+
+
+def whole_number(name: str, value: Any) -> int | None:
+    """The value as an int; None stays None.
+
+    Raises:
+        OptionError: it is no whole number.
+    """
+    if value is None:
+        return None
+    try:
+        return operator.index(value)
+    except TypeError:
+        raise OptionError(f"{name} is {value!r}; give a whole number") from None
+
+
+def real_number(name: str, value: Any) -> float | None:
+    """The value as a float; None stays None.
+
+    Raises:
+        OptionError: it is no number, or NaN.
+    """
+    if value is None:
+        return None
+    if not isinstance(value, Real) or math.isnan(value):
+        raise OptionError(f"{name} is {value!r}; give a number")
+    return float(value)
+
+
+def policy_path(value: PathLike | None) -> Path | None:
+    """A policy's path, None if there is none."""
+    return None if value is None else Path(value)
