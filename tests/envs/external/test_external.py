@@ -33,7 +33,7 @@ from rlcodec.envs.trace_file import save_tables
 from rlcodec.errors import DataError, OptionError, PolicyError
 from rlcodec.presets.external.decisions import OwnPolicy, OwnPredictor, OwnSpec
 
-PAGE = (Path(__file__).parents[2] / "docs" / "own_codec.md").read_text()
+PAGE = (Path(__file__).parents[3] / "docs" / "own_codec.md").read_text()
 SHORT = replace(read_settings(), n_timesteps=256, n_envs=8, n_steps=16, batch_size=64, n_epochs=1, width=16)
 OBJECTIVES = [Objective("mse", 20.0, 0.0), Objective("psnr", 8.0, 0.2), Objective("ms-ssim", 6.0, 0.01)]
 

@@ -9,7 +9,7 @@ import pytest
 
 import rlcodec
 
-BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +24,7 @@ def damage():
 
 
 def stream(name: str) -> bytes:
-    return (Path(__file__).parent / "golden" / f"{name}.rlc").read_bytes()
+    return (Path(__file__).parents[1] / "golden" / f"{name}.rlc").read_bytes()
 
 
 @pytest.mark.parametrize("name", ["drawn-stopped", "scanned-lm", "photo-34-light-3", "compact-stopped"])

@@ -17,7 +17,7 @@ from rlcodec.core.metrics import psnr_db
 from rlcodec.presets.compact.decoder import decoded_latent
 from rlcodec.presets.compact.weights import load_compact_model
 
-FOLDER = Path(__file__).parents[1] / "golden"
+FOLDER = Path(__file__).parents[2] / "golden"
 PICTURE, HASHES = FOLDER / "photo.png", FOLDER / "compact.json"
 SETTINGS = {
     "all": {},

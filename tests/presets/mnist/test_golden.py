@@ -1,6 +1,6 @@
 """Golden streams: neither the bytes of an encoder nor the pixels of a decoder may change by accident.
 
-`python tests/test_golden.py` writes them anew. Only a new format or new weights are a reason to.
+`python tests/presets/mnist/test_golden.py` writes them anew. Only a new format or new weights are a reason to.
 """
 
 import hashlib
@@ -12,7 +12,7 @@ import pytest
 
 import rlcodec
 
-FOLDER = Path(__file__).parent / "golden"
+FOLDER = Path(__file__).parents[2] / "golden"
 HASHES = FOLDER / "pixels.json"
 PICTURES = ("scanned", "drawn", "odd")
 SETTINGS = {

@@ -19,7 +19,7 @@ from rlcodec.presets.photo.policy import pack_photo
 from rlcodec.presets.photo.strips import encode_photo
 from rlcodec.presets.photo.weights import load_photo_model
 
-FOLDER = Path(__file__).parents[1] / "golden"
+FOLDER = Path(__file__).parents[2] / "golden"
 PICTURE, HASHES = FOLDER / "photo.png", FOLDER / "photo.json"
 STREAMS = {
     "2": (2, "full", 5), "22": (22, "full", 5), "40": (40, "full", 5),
