@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,16 +11,11 @@ from PIL import Image
 from sklearn.datasets import load_digits, load_sample_image
 
 from rlcodec.cli import main as cli
-from rlcodec.control.decode_time import LATENTS, START, SYNTHESIS, Calibration, StageCost, model_digest, this_machine
-from rlcodec.envs.mnist.trace import Trace, build_trace
-from rlcodec.envs.photo.fit import fit_photo_predictor
-from rlcodec.envs.photo.trace import PictureTrace, trace_pictures
-from rlcodec.presets.compact.decode_cost import CODING
+from rlcodec.control.decode_time import SYNTHESIS, Calibration, StageCost, this_machine
+from rlcodec.envs.measure import MeasureOptions
+from rlcodec.envs.tasks import task_of
 from rlcodec.presets.mnist.bilevel.geometry import BOX, WORDS, box_area, gray_level, grid, set_bit
-from rlcodec.presets.mnist.decode_cost import ROWS, SCAN_ROWS
-from rlcodec.presets.photo.decisions import PhotoPredictor
-from rlcodec.presets.photo.decode_cost import COEFFICIENTS, INVERSE
-from rlcodec.presets.photo.repair import WIDTHS
+from rlcodec.presets.registry import preset_by_name
 
 settings.register_profile("rlcodec", derandomize=True, deadline=None, max_examples=60, database=None)
 settings.load_profile("rlcodec")
@@ -82,10 +78,10 @@ def rendered() -> Callable[..., np.ndarray]:
 
 
 @pytest.fixture(scope="session")
-def traced(digits: np.ndarray, ring: Callable[[int], np.ndarray], rendered: Callable[..., np.ndarray]) -> Trace:
+def traced(digits: np.ndarray, ring: Callable[[int], np.ndarray], rendered: Callable[..., np.ndarray]) -> Any:
     """The trace of a few digits, some with a scan."""
     scanned = [rendered(ring(side)) for side in (22, 31, 40, 53)]
-    return build_trace(np.stack([*digits[:8], *scanned]), workers=1)
+    return task_of("mnist").measure(np.stack([*digits[:8], *scanned]), MeasureOptions(workers=1))
 
 
 @pytest.fixture
@@ -108,6 +104,11 @@ def run(monkeypatch, capsys):
 @pytest.fixture(scope="session")
 def made_up() -> Calibration:
     """A calibration of this machine that nobody measured: every stage has a fixed cost and costs by kMAC and pixel."""
+    from rlcodec.presets.compact.decode_cost import CODING
+    from rlcodec.presets.mnist.decode_cost import LATENTS, ROWS, SCAN_ROWS, START
+    from rlcodec.presets.photo.decode_cost import COEFFICIENTS, INVERSE
+    from rlcodec.presets.photo.repair import WIDTHS
+
     widths = tuple(f"synthesis, {width}" for width in WIDTHS)
     stages = {
         "mnist": (START, LATENTS, SYNTHESIS, *ROWS, *SCAN_ROWS),
@@ -115,7 +116,7 @@ def made_up() -> Calibration:
         "compact": (*CODING, SYNTHESIS),
     }
     costs = {preset: dict.fromkeys(names, StageCost(0.05, 1e-4, 1e-5)) for preset, names in stages.items()}
-    return Calibration(this_machine(), {preset: model_digest(preset) for preset in stages}, costs)
+    return Calibration(this_machine(), {preset: preset_by_name(preset).weights().digest for preset in stages}, costs)
 
 
 @pytest.fixture(scope="session")
@@ -133,12 +134,14 @@ def pictures() -> list[np.ndarray]:
 
 
 @pytest.fixture(scope="session")
-def picture_trace(pictures: list[np.ndarray]) -> PictureTrace:
+def picture_trace(pictures: list[np.ndarray]) -> Any:
     """Their trace."""
-    return trace_pictures(pictures, 1)
+    return task_of("photo").measure(pictures, MeasureOptions(workers=1))
 
 
 @pytest.fixture(scope="session")
-def foreseen(picture_trace: PictureTrace) -> PhotoPredictor:
+def foreseen(picture_trace: Any) -> Any:
     """What an encoder would expect of them: fitted for a moment."""
+    from rlcodec.envs.photo.fit import fit_photo_predictor
+
     return fit_photo_predictor(picture_trace, 20, 2)
