@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 
 from rlcodec.control.decision_process import DecisionProcess, Predictor, ProcessSpec
-from rlcodec.control.decode_time import DecodeSample, Work
+from rlcodec.control.decode_time import SYNTHESIS, DecodeSample, Work
 from rlcodec.control.objective import Objective
 from rlcodec.core.metrics import PEAK_SQUARED
 from rlcodec.core.container import Header, Stream, unpack
@@ -246,9 +246,10 @@ class Preset(ABC):
     def mode(self, header: Header) -> str:
         """Pillow's mode of the decoded picture, "L" or "RGB"."""
 
-    @abstractmethod
     def decode_work(self, info: StreamInfo) -> Work:
-        """The work of decoding the stream that `rlcodec.inspect` tells of, by stage of the decoder."""
+        """The work of decoding the stream that `rlcodec.inspect` tells of, by stage of the decoder; one stage by default."""
+        pixels = info.height * info.width
+        return {SYNTHESIS: (info.decoder_kmac_per_pixel * pixels, pixels)}
 
     def decode_samples(self) -> Sequence[DecodeSample]:
         """Decodes that `rlcodec calibrate` times; without any, decoding time of this preset cannot be limited."""
@@ -309,9 +310,9 @@ class Preset(ABC):
             actions: of an episode, from the first.
         """
 
-    @abstractmethod
     def show_nothing(self, pixels: np.ndarray) -> np.ndarray:
         """What decoders show of an image of which nothing was sent, uint8 of the shape of `pixels`."""
+        return self.encode_actions(pixels, ()).picture
 
     @abstractmethod
     def actions_of(self, stream: Stream) -> tuple[int, ...]:
