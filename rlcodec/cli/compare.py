@@ -109,7 +109,7 @@ def compare_compact(data: Path, images: int | None, out: Path | None, as_json: b
     from PIL import Image
 
     from rlcodec.evaluation import compact
-    from rlcodec.training.photo import load_pictures
+    from rlcodec.training.data import load_pictures
 
     pictures = [Image.fromarray(picture) for picture in load_pictures(data)[:images]]
     with progress("comparing") as report:
