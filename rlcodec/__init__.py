@@ -1,8 +1,8 @@
 """rlcodec: learned image compression whose encoder is driven by a policy.
 
-Encode with `encode`, decode with `decode`, look inside with `inspect`, many at once with `encode_many` and `decode_many`;
-many in one file with `CollectionWriter` and `Collection`;
-every failure is an `RlcodecError`. `import rlcodec.envs` registers the environments with Gymnasium.
+`encode` and `decode` convert between images and streams, `inspect` describes a stream, `encode_many` and `decode_many` take
+many images or streams at once. `CollectionWriter` and `Collection` keep many images in one file. Every failure that callers
+should handle is an `RlcodecError`. `import rlcodec.envs` registers the environments with Gymnasium.
 """
 
 import importlib as _importlib
