@@ -14,4 +14,4 @@ PARAMETERS = {
     "vf_coef": Number(),
     "max_grad_norm": Number(),
 }
-ALGORITHM = Algorithm("a2c", A2C, PARAMETERS, (PLAIN_NETWORK, ADVISED_NETWORK), "a2c.yml", imitates=True)
+ALGORITHM = Algorithm("a2c", A2C, PARAMETERS, (PLAIN_NETWORK, ADVISED_NETWORK), "a2c.yml", imitates=True, log_interval=100)

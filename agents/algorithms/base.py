@@ -137,6 +137,7 @@ class Algorithm:
         networks: that it can train; the first is the default.
         file: of the default hyperparameters: a path, or the name of one that comes with the package.
         imitates: whether its scores are logits of a distribution, so that training can begin by imitating the oracle.
+        log_interval: of `learn`: rollouts, or episodes of an off-policy algorithm, between entries for TensorBoard.
     """
 
     name: str
@@ -145,6 +146,7 @@ class Algorithm:
     networks: tuple[Network, ...]
     file: str | Path
     imitates: bool = False
+    log_interval: int = 1
 
     def network(self, name: str) -> Network:
         """The networks of a name, with or without the modules of a path.

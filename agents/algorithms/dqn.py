@@ -23,4 +23,4 @@ PARAMETERS = {
     "max_grad_norm": Number(),
 }
 NETWORK = Network(PLAIN, PLAIN, masked_values, {"net_arch": Layers()}, {"net_arch": [64, 64]})
-ALGORITHM = Algorithm("dqn", DQN, PARAMETERS, (NETWORK,), "dqn.yml")
+ALGORITHM = Algorithm("dqn", DQN, PARAMETERS, (NETWORK,), "dqn.yml", log_interval=1000)
