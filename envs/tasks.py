@@ -276,3 +276,19 @@ def task_and_trace(name: str, source: Trace | PathLike) -> tuple[Task, Trace]:
         return task, trace
     task = task_of(name)
     return task, task.load(Path(source)) if isinstance(source, str | os.PathLike) else source
+
+
+def task_from_record(name: str, extra: Mapping[str, Any]) -> Task:
+    """The task that a run's folder or a policy file was written for.
+
+    Args:
+        name: of the preset, as its spec has it.
+        extra: the `extra` of the task's spec.
+
+    Raises:
+        OptionError: there is no such preset, or it has no task.
+        KeyError: the record of an external codec is incomplete; also ValueError and TypeError.
+    """
+    if name in _TRACE_MODULES:
+        return importlib.import_module(_TRACE_MODULES[name]).task_from_record(extra)
+    return task_of(name)
