@@ -6,7 +6,7 @@ from rlcodec.agents.actors import PolicyLogits, masked_logits
 from rlcodec.agents.advised_policy import AdvisedPolicy
 from rlcodec.agents.algorithms.base import PLAIN, Layers, Network, Number, whole
 
-PLAIN_NETWORK = Network(PLAIN, PLAIN, masked_logits, {"net_arch": Layers()}, {"net_arch": [64, 64]})
+PLAIN_NETWORK = Network(PLAIN, PLAIN, masked_logits, {"net_arch": Layers()}, {"net_arch": [128, 128]})
 
 
 def advised_network(policy_class: type[ActorCriticPolicy]) -> Network:
