@@ -52,7 +52,7 @@ def decibels_of(ms_ssim: pd.Series) -> pd.Series:
 
 
 def bd_rate_percent(anchor_bpp: np.ndarray, anchor_db: np.ndarray, test_bpp: np.ndarray, test_db: np.ndarray) -> float:
-    """The Bjøntegaard delta rate of a curve against an anchor, by piecewise cubic interpolation over the decibels that both span.
+    """The Bjøntegaard delta rate of a curve against an anchor over the decibels of both, by piecewise cubic interpolation.
 
     Args:
         anchor_bpp: float64 (n,), rates of the anchor, two or more.
@@ -77,8 +77,8 @@ def bd_rates(curves: pd.DataFrame, anchor: str) -> pd.DataFrame:
         anchor: name of a codec.
 
     Returns:
-        Columns codec, measure, bd_rate_percent, low_db and high_db (the span of both curves), and overlap (its share of the span
-        of either, 0 to 1). The rate is NaN if the curves do not meet or one has less than two points.
+        Columns codec, measure, bd_rate_percent, low_db and high_db (the span of both curves), and overlap (its share of the
+        span of either, 0 to 1). The rate is NaN if the curves do not meet or one has less than two points.
 
     Raises:
         OptionError: there is no such codec.

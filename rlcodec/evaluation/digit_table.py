@@ -1,7 +1,7 @@
 """The comparison of "Efficient Image Compression" on MNIST's digits: every codec on the same digits, in every arrangement.
 
-The formats are made for larger pictures. Besides digits in a file each, the table therefore has the same files without the bytes
-that all of them begin with, and mosaics of 100 digits, whose headers hardly count. Rates are of whole files unless the
+The formats are made for larger pictures. Besides digits in a file each, the table therefore has the same files without the
+bytes that all of them begin with, and mosaics of 100 digits, whose headers hardly count. Rates are of whole files unless the
 arrangement says otherwise. PSNR is the mean over digits, and infinite if all of them are exact.
 """
 

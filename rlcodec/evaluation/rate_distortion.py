@@ -1,4 +1,4 @@
-"""Rate, quality and time of codecs, picture by picture: a table that is kept as it is measured, so that a run can be resumed."""
+"""Rate, quality and time of codecs, picture by picture, in a table that is saved as it grows, so that a run can be resumed."""
 
 import functools
 import hashlib
@@ -23,7 +23,8 @@ from rlcodec.errors import DataError, OptionError, RlcodecError
 from rlcodec.evaluation.codecs import Codec, codec_by_name, mode_of, preset_of_codec, takes_colours
 from rlcodec.images.color import read_color, read_like
 from rlcodec.images.gray import FileBytes, read_gray
-from rlcodec.parallel.backends import LOCAL, map_items
+from rlcodec.parallel.backends import map_items
+from rlcodec.parallel.options import LOCAL, MapOptions
 from rlcodec.training.data import find_idx, load_images
 
 CSV, PARQUET = ".csv", ".parquet"
@@ -224,8 +225,8 @@ class Measured:
 def measure_codecs(data: Path, names: Sequence[str], options: TableOptions = TableOptions()) -> Measured:
     """Measures codecs at all their settings on all pictures of a folder.
 
-    Rows of `options.out` with the same pictures, codecs and settings are kept. The file is written every few seconds, and beside
-    it a JSON file of the same stem that says how the codecs ran.
+    Rows of `options.out` with the same pictures, codecs and settings are kept. The file is written every few seconds, and a JSON
+    file of the same stem beside it says how the codecs ran.
 
     Args:
         data: as `sources_of`.
@@ -286,7 +287,7 @@ def _over_pictures(
     paths = [source.content for source in sources if isinstance(source.content, Path)]
     files = paths if len(paths) == len(sources) else None
     measurer = tuple(names), Path.cwd(), gray
-    for _, found in map_items(_Measurer, measurer, items, engine=options.backend, workers=options.workers, files=files):
+    for _, found in map_items(_Measurer, measurer, items, MapOptions(options.backend, options.workers), files=files):
         yield found
 
 
