@@ -141,11 +141,6 @@ class Codec:
     lossless: Options | None = None
     by_policy: bool = False
 
-    @property
-    def of_rlcodec(self) -> bool:
-        """Whether it writes streams of rlcodec."""
-        return self.name.startswith((PRESET, POLICY))
-
 
 @functools.cache
 def codec_by_name(name: str, folder: Path = Path()) -> Codec:
@@ -170,6 +165,11 @@ def codec_by_name(name: str, folder: Path = Path()) -> Codec:
     if name not in FORMATS:
         raise OptionError(f"unknown codec {name!r}; there are: rlcodec:PRESET, {', '.join(FORMATS)}, and policies")
     return _format_codec(name, FORMATS[name])
+
+
+def is_rlcodec(name: str) -> bool:
+    """Whether a codec's name is that of a preset or a policy, so that it writes streams of rlcodec."""
+    return name.startswith((PRESET, POLICY))
 
 
 def preset_of_codec(name: str) -> Preset | None:

@@ -225,8 +225,8 @@ class Measured:
 def measure_codecs(data: Path, names: Sequence[str], options: TableOptions = TableOptions()) -> Measured:
     """Measures codecs at all their settings on all pictures of a folder.
 
-    Rows of `options.out` with the same pictures, codecs and settings are kept. The file is written every few seconds, and a JSON
-    file of the same stem beside it says how the codecs ran.
+    Rows of `options.out` with the same pictures, codecs and settings are kept. The file is written every few seconds, beside
+    a JSON file of the same stem that says how the codecs ran.
 
     Args:
         data: as `sources_of`.
