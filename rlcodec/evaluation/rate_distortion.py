@@ -24,7 +24,8 @@ from rlcodec.errors import DataError, OptionError, RlcodecError
 from rlcodec.evaluation.codecs import Codec, codec_by_name, preset_of_codec
 from rlcodec.images.color import read_color, read_like
 from rlcodec.images.gray import FileBytes, read_gray
-from rlcodec.parallel.backends import LOCAL, map_items
+from rlcodec.parallel.backends import map_items
+from rlcodec.parallel.options import LOCAL, MapOptions
 from rlcodec.training.data import find_idx, load_images
 
 CSV, PARQUET = ".csv", ".parquet"
@@ -280,7 +281,7 @@ def _over_pictures(
     paths = [source.content for source in sources if isinstance(source.content, Path)]
     files = paths if len(paths) == len(sources) else None
     measurer = tuple(names), Path.cwd(), gray
-    for _, found in map_items(_Measurer, measurer, items, engine=engine, workers=workers, files=files):
+    for _, found in map_items(_Measurer, measurer, items, MapOptions(engine, workers), files=files):
         yield found
 
 

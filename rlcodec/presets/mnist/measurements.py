@@ -157,11 +157,13 @@ def _measure_rows(state, data, costs, rows, image, index, tier, spent, macs):
 
 
 @kernel
-def _measure_slices(state, data, costs, net, tables, buffer, offsets, layers, selected, latent, use_network, spent, macs):
+def _measure_slices(state, data, costs, net, frequencies, buffer, offsets, layers, selected, latent, use_network, spent, macs):
     for i in range(latent.shape[0]):
         cost_before, macs_before = state[COST], state[MACS]
         count = latent.shape[1] * latent.shape[2]
-        code_latent_slice(state, data, costs, net, tables, buffer, offsets, layers, selected, latent, i, count, use_network)
+        code_latent_slice(
+            state, data, costs, net, frequencies, buffer, offsets, layers, selected, latent, i, count, use_network
+        )
         spent[i], macs[i] = state[COST] - cost_before, state[MACS] - macs_before
 
 
@@ -193,7 +195,7 @@ def measure_latents(model: Model, latent: np.ndarray, tier: int) -> RowFacts:
     scratch = np.zeros(latent.size * MOST_BYTES_PER_SYMBOL + 64, np.uint8)
     found = RowFacts(np.empty(len(latent), np.int64), np.empty(len(latent), np.int64))
     _measure_slices(
-        encoder_state(), scratch, COSTS, model.latent_net, model.tables, latent_buffer(*latent.shape),
+        encoder_state(), scratch, COSTS, model.latent_net, model.tables.latent, latent_buffer(*latent.shape),
         latent_offsets(*latent.shape), layers_of(model.latent_net), np.empty(1, np.int64), latent.copy(), tier == CONTEXT,
         found.cost, found.macs,
     )  # fmt: skip

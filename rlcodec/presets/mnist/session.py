@@ -137,7 +137,7 @@ class Session:
         model, (_, rows, columns) = self.model, self.latent.shape
         last = self.bit_budget - (budget_index(self.bit_budget, *self.image.shape) - 1) * rows * columns
         coded, self.bits_done = code_latent_slices(
-            self.state, self.data, COSTS, model.latent_net, model.tables, self._latent_buffer, self._latent_offsets,
+            self.state, self.data, COSTS, model.latent_net, model.tables.latent, self._latent_buffer, self._latent_offsets,
             self._latent_layers, np.empty(1, np.int64), self.latent, start, self.bit_budget, last, self.bits_done, choices,
             costs, macs,
         )  # fmt: skip

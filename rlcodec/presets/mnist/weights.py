@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rlcodec.core.binary_latent import StaticTables
 from rlcodec.core.integer_conv import ConvLayer
 from rlcodec.core.integer_mlp import ContextNet
 from rlcodec.core.known_answers import check_known_answers
@@ -23,6 +22,7 @@ from rlcodec.core.weights_file import (
 from rlcodec.errors import ModelError
 from rlcodec.presets.mnist.bilevel.context import ScanTables
 from rlcodec.presets.mnist.bilevel.transformer import LmNet, lm_net
+from rlcodec.presets.mnist.static_tables import StaticTables
 
 
 @dataclass(frozen=True)
