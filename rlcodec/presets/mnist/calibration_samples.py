@@ -1,5 +1,4 @@
-"""Decodes of synthetic digits that `rlcodec calibrate` times: every tier, with and without latents, rows and bilevel
-sources."""
+"""Synthetic digits that `rlcodec calibrate` times the decoding of, in every tier."""
 
 import itertools
 from collections.abc import Callable, Iterable, Sequence

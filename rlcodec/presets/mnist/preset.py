@@ -1,5 +1,4 @@
-"""Preset `mnist`: small 8-bit gray images, coded as binary latents of an auto-encoder and by an autoregressive
-raster-encoder."""
+"""Preset `mnist`: small 8-bit gray images, coded as binary latents of an auto-encoder and by a raster-encoder."""
 
 import functools
 from collections.abc import Iterable, Sequence
