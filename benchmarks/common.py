@@ -9,8 +9,7 @@ import numpy as np
 
 from rlcodec.core.preset_ids import MNIST
 from rlcodec.envs.tasks import Task
-from rlcodec.training.data import load_images
-from rlcodec.training.photo import load_pictures
+from rlcodec.training.data import load_images, load_pictures
 
 
 def arguments(description: str, images: int | None = None, data: bool = True) -> argparse.ArgumentParser:

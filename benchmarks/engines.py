@@ -27,7 +27,7 @@ from tqdm import tqdm
 import rlcodec
 from rlcodec.batch.files import convert_files, pair_files
 from rlcodec.parallel.backends import LOCAL, RAY
-from rlcodec.training.photo import load_pictures
+from rlcodec.training.data import load_pictures
 
 SIDE = 512
 GAIN = 20

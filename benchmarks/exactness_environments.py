@@ -105,8 +105,7 @@ def main() -> None:
 
     from common import print_result
 
-    from rlcodec.training.data import load_images
-    from rlcodec.training.photo import load_pictures
+    from rlcodec.training.data import load_images, load_pictures
 
     with tempfile.TemporaryDirectory() as work:
         images = Path(work) / "images"

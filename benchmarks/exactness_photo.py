@@ -20,7 +20,7 @@ from common import arguments, print_result
 import rlcodec
 from rlcodec.presets.photo.decoder import decoded_values
 from rlcodec.presets.photo.weights import load_photo_model
-from rlcodec.training.photo import load_pictures
+from rlcodec.training.data import load_pictures
 
 SETTINGS = ({"gain": 9}, {"gain": 30, "synthesis": "full"}, {"objective": "balanced"}, {"max_bytes": 12_000})
 NARROW = {

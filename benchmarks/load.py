@@ -9,7 +9,7 @@ from common import arguments, print_result
 from tqdm import trange
 
 import rlcodec
-from rlcodec.training.photo import load_pictures
+from rlcodec.training.data import load_pictures
 
 WARM_UP = 0.1
 """Of the rounds: caches, threads and the allocator's arenas fill in them."""

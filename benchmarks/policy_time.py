@@ -15,7 +15,7 @@ from rlcodec.presets.photo.decoder import PhotoSetting, shown_pixels
 from rlcodec.presets.photo.policy import choose_under_policy, encode_under_policy, pack_photo
 from rlcodec.presets.photo.strips import encode_photo, strips_of
 from rlcodec.presets.photo.weights import load_photo_model
-from rlcodec.training.photo import load_pictures
+from rlcodec.training.data import load_pictures
 
 OBJECTIVE = Objective("psnr", 5.6, 0.0056)
 """About one bit per pixel."""

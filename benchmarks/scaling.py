@@ -18,8 +18,7 @@ import numpy as np
 from common import arguments, print_result
 
 import rlcodec
-from rlcodec.training.data import load_images
-from rlcodec.training.photo import load_pictures
+from rlcodec.training.data import load_images, load_pictures
 
 SIDE = 128
 """Of the photographs' parts where there are many."""

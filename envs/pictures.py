@@ -1,30 +1,33 @@
-"""Pictures of a trace, of whatever preset, and the measuring of all of them."""
+"""What the traces and tasks of presets for pictures share: pictures of any sizes in one array, and how they are read and measured."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 import numpy as np
 
-from rlcodec.envs.measure import Measure, Report, Tables, measure_all
+from rlcodec.envs.measure import Measure, MeasureOptions, Tables, measure_all
+from rlcodec.envs.sample_images import sample_pictures
+from rlcodec.envs.tasks import PresetTask
+from rlcodec.envs.trace_file import save_tables
 from rlcodec.errors import DataError
-from rlcodec.parallel.backends import LOCAL
+from rlcodec.training.data import load_pictures
 
-CROPS_OF_LARGE, LARGE_SIDE = 3, 600
+LARGE_SIDE, CROPS_OF_LARGE = 600, 3
+"""Of a picture with a longer side than LARGE_SIDE pixels, CROPS_OF_LARGE crops are taken instead of one."""
 
-
-P = TypeVar("P", bound="Pictures")
+T = TypeVar("T", bound="PictureTrace")
 
 
 @dataclass(frozen=True)
-class Pictures:
-    """Pictures of a trace, of whatever preset; its tables are further fields, whose first axis is pictures.
+class PictureTrace:
+    """Pictures of a trace. Presets add tables as further fields, each an array whose first axis is the picture.
 
     Attributes:
-        digest: of the model that made it.
-        pixels: uint8 (all,), of the pictures one after another, each (height, width, 3).
-        sizes: int64 (n, 2), heights and widths.
+        digest: SHA-256 of the codec that measured, hexadecimal.
+        pixels: uint8 (all,), the pixels of the pictures one after another, each (height, width, 3), or all (height, width).
+        sizes: int64 (n, 2), heights and widths in pixels.
     """
 
     digest: str
@@ -36,26 +39,34 @@ class Pictures:
 
     @property
     def areas(self) -> np.ndarray:
-        """Pixels of the pictures, int64 (n,)."""
+        """Pixels of each picture, int64 (n,)."""
         return self.sizes.prod(1)
 
     def picture(self, index: int) -> np.ndarray:
-        """Picture `index`, uint8 (height, width, 3)."""
-        starts = np.concatenate([[0], np.cumsum(3 * self.areas)])
-        return self.pixels[starts[index] : starts[index + 1]].reshape(*self.sizes[index], 3)
+        """Picture `index`, uint8 (height, width, 3), or (height, width) if there are no colours."""
+        areas = self.areas
+        channels = len(self.pixels) // areas.sum()
+        starts = np.concatenate([[0], np.cumsum(channels * areas)])
+        picture = self.pixels[starts[index] : starts[index + 1]]
+        return picture.reshape(*self.sizes[index], *([channels] if channels > 1 else []))
 
     def take(self, index: np.ndarray | slice) -> Self:
-        """The same tables for some of the pictures."""
-        which = np.arange(len(self))[index]
-        pixels = np.concatenate([self.pixels[:0], *(self.picture(i).reshape(-1) for i in which)])
-        return type(self)(self.digest, pixels, *(getattr(self, f.name)[which] for f in fields(self)[2:]))
+        """The same for some of the pictures."""
+        rows = np.arange(len(self))[index]
+        pixels = np.concatenate([self.pixels[:0], *(self.picture(i).reshape(-1) for i in rows)])
+        return type(self)(self.digest, pixels, *(getattr(self, f.name)[rows] for f in fields(self)[2:]))
 
 
-def crops_of(pictures: Sequence[np.ndarray], side: int, seed: int = 0) -> list[np.ndarray]:
-    """Squares of some side from random places, one from a picture, or CROPS_OF_LARGE from a large one.
+def crop_pictures(pictures: Sequence[np.ndarray], side: int, seed: int = 0) -> list[np.ndarray]:
+    """Square crops at random places: one of each picture, or CROPS_OF_LARGE of a large one.
+
+    Args:
+        pictures: uint8 (height, width, 3) each; those with a side shorter than `side` are left out.
+        side: of the crops, in pixels.
+        seed: of the random places.
 
     Raises:
-        DataError: no picture is as large.
+        DataError: all pictures are too small.
     """
     rng, crops = np.random.default_rng(seed), []
     for picture in pictures:
@@ -70,36 +81,57 @@ def crops_of(pictures: Sequence[np.ndarray], side: int, seed: int = 0) -> list[n
     return crops
 
 
-def trace_with(
-    kind: type[P], digest: str, trace_one: Measure, pictures: Sequence[np.ndarray],
-    workers: int | None = None, report: Report | None = None, kept: Path | None = None, engine: str = LOCAL,
-) -> P:  # fmt: skip
-    """The trace of some pictures, computed by several processes.
+def measure_pictures(
+    trace_type: type[T],
+    digest: str,
+    measure: Measure,
+    pictures: Sequence[np.ndarray],
+    options: MeasureOptions = MeasureOptions(),
+) -> T:
+    """The trace of some pictures, measured by several processes.
 
     Args:
-        kind: of trace.
-        digest: of the model.
-        trace_one: all tables of one picture, without their first axis; a function that other processes can import.
-        pictures: uint8 (height, width, 3) each.
-        workers: as `rlcodec.envs.measure.measure_all`.
-        report: called with (pictures done, pictures in all).
-        kept: as `rlcodec.envs.measure.measure_all`.
-        engine: as `rlcodec.envs.measure.measure_all`.
+        trace_type: class of the trace.
+        digest: of the codec.
+        measure: all tables of one picture, without their first axis; a function that other processes can import.
+        pictures: uint8 (height, width, 3) each, or (height, width) each.
+        options: workers, progress, folder and backend.
 
     Raises:
         DataError: there are no pictures.
-        OutputError: `kept` cannot be written to.
+        OutputError: the folder for intermediate results cannot be written to.
     """
     if not len(pictures):
         raise DataError("there are no pictures to trace")
-    return join_tables(kind, digest, pictures, measure_all(trace_one, pictures, digest, workers, report, kept, engine))
+    return join_tables(trace_type, digest, pictures, measure_all(measure, pictures, digest, options))
 
 
-def join_tables(kind: type[P], digest: str, pictures: Sequence[np.ndarray], tables: Sequence[Tables]) -> P:
-    """One trace of all pictures."""
-    return kind(
+def join_tables(trace_type: type[T], digest: str, pictures: Sequence[np.ndarray], tables: Sequence[Tables]) -> T:
+    """One trace from the tables of each picture; arguments as `measure_pictures`."""
+    return trace_type(
         digest,
-        np.concatenate([p.reshape(-1) for p in pictures]),
-        np.array([p.shape[:2] for p in pictures], np.int64),
-        **{name: np.stack([t[name] for t in tables]) for name in tables[0]},
+        np.concatenate([picture.reshape(-1) for picture in pictures]),
+        np.array([picture.shape[:2] for picture in pictures], np.int64),
+        **{name: np.stack([table[name] for table in tables]) for name in tables[0]},
     )
+
+
+class PictureTask(PresetTask):
+    """The part of a task that presets for pictures share; their traces are subclasses of `PictureTrace`."""
+
+    def samples(self) -> list[np.ndarray]:
+        """Parts of photographs that come with scikit-learn, uint8 (height, width, 3); raises as `Task.samples`."""
+        return sample_pictures()
+
+    def read_images(self, data: Path, split: str, limit: int | None, crop: int | None) -> list[np.ndarray]:
+        """The pictures of a folder, or crops of them; arguments and errors as `Task.read_images`, without splits."""
+        pictures = load_pictures(data)[:limit]
+        return pictures if crop is None else crop_pictures(pictures, crop)
+
+    def save(self, path: Path, trace: Any) -> None:
+        """As `rlcodec.envs.trace_file.save_tables`."""
+        save_tables(path, trace)
+
+    def image(self, trace: Any, index: int) -> np.ndarray:
+        """As `PictureTrace.picture`."""
+        return trace.picture(index)

@@ -9,7 +9,7 @@ from typing import Any
 import typer
 
 from rlcodec.cli.common import announce_compilation, progress, say, show
-from rlcodec.parallel.backends import LOCAL
+from rlcodec.parallel.options import LOCAL
 
 EXIT_FAILURE = 2
 DEFAULT_ANCHOR = "jpeg"
@@ -109,7 +109,7 @@ def compare_compact(data: Path, images: int | None, out: Path | None, as_json: b
     from PIL import Image
 
     from rlcodec.evaluation import compact
-    from rlcodec.training.photo import load_pictures
+    from rlcodec.training.data import load_pictures
 
     pictures = [Image.fromarray(picture) for picture in load_pictures(data)[:images]]
     with progress("comparing") as report:

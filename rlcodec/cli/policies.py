@@ -72,7 +72,7 @@ def _load(preset: str, data: Path, split: str, limit: int | None, crop: int | No
     """The images that a trace or claims are about, uint8 (height, width) or (height, width, 3) each."""
     if preset != MNIST.name:
         from rlcodec.envs.pictures import crops_of
-        from rlcodec.training.photo import load_pictures
+        from rlcodec.training.data import load_pictures
 
         pictures = load_pictures(data)[:limit]
         return pictures if crop is None else crops_of(pictures, crop)

@@ -10,7 +10,7 @@ episode, and methods change states in place, so that thousands of episodes cost 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from typing import Any, Generic, Protocol, Self, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar, cast
 
 import numpy as np
 
@@ -100,6 +100,12 @@ class EpisodeState:
     objectives: Objectives
     done: np.ndarray
 
+    @classmethod
+    def empty(cls, batch: int) -> Self:
+        """States of `batch` episodes that have not started and count as done; fields that presets add are int64 zeros (B,)."""
+        added = {f.name: np.zeros(batch, np.int64) for f in fields(cls)[len(fields(EpisodeState)) :]}
+        return cls(np.zeros(batch, np.int64), Objectives.empty(batch), np.ones(batch, bool), **added)
+
     def take(self, rows: Rows) -> Self:
         """A copy of some of the episodes."""
         values = {}
@@ -153,22 +159,23 @@ class DecisionProcess(ABC, Generic[State]):
 
     Attributes:
         spec: layout, actions and objectives.
+        state_type: class of the states.
     """
 
     spec: ProcessSpec
+    state_type: ClassVar[type[EpisodeState]] = EpisodeState
 
     @property
     @abstractmethod
     def image_count(self) -> int:
         """Number of images that episodes can be about."""
 
-    @abstractmethod
     def empty(self, batch: int) -> State:
         """States of `batch` episodes that have not started; they count as done."""
+        return cast(State, self.state_type.empty(batch))
 
-    @abstractmethod
     def start(self, state: State, rows: np.ndarray, image: np.ndarray, objectives: Objectives) -> None:
-        """Starts some episodes of a batch anew.
+        """Starts some episodes of a batch anew; fields that a preset added to the state become 0 in these rows.
 
         Args:
             state: of the batch, changed in place.
@@ -176,6 +183,10 @@ class DecisionProcess(ABC, Generic[State]):
             image: int64 (n,), the image that each of them is about.
             objectives: of these n episodes.
         """
+        for f in fields(state)[len(fields(EpisodeState)) :]:
+            getattr(state, f.name)[rows] = 0
+        state.image[rows], state.done[rows] = image, False
+        state.objectives.put(rows, objectives)
 
     @abstractmethod
     def legal(self, state: State) -> np.ndarray:
@@ -194,9 +205,10 @@ class DecisionProcess(ABC, Generic[State]):
     def observe(self, state: State, rows: Rows = slice(None)) -> np.ndarray:
         """Observations of some episodes, float32 (rows, size): what the real encoder knows at that moment."""
 
-    @abstractmethod
     def parts(self, state: State) -> np.ndarray:
         """D, R in bits per pixel and C in decoder kMAC per pixel if each episode stopped now, float64 (3, B)."""
+        totals = self.totals(state)
+        return np.stack([totals.distortion, totals.rate_bpp, totals.decoder_kmac_per_pixel])
 
     @abstractmethod
     def totals(self, state: State) -> Totals:
@@ -243,7 +255,7 @@ class DecisionProcess(ABC, Generic[State]):
         state = self.initial(np.zeros(1, np.int64), self.spec.objectives_of(objective, 1))
         for action in actions:
             if state.done[0] or not 0 <= action < self.spec.action_count or not self.legal(state)[0, action]:
-                raise OptionError(f"claimed actions {list(actions)}, which no episode takes")
+                raise OptionError(f"actions {list(actions)}, which no episode takes")
             self.apply(state, np.array([action]))
         if not state.done[0]:
-            raise OptionError(f"claimed actions {list(actions)}, which no episode takes")
+            raise OptionError(f"actions {list(actions)}, which no episode takes")

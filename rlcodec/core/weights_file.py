@@ -35,7 +35,7 @@ def check_fingerprint(header: Header, digest: str) -> None:
     """Raises UnknownModelError where a stream was coded with other weights."""
     if header.fingerprint != fingerprint_of(digest):
         raise UnknownModelError(
-            f"the stream was coded with weights {header.fingerprint.hex()} of preset {header.preset.name}; "
+            f"the stream was coded with weights {header.fingerprint.hex()} of preset {header.format.name}; "
             f"these are {fingerprint_of(digest).hex()}"
         )
 

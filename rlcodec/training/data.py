@@ -6,10 +6,11 @@ import zlib
 from pathlib import Path
 
 import numpy as np
+from PIL import Image, ImageOps
 
 from rlcodec.core.files import make_folder
 from rlcodec.errors import DataError, ImageError
-from rlcodec.images.gray import read_gray
+from rlcodec.images.gray import UNREADABLE, read_gray
 
 IDX_UBYTE_IMAGES = 0x00000803
 IDX_UBYTE_LABELS = 0x00000801
@@ -160,3 +161,21 @@ def fetch_mnist(folder: Path) -> list[Path]:
                 ) from error
         fetched.append(target)
     return fetched
+
+
+def load_pictures(folder: Path) -> list[np.ndarray]:
+    """The pictures of a folder as uint8 (height, width, 3), in the order of their names.
+
+    Raises:
+        DataError: there is none that Pillow can read.
+    """
+    pictures = []
+    for path in sorted(p for p in folder.glob("*") if p.is_file()):
+        try:
+            with Image.open(path) as image:
+                pictures.append(np.asarray(ImageOps.exif_transpose(image).convert("RGB")))
+        except UNREADABLE:
+            continue
+    if not pictures:
+        raise DataError(f"{folder}: holds no pictures")
+    return pictures

@@ -7,12 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
 from torch import Tensor, nn
 
 from rlcodec.core.kernel import kernel
-from rlcodec.errors import DataError
-from rlcodec.images.gray import UNREADABLE
 from rlcodec.presets.photo.coefficient_coder import (
     BLOCK_PAD,
     DIAGONALS,
@@ -56,24 +53,6 @@ CHAIN = Tree(
     np.arange(LONGEST_CHAIN, dtype=np.int16),
     np.array([[-1 - n, n + 1 if n + 1 < LONGEST_CHAIN else -1 - LONGEST_CHAIN] for n in range(LONGEST_CHAIN)], np.int16),
 )
-
-
-def load_pictures(folder: Path) -> list[np.ndarray]:
-    """The pictures of a folder as uint8 (height, width, 3), in the order of their names.
-
-    Raises:
-        DataError: there is none that Pillow can read.
-    """
-    pictures = []
-    for path in sorted(p for p in folder.glob("*") if p.is_file()):
-        try:
-            with Image.open(path) as image:
-                pictures.append(np.asarray(ImageOps.exif_transpose(image).convert("RGB")))
-        except UNREADABLE:
-            continue
-    if not pictures:
-        raise DataError(f"{folder}: holds no pictures")
-    return pictures
 
 
 @dataclass

@@ -11,9 +11,9 @@ from rlcodec.core.weights_file import save_model
 from rlcodec.presets.compact.transform import analyse
 from rlcodec.presets.compact.weights import NEIGHBOURS, compact_arrays, compact_model_from_arrays
 from rlcodec.training.compact import HELD_OUT, export_compact, train_compact
+from rlcodec.training.data import load_pictures
 from rlcodec.training.known_answers import compact_answers
 from rlcodec.training.loop import Schedule
-from rlcodec.training.photo import load_pictures
 from rlcodec.training.raster import export_net, probability, train_latents
 
 SCHEDULE = Schedule(steps=200_000, batch=8, learning_rate=5e-5)

@@ -8,9 +8,10 @@ import torch
 from rlcodec.core.files import make_folder
 from rlcodec.core.weights_file import save_model
 from rlcodec.presets.photo.weights import photo_arrays
+from rlcodec.training.data import load_pictures
 from rlcodec.training.known_answers import photo_answers
 from rlcodec.training.loop import Schedule
-from rlcodec.training.photo import load_pictures, photo_model_of, train_photo_raster
+from rlcodec.training.photo import photo_model_of, train_photo_raster
 from rlcodec.training.photo_synthesis import export_synthesis, fit_centroids, train_synthesis
 
 RASTER_SCHEDULE = Schedule(steps=3000, batch=8, learning_rate=4e-3)

@@ -24,8 +24,8 @@ from rlcodec.presets.mnist.encoder import constant_choices, encode_with
 from rlcodec.presets.mnist.format import MNIST
 from rlcodec.presets.mnist.live import encode_under_policy
 from rlcodec.presets.mnist.objectives import RATE_RANGE
-from rlcodec.presets.mnist.options import MnistSettings
 from rlcodec.presets.mnist.segments import BUDGET_SLICES, bits_per_slice
+from rlcodec.presets.mnist.settings import MnistSettings
 from rlcodec.presets.mnist.weights import MnistWeights
 
 RATE_STEPS = 7

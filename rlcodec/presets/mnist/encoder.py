@@ -11,9 +11,9 @@ from rlcodec.core.segment_choice import LATENT_TIERS, PIXELS, STOP
 from rlcodec.core.segments import Segment
 from rlcodec.errors import MisfitError
 from rlcodec.presets.base import Encoded
-from rlcodec.presets.mnist.options import MnistSettings
 from rlcodec.presets.mnist.segments import max_bit_budget
 from rlcodec.presets.mnist.session import Session
+from rlcodec.presets.mnist.settings import MnistSettings
 from rlcodec.presets.mnist.weights import MnistWeights
 
 SPARE_PAYLOAD_BYTES = 64

@@ -170,11 +170,13 @@ def _measure_rows(state, data, costs, rows, image, index, tier, spent, macs):
 
 
 @kernel
-def _measure_slices(state, data, costs, net, tables, buffer, offsets, layers, selected, latent, use_network, spent, macs):
+def _measure_slices(state, data, costs, net, frequencies, buffer, offsets, layers, selected, latent, use_network, spent, macs):
     for i in range(latent.shape[0]):
         cost_before, macs_before = state[COST], state[MACS]
         count = latent.shape[1] * latent.shape[2]
-        code_latent_slice(state, data, costs, net, tables, buffer, offsets, layers, selected, latent, i, count, use_network)
+        code_latent_slice(
+            state, data, costs, net, frequencies, buffer, offsets, layers, selected, latent, i, count, use_network
+        )
         spent[i], macs[i] = state[COST] - cost_before, state[MACS] - macs_before
 
 
@@ -243,7 +245,7 @@ class ImageMeasurer:
         latent, net = self.latent, self.weights.latent_net
         costs = Costs(*np.empty((2, len(latent)), np.int64))
         _measure_slices(
-            encoder_state(), _discarded(latent.size), COSTS, net, self.weights.tables, latent_buffer(*latent.shape),
+            encoder_state(), _discarded(latent.size), COSTS, net, self.weights.tables.latent, latent_buffer(*latent.shape),
             latent_offsets(*latent.shape), layers_of(net), np.empty(1, np.int64), latent.copy(), tier == CONTEXT, *costs,
         )  # fmt: skip
         return costs

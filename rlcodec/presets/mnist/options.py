@@ -1,13 +1,11 @@
-"""Options of encoding with preset `mnist`, and what its streams say in their headers."""
+"""Options of encoding with preset `mnist`."""
 
 from dataclasses import dataclass
 
 from rlcodec.control.constraints import Constraints
-from rlcodec.core.container import Header
 from rlcodec.core.segment_choice import CONTEXT, TIERS
 from rlcodec.errors import OptionError
 from rlcodec.options import EncodeOptions, option, whole_number
-from rlcodec.presets.base import Settings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,23 +50,3 @@ class MnistOptions(EncodeOptions):
     def tier_index(self) -> int:
         """Index of the tier into `rlcodec.core.segment_choice.TIERS`."""
         return CONTEXT if self.tier is None else TIERS.index(self.tier)
-
-
-@dataclass(frozen=True)
-class MnistSettings(Settings):
-    """What a stream of preset `mnist` says in its header.
-
-    Attributes:
-        bit_budget: binary latents that the encoder kept.
-    """
-
-    bit_budget: int
-
-    def to_number(self) -> int:
-        """The number in the header."""
-        return self.bit_budget
-
-    @staticmethod
-    def of(header: Header) -> "MnistSettings":
-        """The settings in a header; whether an image of its size has so many latents is not checked."""
-        return MnistSettings(header.settings)

@@ -10,6 +10,7 @@ from rlcodec.control.decision_process import Predictor, ProcessSpec
 from rlcodec.control.decode_time import DecodeSample, Work, load_calibration
 from rlcodec.core.container import Header, Stream, pack, unpack
 from rlcodec.core.segment_choice import CONTEXT, LM, STOP, TABLE, TIERS
+from rlcodec.core.segments import describe_tiers
 from rlcodec.errors import DamagedStreamError, MisfitError, OptionError, StreamError
 from rlcodec.images.gray import ImageLike, check_size, read_gray
 from rlcodec.options import DecodeOptions, EncodeOptions
@@ -24,11 +25,12 @@ from rlcodec.presets.mnist.format import MNIST
 from rlcodec.presets.mnist.installed import installed_weights
 from rlcodec.presets.mnist.live import encode_under_policy, live_process
 from rlcodec.presets.mnist.objectives import NAMED
-from rlcodec.presets.mnist.options import MnistOptions, MnistSettings
+from rlcodec.presets.mnist.options import MnistOptions
 from rlcodec.presets.mnist.predictor import MnistPredictor
 from rlcodec.presets.mnist.process import MnistProcess
 from rlcodec.presets.mnist.segments import BUDGET_SLICES, bits_per_slice, max_bit_budget
 from rlcodec.presets.mnist.session import Session, start_session
+from rlcodec.presets.mnist.settings import MnistSettings
 from rlcodec.presets.mnist.weights import MnistWeights
 from rlcodec.presets.policies import policy_of
 
@@ -47,6 +49,7 @@ class MnistPreset(Preset):
     options = MnistOptions
     objectives = NAMED
     images_at_once = 256
+    exact_pixels = True
 
     def weights(self) -> MnistWeights:
         """The installed weights; raises ModelError if they are unusable."""
@@ -87,7 +90,7 @@ class MnistPreset(Preset):
 
     def settings(self, header: Header) -> MnistSettings:
         """What a stream's header says; raises DamagedStreamError if it is impossible."""
-        settings = MnistSettings.of(header)
+        settings = MnistSettings.from_header(header)
         if settings.bit_budget > max_bit_budget(self.weights(), header.height, header.width):
             raise DamagedStreamError(f"the header declares {settings.bit_budget} latent bits, more than such an image has")
         return settings
@@ -140,7 +143,7 @@ class MnistPreset(Preset):
 
     def _may_be_batched(self, header: Header) -> bool:
         """Whether the batched decoder takes streams with such a header, if all rows were sent."""
-        return not MnistSettings.of(header).bit_budget and header.fingerprint == self.weights().fingerprint
+        return not MnistSettings.from_header(header).bit_budget and header.fingerprint == self.weights().fingerprint
 
     def encode_on_device(self, images: Sequence[ImageLike], options: EncodeOptions, device: str) -> list[bytes]:
         """Streams of several images in tier `lm`, whose network runs on a device; the same bytes as without.
@@ -193,10 +196,6 @@ class MnistPreset(Preset):
         choices = [decisions.choice_of(action) for action in later]
         return encode_with(self.weights(), pixels, bit_budget, lambda _: [*choices, STOP])
 
-    def show_nothing(self, pixels: np.ndarray) -> np.ndarray:
-        """What decoders show of an image of which nothing was sent, uint8 (height, width)."""
-        return self.encode_actions(pixels, (0, decisions.STOP_ACTION)).picture
-
     def actions_of(self, stream: Stream) -> tuple[int, ...]:
         """The actions that a stream stands for; raises MisfitError if no episode leads to it."""
         session = start_session(self.weights(), stream)
@@ -220,14 +219,12 @@ class MnistPreset(Preset):
 
 def _decoded(session: Session, stream: Stream) -> Decoded:
     """What a session that has decoded all it can has found."""
-    tiers = sorted({segment.tier for segment in session.coded if segment.tier != STOP})
-    sent = ", ".join(f"tier {TIERS[tier]}" for tier in tiers) or "nothing sent"
     return Decoded(
         picture=session.picture(),
         settings=MnistSettings(session.bit_budget),
         segments=tuple(session.coded),
         decoder_macs=session.macs,
-        choice=f"{session.bit_budget} bits, {session.rows_done} rows, {sent}",
+        choice=f"{session.bit_budget} bits, {session.rows_done} rows, {describe_tiers(session.coded)}",
         lossless=session.rows_done == len(session.image),
         truncated=stream.truncated,
         details={BY_SOURCE: session.uses_source},

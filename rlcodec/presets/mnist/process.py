@@ -255,34 +255,18 @@ class MnistProcess(DecisionProcess[MnistState]):
 
     def empty(self, batch: int) -> MnistState:
         """States of episodes that have not started."""
-        slices, columns = self.sizes.slices, self.sizes.slices + self.sizes.height
-        image, phase, budget, kept, position, cost, macs = np.zeros((7, batch), np.int64)
-        return MnistState(
-            image,
-            Objectives.empty(batch),
-            np.ones(batch, bool),
-            phase,
-            budget,
-            kept,
-            position,
-            np.full(batch, CONTEXT),
-            cost,
-            macs,
-            np.zeros((batch, slices + 1)),
-            np.zeros((batch, TIER_COUNT, columns)),
-            np.zeros((batch, TIER_COUNT, columns)),
-            np.zeros((batch, columns + 1)),
-            np.zeros((batch, columns + 1)),
-            np.zeros((batch, columns + 1, TIER_COUNT)),
-        )
+        columns = self.sizes.slices + self.sizes.height
+        state = MnistState.empty(batch)
+        state.slice_error = np.zeros((batch, self.sizes.slices + 1))
+        state.segment_bits, state.segment_kmac = np.zeros((2, batch, TIER_COUNT, columns))
+        state.stop_value, state.stop_db = np.zeros((2, batch, columns + 1))
+        state.go_value = np.zeros((batch, columns + 1, TIER_COUNT))
+        return state
 
     def start(self, state: MnistState, rows: np.ndarray, image: np.ndarray, objectives: Objectives) -> None:
         """Starts some episodes of a batch anew; arguments as `DecisionProcess.start`."""
-        state.image[rows] = image
-        state.objectives.put(rows, objectives)
-        state.phase[rows], state.tier[rows], state.done[rows] = BUDGET_PHASE, CONTEXT, False
-        for values in (state.budget, state.slices, state.position, state.cost, state.macs):
-            values[rows] = 0
+        super().start(state, rows, image, objectives)
+        state.tier[rows] = CONTEXT
         arrays, measured = state.arrays(), np.zeros((len(rows), PROBES + 2), np.int64)
         predict_errors(self.sizes, self._tables, rows, arrays)
         choose_probes(self.sizes, self._tables, rows, arrays, np.empty(ACTIONS), measured[:, :PROBES])

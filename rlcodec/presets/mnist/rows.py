@@ -4,7 +4,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rlcodec.core.binary_latent import StaticTables
 from rlcodec.core.integer_mlp import ContextNet
 from rlcodec.core.kernel import assign, inlined, kernel
 from rlcodec.core.range_coder import COST, EXHAUSTED, MACS, PREVIOUS_TIER
@@ -23,6 +22,7 @@ from rlcodec.presets.mnist.bilevel.context import PRESENT, STATUS, ScanState, Sc
 from rlcodec.presets.mnist.bilevel.transformer import WAITING, LmNet, Memory, go_back, keep_place, memory_of
 from rlcodec.presets.mnist.pixel_coder import PixelWork, code_pixel_row, pixel_buffer, pixel_offsets, pixel_totals, pixel_work
 from rlcodec.presets.mnist.segments import slices_touched
+from rlcodec.presets.mnist.static_tables import StaticTables
 from rlcodec.presets.mnist.weights import MnistWeights
 
 

@@ -15,9 +15,9 @@ from rlcodec.presets.mnist.bilevel.coder import scan_of
 from rlcodec.presets.mnist.bilevel.context import PRESENT, STATUS, scan_state
 from rlcodec.presets.mnist.bilevel.geometry import Scan
 from rlcodec.presets.mnist.bilevel.transformer import Memory
-from rlcodec.presets.mnist.options import MnistSettings
 from rlcodec.presets.mnist.rows import RowCoder, code_pixel_rows, picture_at, row_coder
 from rlcodec.presets.mnist.segments import max_bit_budget, segments_of, slices_touched, synthesis_macs
+from rlcodec.presets.mnist.settings import MnistSettings
 from rlcodec.presets.mnist.weights import MnistWeights
 
 
@@ -139,7 +139,7 @@ class Session:
         weights, (_, rows, columns) = self.weights, self.latent.shape
         last = self.bit_budget - (slices_touched(self.bit_budget, *self.image.shape) - 1) * rows * columns
         coded, self.bits_done = code_latent_slices(
-            self.state, self.data, COSTS, weights.latent_net, weights.tables, self._latent_buffer, self._latent_offsets,
+            self.state, self.data, COSTS, weights.latent_net, weights.tables.latent, self._latent_buffer, self._latent_offsets,
             self._latent_layers, np.empty(1, np.int64), self.latent, start, self.bit_budget, last, self.bits_done, choices,
             costs, macs,
         )  # fmt: skip
@@ -185,7 +185,7 @@ def start_session(weights: MnistWeights, stream: Stream) -> Session:
     """
     header = stream.header
     check_fingerprint(header, weights.digest)
-    bit_budget = MnistSettings.of(header).bit_budget
+    bit_budget = MnistSettings.from_header(header).bit_budget
     if bit_budget > max_bit_budget(weights, header.height, header.width):
         raise DamagedStreamError(f"the header declares {bit_budget} latent bits, more than such an image has")
     image = np.zeros((header.height, header.width), np.uint8)

@@ -6,7 +6,6 @@ from typing import ClassVar
 
 import numpy as np
 
-from rlcodec.core.binary_latent import StaticTables
 from rlcodec.core.integer_conv import ConvLayer
 from rlcodec.core.integer_mlp import ContextNet
 from rlcodec.core.preset_format import PresetFormat
@@ -15,6 +14,7 @@ from rlcodec.errors import ModelError
 from rlcodec.presets.mnist.bilevel.context import ScanTables
 from rlcodec.presets.mnist.bilevel.transformer import LmNet, lm_net
 from rlcodec.presets.mnist.format import MNIST
+from rlcodec.presets.mnist.static_tables import StaticTables
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from rlcodec.core.container import varint
+from rlcodec.core.leb128 import read_leb128, write_leb128
 from rlcodec.core.range_coder import COST_UNIT, COSTS, MACS, decoder_state, encoder_state, finish
-from rlcodec.errors import DamagedStreamError
 from rlcodec.parallel.threads import parts_of, side_by_side
 from rlcodec.presets.photo.coefficient_coder import (
     DIAGONALS,
@@ -38,6 +37,8 @@ WEIGHT = 0.13
 BYTES_PER_COEFFICIENT = 36
 """No coefficient takes more: 15 decisions down the chain of at most 16 bits each, an Exp-Golomb code and a sign."""
 ORDER = frequency_order()
+MAX_LENGTH_BYTES = 5
+"""Of the length of a segment in the payload."""
 
 
 @dataclass(frozen=True)
@@ -80,12 +81,12 @@ class CodedStrip:
         """What a stream holds that ends after so many slices: lengths of the segments, LEB128 each, then the segments."""
         sent = len(self.segments) // SLICE_COUNT * slices
         segments = (*self.segments[:sent], *[b""] * (len(self.segments) - sent))
-        return b"".join(varint(len(segment)) for segment in segments) + b"".join(segments)
+        return b"".join(write_leb128(len(segment)) for segment in segments) + b"".join(segments)
 
     def payload_bytes(self, slices: int = SLICE_COUNT) -> int:
         """Length of `payload`."""
         sent = [len(segment) for segment in self.segments[: len(self.segments) // SLICE_COUNT * slices]]
-        return sum(sent) + sum(len(varint(length)) for length in sent) + len(self.segments) - len(sent)
+        return sum(sent) + sum(len(write_leb128(length)) for length in sent) + len(self.segments) - len(sent)
 
     def up_to(self, slices: int) -> np.ndarray:
         """The values that a stream holds which ends after so many slices."""
@@ -193,17 +194,9 @@ def unpack_segments(payload: np.ndarray, count: int) -> list[tuple[np.ndarray, i
     """
     lengths, at = [], 0
     for _ in range(count):
-        value = shift = 0
-        while at < len(payload):
-            byte = int(payload[at])
-            at += 1
-            value |= (byte & 127) << shift
-            shift += 7
-            if byte < 128:
-                break
-            if shift > 28:
-                raise DamagedStreamError("a segment's length makes no sense")
-        lengths.append(value)
+        length = read_leb128(payload, at, MAX_LENGTH_BYTES)
+        at = length.stop
+        lengths.append(length.value)
     segments = []
     for length in lengths:
         segments.append((payload[at : at + length], length))
