@@ -1,4 +1,4 @@
-"""Photographs under constraints: how near `max_bytes` and `min_psnr` are met, and what a PSNR for every picture saves in bytes."""
+"""Photographs under constraints: how near `max_bytes` and `min_psnr` are met, and the bytes that a PSNR for each saves."""
 
 import time
 

@@ -26,7 +26,9 @@ def main() -> None:
             bar.total = total
             bar.update(done - bar.n)
 
-        measured = measure_codecs(options.data, CODECS, TableOptions(options.out, limit=options.images, workers=1, report=report))
+        measured = measure_codecs(
+            options.data, CODECS, TableOptions(options.out, limit=options.images, workers=1, report=report)
+        )
     curves = mean_curves(measured.table)
     if not options.json:
         print(curves.to_string(index=False, float_format=lambda value: f"{value:.4f}"))
