@@ -200,7 +200,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--streams", type=int, default=1_000_000, help="mutated streams")
     parser.add_argument("--seed", type=int, default=0, help="of the mutations")
-    parser.add_argument("--preset", action="append", choices=list(SHARES), help="streams of this preset only; of all if not given")
+    parser.add_argument(
+        "--preset", action="append", choices=list(SHARES), help="streams of this preset only; of all if not given"
+    )
     parser.add_argument("--processes", type=int, default=2, help="side by side")
     parser.add_argument("--json", action="store_true", help="print JSON")
     options = parser.parse_args()

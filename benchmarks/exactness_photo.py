@@ -31,9 +31,7 @@ SCALAR = NO_VECTORS | {"NUMBA_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 
 def encode_batches(pictures: Sequence[np.ndarray], workers: int) -> list[bytes]:
     """Streams of all pictures at every setting."""
-    return [
-        data for setting in SETTINGS for data in rlcodec.encode_many(pictures, preset="photo", workers=workers, **setting)
-    ]
+    return [data for setting in SETTINGS for data in rlcodec.encode_many(pictures, preset="photo", workers=workers, **setting)]
 
 
 def digest(data: bytes) -> str:

@@ -98,7 +98,10 @@ def main() -> None:
     weights = installed_weights()
     images = [image for image in test_images(options) if scan_of(weights.scan_tables, image)]
     contexts = scan_contexts(
-        [s for image in images if (s := scan_of(weights.scan_tables, image))], weights.scan_tables.near, ROWS_ABOVE, COLUMNS_ASIDE
+        [s for image in images if (s := scan_of(weights.scan_tables, image))],
+        weights.scan_tables.near,
+        ROWS_ABOVE,
+        COLUMNS_ASIDE,
     )
     loop = CachedLoop(weights.scan_lm, max(len(c.symbols) for c in contexts))
     streams = [rlcodec.encode(image, tier="lm") for image in images]
