@@ -17,10 +17,10 @@ from rlcodec.envs.trace_file import check_shapes, load_tables
 from rlcodec.errors import DataError
 from rlcodec.parallel.backends import LOCAL
 from rlcodec.presets.photo.decisions import ENDINGS, GAIN_CHOICES, SETTINGS, STOPS, energy_of, known_mse, photo_features
-from rlcodec.presets.photo.decoder import PhotoSetting, shown_pixels, synthesis_macs
+from rlcodec.presets.photo.decoder import PhotoSettings, shown_pixels, synthesis_macs
 from rlcodec.presets.photo.features import FEATURES
 from rlcodec.presets.photo.strips import encode_photo, strips_of
-from rlcodec.presets.photo.weights import PhotoModel, load_photo_model
+from rlcodec.presets.photo.weights import PhotoWeights, photo_weights
 
 MIDDLE = 128
 """What decoders show where nothing was sent."""
@@ -53,7 +53,7 @@ class PictureTrace(Pictures):
     known_mse: np.ndarray
 
 
-def trace_picture(model: PhotoModel, picture: np.ndarray, settings: Sequence[int] = range(SETTINGS)) -> dict[str, np.ndarray]:
+def trace_picture(model: PhotoWeights, picture: np.ndarray, settings: Sequence[int] = range(SETTINGS)) -> dict[str, np.ndarray]:
     """All tables of one picture, uint8 (height, width, 3), without their first axis; ones where a setting is left out."""
     height, width = picture.shape[:2]
     strips = strips_of(picture, 1)
@@ -69,7 +69,7 @@ def trace_picture(model: PhotoModel, picture: np.ndarray, settings: Sequence[int
             payload[g, k] = len(coded.payload(slices))
             values = coded.up_to(slices)
             for e, ending in enumerate(ENDINGS):
-                shown = shown_pixels(model, values, PhotoSetting(gain, ending, False), height, width, ending)
+                shown = shown_pixels(model, values, PhotoSettings(gain, ending, False), height, width, ending)
                 macs[g, k, e] = coded.macs[:, :slices].sum() + synthesis_macs(area, ending)
                 sse[g, k, e] = np.square(shown.astype(np.int64) - picture).sum()
                 similar[g, k, e] = ms_ssim(picture, shown)
@@ -79,12 +79,12 @@ def trace_picture(model: PhotoModel, picture: np.ndarray, settings: Sequence[int
 
 def unmeasured_trace(picture: np.ndarray) -> PictureTrace:
     """The trace of one picture of which only the features are measured."""
-    model = load_photo_model()
+    model = photo_weights()
     return join_tables(PictureTrace, model.digest, [picture], [trace_picture(model, picture, ())])
 
 
 def _trace_one(picture: np.ndarray) -> Tables:
-    return trace_picture(load_photo_model(), picture)
+    return trace_picture(photo_weights(), picture)
 
 
 def trace_pictures(
@@ -95,7 +95,7 @@ def trace_pictures(
     engine: str = LOCAL,
 ) -> PictureTrace:
     """The trace of some photographs; arguments and errors as `trace_with`."""
-    return trace_with(PictureTrace, load_photo_model().digest, _trace_one, pictures, workers, report, kept, engine)
+    return trace_with(PictureTrace, photo_weights().digest, _trace_one, pictures, workers, report, kept, engine)
 
 
 def load_picture_trace(path: Path) -> PictureTrace:
@@ -104,7 +104,7 @@ def load_picture_trace(path: Path) -> PictureTrace:
     Raises:
         DataError: it is missing, broken, or was made by another codec.
     """
-    trace = load_tables(path, PictureTrace, load_photo_model().digest)
+    trace = load_tables(path, PictureTrace, photo_weights().digest)
     n, tables = trace.energy.size, (SETTINGS, len(STOPS), len(ENDINGS))
     check_shapes(path, trace, {"sizes": (n, 2)})
     shapes = {

@@ -133,9 +133,9 @@ def _photographs() -> list[Sample]:
     from rlcodec.presets.photo.repair import WIDTHS
     from rlcodec.presets.photo.strips import decode_values
     from rlcodec.presets.photo.transform import dequantised_planes
-    from rlcodec.presets.photo.weights import load_photo_model
+    from rlcodec.presets.photo.installed import photo_weights
 
-    model, samples = load_photo_model(), []
+    model, samples = photo_weights(), []
     for number, ((height, width), gain) in enumerate(zip(PHOTO_SIZES * 2, PHOTO_GAINS, strict=True)):
         picture = colours(height, width, number)
         for synthesis in WIDTHS:
