@@ -29,8 +29,6 @@ def fit_photo_predictor(trace: PhotoTrace, iterations: int = ITERATIONS, network
 
     outputs = rows(rate, np.log2(np.maximum(kmac, LEAST_KMAC)), psnr_db, ms_ssim_db)
     first = fit_net(rows(trace.features), outputs, iterations, networks)
-    inputs, outputs = (
-        rows(trace.features, rate, coefficient_psnr_db),
-        rows(psnr_db - coefficient_psnr_db[..., None], ms_ssim_db),
-    )
-    return PhotoPredictor(first, fit_net(inputs, outputs, iterations, networks))
+    outputs = rows(psnr_db - coefficient_psnr_db[..., None], ms_ssim_db)
+    second = fit_net(rows(trace.features, rate, coefficient_psnr_db), outputs, iterations, networks)
+    return PhotoPredictor(first, second)

@@ -18,7 +18,7 @@ from rlcodec.presets.photo.strips import strips_of
 from rlcodec.presets.photo.transform import PLANES
 
 FEATURE_TOLERANCE = 1e-3
-"""Machines that round differently compute features that differ by less, except where a coefficient lies on the edge of a bin."""
+"""Features of machines that round differently differ by less, except where a coefficient lies on the edge of a bin."""
 
 
 @dataclass(frozen=True)
