@@ -1,8 +1,8 @@
 """What can be chosen about a picture of preset `compact`: where an episode can end, and what each end costs.
 
-The first choice is a bit budget: so many channels of the latent. They are sent in GROUPS equal groups, and before each the choice
-is to stop or to send the group in one of the tiers. So the ends of an episode under a budget are the nodes of a tree: its root
-is an immediate stop, and each branch is a group in one tier. An end is a pair of a budget's index and a node.
+The first choice is a bit budget: a number of channels of the latent. They are sent in GROUPS equal groups; before each group
+the choice is to stop or to send it in one of the tiers. So the ends of an episode under a budget are the nodes of a tree: its
+root is an immediate stop, and each branch is a group in one tier. An end is a pair of a budget's index and a node.
 """
 
 import numpy as np
@@ -56,7 +56,7 @@ def path_to(node: int) -> list[int]:
 
 
 def choices_at(budget: int, node: int) -> np.ndarray:
-    """STOP or a tier for each channel of a budget, int64, as `rlcodec.presets.compact.latent_coder.encode_latent` takes them."""
+    """STOP or a tier for each channel of a budget, int64, as `encode_latent` takes them."""
     tiers = path_to(node)
     return np.repeat(tiers + [STOP] * (GROUPS - len(tiers)), BUDGETS[budget] // GROUPS)
 

@@ -10,8 +10,8 @@ from rlcodec.presets.compact.encoder import AnalysedPicture
 from rlcodec.presets.compact.transform import synthesis_macs
 
 PROBES = np.searchsorted(COUNTS, (0, BUDGETS[3], *BUDGETS[5:]))
-"""Indices in COUNTS of the numbers of channels whose distortion is measured before the first decision. With predictions at 192 and
-224 channels instead, a quarter of what policies can win is lost."""
+"""Indices in COUNTS of the numbers of channels whose distortion is measured before the first decision. With predictions at 192
+and 224 channels instead, a quarter of what policies can win is lost."""
 STATISTICS = ("mean", "deviation", "gradient_x", "gradient_y")
 
 
@@ -22,7 +22,7 @@ class CompactMeasurements:
     Attributes:
         area: int64 (n,), pixels.
         statistics: float64 (n, len(STATISTICS)), see `statistics_of`.
-        cost: int64 (n, LATENT_TIERS, LATENT_CHANNELS), code length of every channel in 1/COST_UNIT bit, without naming its tier.
+        cost: int64 (n, LATENT_TIERS, LATENT_CHANNELS), code length of every channel in 1/COST_UNIT bit without its tier's name.
         macs: int64, of the same shape, multiply-accumulates of decoding every channel.
         synthesis_macs: int64 (n,), multiply-accumulates of the synthesis.
         mse: float64 (n, len(COUNTS)), mean squared error by number of channels; NaN where it is not measured yet.

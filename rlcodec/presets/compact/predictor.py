@@ -44,7 +44,7 @@ class CompactPredictor:
 
 
 def features_of(measurements: CompactMeasurements) -> np.ndarray:
-    """What predictions are made from, float64 (n, FEATURES): statistics, probed quality in dB, and log2 of the budgets' rates."""
+    """Inputs of the predictor, float64 (n, FEATURES): statistics, measured quality in dB, and log2 of the budgets' rates."""
     probed = distortions(measurements.mse[:, PROBES], measurements.ms_ssim[:, PROBES])
     decibels = -probed[[KINDS.index("psnr"), KINDS.index("ms-ssim")]]
     bits = measurements.cost.cumsum(2)[..., np.array(BUDGETS) - 1] / COST_UNIT

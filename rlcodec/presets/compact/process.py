@@ -1,10 +1,11 @@
 """The decision process of preset `compact`: a bit budget, then a tier or a stop for each group of channels.
 
-The first action is the index of a bit budget. Each later action stops or sends the next group of channels in a tier. J at every end
-of an episode (`rlcodec.presets.compact.choices`) comes from tables: rates and compute are known exactly before the first
-decision, distortion is measured at a few numbers of channels, and predicted at the others until the budget is chosen.
+The first action is the index of a bit budget. Each later action stops or sends the next group of channels in a tier. J at every
+end of an episode (`rlcodec.presets.compact.choices`) comes from tables: rates and compute are known exactly before the first
+decision; distortion is measured at a few numbers of channels, and predicted at the others until the budget is chosen.
 """
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -14,26 +15,32 @@ from rlcodec.control.decision_process import DecisionProcess, EpisodeState, Proc
 from rlcodec.control.objective import KINDS, Objective, Objectives
 from rlcodec.control.observation import advice_layout, advice_of, joined
 from rlcodec.control.regressor import distortions
-from rlcodec.core.segment_choice import CONTEXT, LATENT_TIERS, TIERS
+from rlcodec.core.container import Stream
+from rlcodec.core.segment_choice import CONTEXT, LATENT_TIERS, STOP, TIERS
 from rlcodec.core.segments import MACS_PER_KMAC
+from rlcodec.errors import MisfitError
+from rlcodec.presets.base import Encoded
 from rlcodec.presets.compact.choices import (
     BUDGETS,
     COUNT_AT,
-    COUNTS,
     DEPTH,
     DESCENDANTS,
     GROUPS,
-    NODES,
     TIER,
     UNIFORM_NODES,
     child,
+    choices_at,
     coding_macs_at_nodes,
     path_to,
     payload_bytes_at_nodes,
 )
+from rlcodec.presets.compact.encoder import AnalysedPicture
 from rlcodec.presets.compact.format import COMPACT
+from rlcodec.presets.compact.latent_coder import decode_latent
 from rlcodec.presets.compact.measurements import PROBES, CompactMeasurements
 from rlcodec.presets.compact.predictor import CompactPredictor, features_of
+from rlcodec.presets.compact.settings import CompactSettings
+from rlcodec.presets.compact.weights import CompactWeights
 
 STOP_ACTION = 0
 FIRST_TIER_ACTION = 1
@@ -70,6 +77,7 @@ DECIBEL_UNITS = ((KINDS.index("psnr"), 50), (KINDS.index("ms-ssim"), 30))
 """Kinds of distortion whose decibels are observed, and what they are divided by."""
 
 
+@functools.cache
 def process_spec(digest: str) -> ProcessSpec:
     """What a policy must agree with.
 
@@ -117,6 +125,48 @@ def actions_to(budget: int, node: int) -> tuple[int, ...]:
     """The actions of the episode that ends with a budget at a node, the inverse of `end_of`."""
     tiers = [tier + FIRST_TIER_ACTION for tier in path_to(node)]
     return budget, *tiers, *([STOP_ACTION] if len(tiers) < GROUPS else [])
+
+
+def encode_actions(source: AnalysedPicture, actions: tuple[int, ...]) -> Encoded:
+    """Encodes a picture as legal actions of an episode say; without any, nothing is sent.
+
+    Args:
+        source: the picture.
+        actions: from the first; if they end before the episode does, it stops there.
+    """
+    if not actions:
+        return source.encode(0, np.empty(0, np.int64))
+    budget, node = end_of(actions)
+    return source.encode(BUDGETS[budget] * source.latent[0].size, choices_at(budget, node))
+
+
+def actions_of(weights: CompactWeights, stream: Stream) -> tuple[int, ...]:
+    """The actions that a stream stands for, the inverse of `encode_actions`.
+
+    Args:
+        weights: of the preset.
+        stream: of the preset.
+
+    Raises:
+        MisfitError: no episode leads to this stream.
+        DamagedStreamError: a value is impossible.
+        UnknownModelError: the stream was coded with other weights.
+    """
+    latent, segments = decode_latent(weights, stream)
+    channels, rest = divmod(CompactSettings.from_header(stream.header).bit_budget, latent[0].size)
+    if not channels and not rest:
+        return ()
+    if channels in BUDGETS and not rest and not stream.truncated:
+        tiers = [segment.tier for segment in segments]
+        tiers += [STOP] * (channels - len(tiers))
+        budget, node = BUDGETS.index(channels), 0
+        for tier in tiers[:: channels // GROUPS]:
+            if tier == STOP:
+                break
+            node = int(child(np.array(node), tier))
+        if np.array_equal(choices_at(budget, node), tiers):
+            return actions_to(budget, node)
+    raise MisfitError("no episode of preset compact leads to this stream")
 
 
 @dataclass(frozen=True, eq=False)

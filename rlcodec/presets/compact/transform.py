@@ -1,8 +1,8 @@
 """The transforms of preset `compact`: from pixels to a binary latent at a 64th of the resolution, and back.
 
 Both are float networks. The analysis only decides which bits are sent, and the synthesis is the last step, so the pixels of two
-machines may differ by a level in places, but never a bit of the stream. Large pictures are transformed in tiles; these overlap by
-the networks' receptive field, so there are no seams.
+machines may differ by a level in places, but never a bit of the stream. Large pictures are transformed in tiles, which overlap
+by the networks' receptive field, so there are no seams.
 """
 
 from collections.abc import Callable, Iterator
