@@ -181,11 +181,13 @@ class ComparedSettings:
         fixed: keyword arguments of `rlcodec.encode` by the name of the setting.
         kind: kind of distortion of the objectives at which a policy is measured.
         log10_lambda_rate: of these objectives.
+        fine: as `fixed`, all settings from coarse to fine, for searches by quality; empty if there are no others.
     """
 
     fixed: Mapping[str, Mapping[str, Any]]
     kind: str
     log10_lambda_rate: tuple[float, ...]
+    fine: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 class Preset(ABC):
