@@ -161,16 +161,18 @@ def _evaluate_objective(
         "planner": process.values(run_episodes(process, objective, PlannerActor(process.spec.action_count))),
         "policy": process.values(final),
     }
-    mean = {name: float(values[name].mean()) for name in CONTENDERS}
+    mean = {name: values[name].mean() for name in CONTENDERS}
     totals, parts = process.totals(final), process.parts(final).mean(1)
     fixed_parts = hindsight.parts(objective, best_fixed).mean(1)
     mixture = best_mixture(np.concatenate([settings.mean(2), fixed_parts[None]]), parts)
     mse = float(totals.mse.mean())
+    with np.errstate(invalid="ignore", divide="ignore"):
+        saved = 1 - parts[1:] / np.array([mixture.rate_bpp, mixture.kmac_per_pixel])
     row = {
         "kind": objective.kind,
         "lambda_rate": objective.lambda_rate,
         "lambda_compute": objective.lambda_compute,
-        **{f"J_{name}": mean[name] for name in CONTENDERS},
+        **{f"J_{name}": float(mean[name]) for name in CONTENDERS},
         **{f"share_{name}": float(share_of_gap(mean["fixed"], mean[name], mean["oracle"])) for name in RULES},
         "gap_counts": has_gap(hindsight, objective, values["fixed"], values["oracle"]),
         "distortion": float(parts[0]),
@@ -178,7 +180,7 @@ def _evaluate_objective(
         "psnr_db": 10 * np.log10(PEAK_SQUARED / max(mse, 1e-9)) if mse else np.inf,
         "ms_ssim": float(totals.ms_ssim.mean()),
         "decoder_kmac_per_pixel": float(parts[2]),
-        "rate_saved": 1 - parts[1] / mixture.rate_bpp,
-        "compute_saved": 1 - parts[2] / mixture.kmac_per_pixel,
+        "rate_saved": saved[0],
+        "compute_saved": saved[1],
     }
     return row, values

@@ -74,13 +74,15 @@ def read_run(folder: Path, preset: str | None = None) -> Run:
         predictor = task.read_predictor(json.dumps(content["predictor"]))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError(f"{folder}: holds no usable run ({path.name}: {error})") from error
-    if preset is not None and task.name != preset:
+    if preset not in (None, task.name, task.spec.preset):
         raise DataError(f"{folder}: was trained for preset {task.name}, not {preset}")
     algorithm_by_name(str(settings.get("algorithm", "ppo")))
     try:
         return Run(task, settings_from_dict(settings, str(path)), predictor)
     except OptionError as error:
-        raise DataError(f"{folder}: was trained by another version of rlcodec ({error}); start over with --no-resume") from error
+        raise DataError(
+            f"{folder}: was trained by another version of rlcodec ({error}); start over with --no-resume"
+        ) from error
 
 
 def _with_policy(settings: dict[str, Any]) -> dict[str, Any]:

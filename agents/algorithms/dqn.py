@@ -22,5 +22,5 @@ PARAMETERS = {
     "exploration_final_eps": FRACTION,
     "max_grad_norm": Number(),
 }
-NETWORK = Network(PLAIN, PLAIN, masked_values, {"net_arch": Layers()}, {"net_arch": [64, 64]})
+NETWORK = Network(PLAIN, PLAIN, masked_values, {"net_arch": Layers()}, {"net_arch": [128, 128]})
 ALGORITHM = Algorithm("dqn", DQN, PARAMETERS, (NETWORK,), "dqn.yml", log_interval=1000)

@@ -1,6 +1,7 @@
 """The task of learning to choose settings of a codec outside of this package, which is known by its trace alone."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
@@ -113,3 +114,12 @@ def task_and_trace(source: Any) -> tuple[ExternalTask, ExternalTrace]:
     if not isinstance(trace, ExternalTrace):
         raise OptionError("give a trace that rlcodec.envs.external.trace.external_trace made, or its file")
     return ExternalTask(trace.spec), trace
+
+
+def task_from_record(extra: Mapping[str, Any]) -> ExternalTask:
+    """The task of a run or a policy file, from the entries that the task's spec adds to its metadata.
+
+    Raises:
+        DataError: the record of the codec makes no sense; also KeyError, ValueError and TypeError.
+    """
+    return ExternalTask(ExternalSpec.from_json(extra["spec"]))
