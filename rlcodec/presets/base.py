@@ -199,6 +199,7 @@ class Preset(ABC):
         decode_options: dataclass of its options of decoding.
         objectives: its named objectives; "lossless" needs no entry.
         images_at_once: how many images `pack_batch` and `decode_batch` take at a time.
+        exact_pixels: whether all machines decode the same pixels; False if the synthesis of lossy pictures ends in float.
     """
 
     format: ClassVar[PresetFormat]
@@ -206,6 +207,7 @@ class Preset(ABC):
     decode_options: ClassVar[type[DecodeOptions]] = DecodeOptions
     objectives: Mapping[str, Objective]
     images_at_once: ClassVar[int] = 1
+    exact_pixels: ClassVar[bool] = False
 
     @property
     def name(self) -> str:
