@@ -239,7 +239,7 @@ def evaluate(
 
 @dataclass(frozen=True)
 class _Evaluated:
-    """Which policy is evaluated, the shipped one if no file or run is named, and where and with which episodes it is reported."""
+    """Which policy is evaluated (the shipped one if no file or run is named), and where and with which episodes it is reported."""
 
     policy: Path | None
     run: Path | None
