@@ -1,4 +1,4 @@
-"""A preset, a kind of distortion and a learning algorithm that are registered from outside work everywhere, without any other change.
+"""A preset, a kind of distortion and a learning algorithm that are registered from outside work everywhere.
 
 The contracts of environments are tested with the toy preset in tests/envs/test_environments.py.
 """
@@ -52,8 +52,8 @@ def hyperparameters(tmp_path_factory):
     """A file of the toy algorithm's hyperparameters."""
     path = tmp_path_factory.mktemp("settings") / "toy.yml"
     path.write_text(
-        "rlcodec/AdaptiveRateFlat-v0: {policy: MlpPolicy, policy_kwargs: {net_arch: [16]}, n_timesteps: 512, n_envs: 8, n_steps: 16, "
-        "learning_rate: 0.01, gamma: 1.0, gae_lambda: 1.0, ent_coef: 0.0, vf_coef: 0.5, max_grad_norm: 0.5}\n"
+        "rlcodec/AdaptiveRateFlat-v0: {policy: MlpPolicy, policy_kwargs: {net_arch: [16]}, n_timesteps: 512, n_envs: 8, "
+        "n_steps: 16, learning_rate: 0.01, gamma: 1.0, gae_lambda: 1.0, ent_coef: 0.0, vf_coef: 0.5, max_grad_norm: 0.5}\n"
     )
     return path
 
