@@ -1,4 +1,4 @@
-"""The registry of algorithms: a small algorithm of one's own trains, resumes, is evaluated and exported like those of the package."""
+"""The registry of algorithms: an algorithm that a test defines trains, resumes, is evaluated and exported like the others."""
 
 import sys
 
@@ -84,7 +84,7 @@ def test_names_are_taken_once_and_known(reinforce, run, tmp_path):
         register_algorithm(reinforce)
     unregister_algorithm("ppo")  # which comes with the package
     assert algorithm_by_name("ppo").name == "ppo"
-    with pytest.raises(OptionError, match="unknown algorithm 'sarsa'; there are: ppo, a2c, .*reinforce"):
+    with pytest.raises(OptionError, match=r"unknown algorithm 'sarsa'; there are: ppo, a2c, .*reinforce"):
         algorithm_by_name("sarsa")
     code, _, error = run("train", tmp_path / "none.npz", "--algo", "sarsa", "--out", tmp_path / "run")
     assert (code, "unknown algorithm 'sarsa'" in error) == (2, True)

@@ -1,4 +1,4 @@
-"""Training with every algorithm: a short run trains, resumes and is exported, and the exported file encodes as its actor decides."""
+"""Training with every algorithm: a short run trains, resumes and is exported, and the file encodes as its actor decides."""
 
 import json
 import shutil
