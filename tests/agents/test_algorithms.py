@@ -99,4 +99,3 @@ def test_what_is_not_installed_is_named(monkeypatch, name):
     with pytest.raises(OptionError, match=f"algorithm {name} needs sb3-contrib: pip install"):
         algorithm_by_name(name)
     assert algorithm_by_name("dqn").name == "dqn"
-

@@ -49,7 +49,11 @@ def test_settings_take_other_values():
     plain = settings.with_policy("MlpPolicy")
     assert plain.policy_kwargs == {"net_arch": [128, 128]}
     assert plain.with_policy("AdvisedPolicy").policy == settings.policy
-    for changed, message in (({"depth": 2}, "unknown: depth"), ({"n_envs": 0}, "n_envs is 0"), ({"width": "8"}, "width is '8'")):
+    for changed, message in (
+        ({"depth": 2}, "unknown: depth"),
+        ({"n_envs": 0}, "n_envs is 0"),
+        ({"width": "8"}, "width is '8'"),
+    ):
         with pytest.raises(OptionError, match=message):
             settings.with_values(**changed)
     with pytest.raises(OptionError, match="a2c trains MlpPolicy or rlcodec"):
