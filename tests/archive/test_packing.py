@@ -173,7 +173,8 @@ def test_a_pack_that_is_killed_goes_on(tmp_path, digits, monkeypatch):
     for number in range(40):
         Image.fromarray(np.roll(digits[number % 64], number, 1)).save(tmp_path / "digits" / f"{number:02}.png")
     slow = (
-        "import sys, time, rlcodec.archive.writer as w, rlcodec.archive.packing as p, rlcodec.presets.mnist.preset as m; from pathlib import Path\n"
+        "import sys, time; from pathlib import Path\n"
+        "import rlcodec.archive.writer as w, rlcodec.archive.packing as p, rlcodec.presets.mnist.preset as m\n"
         "w.SECTION_IMAGES = p.GROUP_IMAGES = 8\n"
         "read = m.PRESET.read_pixels\n"
         "type(m.PRESET).read_pixels = lambda _, *a: (time.sleep(0.05), read(*a))[1]\n"
