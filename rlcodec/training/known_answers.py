@@ -1,4 +1,4 @@
-"""The streams that freshly trained weights carry as known answers: small pictures in every tier, coded with them."""
+"""The streams that new weights carry as known answers: small pictures, coded with these weights in every tier."""
 
 import functools
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ GAINS = (6, 30)
 
 
 def digit_answers(model: Model, images: Sequence[np.ndarray]) -> dict[str, str]:
-    """Known answers of preset `mnist` from images, uint8 (h, w): all rows in every tier, and all latents in both of theirs."""
+    """Known answers of preset `mnist` from images, uint8 (h, w): all rows in every tier, and all latents in their two tiers."""
     streams = [encode_with(model, image, 0, constant_choices(tier)).data for image in images for tier in (TABLE, CONTEXT, LM)]
     for image in images:
         bits = model.slices * -(-image.shape[0] // 4) * -(-image.shape[1] // 4)
@@ -33,7 +33,7 @@ def digit_answers(model: Model, images: Sequence[np.ndarray]) -> dict[str, str]:
 
 
 def photo_answers(model: PhotoModel, picture: np.ndarray) -> dict[str, str]:
-    """Known answers of preset `photo` from the first pixels of a picture, uint8 (h, w, 3)."""
+    """Known answers of preset `photo` from the top left part of a picture, uint8 (h, w, 3)."""
     part = np.ascontiguousarray(picture[:SIDE, :SIDE])
     streams = [
         pack(
@@ -46,7 +46,7 @@ def photo_answers(model: PhotoModel, picture: np.ndarray) -> dict[str, str]:
 
 
 def compact_answers(model: CompactModel, picture: np.ndarray) -> dict[str, str]:
-    """Known answers of preset `compact` from the first pixels of a picture, uint8 (h, w, 3)."""
+    """Known answers of preset `compact` from the top left part of a picture, uint8 (h, w, 3)."""
     part = np.ascontiguousarray(picture[: 2 * SIDE, : 2 * SIDE])
     latent, streams = analyse(part, model.folder), []
     for tier in range(LATENT_TIERS):

@@ -1,4 +1,4 @@
-"""Pretraining of preset `compact`: the auto-encoder as published, then what codes its bits."""
+"""Pretraining of preset `compact`: the auto-encoder as published, then the network that codes its bits."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -19,19 +19,22 @@ from rlcodec.training.raster import export_net, probability, train_latents
 SCHEDULE = Schedule(steps=200_000, batch=8, learning_rate=5e-5)
 LATENTS_SCHEDULE = Schedule(steps=1500, batch=64, learning_rate=4e-3)
 LATENTS_SHARE = 0.1
-"""Of the minutes given."""
+"""Share of the given minutes for the network that codes the bits."""
 CROP, CROPS_A_PICTURE = 512, 6
 
 
 def pretrain_compact(data: Path, out: Path, schedule: Schedule, resume: bool, device: str) -> Path:
-    """Trains and exports the whole preset; returns the folder with its files.
+    """Trains and exports all weights of the preset.
 
     Args:
         data: folder of pictures.
-        out: folder of checkpoints and of the exported files.
-        schedule: of the auto-encoder; its minutes, if any, are those of all.
-        resume: go on from checkpoints.
+        out: folder for checkpoints and exported files.
+        schedule: of the auto-encoder; its minutes, if given, limit the whole pretraining.
+        resume: continue from checkpoints.
         device: "cpu" or "cuda".
+
+    Returns:
+        The folder with the exported files.
 
     Raises:
         DataError: the data folder is unusable.
@@ -54,7 +57,7 @@ def pretrain_compact(data: Path, out: Path, schedule: Schedule, resume: bool, de
 
 
 def crop_latents(pictures: list[np.ndarray], folder: Path, seed: int) -> np.ndarray:
-    """Latents of random crops, int8 (n, channels, rows, columns), by the analysis in a folder."""
+    """Latents of random crops, int8 (n, channels, rows, columns), by the exported analysis transform in a folder."""
     rng = np.random.default_rng(seed)
     out = []
     for picture in pictures:

@@ -1,4 +1,4 @@
-"""Pretraining of preset `photo`: the raster-encoder twice, the quantiser's centroids, and the synthesis."""
+"""Pretraining of preset `photo`: the raster-encoder in two rounds, the quantiser's centroids, and the synthesis."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -18,24 +18,27 @@ RASTER_SCHEDULE = Schedule(steps=3000, batch=8, learning_rate=4e-3)
 REFINED_SCHEDULE = Schedule(steps=1500, batch=8, learning_rate=1e-3)
 SYNTHESIS_SCHEDULE = Schedule(steps=20_000, batch=8, learning_rate=1e-3)
 WHOLE_SCHEDULE = Schedule(steps=1 << 30, batch=8, learning_rate=0.0)
-"""Limits of all parts; each part keeps its own rate."""
+"""Default limits of the whole pretraining; each part has its own learning rate."""
 SHARES = (0.4, 0.2, 0.4)
-"""Of the minutes given: raster-encoder, the same refined, synthesis."""
+"""Shares of the given minutes: first round of the raster-encoder, second round, synthesis."""
 
 
 def pretrain_photo(
     data: Path, out: Path, schedule: Schedule, resume: bool, device: str, counted: int = 300, pool: int = 3000
 ) -> Path:
-    """Trains and exports the whole preset; returns the folder with its files.
+    """Trains and exports all weights of the preset.
 
     Args:
         data: folder of pictures.
-        out: folder of checkpoints and of the exported files.
-        schedule: minutes of all parts together; batch, seed and limit of steps of each.
-        resume: go on from checkpoints.
+        out: folder for checkpoints and exported files.
+        schedule: minutes of all parts together; batch, seed and maximum number of steps of each part.
+        resume: continue from checkpoints.
         device: "cpu" or "cuda".
-        counted: crops that the centroids are fitted to.
-        pool: crops that the synthesis is trained on.
+        counted: number of crops that the centroids are fitted to.
+        pool: number of crops that the synthesis is trained on.
+
+    Returns:
+        The folder with the exported files.
 
     Raises:
         DataError: the data folder is unusable.
