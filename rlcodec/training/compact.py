@@ -1,11 +1,11 @@
 """Training of the auto-encoder of preset `compact` in torch: COMPACT (Rekhi), with stochastic binarization.
 
-Six convolutions with generalised divisive normalisation (GDN) between them, a binary latent, and six up-convolutions with inverse
-GDN between them. GDN is that of Balle, Laparra and Simoncelli, "Density Modeling of Images using a Generalized Normalization
-Transformation" (2016), equation 2; the binarization is that of `rlcodec.training.autoencoder`. The publication used Adam at 5e-5,
-decayed, and a batch of 8. It leaves the strides open: here every convolution halves the resolution, so that 256 bits for each
-64x64 pixels give the published 7.5 kilobytes for 1280x720. Half of a batch is binarized as at inference, by the sign: a synthesis
-trained on stochastic bits alone loses up to 3 dB at inference.
+Six convolutions with generalised divisive normalisation (GDN) between them, a binary latent, and six up-convolutions with
+inverse GDN between them. GDN is that of Balle, Laparra and Simoncelli, "Density Modeling of Images using a Generalized
+Normalization Transformation" (2016), equation 2; the binarization is that of `rlcodec.training.autoencoder`. The publication
+used Adam at 5e-5, decayed, and a batch of 8. It leaves the strides open: here every convolution halves the resolution, so that
+256 bits for each 64x64 pixels give the published 7.5 kilobytes for 1280x720. Half of a batch is binarized as at inference, by
+the sign: a synthesis trained on stochastic bits alone loses up to 3 dB at inference.
 """
 
 import io
@@ -27,7 +27,7 @@ KERNEL = 5
 OPSET = 17
 SMALLEST_BETA = 1e-3
 ANALYSIS_GAIN, SYNTHESIS_GAIN, LAST_GAIN = 1.2, 0.8, 0.08
-"""Approximate gain of a layer at initialisation. With torch's default, which is smaller, twelve layers learn far more slowly."""
+"""Approximate gains of layers at initialisation. With torch's default, which is smaller, twelve layers learn far slower."""
 
 
 class DivisiveNormalisation(nn.Module):
