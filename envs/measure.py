@@ -25,7 +25,8 @@ class MeasureOptions:
     """How many images are measured.
 
     Attributes:
-        workers: processes, or Ray actors; as many as there are cores if None. With the local backend 1 means this process alone.
+        workers: processes, or Ray actors; as many as there are cores if None. With the local backend, 1 means this process
+            alone.
         report: called with (images done, images in all).
         folder: keeps measurements as they come; those of the same images and codec that are there already are read.
         backend: "local" or "ray", see `rlcodec.parallel.backends.map_items`.

@@ -1,4 +1,4 @@
-"""Numbers of variable length in streams: LEB128, seven bits a byte, the lowest first, the high bit set on all but the last byte."""
+"""LEB128, numbers of variable length: seven bits a byte, the lowest first, the high bit set on all bytes but the last."""
 
 from typing import NamedTuple
 

@@ -1,10 +1,10 @@
 """The Ray backend: actors of Ray Data that load the codec once, then read files and process them.
 
-Files are not read by Ray Data's `read_binary_files`, since each of its tasks takes a process whose start and imports take longer
-than reading the files.
+Files are not read by Ray Data's `read_binary_files`, since each of its tasks takes a process whose start and imports take
+longer than reading the files.
 
-No other module imports Ray. A cluster is found as Ray finds it, by RAY_ADDRESS or an earlier `ray.init`. If there is none, Ray is
-started on this machine alone and shut down after the work.
+No other module imports Ray. A cluster is found as Ray finds it, by RAY_ADDRESS or an earlier `ray.init`. If there is none, Ray
+is started on this machine alone and shut down after the work.
 """
 
 import logging
@@ -49,7 +49,7 @@ class _Actor:
 
 
 def _read(name: Path, path: Path) -> FileBytes | Path:
-    """A file's bytes under the name that the caller gave it, or its path if it cannot be read, so that the worker reports why."""
+    """A file's bytes under the name that the caller gave it; its path if it cannot be read, so that the worker reports why."""
     try:
         return FileBytes(name, path.read_bytes())
     except OSError:

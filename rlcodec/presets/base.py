@@ -181,11 +181,13 @@ class ComparedSettings:
         fixed: keyword arguments of `rlcodec.encode` by the name of the setting.
         kind: kind of distortion of the objectives at which a policy is measured.
         log10_lambda_rate: of these objectives.
+        fine: as `fixed`, all settings from coarse to fine, for searches by quality; empty if there are no others.
     """
 
     fixed: Mapping[str, Mapping[str, Any]]
     kind: str
     log10_lambda_rate: tuple[float, ...]
+    fine: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 class Preset(ABC):
@@ -197,6 +199,7 @@ class Preset(ABC):
         decode_options: dataclass of its options of decoding.
         objectives: its named objectives; "lossless" needs no entry.
         images_at_once: how many images `pack_batch` and `decode_batch` take at a time.
+        exact_pixels: whether all machines decode the same pixels; False if the synthesis of lossy pictures ends in float.
     """
 
     format: ClassVar[PresetFormat]
@@ -204,6 +207,7 @@ class Preset(ABC):
     decode_options: ClassVar[type[DecodeOptions]] = DecodeOptions
     objectives: Mapping[str, Objective]
     images_at_once: ClassVar[int] = 1
+    exact_pixels: ClassVar[bool] = False
 
     @property
     def name(self) -> str:

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from rlcodec.core.weights_file import WEIGHTS
-from rlcodec.errors import DataError, BackendError
+from rlcodec.errors import BackendError, DataError
 from rlcodec.parallel.backends import map_items
 from rlcodec.parallel.options import MapOptions
 from rlcodec.parallel.ray_backend import default_workers
