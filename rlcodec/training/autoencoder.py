@@ -23,7 +23,7 @@ ACTIVATION_CEILING = ACTIVATION_MAX / ACTIVATION_SCALE
 PIXEL_SCALE = 256.0
 """The float network takes and gives pixels divided by this; a power of two, so that integers scale exactly."""
 DETERMINISTIC_SHARE = 0.5
-"""Share of training images that are binarized as at inference, not stochastically; the synthesis learns from both."""
+"""Share of training images binarized as at inference, not stochastically; the synthesis learns from both."""
 
 
 @dataclass(frozen=True)
