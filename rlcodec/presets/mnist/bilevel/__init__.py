@@ -1,1 +1,1 @@
-"""The bilevel images that MNIST's digits were downsampled from: their search, their coding, and the gray levels that they give."""
+"""The bilevel images that MNIST's digits were downsampled from: how they are found, coded, and turned into gray levels."""
