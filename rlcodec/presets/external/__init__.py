@@ -1,1 +1,1 @@
-"""Codecs outside of this package, known by what their settings cost and give: their decision process, and running of policies."""
+"""Codecs outside of this package, known by what their settings cost and give: their decision process and their policies."""
