@@ -9,6 +9,7 @@ import pytest
 from hypothesis import settings
 from PIL import Image
 from sklearn.datasets import load_digits, load_sample_image
+from toy import toy_registered
 
 from rlcodec.cli import main as cli
 from rlcodec.control.decode_time import SYNTHESIS, Calibration, StageCost, this_machine
@@ -105,13 +106,13 @@ def run(monkeypatch, capsys):
 def made_up() -> Calibration:
     """A calibration of this machine that nobody measured: every stage has a fixed cost and costs by kMAC and pixel."""
     from rlcodec.presets.compact.decode_cost import CODING
-    from rlcodec.presets.mnist.decode_cost import LATENTS, ROWS, SCAN_ROWS, START
+    from rlcodec.presets.mnist.decode_cost import LATENTS, ROWS, SOURCE_ROWS, START
     from rlcodec.presets.photo.decode_cost import COEFFICIENTS, INVERSE
     from rlcodec.presets.photo.repair import WIDTHS
 
     widths = tuple(f"synthesis, {width}" for width in WIDTHS)
     stages = {
-        "mnist": (START, LATENTS, SYNTHESIS, *ROWS, *SCAN_ROWS),
+        "mnist": (START, LATENTS, SYNTHESIS, *ROWS, *SOURCE_ROWS),
         "photo": (COEFFICIENTS, INVERSE, *widths),
         "compact": (*CODING, SYNTHESIS),
     }
@@ -145,3 +146,16 @@ def foreseen(picture_trace: Any) -> Any:
     from rlcodec.envs.photo.fit import fit_photo_predictor
 
     return fit_photo_predictor(picture_trace, 20, 2)
+
+
+@pytest.fixture(scope="module")
+def toy() -> Any:
+    """The toy preset, registered with its task and its kind of distortion."""
+    with toy_registered() as preset:
+        yield preset
+
+
+@pytest.fixture(scope="module")
+def toy_trace(toy: Any, digits: np.ndarray) -> Any:
+    """The trace of the toy preset on a few digits."""
+    return task_of("toy").measure(list(digits[:8]), MeasureOptions(workers=1))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from rlcodec.cli.common import (
-    EngineOption,
+    BackendOption,
     JsonOption,
     PresetOption,
     ResumeOption,
@@ -45,7 +45,7 @@ def trace(
     preset: PresetOption = "mnist",
     workers: Annotated[int | None, typer.Option(help="Processes; all cores by default.")] = None,
     resume: Annotated[bool, typer.Option(help="Keep the measurements of an interrupted run.")] = True,
-    engine: EngineOption = LOCAL,
+    backend: BackendOption = LOCAL,
 ) -> None:
     """Measure with the codec everything that a policy may choose on every image, for training and evaluation.
 
@@ -61,7 +61,7 @@ def trace(
     if not resume:
         shutil.rmtree(partial, ignore_errors=True)
     with progress("tracing") as report:
-        traced = task.measure(loaded, MeasureOptions(workers, report, partial, engine))
+        traced = task.measure(loaded, MeasureOptions(workers, report, partial, backend))
     task.save(output, traced)
     shutil.rmtree(partial, ignore_errors=True)
     say(f"{output}: {len(traced)} images")
@@ -192,7 +192,7 @@ def evaluate(
     episodes: Annotated[int, typer.Option(min=1, help="Number of episodes to report.")] = 100,
     seed: Annotated[int, typer.Option(min=0, help="Seed of these episodes.")] = 0,
     preset: PresetOption = "mnist",
-    engine: Annotated[str, typer.Option(help="With codecs: local or ray, as for `rlcodec encode`.")] = LOCAL,
+    backend: Annotated[str, typer.Option(help="With codecs: local or ray, as for `rlcodec encode`.")] = LOCAL,
     as_json: JsonOption = False,
 ) -> None:
     """Compare codecs on images; or a policy with the best fixed setting, a threshold rule, the planner and the oracle.
@@ -208,15 +208,16 @@ def evaluate(
     if codecs is not None:
         if run or claim or data:
             raise OptionError("codecs are compared on a folder of images; data, run and claim are for presets and traces")
-        from rlcodec.cli.compare import compare_codecs
-        from rlcodec.evaluation.codecs import COMPUTE, POLICY
+        from rlcodec.cli.compare import CompareOptions, compare_codecs
+        from rlcodec.evaluation.codecs import LOG10_COMPUTE_WEIGHT, POLICY
 
-        policies = [f"{POLICY}{path}{dear}" for path in policy or () for dear in COMPUTE]
-        names = [*(name.strip() for name in codecs.split(",") if name.strip()), *policies]
-        compare_codecs(subject, names, out, split, images, workers, resume, anchor, curves, published or [], as_json, engine)
+        names = [name.strip() for name in codecs.split(",") if name.strip()]
+        names += [f"{POLICY}{path}{variant}" for path in policy or () for variant in LOG10_COMPUTE_WEIGHT]
+        options = CompareOptions(out, split, images, workers, resume, backend, anchor, curves, tuple(published or ()), as_json)
+        compare_codecs(subject, names, options)
         return
-    if engine != LOCAL or any(option is not None for option in (anchor, curves, published, workers)):
-        raise OptionError("anchor, curves, published, workers and engine go with codecs")
+    if backend != LOCAL or any(option is not None for option in (anchor, curves, published, workers)):
+        raise OptionError("anchor, curves, published, workers and backend go with codecs")
     if policy and len(policy) > 1:
         raise OptionError("one policy at a time is evaluated on a trace")
     if sum(option is not None for option in (policy, run, claim)) > 1:
@@ -228,9 +229,9 @@ def evaluate(
             raise OptionError("results are reported of a trace; `rlcodec trace` makes one")
         if data is None:
             raise OptionError(f"name the folder of images: rlcodec evaluate {subject} --data DIR")
-        from rlcodec.cli.compare import reproduce
+        from rlcodec.cli.compare import reproduce_comparison
 
-        reproduce(subject.name, data, images, out, as_json)
+        reproduce_comparison(subject.name, data, images, out, as_json)
         return
     if subject.is_dir():
         raise OptionError(f"{subject}: is a folder; name --codecs to compare on its images, or a trace of them")
@@ -239,7 +240,7 @@ def evaluate(
 
 @dataclass(frozen=True)
 class _Evaluated:
-    """Which policy is evaluated, the shipped one if no file or run is named, and where and with which episodes it is reported."""
+    """Which policy is evaluated (the shipped one if none is named), and where and with which episodes it is reported."""
 
     policy: Path | None
     run: Path | None

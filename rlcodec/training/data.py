@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from rlcodec.core.files import make_folder
-from rlcodec.errors import DataError, ImageError
+from rlcodec.errors import DataError, ImageError, OptionError
 from rlcodec.images.gray import UNREADABLE, read_gray
 
 IDX_UBYTE_IMAGES = 0x00000803
@@ -96,7 +96,13 @@ def load_labels(images: Path) -> np.ndarray | None:
 
 
 def find_idx(folder: Path, split: str) -> Path | None:
-    """The idx file of a split's images in a folder, or None."""
+    """The idx file of the images of a split in a folder, or None.
+
+    Raises:
+        OptionError: there is no such split.
+    """
+    if split not in _SPLIT_PREFIX:
+        raise OptionError(f"unknown split {split!r}; there are: {', '.join(_SPLIT_PREFIX)}")
     candidates = sorted(p for p in folder.glob(f"{_SPLIT_PREFIX[split]}*") if "idx3" in p.name)
     return candidates[0] if candidates else None
 
