@@ -14,7 +14,7 @@ from rlcodec.agents.algorithms import registry
 from rlcodec.agents.algorithms.base import FRACTION, Algorithm, LearningRate, whole
 from rlcodec.agents.algorithms.on_policy import ADVISED_NETWORK, PLAIN_NETWORK
 from rlcodec.agents.algorithms.registry import algorithm_by_name, algorithm_names, register_algorithm, unregister_algorithm
-from rlcodec.agents.hyperparameters import ENVIRONMENT, read_settings
+from rlcodec.agents.hyperparameters import ENVIRONMENT
 from rlcodec.agents.training import load_trained
 from rlcodec.envs.tasks import task_of
 from rlcodec.errors import OptionError
@@ -99,10 +99,3 @@ def test_what_is_not_installed_is_named(monkeypatch, name):
     with pytest.raises(OptionError, match=f"algorithm {name} needs sb3-contrib: pip install"):
         algorithm_by_name(name)
     assert algorithm_by_name("dqn").name == "dqn"
-
-
-@pytest.mark.parametrize("name", algorithm_names())
-def test_every_algorithm_has_hyperparameters(name):
-    settings = read_settings(name)
-    assert settings.algorithm == name
-    assert settings.policy == algorithm_by_name(name).networks[0].name

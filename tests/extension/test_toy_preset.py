@@ -4,6 +4,7 @@ The contracts of environments are tested with the toy preset in tests/envs/test_
 """
 
 import io
+import itertools
 import json
 
 import numpy as np
@@ -29,7 +30,8 @@ from rlcodec.presets.registry import register_preset
 
 pytestmark = pytest.mark.usefixtures("toy")
 
-OBJECTIVES = [Objective("mse", 3000.0, 0.0), Objective("mse", 80000.0, 0.0), Objective("mae", 20.0, 0.0)]
+OBJECTIVES = [("mse", 3000.0, 0.0), ("mse", 80000.0, 0.0), ("mae", 20.0, 0.0)]
+"""Arguments of `Objective`: the kind "mae" exists only while the toy preset is registered."""
 SHORT = ["--timesteps", 512, "--envs", 8]
 
 
@@ -76,7 +78,7 @@ def policy(run, folder, algorithm, tmp_path_factory):
     out = tmp_path_factory.getbasetemp() / "toy-run"
     if not (out / "policy.onnx").exists():
         trace = out / "trace.npz"
-        out.mkdir()
+        out.mkdir(exist_ok=True)
         assert run("trace", folder, trace, "--preset", "toy", "--workers", 1)[0] == 0
         code, _, said = run("train", trace, "--preset", "toy", "--algo", algorithm, "--out", out, *SHORT)
         assert code == 0, said
@@ -132,8 +134,9 @@ def test_options_and_constraints_are_checked(image):
         register_preset(ToyPreset())
 
 
-@pytest.mark.parametrize("objective", OBJECTIVES)
-def test_an_objective_decides_in_its_own_kind_of_distortion(image, objective):
+@pytest.mark.parametrize("weights", OBJECTIVES)
+def test_an_objective_decides_in_its_own_kind_of_distortion(image, weights):
+    objective = Objective(*weights)
     data = rlcodec.encode(image, preset="toy", distortion=objective.kind, lambda_rate=objective.lambda_rate)
     values = []
     for levels in range(LEVELS + 1):
@@ -201,7 +204,7 @@ def test_encoder_and_environment_decide_alike_under_a_policy(policy, toy_trace):
     env = FlatEnv(preset="toy", trace=toy_trace, predictor=loaded.predictor)
     task = task_of("toy")
     for index in range(len(toy_trace)):
-        for objective in OBJECTIVES:
+        for objective in itertools.starmap(Objective, OBJECTIVES):
             original = toy_trace.picture(index)
             seen, _ = env.reset(options={"image_index": index, "objective": objective})
             done, actions = False, []
