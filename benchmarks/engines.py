@@ -25,7 +25,7 @@ from PIL import Image
 from tqdm import tqdm
 
 import rlcodec
-from rlcodec.batch.files import convert_files, pair_files
+from rlcodec.batch.files import ConvertOptions, convert_files, pair_files
 from rlcodec.parallel.backends import LOCAL, RAY
 from rlcodec.training.data import load_pictures
 
@@ -57,7 +57,8 @@ def write_crops(photos: Path, folder: Path, count: int, side: int) -> None:
 def encode_folder(folder: Path, target: Path, engine: str, workers: int, limit: int | None = None) -> None:
     """Encodes a folder's files, the first `limit` of them."""
     pairs = pair_files([folder], target, ".rlc", lambda path: path.suffix == ".png")[:limit]
-    failed = [outcome.error for outcome in convert_files(pairs, encode_file, workers, engine=engine) if outcome.error]
+    outcomes = convert_files(pairs, encode_file, ConvertOptions(workers, backend=engine))
+    failed = [outcome.error for outcome in outcomes if outcome.error]
     if failed:
         raise AssertionError(failed[0])
 

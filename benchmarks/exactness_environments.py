@@ -18,7 +18,7 @@ import numpy as np
 
 import rlcodec
 from rlcodec.presets.photo.decoder import decoded_values
-from rlcodec.presets.photo.weights import load_photo_model
+from rlcodec.presets.photo.installed import photo_weights
 
 DIGITS = ({"lossless": True}, {"tier": "lm"}, {"bit_budget": 98, "rows": 14, "tier": "table"}, {"objective": "balanced"})
 PHOTOGRAPHS = ({"gain": 9}, {"gain": 30, "synthesis": "full"}, {"objective": "balanced"}, {"max_bytes": 12_000})
@@ -51,7 +51,7 @@ def fingerprints(folder: Path, torch: bool) -> dict[str, list[str]]:
         streams = [rlcodec.encode(image, **setting) for image in digits]
         keep(f"digits {setting}: streams", streams)
         keep(f"digits {setting}: pixels", [np.asarray(rlcodec.decode(data)).tobytes() for data in streams])
-    model = load_photo_model()
+    model = photo_weights()
     for setting in PHOTOGRAPHS:
         streams = [rlcodec.encode(image, preset="photo", **setting) for image in photographs]
         keep(f"photographs {setting}: streams", streams)

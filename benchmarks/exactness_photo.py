@@ -19,7 +19,7 @@ from common import arguments, print_result
 
 import rlcodec
 from rlcodec.presets.photo.decoder import decoded_values
-from rlcodec.presets.photo.weights import load_photo_model
+from rlcodec.presets.photo.installed import photo_weights
 from rlcodec.training.data import load_pictures
 
 SETTINGS = ({"gain": 9}, {"gain": 30, "synthesis": "full"}, {"objective": "balanced"}, {"max_bytes": 12_000})
@@ -38,7 +38,7 @@ def encoded(pictures: list[np.ndarray], workers: int) -> list[list[bytes]]:
 
 def digest(data: bytes) -> str:
     """SHA-256 of what decoders read from a stream."""
-    return hashlib.sha256(decoded_values(load_photo_model(), data).tobytes()).hexdigest()
+    return hashlib.sha256(decoded_values(photo_weights(), data).tobytes()).hexdigest()
 
 
 def shown(data: bytes) -> np.ndarray:

@@ -21,7 +21,7 @@ from PIL import Image
 from tqdm import tqdm
 
 import rlcodec
-from rlcodec.archive.packing import PackSource, pack_images
+from rlcodec.archive.packing import PackOptions, PackSource, pack_images
 from rlcodec.training.data import load_images
 
 WARM_UP = 20
@@ -98,10 +98,10 @@ def main() -> None:
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     images = load_images(options.data, "train", options.images)
     with tempfile.TemporaryDirectory() as place:
-        pack_images(Path(place) / "warm.rlcz", named(images[:WARM_UP]), workers=1)
+        pack_images(Path(place) / "warm.rlcz", named(images[:WARM_UP]), PackOptions(workers=1))
         path = Path(place) / "digits.rlcz"
         started = time.perf_counter()
-        packed = pack_images(path, named(images), workers=1)
+        packed = pack_images(path, named(images), PackOptions(workers=1))
         packing = time.perf_counter() - started
         if packed.failures:
             raise AssertionError(packed.failures[0])
@@ -112,7 +112,7 @@ def main() -> None:
         read = images[: options.read]
         part, folder = Path(place) / "part.rlcz", Path(place) / "png"
         folder.mkdir()
-        pack_images(part, named(read), workers=1)
+        pack_images(part, named(read), PackOptions(workers=1))
         png_bytes = write_folder(folder, read)
         forwards = list(range(len(read)))
         order = np.random.default_rng(0).permutation(len(read)).tolist()

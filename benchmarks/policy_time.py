@@ -11,10 +11,10 @@ from rlcodec.control.objective import Objective
 from rlcodec.control.onnx_policy import load_policy
 from rlcodec.images.color import ColorImage
 from rlcodec.presets.photo.decisions import ENDINGS, GAIN_CHOICES, STOPS
-from rlcodec.presets.photo.decoder import PhotoSetting, shown_pixels
+from rlcodec.presets.photo.decoder import PhotoSettings, shown_pixels
 from rlcodec.presets.photo.policy import choose_under_policy, encode_under_policy, pack_photo
 from rlcodec.presets.photo.strips import encode_photo, strips_of
-from rlcodec.presets.photo.weights import load_photo_model
+from rlcodec.presets.photo.installed import photo_weights
 from rlcodec.training.data import load_pictures
 
 OBJECTIVE = Objective("psnr", 5.6, 0.0056)
@@ -35,14 +35,14 @@ def main() -> None:
     parser.add_argument("--policy", type=Path, help="a policy file; the shipped one if not given")
     parser.add_argument("--tiles", type=int, default=1, help="so many copies of the picture side by side, and as many below")
     options = parser.parse_args()
-    model = load_photo_model()
+    model = photo_weights()
     policy = load_policy(options.policy, model)
     ratios, plain_ms, searches = [], [], []
     for number, picture in enumerate(load_pictures(options.data)[: options.images]):
         picture = np.tile(picture, (options.tiles, options.tiles, 1))
         image = ColorImage(picture, False)
         choice, _ = choose_under_policy(policy, strips_of(picture), image, OBJECTIVE)
-        setting = PhotoSetting(choice.gain, choice.width, False)
+        setting = PhotoSettings(choice.gain, choice.width, False)
 
         def as_chosen(picture=picture, choice=choice, setting=setting) -> None:
             pack_photo(encode_photo(model, strips_of(picture), choice.gain), picture.shape, setting, choice.slices)
@@ -53,7 +53,7 @@ def main() -> None:
                 coded = encode_photo(model, strips, gain, keep=True)
                 for slices in STOPS:
                     for width in ENDINGS:
-                        setting = PhotoSetting(gain, width, False)
+                        setting = PhotoSettings(gain, width, False)
                         shown_pixels(model, coded.up_to(slices), setting, *picture.shape[:2], width)
 
         pairs = [

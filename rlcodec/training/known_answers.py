@@ -14,10 +14,11 @@ from rlcodec.presets.compact.weights import CompactModel
 from rlcodec.presets.mnist.encoder import constant_choices, encode_with
 from rlcodec.presets.mnist.session import decoded_pixels
 from rlcodec.presets.mnist.weights import Model
-from rlcodec.presets.photo.decoder import PhotoSetting, decoded_values
+from rlcodec.presets.photo.decoder import decoded_values
+from rlcodec.presets.photo.settings import PhotoSettings
 from rlcodec.presets.photo.repair import WIDTHS
 from rlcodec.presets.photo.strips import encode_photo
-from rlcodec.presets.photo.weights import PhotoModel
+from rlcodec.presets.photo.weights import PhotoWeights
 
 SIDE = 64
 GAINS = (6, 30)
@@ -32,12 +33,12 @@ def digit_answers(model: Model, images: Sequence[np.ndarray]) -> dict[str, str]:
     return known_answers(streams, functools.partial(decoded_pixels, model))
 
 
-def photo_answers(model: PhotoModel, picture: np.ndarray) -> dict[str, str]:
+def photo_answers(model: PhotoWeights, picture: np.ndarray) -> dict[str, str]:
     """Known answers of preset `photo` from the top left part of a picture, uint8 (h, w, 3)."""
     part = np.ascontiguousarray(picture[:SIDE, :SIDE])
     streams = [
         pack(
-            model.preset, model.fingerprint, *part.shape[:2], PhotoSetting(gain, WIDTHS[0], False).to_number(),
+            model.preset, model.fingerprint, *part.shape[:2], PhotoSettings(gain, WIDTHS[0], False).to_number(),
             encode_photo(model, part, gain).payload(),
         )
         for gain in GAINS
