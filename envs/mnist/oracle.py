@@ -1,8 +1,9 @@
 """The best action sequences of preset `mnist` in hindsight, for each image and on average, by dynamic programming.
 
 For every bit budget and every place to stop, a Viterbi search finds the cheapest tiers; its state is the tier of the previous
-segment, since naming another tier costs bits. The oracle searches for each image by itself. The best fixed sequence is the result
-of the same search on the mean over all images, since costs add up and distortion depends on the budget and the stop alone.
+segment, since naming another tier costs bits. The oracle searches for each image by itself. The best fixed sequence is the
+result of the same search on the mean over all images, since costs add up and distortion depends on the budget and the stop
+alone.
 """
 
 from dataclasses import dataclass

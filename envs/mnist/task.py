@@ -1,7 +1,7 @@
 """The task of preset `mnist`: traces of small gray images, and hindsight by dynamic programming."""
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +31,7 @@ from rlcodec.training.data import load_images
 class MnistTask(PresetTask):
     """Decisions about small gray images; see `rlcodec.envs.tasks.Task`."""
 
-    grid_rate = {
+    grid_rate: Mapping[str, tuple[float, ...]] = {  # noqa: RUF012  overrides an attribute of instances
         "mse": (3.0, 3.3, 3.6, 3.9, 4.4),
         "psnr": (1.65, 1.8, 1.95, 2.1, 2.25),
         "ms-ssim": (1.75, 1.9, 2.05, 2.2, 2.35),
