@@ -1,24 +1,21 @@
-"""Simple rules to beat: constant settings, and a tuned threshold between two of them."""
+"""Baselines of a policy: a threshold rule that chooses between two settings, and the planner's advice without learning."""
 
 from dataclasses import dataclass
 
 import numpy as np
-
-from rlcodec.core.segment_choice import TIERS
-from rlcodec.presets.mnist.observation import FIRST_TIER_ACTION, STOP_ACTION
 
 THRESHOLD_QUANTILES = np.linspace(0.1, 0.9, 9)
 
 
 @dataclass(frozen=True)
 class ThresholdRule:
-    """Looks at one statistic: constant setting `below` up to the threshold, `above` beyond it.
+    """Chooses by one statistic of an image: setting `below` up to the threshold, and `above` beyond it.
 
     Attributes:
-        statistic: index into `rlcodec.presets.mnist.measurements.STATISTICS`.
+        statistic: index of the statistic.
         threshold: of the statistic.
-        below: index of a constant setting.
-        above: index of a constant setting.
+        below: index of a setting.
+        above: index of a setting.
     """
 
     statistic: int
@@ -26,20 +23,19 @@ class ThresholdRule:
     below: int
     above: int
 
+    def values(self, values: np.ndarray, statistics: np.ndarray) -> np.ndarray:
+        """J of the rule on every image, float64 (n,).
 
-def constant_settings(budget_slices: tuple[int, ...], height: int) -> list[tuple[int, ...]]:
-    """Action sequences that use one tier and send all rows or none, for every bit budget."""
-    settings = []
-    for budget, slices in enumerate(budget_slices):
-        for tier in range(len(TIERS)):
-            action = FIRST_TIER_ACTION + tier
-            settings.append((budget, *[action] * slices, STOP_ACTION))
-            settings.append((budget, *[action] * (slices + height)))
-    return settings
+        Args:
+            values: float64 (settings, n), J of every setting on every image.
+            statistics: float64 (n, f).
+        """
+        low = statistics[:, self.statistic] <= self.threshold
+        return np.where(low, values[self.below], values[self.above])
 
 
 def tune_threshold(values: np.ndarray, statistics: np.ndarray) -> ThresholdRule:
-    """The best threshold rule for given J (settings, n) and statistics (n, f), by exhaustive search."""
+    """The threshold rule with the least mean J, by exhaustive search; arguments as `ThresholdRule.values`."""
     best, rule = np.inf, ThresholdRule(0, 0.0, 0, 0)
     for statistic in range(statistics.shape[1]):
         column = statistics[:, statistic]
@@ -53,7 +49,18 @@ def tune_threshold(values: np.ndarray, statistics: np.ndarray) -> ThresholdRule:
     return rule
 
 
-def threshold_values(rule: ThresholdRule, values: np.ndarray, statistics: np.ndarray) -> np.ndarray:
-    """J of the rule on every image, float64 (n,)."""
-    low = statistics[:, rule.statistic] <= rule.threshold
-    return np.where(low, values[rule.below], values[rule.above])
+@dataclass(frozen=True)
+class PlannerActor:
+    """Takes the planner's advice as it is; an `rlcodec.control.actor.Actor`.
+
+    Attributes:
+        action_count: number of actions.
+        macs: multiply-accumulates of scoring actions: none, the scores are part of the observation.
+    """
+
+    action_count: int
+    macs: int = 0
+
+    def logits(self, observation: np.ndarray) -> np.ndarray:
+        """The predicted regrets, negated, float32 (B, actions)."""
+        return -observation[:, self.action_count : 2 * self.action_count]

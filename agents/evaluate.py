@@ -1,4 +1,4 @@
-"""Measures a policy on held-out images against fixed settings, a threshold rule, the planner and the oracle."""
+"""Evaluates a policy on held-out images against fixed settings, a threshold rule, the planner's advice and the oracle."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,77 +7,89 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from rlcodec.agents.baselines import constant_settings, threshold_values, tune_threshold
-from rlcodec.agents.contest import Contest, best_mixture, objective_grid
-from rlcodec.agents.oracle import best_fixed, oracle
-from rlcodec.agents.picture_oracle import compact_contest, own_contest, picture_contest
+from rlcodec.agents.baselines import PlannerActor, tune_threshold
+from rlcodec.control.actor import Actor, best_legal
+from rlcodec.control.decision_process import DecisionProcess, EpisodeState
 from rlcodec.control.objective import Objective
 from rlcodec.core.metrics import PEAK_SQUARED
-from rlcodec.core.preset_ids import COMPACT, PHOTO
-from rlcodec.envs.batch import Core
-from rlcodec.envs.mnist.batch import Episodes
-from rlcodec.envs.mnist.trace import Trace
-from rlcodec.envs.tasks import Task
-from rlcodec.presets.external.decisions import OWN
-from rlcodec.presets.mnist.observation import Predictor
-from rlcodec.presets.mnist.weights import Model
+from rlcodec.core.statistics import bootstrap_interval
+from rlcodec.envs.hindsight import Hindsight
 
-GRID_RATE = {"mse": (3.0, 3.3, 3.6, 3.9, 4.4), "psnr": (1.65, 1.8, 1.95, 2.1, 2.25), "ms-ssim": (1.75, 1.9, 2.05, 2.2, 2.35)}
-BOOTSTRAP = 1000
 SMALLEST_GAP = 1e-6
-"""Relative to J; where oracle and best fixed sequence differ by less there is no gap to take a share of."""
-
-Chooser = Callable[[np.ndarray], np.ndarray]
-"""Observations float32 (B, size) to actions (B,)."""
-
-
-def digit_contest(trace: Trace, model: Model, predictor: Predictor) -> Contest:
-    """The contest on a trace of digits, with the encoder's predictions."""
-    return Contest(
-        Episodes(trace, model, predictor, len(trace)),
-        trace.statistics,
-        objective_grid(GRID_RATE),
-        constant_settings(model.preset.budget_slices, trace.images.shape[1]),
-        lambda objective: oracle(trace, objective, model),
-        lambda objective: best_fixed(trace, objective, model),
-    )
+"""Relative to J; if the oracle and the best fixed sequence differ by less, there is no gap to take a share of."""
+SOLVED = 0
+"""Status of a linear programme that has a solution."""
+RULES = ("threshold", "planner", "policy")
+CONTENDERS = ("fixed", *RULES, "oracle")
 
 
-def contest_of(task: Task, trace: Any, predictor: Any) -> Contest:
-    """The contest on a trace of any preset, with the encoder's predictions."""
-    if task.model.preset is PHOTO:
-        return picture_contest(trace, predictor)
-    if task.model.preset is COMPACT:
-        return compact_contest(trace, predictor)
-    if task.model.preset is OWN:
-        return own_contest(trace, predictor)
-    return digit_contest(trace, task.model, predictor)
+def run_episodes(process: DecisionProcess, objective: Objective, actor: Actor) -> EpisodeState:
+    """Runs one episode for each image of a process as an actor chooses.
+
+    Args:
+        process: whose images.
+        objective: of all episodes.
+        actor: makes the decisions.
+
+    Returns:
+        The final states; `process.values` of them is J.
+    """
+    count = process.image_count
+    state = process.initial(np.arange(count), process.spec.objectives_of(objective, count))
+    while not state.done.all():
+        process.apply(state, best_legal(actor.logits(process.observe(state)), process.legal(state)))
+    return state
 
 
-def greedy_advice(actions: int) -> Chooser:
-    """The planner's advice taken as it is."""
-    return lambda seen: np.where(seen[:, :actions] > 0.5, seen[:, actions : 2 * actions], np.inf).argmin(1)
+@dataclass(frozen=True)
+class Mixture:
+    """What a mixture of fixed settings, drawn for each image by lot, needs at least to do as well as a policy.
+
+    Attributes:
+        rate_bpp: the least bits per pixel with no more D and compute; NaN if no mixture does as well.
+        kmac_per_pixel: the least decoder kMAC per pixel with no more D and rate; NaN if no mixture does as well.
+    """
+
+    rate_bpp: float
+    kmac_per_pixel: float
 
 
-def run_episodes(episodes: Core, objective: Objective, choose: Chooser) -> np.ndarray:
-    """Runs one episode for each image of the trace; returns J, float64 (n,). `episodes` keeps the final state."""
-    episodes.reset_to(objective, np.arange(episodes.batch))
-    while not episodes.done.all():
-        episodes.step(choose(episodes.observe()))
-    return episodes.objective_values()
+def best_mixture(settings: np.ndarray, policy: np.ndarray) -> Mixture:
+    """The mixtures of fixed settings that match a policy at the least rate, and at the least compute.
+
+    Mixtures reach every point of the convex hull of the settings, so they are a stronger baseline than any one setting.
+
+    Args:
+        settings: float64 (s, 3), mean D, R and C of the settings.
+        policy: float64 (3,), of the policy.
+    """
+    from scipy.optimize import linprog
+
+    def least(component: int) -> float:
+        others = [i for i in range(3) if i != component]
+        solution = linprog(
+            settings[:, component],
+            A_ub=settings[:, others].T,
+            b_ub=policy[others],
+            A_eq=np.ones((1, len(settings))),
+            b_eq=[1.0],
+        )
+        return float(solution.fun) if solution.status == SOLVED else float("nan")
+
+    return Mixture(least(1), least(2))
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Results over a grid.
+    """Results over a grid of objectives.
 
     Attributes:
-        table: a row per objective: J of every contender, shares, what the policy spends and gives, and by how much less it
-            spends than the best mixtures of fixed settings that do as well.
+        table: a row for each objective: mean J of every contender, shares of the gap, what the policy costs and gives, and how
+            much of the rate and the compute it saves against the best mixtures of fixed settings that do as well.
         share: mean over the objectives of (J_fixed - J_policy) / (J_fixed - J_oracle).
-        low: lower end of the 95% bootstrap interval over images.
+        low: lower end of its 95% bootstrap interval over images.
         high: upper end.
-        objectives: how many had a gap to share.
+        objectives: how many objectives have a gap to take a share of.
     """
 
     table: pd.DataFrame
@@ -87,93 +99,88 @@ class Evaluation:
     objectives: int
 
 
-def share_of_gap(fixed: np.ndarray, policy: np.ndarray, best: np.ndarray) -> np.ndarray:
-    """How far from the best fixed sequence's J to the oracle's a policy gets: 0 at the first, 1 at the second."""
+def share_of_gap(fixed: np.ndarray, policy: np.ndarray, oracle: np.ndarray) -> np.ndarray:
+    """The share of the gap from the best fixed sequence's J to the oracle's: 0 at the first, 1 at the second."""
     with np.errstate(invalid="ignore", divide="ignore"):
-        return (fixed - policy) / (fixed - best)
+        return (fixed - policy) / (fixed - oracle)
 
 
-def has_gap(contest: Contest, objective: Objective, fixed: np.ndarray, best: np.ndarray) -> bool:
-    """Whether there is a gap to take a share of between J of the best fixed sequence and of the oracle, by images."""
-    smallest = max(SMALLEST_GAP * abs(best.mean()), contest.smallest_gap * objective.lambda_rate)
-    return bool(fixed.mean() - best.mean() > smallest)
+def has_gap(hindsight: Hindsight, objective: Objective, fixed: np.ndarray, oracle: np.ndarray) -> bool:
+    """Whether J of the best fixed sequence and of the oracle, float64 (n,) each, differ enough to take a share of the gap."""
+    smallest = max(SMALLEST_GAP * abs(oracle.mean()), hindsight.smallest_gap_bpp * objective.lambda_rate)
+    return bool(fixed.mean() - oracle.mean() > smallest)
 
 
-def _constant_parts(contest: Contest, kind: str) -> np.ndarray:
-    """D, R and C of every constant setting on every image, float64 (settings, 3, n)."""
-    parts = []
-    for actions in contest.constants:
-        contest.replay(Objective(kind, 1.0, 0.0), actions)
-        parts.append(contest.episodes.objective_parts())
-    return np.stack(parts)
+def evaluate_policy(hindsight: Hindsight, policy: Actor, report: Callable[[int, int], None] | None = None) -> Evaluation:
+    """Evaluates a policy over a grid of objectives.
 
-
-def evaluate_policy(contest: Contest, choose: Chooser, report: Callable[[int, int], None] | None = None) -> Evaluation:
-    """Evaluates a policy over a contest's grid.
-
-    Fixed sequence, threshold rule and mixtures are tuned on these very images, in hindsight, which favours them.
+    The fixed sequence, the threshold rule and the mixtures are tuned on these very images, which favours them.
 
     Args:
-        contest: on held-out images.
-        choose: the policy.
+        hindsight: what is known of held-out images.
+        policy: makes the decisions.
         report: called with (objectives done, objectives in all).
     """
-    episodes, n = contest.episodes, contest.images
-    advice = greedy_advice(episodes.action_count)
-    constants = {kind: _constant_parts(contest, kind) for kind in dict.fromkeys(o.kind for o in contest.grid)}
-    rows = []
-    names = ("fixed", "threshold", "planner", "policy", "oracle")
-    values: dict[str, list[np.ndarray]] = {name: [] for name in names}
-    for done, objective in enumerate(contest.grid):
-        parts = constants[objective.kind]
-        weights = np.array([1.0, objective.lambda_rate, objective.lambda_compute])
-        by_constant = np.einsum("p,spn->sn", weights, parts)
-        rule = tune_threshold(by_constant, contest.statistics)
-        fixed = contest.fixed(objective).actions
-        found = {
-            "fixed": contest.replay(objective, fixed),
-            "threshold": threshold_values(rule, by_constant, contest.statistics),
-            "oracle": np.array([plan.value for plan in contest.oracle(objective)]),
-            "planner": run_episodes(episodes, objective, advice),
-            "policy": run_episodes(episodes, objective, choose),
-        }
-        for name in names:
-            values[name].append(found[name])
-        spent, reached = episodes.spent(), episodes.objective_parts().mean(1)
-        mixture = best_mixture(np.concatenate([parts.mean(2), contest.parts(objective, fixed)[None]]), reached)
-        mean = {f"J_{name}": float(found[name].mean()) for name in names}
-        share = {
-            f"share_{name}": float(share_of_gap(found["fixed"].mean(), found[name].mean(), found["oracle"].mean()))
-            for name in ("threshold", "planner", "policy")
-        }
-        mse = float(spent.mse.mean())
-        rows.append(
-            {"kind": objective.kind, "lambda_rate": objective.lambda_rate, "lambda_compute": objective.lambda_compute}
-            | mean
-            | share
-            | {
-                "gap_counts": has_gap(contest, objective, found["fixed"], found["oracle"]),
-                "distortion": float(reached[0]),
-                "rate_bpp": float(reached[1]),
-                "psnr_db": 10 * np.log10(PEAK_SQUARED / max(mse, 1e-9)) if mse else np.inf,
-                "ms_ssim": float(spent.ms_ssim.mean()),
-                "decoder_kmac_per_pixel": float(reached[2]),
-                "rate_saved": 1 - reached[1] / mixture.rate,
-                "compute_saved": 1 - reached[2] / mixture.compute,
-            }
-        )
+    settings = {kind: _setting_parts(hindsight, kind) for kind in dict.fromkeys(o.kind for o in hindsight.grid)}
+    rows, values = [], []
+    for number, objective in enumerate(hindsight.grid):
+        row, by_contender = _evaluate_objective(hindsight, objective, policy, settings[objective.kind])
+        rows.append(row)
+        values.append(np.stack([by_contender[name] for name in ("fixed", "policy", "oracle")]))
         if report:
-            report(done + 1, len(contest.grid))
-    stacked = {name: np.stack(values[name]) for name in ("fixed", "policy", "oracle")}
+            report(number + 1, len(hindsight.grid))
     table = pd.DataFrame(rows)
-    counts = table.gap_counts.to_numpy()
+    with_gap = np.stack(values, 1)[:, table.gap_counts.to_numpy()]  # (3, objectives, n)
 
-    def share_of(index: np.ndarray) -> float:
-        shares = share_of_gap(*(stacked[name][counts][:, index].mean(1) for name in ("fixed", "policy", "oracle")))
-        known = shares[np.isfinite(shares)]  # of few images drawn anew, none may leave a gap
-        return float(known.mean()) if len(known) else float("nan")
+    def share_of(images: np.ndarray) -> float:
+        shares = share_of_gap(*with_gap[:, :, images].mean(2))
+        finite = shares[np.isfinite(shares)]  # among few images drawn anew there may be no gap
+        return float(finite.mean()) if len(finite) else float("nan")
 
-    random = np.random.default_rng(0)
-    drawn = [share_of(random.integers(0, n, n)) for _ in range(BOOTSTRAP)]
-    low, high = np.nanquantile(drawn, [0.025, 0.975])
-    return Evaluation(table, share_of(np.arange(n)), float(low), float(high), int(counts.sum()))
+    interval = bootstrap_interval(share_of, hindsight.image_count)
+    return Evaluation(table, share_of(np.arange(hindsight.image_count)), *interval, int(table.gap_counts.sum()))
+
+
+def _setting_parts(hindsight: Hindsight, kind: str) -> np.ndarray:
+    """D, R and C of every setting on every image, float64 (settings, 3, n)."""
+    return np.stack([hindsight.parts(Objective(kind, 1.0, 0.0), actions) for actions in hindsight.settings])
+
+
+def _evaluate_objective(
+    hindsight: Hindsight, objective: Objective, policy: Actor, settings: np.ndarray
+) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """A row of the table, and J of every contender on every image, float64 (n,) each."""
+    process = hindsight.episodes.process
+    by_setting = np.einsum("p,spn->sn", np.array([1.0, objective.lambda_rate, objective.lambda_compute]), settings)
+    best_fixed = hindsight.best_fixed(objective).actions
+    final = run_episodes(process, objective, policy)
+    values = {
+        "fixed": hindsight.replay(objective, best_fixed),
+        "threshold": tune_threshold(by_setting, hindsight.statistics).values(by_setting, hindsight.statistics),
+        "oracle": np.array([plan.value for plan in hindsight.oracle(objective)]),
+        "planner": process.values(run_episodes(process, objective, PlannerActor(process.spec.action_count))),
+        "policy": process.values(final),
+    }
+    mean = {name: values[name].mean() for name in CONTENDERS}
+    totals, parts = process.totals(final), process.parts(final).mean(1)
+    fixed_parts = hindsight.parts(objective, best_fixed).mean(1)
+    mixture = best_mixture(np.concatenate([settings.mean(2), fixed_parts[None]]), parts)
+    mse = float(totals.mse.mean())
+    with np.errstate(invalid="ignore", divide="ignore"):
+        saved = 1 - parts[1:] / np.array([mixture.rate_bpp, mixture.kmac_per_pixel])
+    row = {
+        "kind": objective.kind,
+        "lambda_rate": objective.lambda_rate,
+        "lambda_compute": objective.lambda_compute,
+        **{f"J_{name}": float(mean[name]) for name in CONTENDERS},
+        **{f"share_{name}": float(share_of_gap(mean["fixed"], mean[name], mean["oracle"])) for name in RULES},
+        "gap_counts": has_gap(hindsight, objective, values["fixed"], values["oracle"]),
+        "distortion": float(parts[0]),
+        "rate_bpp": float(parts[1]),
+        "psnr_db": 10 * np.log10(PEAK_SQUARED / max(mse, 1e-9)) if mse else np.inf,
+        "ms_ssim": float(totals.ms_ssim.mean()),
+        "decoder_kmac_per_pixel": float(parts[2]),
+        "rate_saved": saved[0],
+        "compute_saved": saved[1],
+    }
+    return row, values

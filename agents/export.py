@@ -3,15 +3,18 @@
 import io
 import json
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import onnx
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from rlcodec.agents.ppo import AdvisedPolicy
-from rlcodec.control.onnx_policy import METADATA_KEY
+from rlcodec.agents.actors import linear_macs
+from rlcodec.agents.training import TrainedPolicy
+from rlcodec.control.decision_process import Predictor
+from rlcodec.control.onnx_policy import METADATA_KEY, description_of
 from rlcodec.core.files import write_bytes
 from rlcodec.envs.tasks import Task
 from rlcodec.errors import PolicyError
@@ -19,38 +22,23 @@ from rlcodec.errors import PolicyError
 OPSET = 17
 
 
-class _Actor(nn.Module):
-    def __init__(self, policy: AdvisedPolicy):
-        super().__init__()
-        self.policy = policy
-
-    def forward(self, observation: Tensor) -> Tensor:
-        return self.policy.logits(observation)
-
-
-def policy_macs(policy: AdvisedPolicy) -> int:
-    """Multiply-accumulates of one decision."""
-    actor = [policy.mlp_extractor.policy, policy.action_net]
-    return sum(m.weight.numel() for part in actor for m in part.modules() if isinstance(m, nn.Linear))
-
-
-def export_policy(policy: AdvisedPolicy, predictor: Any, task: Task, path: Path, notes: dict[str, Any]) -> None:
-    """Writes the policy file.
+def export_policy(actor: nn.Module, predictor: Predictor, task: Task, path: Path, notes: Mapping[str, Any]) -> None:
+    """Writes a policy file.
 
     Args:
-        policy: trained.
-        predictor: the predictions that its observations were made with.
-        task: of the preset it was trained for.
-        path: of the file, written whole or not at all.
-        notes: of the training, kept in the metadata.
+        actor: module from observations, float32 (B, size), to scores of actions, (B, actions), for instance
+            `rlcodec.agents.actors.PolicyLogits` of a policy of Stable-Baselines3.
+        predictor: the predictions with which its observations were made.
+        task: of the preset that it was trained for.
+        path: of the file, which is written whole or not at all.
+        notes: about the training, kept in the metadata.
 
     Raises:
         PolicyError: ONNX's checker refuses the graph.
         OutputError: the file cannot be written.
     """
-    size = sum(length for _, length, _ in task.layout)
-    buffer = io.BytesIO()
-    actor = _Actor(policy.cpu()).eval()
+    size, buffer = task.spec.observation_size, io.BytesIO()
+    actor = actor.cpu().eval()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.onnx.export(
@@ -58,10 +46,10 @@ def export_policy(policy: AdvisedPolicy, predictor: Any, task: Task, path: Path,
             dynamic_axes={"observation": {0: "batch"}, "logits": {0: "batch"}}, opset_version=OPSET, dynamo=False,
         )  # fmt: skip
     graph = onnx.load_from_string(buffer.getvalue())
-    metadata = task.describe() | {
-        "macs": policy_macs(policy),
+    metadata = description_of(task.spec) | {
+        "macs": linear_macs(actor, size),
         "predictor": json.loads(predictor.to_json()),
-        "training": notes,
+        "training": dict(notes),
     }
     entry = graph.metadata_props.add()
     entry.key, entry.value = METADATA_KEY, json.dumps(metadata)
@@ -70,3 +58,9 @@ def export_policy(policy: AdvisedPolicy, predictor: Any, task: Task, path: Path,
     except onnx.checker.ValidationError as error:
         raise PolicyError(f"the exported graph is not valid ONNX ({error})") from error
     write_bytes(path, graph.SerializeToString())
+
+
+def export_trained(trained: TrainedPolicy, path: Path) -> None:
+    """Writes the policy file of a run; its notes are the run's settings, the algorithm's name among them. Raises as above."""
+    run = trained.run
+    export_policy(trained.actor.module, run.predictor, run.task, path, run.settings.to_dict())

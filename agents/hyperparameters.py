@@ -1,87 +1,103 @@
-"""Hyperparameters of PPO: which there are, and how they are read from a file that rl_zoo3 reads too."""
+"""Hyperparameters of a training run, and how they are read from a file that rl_zoo3 reads too."""
 
-import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import yaml
 
+from rlcodec.agents.algorithms.base import Parameter, whole
+from rlcodec.agents.algorithms.registry import algorithm_by_name
 from rlcodec.errors import DataError, OptionError
 
-HYPERPARAMETERS = Path(__file__).with_name("ppo.yml")
+FOLDER = Path(__file__).parent
+"""Where the packaged files lie."""
 ENVIRONMENT = "rlcodec/AdaptiveRateFlat-v0"
-POLICY = "rlcodec.agents.ppo.AdvisedPolicy"
-LINEAR = "lin_"
+DEFAULT_ALGORITHM = "ppo"
+COMMON: dict[str, Parameter] = {"n_timesteps": whole(), "n_envs": whole()}
+"""Parameters that every algorithm has, beside its own."""
+OUTSIDE_FILES = ("seed", "device", "seconds", "imitation")
+"""Settings that hyperparameter files do not name."""
 
 
 @dataclass(frozen=True)
-class PPOSettings:
-    """Hyperparameters of a run, by the names that Stable-Baselines3 and rl_zoo3 give them.
+class Settings:
+    """What decides a training run, apart from the trace.
 
     Attributes:
+        algorithm: name of the learning algorithm.
+        policy: name of its networks, as in hyperparameter files.
+        policy_kwargs: arguments of the networks.
+        hyperparameters: arguments of the algorithm, by the names that Stable-Baselines3 and rl_zoo3 give them. A learning rate
+            is a number, or "lin_0.001" for one that falls linearly from 0.001 to 0.
         n_timesteps: environment steps in all.
         n_envs: episodes side by side.
-        n_steps: of each episode between updates.
-        batch_size: of an optimiser step.
-        n_epochs: passes over each rollout.
-        learning_rate: a number, or "lin_0.001" for one that falls linearly from 0.001 to 0.
-        gamma: discount of what a later step takes off the objective.
-        gae_lambda: of the advantages.
-        clip_range: of the ratio of probabilities.
-        ent_coef: weight of the entropy bonus.
-        vf_coef: weight of the value's loss.
-        max_grad_norm: the gradient's norm is clipped to it.
-        width: of both hidden layers, of policy and value each.
-        advice: initial weight of the planner's regrets in the logits.
         seed: of weights, images, objectives and actions.
-        device: "cpu" or "cuda"; for a network this small the CPU is usually faster.
-        seconds: a limit on the time that learning takes.
-        imitation: objectives under which the actor first imitates the oracle; none when 0.
+        device: "cpu" or "cuda"; for networks this small the CPU is usually faster.
+        seconds: limit on the time that learning takes; None for no limit.
+        imitation: number of objectives under which the actor imitates the oracle before it learns; 0 for none.
     """
 
+    algorithm: str
+    policy: str
+    policy_kwargs: Mapping[str, Any]
+    hyperparameters: Mapping[str, Any]
     n_timesteps: int
     n_envs: int
-    n_steps: int
-    batch_size: int
-    n_epochs: int
-    learning_rate: float | str
-    gamma: float
-    gae_lambda: float
-    clip_range: float
-    ent_coef: float
-    vf_coef: float
-    max_grad_norm: float
-    width: int
-    advice: float
     seed: int = 0
     device: str = "cpu"
     seconds: float | None = None
     imitation: int = 0
 
+    def with_values(self, **values: Any) -> Self:
+        """A copy with other values, by the names that hyperparameter files have for them.
 
-INTEGERS = {"n_timesteps": 1, "n_envs": 1, "n_steps": 2, "batch_size": 2, "n_epochs": 1, "width": 1}
-"""With the least that makes sense."""
-NUMBERS = {
-    "learning_rate": math.inf, "gamma": 1, "gae_lambda": 1, "clip_range": math.inf,
-    "ent_coef": math.inf, "vf_coef": math.inf, "max_grad_norm": math.inf, "advice": math.inf,
-}  # fmt: skip
-"""With the most that makes sense; the least is 0."""
-OF_POLICY = {"width", "advice"}
-"""Those that stand under `policy_kwargs`."""
+        Raises:
+            OptionError: there is no such setting, or the value is invalid.
+        """
+        own = {name: value for name, value in values.items() if name in (*COMMON, *OUTSIDE_FILES)}
+        network = algorithm_by_name(self.algorithm).network(self.policy)
+        policy_kwargs = {name: value for name, value in values.items() if name in network.parameters}
+        entry = self.entry() | {name: value for name, value in values.items() if name not in own.keys() | policy_kwargs.keys()}
+        entry["policy_kwargs"] = dict(self.policy_kwargs) | policy_kwargs
+        checked = settings_from_entry(self.algorithm, entry | {n: v for n, v in own.items() if n in COMMON}, "settings")
+        outside = {name: own.get(name, getattr(self, name)) for name in OUTSIDE_FILES}
+        return replace(checked, **outside)  # type: ignore[return-value]
+
+    def with_policy(self, policy: str) -> Self:
+        """A copy with other networks, by their name with or without modules; their arguments have default values.
+
+        Raises:
+            OptionError: the algorithm does not train them.
+        """
+        network = algorithm_by_name(self.algorithm).network(policy)
+        if network.name == self.policy:
+            return self
+        return replace(self, policy=network.name, policy_kwargs=dict(network.defaults))
+
+    def entry(self) -> dict[str, Any]:
+        """The settings as an entry of a hyperparameter file."""
+        common = {name: getattr(self, name) for name in COMMON}
+        return {"policy": self.policy, "policy_kwargs": dict(self.policy_kwargs)} | common | dict(self.hyperparameters)
+
+    def to_dict(self) -> dict[str, Any]:
+        """All settings, as run.json and policy files hold them."""
+        return {"algorithm": self.algorithm} | self.entry() | {name: getattr(self, name) for name in OUTSIDE_FILES}
 
 
-def read_settings(path: Path | None = None) -> PPOSettings:
-    """Reads hyperparameters from a YAML file: a mapping from environments to theirs, as rl_zoo3 has it.
+def read_settings(algorithm: str = DEFAULT_ALGORITHM, path: Path | None = None) -> Settings:
+    """Reads hyperparameters from a YAML file that maps environments to their hyperparameters, as rl_zoo3 has it.
 
     Args:
-        path: of the file; the packaged one when None. It names every hyperparameter of `PPOSettings` but the last four.
+        algorithm: name of the learning algorithm.
+        path: of the file, which names every hyperparameter of the algorithm; its default file if None.
 
     Raises:
-        DataError: there is no such file, it is not YAML, or says nothing of `rlcodec/AdaptiveRateFlat-v0`.
-        OptionError: a hyperparameter is unknown, lacking or makes no sense.
+        DataError: there is no such file, it is not YAML, or has no entry for `rlcodec/AdaptiveRateFlat-v0`.
+        OptionError: there is no such algorithm, or a hyperparameter is unknown, missing or invalid.
     """
-    path = path or HYPERPARAMETERS
+    path = path or FOLDER / algorithm_by_name(algorithm).file
     try:
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, yaml.YAMLError) as error:
@@ -89,46 +105,65 @@ def read_settings(path: Path | None = None) -> PPOSettings:
     entry = document.get(ENVIRONMENT) if isinstance(document, dict) else None
     if not isinstance(entry, dict):
         raise DataError(f"{path}: has no hyperparameters of {ENVIRONMENT}")
-    general = {key: value for key, value in entry.items() if key not in ("policy", "policy_kwargs")}
-    special = entry.get("policy_kwargs", {})
-    if entry.get("policy") != POLICY:
-        raise OptionError(f"{path}: policy is {entry.get('policy')!r}; `rlcodec train` trains {POLICY}")
-    if not isinstance(special, dict):
-        raise OptionError(f"{path}: policy_kwargs is {special!r}; it must be a mapping")
-    known = INTEGERS.keys() | NUMBERS.keys()
-    for where, given, wanted in (("", general, known - OF_POLICY), (" under policy_kwargs", special, OF_POLICY)):
-        if unknown := [str(key) for key in given if key not in wanted]:
-            raise OptionError(f"{path}: unknown{where}: {', '.join(unknown)}; there are: {', '.join(sorted(wanted))}")
-        if lacking := wanted - given.keys():
-            raise OptionError(f"{path}: lacking{where}: {', '.join(sorted(lacking))}")
-    return PPOSettings(**{key: _checked(path, key, value) for key, value in (general | special).items()})
+    return settings_from_entry(algorithm, entry, str(path))
 
 
-def rate_of(learning_rate: float | str) -> tuple[float, bool]:
-    """The learning rate at the start, and whether it falls to 0.
+def settings_from_dict(values: Mapping[str, Any], source: str) -> Settings:
+    """The settings that `Settings.to_dict` wrote.
+
+    Args:
+        values: all settings.
+        source: where they come from, for error messages.
 
     Raises:
-        ValueError: neither a number nor "lin_" and a number.
+        OptionError: a setting is unknown, missing or invalid.
     """
-    falls = isinstance(learning_rate, str) and learning_rate.startswith(LINEAR)
-    if isinstance(learning_rate, str) and not falls:
-        raise ValueError(learning_rate)
-    return float(str(learning_rate).removeprefix(LINEAR)), falls
+    entry = dict(values)
+    algorithm = str(entry.pop("algorithm", DEFAULT_ALGORITHM))
+    outside = {name: entry.pop(name) for name in OUTSIDE_FILES if name in entry}
+    return replace(settings_from_entry(algorithm, entry, source), **outside)
 
 
-def _checked(path: Path, name: str, value: Any) -> Any:
-    number = value
-    if name == "learning_rate" and isinstance(value, str):
+def settings_from_entry(algorithm: str, entry: Mapping[str, Any], source: str) -> Settings:
+    """The settings that an entry of a hyperparameter file means.
+
+    Args:
+        algorithm: name of the learning algorithm.
+        entry: policy, policy_kwargs and hyperparameters by name.
+        source: where it comes from, for error messages.
+
+    Raises:
+        OptionError: a hyperparameter is unknown, missing or invalid.
+    """
+    known = algorithm_by_name(algorithm)
+    try:
+        network = known.network(str(entry.get("policy")))
+    except OptionError as error:
+        raise OptionError(f"{source}: {error}") from None
+    policy_kwargs = entry.get("policy_kwargs", {})
+    if not isinstance(policy_kwargs, dict):
+        raise OptionError(f"{source}: policy_kwargs is {policy_kwargs!r}; it must be a mapping")
+    general = {name: value for name, value in entry.items() if name not in ("policy", "policy_kwargs")}
+    checked = _checked(source, "", general, COMMON | dict(known.parameters))
+    return Settings(
+        algorithm,
+        network.name,
+        _checked(source, " under policy_kwargs", policy_kwargs, network.parameters),
+        {name: checked[name] for name in known.parameters},
+        **{name: checked[name] for name in COMMON},
+    )
+
+
+def _checked(source: str, where: str, given: Mapping[str, Any], parameters: Mapping[str, Parameter]) -> dict[str, Any]:
+    """The values, in the order of the parameters; raises OptionError unless each parameter has one valid value."""
+    if unknown := [str(name) for name in given if name not in parameters]:
+        raise OptionError(f"{source}: unknown{where}: {', '.join(unknown)}; there are: {', '.join(sorted(parameters))}")
+    if missing := parameters.keys() - given.keys():
+        raise OptionError(f"{source}: missing{where}: {', '.join(sorted(missing))}")
+    checked = {}
+    for name, parameter in parameters.items():
         try:
-            number = rate_of(value)[0]
-        except ValueError:
-            raise OptionError(f"{path}: learning_rate is {value!r}; give a number, as 0.001 or lin_0.001") from None
-    if isinstance(number, bool) or not isinstance(number, int | float) or not math.isfinite(number):
-        raise OptionError(f"{path}: {name} is {value!r}; it must be a number (YAML takes 1.0e-3 for one, and 1e-3 for text)")
-    if name in INTEGERS:
-        if number != int(number) or number < INTEGERS[name]:
-            raise OptionError(f"{path}: {name} is {value!r}; it must be a whole number of at least {INTEGERS[name]}")
-        return int(number)
-    if not 0 <= number <= NUMBERS[name]:
-        raise OptionError(f"{path}: {name} is {value!r}; it must be from 0 to {NUMBERS[name]}")
-    return value if isinstance(value, str) else float(number)
+            checked[name] = parameter.check(given[name])
+        except ValueError as error:
+            raise OptionError(f"{source}: {name} is {given[name]!r}; it {error}") from None
+    return checked

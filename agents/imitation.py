@@ -1,39 +1,33 @@
-"""A beginning for PPO: the actor imitates the oracle on training images, and goes on from there by its own episodes."""
-
-from typing import Any
+"""Imitation before learning: an actor is fitted to what the oracle does on training images; learning then starts from there."""
 
 import torch
+from torch import nn
 
-from rlcodec.agents.supervised import oracle_examples
-from rlcodec.envs.tasks import Task
+from rlcodec.agents.supervised import Examples
 
 EPOCHS, BATCH, LEARNING_RATE = 12, 1024, 2e-3
 
 
-def imitate_oracle(policy: Any, task: Task, trace: Any, predictor: Any, objectives: int, seed: int) -> None:
-    """Fits a policy's actor to what the oracle does, by cross-entropy.
+def imitate(actor: nn.Module, examples: Examples, seed: int) -> None:
+    """Fits an actor to examples by cross-entropy.
 
     Args:
-        policy: an `AdvisedPolicy` that has learned nothing yet.
-        task: of the preset.
-        trace: of training images.
-        predictor: the encoder's predictions for them, `task.fit_unseen`.
-        objectives: how many are drawn.
-        seed: of the draws.
+        actor: module from observations, (B, size), to logits, (B, actions); changed in place.
+        examples: what the oracle does.
+        seed: of the order of the examples.
     """
-    observations, actions = (torch.from_numpy(a) for a in oracle_examples(task, trace, predictor, objectives, seed=seed))
-    actor = [*policy.mlp_extractor.policy.parameters(), *policy.action_net.parameters()]
+    device = next(actor.parameters()).device
+    observations, actions = (torch.from_numpy(a).to(device) for a in (examples.observations, examples.actions))
     batch = min(BATCH, len(actions))
+    optimiser = torch.optim.Adam(actor.parameters(), lr=LEARNING_RATE)
     steps = EPOCHS * (len(actions) // batch)
-    optimiser = torch.optim.Adam(actor, lr=LEARNING_RATE)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, LEARNING_RATE, total_steps=steps)
     generator = torch.Generator().manual_seed(seed)
-    observations, actions = observations.to(policy.device), actions.to(policy.device)
     for _ in range(EPOCHS):
         order = torch.randperm(len(actions), generator=generator)
-        for at in range(0, len(actions) - batch + 1, batch):
-            some = order[at : at + batch]
-            loss = torch.nn.functional.cross_entropy(policy.logits(observations[some]), actions[some])
+        for start in range(0, len(actions) - batch + 1, batch):
+            rows = order[start : start + batch]
+            loss = nn.functional.cross_entropy(actor(observations[rows]), actions[rows])
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()

@@ -1,6 +1,6 @@
-"""What a run claims of its policy: figures on held-out images, and episodes that anyone can replay, in one readable file.
+"""What a run reports of its policy: results on held-out images, and episodes that anyone can replay, in one readable file.
 
-Claims are made on trace tables; `rlcodec.agents.validation` checks them with the codec itself.
+Results are computed on a trace; `rlcodec.agents.validation` checks them with the codec itself.
 """
 
 import hashlib
@@ -14,14 +14,13 @@ from typing import Any, get_args, get_origin, get_type_hints
 import numpy as np
 
 from rlcodec.agents.evaluate import Evaluation
-from rlcodec.control.objective import KINDS, Objective
-from rlcodec.control.onnx_policy import Policy
+from rlcodec.control.actor import best_legal
+from rlcodec.control.objective import Objective, Objectives
+from rlcodec.control.onnx_policy import OnnxPolicy
 from rlcodec.core.files import make_folder, write_bytes
 from rlcodec.core.range_coder import COST_UNIT
 from rlcodec.core.segments import MACS_PER_KMAC
-from rlcodec.core.weights_file import WEIGHTS
-from rlcodec.envs.batch import draw_objectives
-from rlcodec.envs.tasks import Task
+from rlcodec.envs.tasks import Task, Trace
 from rlcodec.errors import DataError, OptionError
 
 RESULTS_FILE = "results.json"
@@ -33,20 +32,20 @@ MAX_RESULTS_BYTES = 16 << 20
 
 
 @dataclass(frozen=True)
-class ObjectiveClaim:
+class ReportedObjective:
     """A row of the table: means over all images under one objective.
 
     Attributes:
-        objective: which.
+        objective: what was minimised.
         fixed: J of the best fixed action sequence.
         threshold: J of the tuned threshold rule.
         planner: J of the planner's advice.
         policy: J of the policy.
         oracle: J of the oracle.
-        counts: there is a gap between `fixed` and `oracle`, so the share counts.
+        counts: whether there is a gap between `fixed` and `oracle`, so that its share counts.
         distortion: D of the policy.
-        rate_bpp: its bits per pixel.
-        decoder_kmac_per_pixel: its compute.
+        rate_bpp: bits per pixel of the policy.
+        decoder_kmac_per_pixel: compute of the policy.
     """
 
     objective: Objective
@@ -62,14 +61,14 @@ class ObjectiveClaim:
 
 
 @dataclass(frozen=True)
-class EpisodeClaim:
+class ReportedEpisode:
     """What the policy did with one image, and what came of it.
 
     Attributes:
-        image: its index.
+        image: index of the image.
         objective: what was minimised.
         actions: from the first to the one that ended the episode.
-        bits: code length of the segments; of presets `photo` and `compact` 8 times the payload's bytes.
+        bits: code length of what was sent, as environments count it.
         decoder_macs: multiply-accumulates of decoding.
         mse: mean squared error, on the scale 0 to 255.
         ms_ssim: MS-SSIM.
@@ -87,18 +86,18 @@ class EpisodeClaim:
 
 
 @dataclass(frozen=True)
-class Claims:
-    """Everything that a run claims.
+class ReportedResults:
+    """Everything that a run reports.
 
     Attributes:
         format: of the file.
-        preset: whose policy.
+        preset: whose policy it is.
         codec_digest: of the preset's weights.
-        policy: `POLICY_FILE`, which lies beside the claims, or `SHIPPED`.
+        policy: `POLICY_FILE`, which lies beside the results, or `SHIPPED`.
         policy_sha256: of the policy's file.
-        images: how many held-out images.
-        images_sha256: see `images_sha256`.
-        share: of the gap from the best fixed sequence to the oracle, mean of the objectives that have one.
+        images: number of held-out images.
+        images_sha256: as `images_sha256` computes it.
+        share: of the gap from the best fixed sequence to the oracle, mean over the objectives that have a gap.
         low: lower end of its 95% bootstrap interval over images.
         high: upper end.
         seed: with which the episodes were drawn.
@@ -117,8 +116,36 @@ class Claims:
     low: float
     high: float
     seed: int
-    table: tuple[ObjectiveClaim, ...]
-    episodes: tuple[EpisodeClaim, ...]
+    table: tuple[ReportedObjective, ...]
+    episodes: tuple[ReportedEpisode, ...]
+
+
+@dataclass(frozen=True)
+class EvaluatedPolicy:
+    """A policy whose results are reported.
+
+    Attributes:
+        folder: of the run, where the results are written.
+        name: `POLICY_FILE`, which lies in the folder, or `SHIPPED`.
+        policy: the policy itself.
+    """
+
+    folder: Path
+    name: str
+    policy: OnnxPolicy
+
+
+@dataclass(frozen=True)
+class EpisodeDraw:
+    """Which episodes are reported.
+
+    Attributes:
+        count: number of episodes.
+        seed: of their images and objectives, not negative.
+    """
+
+    count: int = 100
+    seed: int = 0
 
 
 def images_sha256(images: Iterable[np.ndarray]) -> str:
@@ -130,15 +157,21 @@ def images_sha256(images: Iterable[np.ndarray]) -> str:
     return digest.hexdigest()
 
 
-def policy_path(folder: Path, policy: str, preset: str) -> Path:
-    """Where the policy that claims speak of lies.
+def policy_path(folder: Path, policy: str, task: Task) -> Path:
+    """Where the policy is that results are about.
+
+    Args:
+        folder: of the results.
+        policy: as the results name it.
+        task: of their preset.
 
     Raises:
-        DataError: the claims name neither the shipped policy nor the one beside them.
+        DataError: the results name neither the shipped policy nor the one beside them.
+        OptionError: they are about the shipped policy of a preset that has none.
     """
     if policy not in (SHIPPED, POLICY_FILE):
-        raise DataError(f"{folder / RESULTS_FILE}: speaks of policy {policy!r}; there are: {SHIPPED}, {POLICY_FILE}")
-    return WEIGHTS / f"{preset}-policy.onnx" if policy == SHIPPED else folder / POLICY_FILE
+        raise DataError(f"{folder / RESULTS_FILE}: names policy {policy!r}; there are: {SHIPPED}, {POLICY_FILE}")
+    return task.policy_file(None if policy == SHIPPED else folder / POLICY_FILE)
 
 
 def file_sha256(path: Path) -> str:
@@ -146,117 +179,98 @@ def file_sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def draw_episodes(task: Task, images: int, count: int, seed: int) -> list[tuple[int, Objective]]:
-    """The images and objectives of the episodes that are claimed: as a seed has it, so that nobody picks the best.
+def draw_episodes(task: Task, image_count: int, draw: EpisodeDraw) -> tuple[np.ndarray, Objectives]:
+    """The images, int64 (count,), and objectives of the reported episodes: a seed draws them, so that nobody picks the best.
 
     Args:
         task: of the preset; objectives are log-uniform over what its policies are trained for.
-        images: how many there are to draw from.
-        count: episodes.
-        seed: not negative.
+        image_count: number of images to draw from.
+        draw: how many, and the seed.
     """
-    rng = np.random.default_rng(seed)
-    image = rng.integers(0, images, count)
-    kind, rate, compute = draw_objectives(rng, count, task.describe()["objectives"]["log10_lambda_rate"])
-    objectives = [Objective(KINDS[k], float(r), float(c)) for k, r, c in zip(kind, rate, compute, strict=True)]
-    return list(zip(image.tolist(), objectives, strict=True))
+    rng = np.random.default_rng(draw.seed)
+    return rng.integers(0, image_count, draw.count), task.spec.draw_objectives(rng, draw.count)
 
 
-def make_claims(
-    folder: Path,
-    task: Task,
-    trace: Any,
-    policy: Policy,
-    named: str,
-    evaluation: Evaluation,
-    count: int,
-    seed: int,
-) -> Claims:
-    """What a run may claim of its policy after an evaluation, with episodes run on the trace.
+def make_results(
+    task: Task, trace: Trace, evaluated: EvaluatedPolicy, evaluation: Evaluation, draw: EpisodeDraw = EpisodeDraw()
+) -> ReportedResults:
+    """What a run may report of its policy after an evaluation, with episodes run on the trace.
 
     Args:
-        folder: of the run.
         task: of the preset.
         trace: of the held-out images that the policy was evaluated on.
-        policy: the policy.
-        named: `SHIPPED` or `POLICY_FILE`.
+        evaluated: the policy.
         evaluation: of the policy on the trace.
-        count: episodes to claim.
-        seed: to draw them with, not negative.
+        draw: which episodes are reported.
 
     Raises:
-        DataError: there is no gap to claim a share of, or no interval: the images are too few.
+        DataError: there is no gap to take a share of, or no interval, because the images are too few.
+        OptionError: the policy is the shipped one of a preset that has none.
     """
     if not np.isfinite([evaluation.share, evaluation.low, evaluation.high]).all():
-        raise DataError("there is no share of the gap to claim with an interval; evaluate on more images")
-    columns = {"objective", "counts"}
-    rows = tuple(
-        ObjectiveClaim(
-            objective=Objective(row["kind"], row["lambda_rate"], row["lambda_compute"]),
-            counts=bool(row["gap_counts"]),
-            **{f.name: float(row.get(f"J_{f.name}", row.get(f.name))) for f in fields(ObjectiveClaim) if f.name not in columns},
-        )
-        for row in evaluation.table.to_dict("records")
-    )
-    return Claims(
+        raise DataError("there is no share of the gap to report with an interval; evaluate on more images")
+    return ReportedResults(
         FORMAT,
-        task.model.preset.name,
-        task.model.digest,
-        named,
-        file_sha256(policy_path(folder, named, task.model.preset.name)),
+        task.spec.preset,
+        task.spec.codec_digest,
+        evaluated.name,
+        file_sha256(policy_path(evaluated.folder, evaluated.name, task)),
         len(trace),
         images_sha256(task.image(trace, i) for i in range(len(trace))),
         evaluation.share,
         evaluation.low,
         evaluation.high,
-        seed,
-        rows,
-        _run_drawn(task, trace, policy, draw_episodes(task, len(trace), count, seed)),
+        draw.seed,
+        tuple(_reported_objective(row) for row in evaluation.table.to_dict("records")),
+        _run_drawn(task, trace, evaluated.policy, draw),
     )
 
 
-def _run_drawn(task: Task, trace: Any, policy: Policy, drawn: list[tuple[int, Objective]]) -> tuple[EpisodeClaim, ...]:
-    count = len(drawn)
-    core = task.episodes(trace, policy.predictor, count)
-    objectives = [objective for _, objective in drawn]
-    core.reset(
-        np.arange(count),
-        np.array([image for image, _ in drawn]),
-        np.array([KINDS.index(o.kind) for o in objectives]),
-        np.array([o.lambda_rate for o in objectives]),
-        np.array([o.lambda_compute for o in objectives]),
+def _reported_objective(row: dict[str, Any]) -> ReportedObjective:
+    """A row of an evaluation's table as it is reported."""
+    names = [f.name for f in fields(ReportedObjective) if f.name not in ("objective", "counts")]
+    return ReportedObjective(
+        objective=Objective(row["kind"], row["lambda_rate"], row["lambda_compute"]),
+        counts=bool(row["gap_counts"]),
+        **{name: float(row.get(f"J_{name}", row.get(name))) for name in names},
     )
-    actions: list[list[int]] = [[] for _ in drawn]
-    while not core.done.all():
-        action = np.where(core.masks(), policy.logits(core.observe()), -np.inf).argmax(1)
-        for i in np.nonzero(~core.done)[0]:
-            actions[i].append(int(action[i]))
-        core.step(action)
-    spent, values = core.spent(), core.objective_values()
-    pixels = [math.prod(task.image(trace, image).shape[:2]) for image, _ in drawn]
+
+
+def _run_drawn(task: Task, trace: Trace, policy: OnnxPolicy, draw: EpisodeDraw) -> tuple[ReportedEpisode, ...]:
+    images, objectives = draw_episodes(task, len(trace), draw)
+    process = task.process(trace, policy.predictor)
+    state = process.initial(images, objectives)
+    actions: list[list[int]] = [[] for _ in images]
+    while not state.done.all():
+        action = best_legal(policy.logits(process.observe(state)), process.legal(state))
+        for row in np.flatnonzero(~state.done):
+            actions[row].append(int(action[row]))
+        process.apply(state, action)
+    totals, values = process.totals(state), process.values(state)
+    areas = [math.prod(task.image(trace, image).shape[:2]) for image in images]
     return tuple(
-        EpisodeClaim(
-            image,
-            objective,
-            tuple(actions[i]),
-            round(float(spent.bits[i]) * COST_UNIT) / COST_UNIT,
-            round(float(spent.decoder_kmac_per_pixel[i]) * MACS_PER_KMAC * pixels[i]),
-            float(spent.mse[i]),
-            float(spent.ms_ssim[i]),
-            float(values[i]),
+        ReportedEpisode(
+            int(image),
+            objectives.one(row, task.spec.kinds),
+            tuple(actions[row]),
+            round(float(totals.bits[row]) * COST_UNIT) / COST_UNIT,
+            round(float(totals.decoder_kmac_per_pixel[row]) * MACS_PER_KMAC * areas[row]),
+            float(totals.mse[row]),
+            float(totals.ms_ssim[row]),
+            float(values[row]),
         )
-        for i, (image, objective) in enumerate(drawn)
+        for row, image in enumerate(images)
     )
 
 
-def write_claims(folder: Path, claims: Claims) -> Path:
-    """Writes claims into a run's folder, a line for each objective and each episode; returns the file's path.
+def write_results(folder: Path, results: ReportedResults) -> Path:
+    """Writes results into a run's folder, a line for each objective and each episode; returns the file's path.
 
     Raises:
         OutputError: they cannot be written.
     """
     entries = []
-    for name, value in asdict(claims).items():
+    for name, value in asdict(results).items():
         if isinstance(value, tuple):
             text = "[\n  " + ",\n  ".join(json.dumps(row) for row in value) + "\n ]"
         else:
@@ -267,44 +281,44 @@ def write_claims(folder: Path, claims: Claims) -> Path:
     return folder / RESULTS_FILE
 
 
-def read_claims(folder: Path) -> Claims:
-    """Reads the claims of a run; nothing in them is executed.
+def read_results(folder: Path) -> ReportedResults:
+    """Reads the results of a run; nothing in the file is executed.
 
     Raises:
-        DataError: there are none, they are broken, or another version of rlcodec made them.
+        DataError: there are none, they are broken, or another version of rlcodec wrote them.
     """
     path = folder / RESULTS_FILE
     try:
         with open(path, "rb") as file:
             content = file.read(MAX_RESULTS_BYTES + 1)
         if len(content) > MAX_RESULTS_BYTES:
-            raise DataError(f"{path}: is larger than {MAX_RESULTS_BYTES} bytes, too large for claims")
-        claims = _read(Claims, json.loads(content))
+            raise DataError(f"{path}: is larger than {MAX_RESULTS_BYTES} bytes, too large for results")
+        results = _parse(ReportedResults, json.loads(content))
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror or error}); `rlcodec evaluate --run` writes it") from error
     except (ValueError, RecursionError, OptionError) as error:
-        raise DataError(f"{path}: holds no usable claims ({error})") from error
-    if claims.format != FORMAT:
-        raise DataError(f"{path}: has format {claims.format}; this rlcodec reads {FORMAT}")
-    if not claims.table or not claims.episodes or claims.images < 1 or claims.seed < 0:
-        raise DataError(f"{path}: holds no usable claims (no table, no episodes, no images or a negative seed)")
-    return claims
+        raise DataError(f"{path}: holds no usable results ({error})") from error
+    if results.format != FORMAT:
+        raise DataError(f"{path}: has format {results.format}; this rlcodec reads {FORMAT}")
+    if not results.table or not results.episodes or results.images < 1 or results.seed < 0:
+        raise DataError(f"{path}: holds no usable results (no table, no episodes, no images or a negative seed)")
+    return results
 
 
-def _read(kind: Any, raw: Any) -> Any:
-    """JSON as what a field is declared to be; ValueError where it is something else."""
-    if is_dataclass(kind):
-        names = [f.name for f in fields(kind)]
+def _parse(expected: Any, raw: Any) -> Any:
+    """JSON as the declared type of a field; raises ValueError if it is something else."""
+    if is_dataclass(expected):
+        names = [f.name for f in fields(expected)]
         if not isinstance(raw, dict) or sorted(raw) != sorted(names):
-            raise ValueError(f"{kind.__name__} has {', '.join(names)}, and nothing else")
-        hints = get_type_hints(kind)
-        return kind(**{name: _read(hints[name], raw[name]) for name in names})
-    if get_origin(kind) is tuple:
+            raise ValueError(f"{expected.__name__} has {', '.join(names)}, and nothing else")
+        hints = get_type_hints(expected)
+        return expected(**{name: _parse(hints[name], raw[name]) for name in names})
+    if get_origin(expected) is tuple:
         if not isinstance(raw, list):
             raise ValueError(f"{str(raw)[:40]!r} is no list")
-        return tuple(_read(get_args(kind)[0], one) for one in raw)
-    if kind is float and type(raw) is int and abs(raw) < 1 << 53:
+        return tuple(_parse(get_args(expected)[0], item) for item in raw)
+    if expected is float and type(raw) is int and abs(raw) < 1 << 53:
         return float(raw)
-    if type(raw) is not kind or (kind is float and not math.isfinite(raw)):
-        raise ValueError(f"{str(raw)[:40]!r} is no {kind.__name__}")
+    if type(raw) is not expected or (expected is float and not math.isfinite(raw)):
+        raise ValueError(f"{str(raw)[:40]!r} is no {expected.__name__}")
     return raw

@@ -1,74 +1,113 @@
-"""Supervised prediction of the oracle's choice from the policy's observations: what learning to decide has to beat."""
+"""Supervised prediction of the oracle's choice from the policy's observations: the baseline that learning has to beat."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from rlcodec.agents.evaluate import Chooser, contest_of
-from rlcodec.control.objective import KINDS, Objective
-from rlcodec.envs.tasks import Task
+from rlcodec.control.actor import Actor
+from rlcodec.envs.tasks import Predictors, Task
 
 HIDDEN = (128, 128)
-"""Layers of the classifier, as wide as the policy's."""
-LARGEST_EPOCHS = 40
+"""Widths of the classifier's layers, as wide as the policy's."""
+MAX_EPOCHS = 40
 
 
-def oracle_examples(
-    task: Task, trace: Any, predictor: Any, objectives: int, images: int | None = None, seed: int = 0
-) -> tuple[np.ndarray, np.ndarray]:
-    """What an encoder sees on the oracle's path, and what the oracle does there.
+@dataclass(frozen=True)
+class Examples:
+    """What an encoder observes along the oracle's episodes, and what the oracle does there.
+
+    Attributes:
+        observations: float32 (m, size).
+        actions: int64 (m,).
+    """
+
+    observations: np.ndarray
+    actions: np.ndarray
+
+
+@dataclass(frozen=True)
+class ExampleOptions:
+    """How many examples are made.
+
+    Attributes:
+        objectives: how many objectives are drawn, as training draws them.
+        images: how many images of the trace are drawn for each objective; all if None.
+        seed: of the draws.
+    """
+
+    objectives: int
+    images: int | None = None
+    seed: int = 0
+
+
+def oracle_examples(task: Task, trace: Any, predictors: Predictors, options: ExampleOptions) -> Examples:
+    """Runs the oracle's plans and keeps what is observed and done.
 
     Args:
         task: of the preset.
         trace: of training images.
-        predictor: the encoder's predictions, for these very images: `task.fit_unseen`.
-        objectives: how many are drawn, as training of the policy draws them.
-        images: how many of the trace's are drawn for each; all when None.
-        seed: of the draws.
-
-    Returns:
-        Observations, float32 (m, size), and actions, int64 (m,).
+        predictors: the encoder's predictions for these very images: `task.fit_unseen`.
+        options: how many examples are made.
     """
-    rng = np.random.default_rng(seed)
-    seen, done = [], []
-    whole = contest_of(task, trace, predictor)
-    for kind, rate, compute in zip(*whole.episodes.draw_objectives(rng, objectives), strict=True):
-        contest = whole
-        if images is not None and images < len(trace):
-            contest = contest_of(task, trace.take(rng.choice(len(trace), images, replace=False)), predictor)
-        objective, episodes = Objective(KINDS[kind], float(rate), float(compute)), contest.episodes
-        plans = [plan.actions for plan in contest.oracle(objective)]
-        episodes.reset_to(objective, np.arange(episodes.batch))
+    rng = np.random.default_rng(options.seed)
+    observations, actions = [], []
+    whole, spec = task.hindsight(trace, predictors), task.spec
+    drawn = spec.draw_objectives(rng, options.objectives)
+    for number in range(options.objectives):
+        hindsight = whole
+        if options.images is not None and options.images < len(trace):
+            chosen = rng.choice(len(trace), options.images, replace=False)
+            hindsight = task.hindsight(trace.take(chosen), predictors)
+        objective, process = drawn.one(number, spec.kinds), hindsight.episodes.process
+        plans = [plan.actions for plan in hindsight.oracle(objective)]
+        state = process.initial(np.arange(len(plans)), spec.objectives_of(objective, len(plans)))
         step = 0
-        while not episodes.done.all():
-            going = ~episodes.done
+        while not state.done.all():
             action = np.array([plan[min(step, len(plan) - 1)] for plan in plans])
-            seen.append(episodes.observe()[going])
-            done.append(action[going])
-            episodes.step(action)
+            running = np.flatnonzero(~state.done)
+            observations.append(process.observe(state, running))
+            actions.append(action[running])
+            process.apply(state, action)
             step += 1
-    return np.concatenate(seen), np.concatenate(done)
+    return Examples(np.concatenate(observations), np.concatenate(actions))
 
 
-def fit_supervised(observations: np.ndarray, actions: np.ndarray, action_count: int, seed: int = 0) -> Chooser:
-    """Fits a classifier to the oracle's choices; of the legal actions it chooses the likeliest.
+@dataclass(frozen=True)
+class ClassifierActor:
+    """A classifier of scikit-learn as an `rlcodec.control.actor.Actor`, which scores actions by their probabilities.
+
+    Attributes:
+        classifier: fitted.
+        action_count: number of actions.
+    """
+
+    classifier: Any
+    action_count: int
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates of scoring the actions of one observation."""
+        return sum(weights.size for weights in self.classifier.coefs_)
+
+    def logits(self, observation: np.ndarray) -> np.ndarray:
+        """Probabilities, float64 (B, actions), and -1 for actions that the oracle never took."""
+        scores = np.full((len(observation), self.action_count), -1.0)
+        scores[:, self.classifier.classes_] = self.classifier.predict_proba(observation)
+        return scores
+
+
+def fit_supervised(examples: Examples, action_count: int, seed: int = 0) -> Actor:
+    """Fits a classifier to the oracle's choices.
 
     Args:
-        observations: float32 (m, size), which begin with the mask of legal actions.
-        actions: int64 (m,).
-        action_count: actions in all.
+        examples: what the oracle does.
+        action_count: number of actions.
         seed: of weights and batches.
     """
     from sklearn.neural_network import MLPClassifier
 
     classifier = MLPClassifier(
-        HIDDEN, batch_size=1024, early_stopping=True, n_iter_no_change=4, max_iter=LARGEST_EPOCHS, random_state=seed
+        HIDDEN, batch_size=1024, early_stopping=True, n_iter_no_change=4, max_iter=MAX_EPOCHS, random_state=seed
     )
-    classifier.fit(observations, actions)
-
-    def choose(seen: np.ndarray) -> np.ndarray:
-        likely = np.full((len(seen), action_count), -1.0)
-        likely[:, classifier.classes_] = classifier.predict_proba(seen)
-        return np.where(seen[:, :action_count] > 0.5, likely, -2.0).argmax(1)
-
-    return choose
+    return ClassifierActor(classifier.fit(examples.observations, examples.actions), action_count)

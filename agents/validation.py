@@ -1,6 +1,6 @@
-"""Checks what a run claims: its episodes again, through the codec itself, by their actions and by the policy.
+"""Validates what a run reports: replays its episodes through the codec itself, once by their actions and once by the policy.
 
-Nothing is unpickled, so anybody's run may be checked: it is read as JSON and as an ONNX graph.
+Nothing is unpickled, so the runs of strangers can be validated: a run is read as JSON and as an ONNX graph.
 """
 
 import math
@@ -10,55 +10,51 @@ from pathlib import Path
 
 import numpy as np
 
-from rlcodec.agents.evaluate import contest_of, evaluate_policy, share_of_gap
+from rlcodec.agents.evaluate import evaluate_policy, share_of_gap
 from rlcodec.agents.reported_results import (
-    Claims,
-    EpisodeClaim,
-    ObjectiveClaim,
+    EpisodeDraw,
+    EvaluatedPolicy,
+    ReportedEpisode,
+    ReportedObjective,
+    ReportedResults,
     draw_episodes,
     file_sha256,
     images_sha256,
-    make_claims,
+    make_results,
     policy_path,
 )
 from rlcodec.api import decode
-from rlcodec.control.objective import KINDS, LOSS, MEASURE_OF, Objective
-from rlcodec.control.onnx_policy import Policy, load_policy
-from rlcodec.core.container import unpack
+from rlcodec.control.objective import DISTORTIONS, KINDS, LOSS, MEASURE_OF, Objective, distortion
+from rlcodec.control.onnx_policy import OnnxPolicy
 from rlcodec.core.metrics import ms_ssim_loss
-from rlcodec.core.preset_ids import COMPACT, MNIST, PHOTO
-from rlcodec.core.range_coder import COST_UNIT
-from rlcodec.core.segment_choice import LATENT_TIERS
 from rlcodec.core.segments import MACS_PER_KMAC
 from rlcodec.envs.tasks import Task, task_of
 from rlcodec.errors import DataError, OptionError
 from rlcodec.presets.base import Encoded
-from rlcodec.presets.compact import decisions as compact
-from rlcodec.presets.mnist.observation import FIRST_TIER_ACTION, action_count
-from rlcodec.presets.photo.decisions import ENDINGS, GAIN_CHOICES, GO_ACTION, STOP_ACTION, STOPS
+from rlcodec.presets.registry import preset_by_name
 
 LAST_DIGITS = 1e-9
-"""Relative; powers and logarithms may differ by so much between machines' libraries."""
-SYNTHESIS_MSE, SYNTHESIS_MS_SSIM = 1e-3, 1e-4
-"""How far the mean squared error, relatively, and MS-SSIM of a picture of preset `photo` or `compact` may lie from what is
-claimed: the last step of the synthesis is in float, and where it rounds, machines may differ by a level. Bits and compute are
-exact."""
+"""Relative; powers and logarithms may differ by so much between the libraries of machines."""
+SYNTHESIS_ERROR, SYNTHESIS_MS_SSIM = 1e-3, 1e-4
+"""How far errors, relatively, and MS-SSIM may lie from what is reported if the last synthesis of the preset is in float: rounded
+pixels may then differ by a level between machines. Bits and compute are exact."""
 MEASURED_ANEW = 1e-3
-"""How far shares, and relatively the table's means, may lie from what is claimed when all is measured anew: on another machine
-a logit's last digit may tip a decision."""
+"""How far shares, and relatively the table's means, may lie from what is reported if everything is measured anew: on another
+machine the last digit of a logit may tip a decision."""
 
 Difference = str | None
-"""What was claimed and what was found, None where they agree."""
+"""What was reported and what was found; None if they agree."""
+Report = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What came of checking one thing.
+    """The outcome of one check.
 
     Attributes:
         subject: what was checked.
-        confirmed: it is as claimed.
-        detail: what was confirmed; or what was claimed, and what was found.
+        confirmed: whether it is as reported.
+        detail: what was confirmed; or what was reported, and what was found.
     """
 
     subject: str
@@ -66,183 +62,189 @@ class Finding:
     detail: str
 
 
+@dataclass(frozen=True)
+class _Case:
+    """What is validated: results, the task and policy that they are about, and the images."""
+
+    results: ReportedResults
+    task: Task
+    evaluated: EvaluatedPolicy
+    images: Sequence[np.ndarray]
+
+    @property
+    def policy(self) -> OnnxPolicy:
+        return self.evaluated.policy
+
+
 def validate(
-    claims: Claims,
+    results: ReportedResults,
     folder: Path,
     images: Sequence[np.ndarray],
     full: bool = False,
-    report: Callable[[int, int], None] | None = None,
+    report: Report | None = None,
 ) -> list[Finding]:
-    """Checks the claims of a run.
+    """Validates the results of a run.
 
     Args:
-        claims: as read from its folder.
+        results: as read from its folder.
         folder: of the run.
-        images: those that the claims are about, uint8 (height, width) or (height, width, 3) each; more of them do no harm.
-        full: also measures all images anew, and from that the share and its table.
+        images: those that the results are about, uint8 (height, width) or (height, width, 3) each; further ones are ignored.
+        full: also measure all images anew, and from that compute the share and its table.
         report: called with (episodes done, episodes in all).
 
     Raises:
-        DataError: the claims are about another codec or other images, or name no policy.
+        DataError: the results are about another codec or other images, or name no policy.
         OptionError: there is no such preset, or no policy for it.
         PolicyError: the policy is missing, broken, or was trained for another codec.
     """
-    task = task_of(claims.preset)
-    if claims.codec_digest != task.model.digest:
-        raise DataError(f"{folder}: claims of codec {claims.codec_digest[:8]} cannot be checked by {task.model.digest[:8]}")
-    path = policy_path(folder, claims.policy, claims.preset)
-    policy = load_policy(path, task.model)
-    images = images[: claims.images]
-    if len(images) < claims.images:
-        raise DataError(f"{folder}: claims are about {claims.images} images; there are {len(images)}")
-    if (found := images_sha256(images)) != claims.images_sha256:
-        raise DataError(f"{folder}: claims are about other images ({claims.images_sha256[:8]}); these are {found[:8]}")
+    task = task_of(results.preset)
+    digest = task.spec.codec_digest
+    if results.codec_digest != digest:
+        raise DataError(f"{folder}: results of codec {results.codec_digest[:8]} cannot be validated with {digest[:8]}")
+    path = policy_path(folder, results.policy, task)
+    policy = task.load_policy(path)
+    images = images[: results.images]
+    if len(images) < results.images:
+        raise DataError(f"{folder}: results are about {results.images} images; there are {len(images)}")
+    if (found := images_sha256(images)) != results.images_sha256:
+        raise DataError(f"{folder}: results are about other images ({results.images_sha256[:8]}); these are {found[:8]}")
+    case = _Case(results, task, EvaluatedPolicy(folder, results.policy, policy), images)
     findings = [
-        Finding("images", True, f"{claims.images}, SHA-256 {found[:8]}"),
-        _compare_hashes(claims, file_sha256(path)),
-        _finding("share", _share_difference(claims), f"{claims.share:.4f}, as its table has it; only --full measures it anew"),
-        _finding("draw", _draw_difference(claims, task), f"{len(claims.episodes)} episodes, as seed {claims.seed} has them"),
-        *_replay(claims, task, policy, images, report),
+        Finding("images", True, f"{results.images}, SHA-256 {found[:8]}"),
+        _compare_hashes(results, file_sha256(path)),
+        _finding("share", _share_difference(results), f"{results.share:.4f}, as its table has it; only --full measures it anew"),
+        _finding("draw", _draw_difference(case), f"{len(results.episodes)} episodes, as seed {results.seed} draws them"),
+        *_replay(case, path, report),
     ]
-    return findings + (_measure_anew(claims, task, policy, folder, images) if full else [])
+    return findings + (_measure_anew(case) if full else [])
 
 
 def _finding(subject: str, difference: Difference, detail: str) -> Finding:
     return Finding(subject, difference is None, difference or detail)
 
 
-def _compare_hashes(claims: Claims, found: str) -> Finding:
-    different = f"claimed SHA-256 {claims.policy_sha256[:8]}, found {found[:8]}" if claims.policy_sha256 != found else None
-    return _finding("policy", different, f"{claims.policy}, SHA-256 {found[:8]}")
+def _compare_hashes(results: ReportedResults, found: str) -> Finding:
+    reported = results.policy_sha256
+    difference = f"reported SHA-256 {reported[:8]}, found {found[:8]}" if reported != found else None
+    return _finding("policy", difference, f"{results.policy}, SHA-256 {found[:8]}")
 
 
-def _share_difference(claims: Claims) -> Difference:
-    fixed, policy, oracle = (np.array([getattr(r, k) for r in claims.table if r.counts]) for k in ("fixed", "policy", "oracle"))
-    share = float(share_of_gap(fixed, policy, oracle).mean()) if len(fixed) else math.nan
-    if not math.isclose(share, claims.share, rel_tol=LAST_DIGITS):
-        return f"claimed {claims.share}, its table makes {share}"
+def _share_difference(results: ReportedResults) -> Difference:
+    rows = [row for row in results.table if row.counts]
+    fixed, policy, oracle = (np.array([getattr(row, name) for row in rows]) for name in ("fixed", "policy", "oracle"))
+    share = float(share_of_gap(fixed, policy, oracle).mean()) if rows else math.nan
+    if not math.isclose(share, results.share, rel_tol=LAST_DIGITS):
+        return f"reported {results.share}, its table makes {share}"
     return None
 
 
-def _draw_difference(claims: Claims, task: Task) -> Difference:
-    drawn = draw_episodes(task, claims.images, len(claims.episodes), claims.seed)
-    for number, (claim, (image, objective)) in enumerate(zip(claims.episodes, drawn, strict=True)):
-        if claim.image != image or not _same_objective(claim.objective, objective):
-            return f"episode {number}: claimed image {claim.image} under {claim.objective}, drawn {image} under {objective}"
+def _draw_difference(case: _Case) -> Difference:
+    episodes = case.results.episodes
+    images, objectives = draw_episodes(case.task, case.results.images, EpisodeDraw(len(episodes), case.results.seed))
+    for number, (episode, image) in enumerate(zip(episodes, images, strict=True)):
+        objective = objectives.one(number, case.task.spec.kinds)
+        if episode.image != image or not _same_objective(episode.objective, objective):
+            return (
+                f"episode {number}: reported image {episode.image} under {episode.objective}, drawn {image} under {objective}"
+            )
     return None
 
 
-def _same_objective(one: Objective, other: Objective) -> bool:
-    weights = zip((one.lambda_rate, one.lambda_compute), (other.lambda_rate, other.lambda_compute), strict=True)
-    return one.kind == other.kind and all(math.isclose(a, b, rel_tol=LAST_DIGITS) for a, b in weights)
+def _same_objective(first: Objective, second: Objective) -> bool:
+    weights = zip((first.lambda_rate, first.lambda_compute), (second.lambda_rate, second.lambda_compute), strict=True)
+    return first.kind == second.kind and all(math.isclose(a, b, rel_tol=LAST_DIGITS) for a, b in weights)
 
 
-def _replay(
-    claims: Claims, task: Task, policy: Policy, images: Sequence[np.ndarray], report: Callable[[int, int], None] | None
-) -> list[Finding]:
+def _replay(case: _Case, policy_file: Path, report: Report | None) -> list[Finding]:
     """Every episode twice: its actions through the codec, and the policy through the encoder, to the same stream."""
-    of_actions: list[str] = []
-    of_policy: list[str] = []
-    for number, claim in enumerate(claims.episodes):
+    by_actions: list[str] = []
+    by_policy: list[str] = []
+    episodes, exact = case.results.episodes, preset_by_name(case.task.name).exact_pixels
+    for number, episode in enumerate(episodes):
         where = f"episode {number}: "
         try:
-            if not 0 <= claim.image < len(images):
-                raise OptionError(f"claimed image {claim.image}, there are {len(images)}")
-            pixels = images[claim.image]
-            real = _encode(task, pixels, claim.actions)
-            of_actions += [where + d for d in _differences(claim, real, pixels, task.model.preset is not MNIST)][:1]
-            chosen = task.under_policy(policy, pixels, claim.objective)
-            if chosen != real.data:
-                of_policy.append(f"{where}claimed actions make {len(real.data)} bytes, the policy makes {len(chosen)} others")
+            encoded = _encode(case, episode)
+            by_actions += [where + d for d in _differences(episode, encoded, case.images[episode.image], exact)][:1]
+            data = case.task.encode_under(policy_file, case.images[episode.image], episode.objective)
+            if data != encoded.data:
+                sizes = f"reported actions make {len(encoded.data)} bytes, the policy makes {len(data)} others"
+                by_policy.append(where + sizes)
         except OptionError as error:
-            of_actions.append(f"{where}{error}")
+            by_actions.append(f"{where}{error}")
         if report:
-            report(number + 1, len(claims.episodes))
-    count = f"{len(claims.episodes)} episodes"
+            report(number + 1, len(episodes))
+    count = f"{len(episodes)} episodes"
     return [
-        _finding("actions", _first(of_actions), f"{count} through the codec and back: bits, decoder MACs, MSE, MS-SSIM and J"),
-        _finding("decisions", _first(of_policy), f"{count} by the policy in the encoder: the same streams, byte for byte"),
+        _finding("actions", _first(by_actions), f"{count} through the codec and back: bits, decoder MACs, MSE, MS-SSIM and J"),
+        _finding("decisions", _first(by_policy), f"{count} by the policy in the encoder: the same streams, byte for byte"),
     ]
 
 
 def _first(differences: list[str]) -> Difference:
     if not differences:
         return None
-    return differences[0] + (f"; and {len(differences) - 1} episodes more" if len(differences) > 1 else "")
+    return differences[0] + (f"; and {len(differences) - 1} more episodes" if len(differences) > 1 else "")
 
 
-def _encode(task: Task, pixels: np.ndarray, actions: tuple[int, ...]) -> Encoded:
-    """The image as the actions say; OptionError where they are not exactly those of an episode."""
-    refusal = OptionError(f"claimed actions {list(actions)}, which no episode takes")
-    ends = {PHOTO: _ends_photo, COMPACT: _ends_compact}.get(task.model.preset)
-    if ends:
-        if not ends(actions):
-            raise refusal
-        return task.encode(pixels, actions)
-    budgets = len(task.model.preset.budget_slices)
-    if not actions or actions[0] not in range(budgets) or any(a not in range(action_count(budgets)) for a in actions):
-        raise refusal
-    real = task.encode(pixels, actions)
-    if len(real.segments) != len(actions) - 1:
-        raise refusal
-    return real
+def _encode(case: _Case, episode: ReportedEpisode) -> Encoded:
+    """The image as the actions say; raises OptionError unless there is the image and the actions are those of an episode."""
+    if not 0 <= episode.image < len(case.images):
+        raise OptionError(f"reported image {episode.image}, there are {len(case.images)}")
+    pixels = case.images[episode.image]
+    case.task.live(pixels, case.policy.predictor).check_actions(episode.actions, episode.objective)
+    return case.task.encode(pixels, episode.actions)
 
 
-def _ends_photo(actions: tuple[int, ...]) -> bool:
-    """Whether these are an episode's of preset `photo`: a gain, how far to go on, and a width."""
-    last = len(STOPS) - 1
-    between = [(GO_ACTION,) * stop + ((STOP_ACTION,) if stop < last else ()) for stop in range(last + 1)]
-    known = len(actions) > 1 and actions[0] in range(len(GAIN_CHOICES)) and actions[-1] in range(len(ENDINGS))
-    return known and actions[1:-1] in between
+def _differences(episode: ReportedEpisode, encoded: Encoded, pixels: np.ndarray, exact: bool) -> Iterator[str]:
+    """What an episode reports and does not come to; distortion is that of the picture which the stream decodes to.
 
-
-def _ends_compact(actions: tuple[int, ...]) -> bool:
-    """Whether these are an episode's of preset `compact`: a budget, then tiers for all groups, or for fewer and a stop."""
-    if not actions or actions[0] not in range(compact.SETTINGS):
-        return False
-    later = actions[1:]
-    sent = later[:-1] if later and later[-1] == compact.STOP_ACTION else later
-    tiers = range(FIRST_TIER_ACTION, FIRST_TIER_ACTION + LATENT_TIERS)
-    return all(a in tiers for a in sent) and len(sent) <= compact.GROUPS and (len(sent) == compact.GROUPS) == (sent == later)
-
-
-def _differences(claim: EpisodeClaim, real: Encoded, pixels: np.ndarray, picture: bool) -> Iterator[str]:
-    """What an episode claimed and did not come to; distortion is that of the picture which the stream decodes to."""
-    bits = 8.0 * unpack(real.data).header.payload_bytes if picture else sum(s.cost for s in real.segments) / COST_UNIT
-    shown = np.asarray(decode(real.data))
-    mse, similar = float(np.square(shown.astype(np.int64) - pixels).mean()), 1 - float(ms_ssim_loss(shown, pixels))
-    area = math.prod(pixels.shape[:2])
-    in_loss = MEASURE_OF[KINDS.index(claim.objective.kind)] == LOSS
-    error = 1 - claim.ms_ssim if in_loss else claim.mse
-    value = float(claim.objective.value(error, bits / area, real.decoder_macs / MACS_PER_KMAC / area))
-    for name, claimed, found, same in (
-        ("bits", claim.bits, bits, claim.bits == bits),
-        ("decoder MACs", claim.decoder_macs, real.decoder_macs, claim.decoder_macs == real.decoder_macs),
-        ("MSE", claim.mse, mse, math.isclose(claim.mse, mse, rel_tol=SYNTHESIS_MSE if picture else 0)),
-        ("MS-SSIM", claim.ms_ssim, similar, abs(claim.ms_ssim - similar) <= (SYNTHESIS_MS_SSIM if picture else LAST_DIGITS)),
-        ("J", claim.value, value, math.isclose(claim.value, value, rel_tol=LAST_DIGITS, abs_tol=LAST_DIGITS)),
+    Args:
+        episode: as reported.
+        encoded: its actions through the codec.
+        pixels: of the image.
+        exact: whether every machine decodes the same pixels.
+    """
+    shown = np.asarray(decode(encoded.data))
+    mse, ms_ssim = DISTORTIONS["mse"](pixels, shown), 1 - float(ms_ssim_loss(shown, pixels))
+    area = pixels.shape[0] * pixels.shape[1]
+    rate_bpp, kmac_per_pixel = encoded.bits / area, encoded.decoder_macs / MACS_PER_KMAC / area
+    kind = episode.objective.kind
+    if kind in KINDS:  # J must then follow from the reported errors to the last digits
+        error = 1 - episode.ms_ssim if MEASURE_OF[KINDS.index(kind)] == LOSS else episode.mse
+        distortion_found, tolerance = float(distortion(kind, error)), LAST_DIGITS
+    else:
+        distortion_found, tolerance = DISTORTIONS[kind](pixels, shown), LAST_DIGITS if exact else SYNTHESIS_ERROR
+    value = float(episode.objective.value(distortion_found, rate_bpp, kmac_per_pixel))
+    error_tolerance, similarity_tolerance = (0.0, LAST_DIGITS) if exact else (SYNTHESIS_ERROR, SYNTHESIS_MS_SSIM)
+    for name, reported, found, same in (
+        ("bits", episode.bits, encoded.bits, episode.bits == encoded.bits),
+        ("decoder MACs", episode.decoder_macs, encoded.decoder_macs, episode.decoder_macs == encoded.decoder_macs),
+        ("MSE", episode.mse, mse, math.isclose(episode.mse, mse, rel_tol=error_tolerance)),
+        ("MS-SSIM", episode.ms_ssim, ms_ssim, abs(episode.ms_ssim - ms_ssim) <= similarity_tolerance),
+        ("J", episode.value, value, math.isclose(episode.value, value, rel_tol=tolerance, abs_tol=tolerance)),
     ):
         if not same:
-            yield f"claimed {name} {claimed}, found {found}"
+            yield f"reported {name} {reported}, found {found}"
 
 
-def _measure_anew(claims: Claims, task: Task, policy: Policy, folder: Path, images: Sequence[np.ndarray]) -> list[Finding]:
-    trace = task.trace(images, None)
-    evaluation = evaluate_policy(contest_of(task, trace, policy.predictor), lambda seen: policy.logits(seen).argmax(1))
-    found = make_claims(folder, task, trace, policy, claims.policy, evaluation, count=len(claims.episodes), seed=claims.seed)
+def _measure_anew(case: _Case) -> list[Finding]:
+    results, task = case.results, case.task
+    trace = task.measure(case.images)
+    evaluation = evaluate_policy(task.hindsight(trace, case.policy.predictor), case.policy)
+    found = make_results(task, trace, case.evaluated, evaluation, EpisodeDraw(len(results.episodes), results.seed))
     of_share = next(
         (
-            f"claimed {name} {getattr(claims, name)}, found {getattr(found, name)}"
+            f"reported {name} {getattr(results, name)}, found {getattr(found, name)}"
             for name in ("share", "low", "high")
-            if abs(getattr(claims, name) - getattr(found, name)) > MEASURED_ANEW
+            if abs(getattr(results, name) - getattr(found, name)) > MEASURED_ANEW
         ),
         None,
     )
     of_table = None
-    if len(claims.table) != len(found.table):
-        of_table = f"claimed {len(claims.table)} objectives, there are {len(found.table)}"
-    for row, other in zip(claims.table, found.table, strict=False):
-        of_table = of_table or _row_difference(row, other)
+    if len(results.table) != len(found.table):
+        of_table = f"reported {len(results.table)} objectives, there are {len(found.table)}"
+    for row, found_row in zip(results.table, found.table, strict=False):
+        of_table = of_table or _row_difference(row, found_row)
     interval = f"{found.share:.4f} [{found.low:.4f}, {found.high:.4f}]"
     return [
         _finding("share measured anew", of_share, interval),
@@ -250,11 +252,11 @@ def _measure_anew(claims: Claims, task: Task, policy: Policy, folder: Path, imag
     ]
 
 
-def _row_difference(row: ObjectiveClaim, found: ObjectiveClaim) -> Difference:
-    if not _same_objective(row.objective, found.objective) or row.counts != found.counts:
-        return f"claimed {row}, found {found}"
+def _row_difference(row: ReportedObjective, found_row: ReportedObjective) -> Difference:
+    if not _same_objective(row.objective, found_row.objective) or row.counts != found_row.counts:
+        return f"reported {row}, found {found_row}"
     for name in (f.name for f in fields(row) if f.name not in ("objective", "counts")):
-        claimed, other = getattr(row, name), getattr(found, name)
-        if not math.isclose(claimed, other, rel_tol=MEASURED_ANEW, abs_tol=MEASURED_ANEW):
-            return f"claimed {name} {claimed} under {row.objective}, found {other}"
+        reported, found = getattr(row, name), getattr(found_row, name)
+        if not math.isclose(reported, found, rel_tol=MEASURED_ANEW, abs_tol=MEASURED_ANEW):
+            return f"reported {name} {reported} under {row.objective}, found {found}"
     return None

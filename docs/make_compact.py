@@ -1,8 +1,8 @@
-"""Draws COMPACT's four pictures, the original, COMPACT, JPEG and WebP, of a photograph that comes with scikit-learn."""
+"""Draws the published figure of COMPACT (the original, COMPACT, JPEG and WebP) from a photograph that comes with scikit-learn."""
 
 from pathlib import Path
 
-from rlcodec.evaluation.compact import plot_compact
+from rlcodec.evaluation.compact_table import plot_compact
 from rlcodec.evaluation.figures import save_figure
 from rlcodec.evaluation.photographs import sample_photograph
 

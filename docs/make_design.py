@@ -1,4 +1,4 @@
-"""Draws docs/design.svg: the way of an image through the codec, what the policy sees and chooses, and how both are trained."""
+"""Draws docs/design.svg: the way of an image through the codec, the policy's decisions, and how both are trained."""
 
 from pathlib import Path
 from xml.sax.saxutils import escape
@@ -11,32 +11,33 @@ FILLS = {"codec": "#e8f0fb", "file": "#fdf3dc", "policy": "#e7f5e9", "training":
 
 # Name: left, top, width, height, kind, and lines of text, the first in bold.
 BOXES = {
-    "image": (20, 70, 100, 60, "file", "image", "file or array"),
-    "analysis": (160, 60, 150, 80, "codec", "analysis", "integers (mnist),", "cosines, or ONNX"),
-    "raster": (350, 60, 230, 80, "codec", "raster-encoder", "contexts → integer network →", "probability of a decision"),
-    "coder": (620, 60, 130, 80, "codec", "range coder", "48 bits, exact", "both directions"),
-    "stream": (800, 70, 180, 60, "file", "stream, .rlc", "header, then segments"),
-    "facts": (160, 200, 150, 80, "policy", "facts, predictions", "what an encoder", "can know by now"),
-    "policy": (350, 200, 230, 80, "policy", "policy, one ONNX file",
-               "bit budget or gain · tier of each", "segment · where to stop"),
-    "decoder": (620, 200, 360, 80, "codec", "decoder",
-                "the same loop the other way, then the synthesis;", "no policy: the choices are in the stream"),
-    "trace": (160, 360, 150, 80, "training", "trace", "every choice measured", "on every image"),
-    "environment": (350, 360, 230, 80, "training", "environment", "one image, one objective;", "rewards sum to what J gained"),
-    "ppo": (620, 360, 160, 80, "training", "PPO", "Stable-Baselines3,", "starts from advice"),
-    "oracle": (820, 360, 160, 80, "training", "evaluation", "exact oracle, fixed", "settings, replays"),
-    "pretraining": (160, 470, 420, 50, "training", "pretraining, in torch",
-                    "networks → integers (safetensors) and ONNX, with known answers"),
+    "image": (20, 70, 90, 60, "file", "image", "file or array"),
+    "api": (140, 60, 140, 80, "codec", "api", "options dataclass,", "preset by name"),
+    "analysis": (310, 60, 150, 80, "codec", "analysis", "integers (mnist),", "cosines, or ONNX"),
+    "raster": (490, 60, 190, 80, "codec", "raster-encoder", "contexts → integer network", "→ probability"),
+    "coder": (710, 60, 110, 80, "codec", "range coder", "48 bits, exact,", "both directions"),
+    "stream": (850, 70, 130, 60, "file", "stream, .rlc", "header, segments"),
+    "search": (135, 200, 150, 80, "policy", "constrained search", "size, PSNR,", "decoding time"),
+    "process": (310, 200, 150, 80, "policy", "decision process", "legal, apply, observe", "on measurements"),
+    "actor": (550, 200, 130, 80, "policy", "actor", "policy, one", "ONNX file"),
+    "decoder": (710, 200, 270, 80, "codec", "decoder",
+                "the same loop, then the synthesis;", "the stream holds the decisions"),
+    "task": (140, 370, 160, 80, "training", "task", "trace: every choice", "measured"),
+    "environment": (340, 370, 190, 80, "training", "environment", "one image, one objective;", "rewards add up to J"),
+    "algorithm": (570, 370, 170, 80, "training", "learning algorithm", "PPO, initialised by", "advice or imitation"),
+    "evaluation": (780, 370, 200, 80, "training", "evaluation", "oracle, fixed settings,", "replay by the real codec"),
+    "pretraining": (140, 480, 390, 50, "training", "pretraining, in torch",
+                    "networks as integers and ONNX, known answers"),
 }  # fmt: skip
 ARROWS = [
-    ("image", "right", "analysis", "left"), ("analysis", "right", "raster", "left"), ("raster", "right", "coder", "left"),
-    ("coder", "right", "stream", "left"), ("analysis", "bottom", "facts", "top"), ("facts", "right", "policy", "left"),
-    ("policy", "top", "raster", "bottom"), ("trace", "right", "environment", "left"), ("environment", "right", "ppo", "left"),
-    ("ppo", "right", "oracle", "left"),
+    ("image", "right", "api", "left"), ("api", "right", "analysis", "left"), ("analysis", "right", "raster", "left"),
+    ("raster", "right", "coder", "left"), ("coder", "right", "stream", "left"), ("analysis", "bottom", "process", "top"),
+    ("api", "bottom", "search", "top"), ("search", "right", "process", "left"), ("task", "right", "environment", "left"),
+    ("environment", "right", "algorithm", "left"), ("algorithm", "right", "evaluation", "left"),
 ]  # fmt: skip
 BANDS = (
     (20, 40, "the runtime: numpy, numba, ONNX Runtime, Pillow"),
-    (160, 340, "training: torch, Gymnasium, Stable-Baselines3"),
+    (100, 345, "training: torch, Gymnasium, Stable-Baselines3"),
 )
 
 
@@ -64,12 +65,16 @@ def _path(*points: tuple[float, float]) -> str:
     return f'<path d="M{steps}" fill="none" stroke="#333" stroke-width="1.5" marker-end="url(#head)"/>'
 
 
+def _label(x: int, y: int, text: str) -> str:
+    return f'<text x="{x}" y="{y}" font-size="11" fill="#444">{escape(text)}</text>'
+
+
 def picture() -> str:
     """The picture, as SVG."""
     out = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif" font-size="13"'
-        ' role="img" aria-label="An image goes through analysis, raster-encoder and range coder into a stream; a policy'
-        ' chooses bit budget, tiers and stop; it is trained by PPO in an environment on traces">',
+        ' role="img" aria-label="Analysis, raster-encoder and range coder turn an image into a stream. A decision process asks'
+        ' a policy what is sent; the policy is trained in an environment that runs the same process on traces.">',
         '<defs><marker id="head" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="7" markerHeight="7" orient="auto">'
         '<path d="M0 0 L10 5 L0 10 z" fill="#333"/></marker></defs>',
         f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#fff"/>',
@@ -78,12 +83,18 @@ def picture() -> str:
     for box in BOXES.values():
         out += _box(*box)
     out += [_path(_point(a, start), _point(b, end)) for a, start, b, end in ARROWS]
-    stream, policy, ppo = _point("stream", "bottom"), _point("policy", "bottom"), _point("ppo", "bottom")
-    out.append(_path(stream, (stream[0], BOXES["decoder"][1])))
-    out.append(_path(_point("ppo", "top"), (ppo[0], 310), (policy[0] + 60, 310), (policy[0] + 60, policy[1])))
-    out.append(f'<text x="{policy[0] + 70:g}" y="303">export</text>')
-    out.append(_path((100, 130), (100, 400), _point("trace", "left")))
-    out.append(_path((60, 130), (60, 495), _point("pretraining", "left")))
+    out += [
+        _label(470, 227, "observation"),
+        _path((460, 232), (550, 232)),
+        _label(485, 267, "action"),
+        _path((550, 250), (460, 250)),
+    ]
+    out += [_label(450, 164, "decisions"), _path((440, 200), (440, 170), (585, 170), (585, 140))]
+    out.append(_path((915, 130), (915, 200)))
+    out += [_label(660, 315, "export"), _path((655, 370), (655, 320), (615, 320), (615, 280))]
+    out += [_label(435, 315, "the same process"), _path((430, 280), (430, 370))]
+    out.append(_path((80, 130), (80, 410), (140, 410)))
+    out.append(_path((50, 130), (50, 505), (140, 505)))
     return "\n".join([*out, "</svg>", ""])
 
 

@@ -3,14 +3,15 @@
 from pathlib import Path
 
 from rlcodec.evaluation.figures import save_figure
-from rlcodec.evaluation.photographs import SAMPLE_BYTES, SAMPLE_CROP, at_equal_bytes, plot_shown, sample_photograph
+from rlcodec.evaluation.photographs import SAMPLE_BYTES, SAMPLE_CROP, at_equal_bytes, sample_photograph
+from rlcodec.evaluation.versions import plot_versions
 
 
 def main() -> None:
     """Writes docs/photo.png."""
     picture = sample_photograph()
-    found = at_equal_bytes(picture, SAMPLE_BYTES)
-    save_figure(plot_shown(picture, found, SAMPLE_CROP), Path(__file__).with_name("photo.png"))
+    versions = at_equal_bytes(picture, SAMPLE_BYTES)
+    save_figure(plot_versions(picture, versions, SAMPLE_CROP), Path(__file__).with_name("photo.png"))
 
 
 if __name__ == "__main__":

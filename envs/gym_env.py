@@ -1,6 +1,7 @@
-"""The Gymnasium environments: one image under one objective is an episode."""
+"""The Gymnasium environments: an episode is one image under one objective."""
 
 import functools
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,80 +11,109 @@ import gymnasium
 import numpy as np
 from gymnasium import spaces
 
+from rlcodec.control.decision_process import Predictor
 from rlcodec.control.objective import Objective
 from rlcodec.control.observation import OBSERVATION_LIMIT
-from rlcodec.envs.batch import Core, objective_arrays
-from rlcodec.envs.external.trace import task_and_trace
+from rlcodec.envs.batch import Episodes
+from rlcodec.envs.measure import MeasureOptions
 from rlcodec.envs.rendering import Window, draw_frame
-from rlcodec.envs.tasks import Task, task_of
+from rlcodec.envs.tasks import Task, Trace, task_and_trace, task_of
 from rlcodec.errors import DataError, OptionError
+from rlcodec.options import PathLike
 from rlcodec.presets.base import Encoded
-from rlcodec.presets.external.decisions import OWN
 
 
 @dataclass(frozen=True)
-class Setting:
-    """What environments run on: a preset, the encoder's predictions, and images with their tables, or without."""
+class EpisodeSource:
+    """What environments run on: the images of a trace, or images that the codec measures as decisions are made.
+
+    Attributes:
+        task: of the preset.
+        predictor: predictions of the encoder.
+        trace: measurements of the images, or None.
+        images: uint8 images to measure, where there is no trace.
+    """
 
     task: Task
-    predictor: Any
-    trace: Any
-    images: Sequence[np.ndarray] | None
+    predictor: Predictor
+    trace: Trace | None
+    images: Sequence[np.ndarray] = ()
 
     def __len__(self) -> int:
-        return len(self.trace if self.images is None else self.images)
+        return len(self.images if self.trace is None else self.trace)
 
     def image(self, index: int) -> np.ndarray:
         """Image `index`, uint8."""
-        return self.task.image(self.trace, index) if self.images is None else self.images[index]
+        return self.images[index] if self.trace is None else self.task.image(self.trace, index)
+
+    def episodes(self, batch: int) -> Episodes:
+        """Episodes on the trace."""
+        return Episodes(self.task.process(self.trace, self.predictor), batch)
+
+    def live_episode(self, index: int) -> Episodes:
+        """One episode on image `index`, which the codec measures as it goes; the image is number 0 of its process."""
+        return Episodes(self.task.live(self.images[index], self.predictor), 1)
 
 
-def setting_of(preset: str, trace: Any, images: Sequence[np.ndarray] | None, predictor: Any) -> Setting:
-    """What an environment runs on, from its arguments; see `AdaptiveRateEnv`.
+def episode_source(
+    preset: str, trace: Trace | PathLike | None, images: Sequence[np.ndarray] | None, predictor: Predictor | None
+) -> EpisodeSource:
+    """What an environment runs on; arguments as those of `AdaptiveRateEnv`.
 
     Raises:
         DataError: there are no images, or the trace's file is unusable.
-        OptionError: there is no such preset.
+        OptionError: there is no such preset, or the trace is of another codec.
     """
-    if isinstance(trace, str | Path) or (trace is None and images is None and preset != OWN.name):
-        shared = _shared_setting(preset, Path(trace) if trace is not None else None)
-        return replace(shared, predictor=predictor or shared.predictor)
-    task = task_of(preset) if preset != OWN.name else task_and_trace(preset, trace)[0]
-    if not len(images if trace is None else trace):
+    if images is not None and trace is None:
+        if not len(images):
+            raise DataError("the environment has no images")
+        return EpisodeSource(task_of(preset), predictor or _shared_source(preset, None).predictor, None, images)
+    if trace is None or isinstance(trace, str | os.PathLike):
+        shared = _shared_source(preset, None if trace is None else Path(trace))
+        return shared if predictor is None else replace(shared, predictor=predictor)
+    return _source_on(*task_and_trace(preset, trace), predictor)
+
+
+def _source_on(task: Task, trace: Trace, predictor: Predictor | None = None) -> EpisodeSource:
+    if not len(trace):
         raise DataError("the environment has no images")
-    if predictor is None:
-        predictor = _shared_setting(preset, None).predictor if trace is None else task.fit(trace)
-    return Setting(task, predictor, trace, images if trace is None else None)
+    return EpisodeSource(task, task.fit(trace) if predictor is None else predictor, trace)
 
 
 @functools.lru_cache(maxsize=4)
-def _shared_setting(preset: str, file: Path | None) -> Setting:
-    """On the trace in a file, or on the preset's samples: made once, for all environments of this process."""
-    if file:
-        return setting_of(preset, task_and_trace(preset, file)[1], None, None)
+def _shared_source(preset: str, file: Path | None) -> EpisodeSource:
+    """The source on the trace in a file, or on the preset's samples, made once for all environments of this process."""
+    if file is not None:
+        return _source_on(*task_and_trace(preset, file))
     task = task_of(preset)
-    return setting_of(preset, task.trace(task.samples(), 1), None, None)
+    return _source_on(task, task.measure(task.samples(), MeasureOptions(workers=1)))
 
 
 class AdaptiveRateEnv(gymnasium.Env[Any, int]):
-    """`rlcodec/AdaptiveRate-v0`: choose an image's bit budget, then stop or a tier for every segment.
+    """`rlcodec/AdaptiveRate-v0`: make the decisions of an encoder about one image under one objective.
 
-    The observation is a dictionary with the fields of `rlcodec.presets.mnist.observation.layout`; `action_masks()` and its field
-    "mask" say which actions are legal. The first action is the index of a bit budget, later ones are 0 to stop, 1 for
-    tier `table`, 2 for `context`, 3 for `lm`; an illegal action counts as the nearest legal one.
+    The observation is a dictionary with the fields of the preset's layout (`rlcodec.envs.tasks.task_of(preset).spec.layout`);
+    `action_masks()` and the field "mask" say which actions are legal. What an action means depends on the preset and on the
+    phase of the episode, see docs/environment.md; an illegal action counts as the nearest legal one below it. With preset
+    "mnist" the first action is the index of a bit budget; later ones are 0 to stop, 1 for tier `table`, 2 for `context` and 3
+    for `lm`. The reward is what a step takes off the objective, see `rlcodec.envs.batch`.
 
     Args:
-        trace: tables to run on, made by `rlcodec trace`, or their file, which is read once in a process.
-        images: uint8 images to run the live codec on instead; without either, samples. Of preset `mnist` (n, h, w), of `photo`
-            and `compact` a sequence of (h, w, 3).
-        preset: whose codec, "mnist", "photo" or "compact"; or "own", of a trace that `rlcodec.envs.external.trace` made.
-        objective: of every episode; drawn anew for each when None.
-        predictor: the encoder's predictions; fitted to the trace, or to the samples, when None.
+        trace: measurements to run on, made by `rlcodec trace`, or their file, which is read once in a process.
+        images: uint8 images to measure with the codec as decisions are made, instead of a trace; without either, sample images.
+            (n, height, width) for preset "mnist", a sequence of (height, width, 3) for "photo" and "compact".
+        preset: name of the preset; "external" for a trace of another codec, see `rlcodec.envs.external.trace`.
+        objective: of every episode; drawn anew for each if None.
+        predictor: predictions of the encoder; fitted to the trace, or to the sample images, if None.
         render_mode: "rgb_array" gives the original and the picture so far, with bits, compute and quality below; "human"
             shows the same in a window after every step.
 
+    Attributes:
+        source: images, measurements and predictions that episodes run on.
+        layout: fields of the observation: name, length, unit and scale.
+
     Example:
-        >>> import gymnasium, rlcodec
+        >>> import gymnasium, rlcodec.envs
         >>> env = gymnasium.make("rlcodec/AdaptiveRate-v0")
         >>> observation, info = env.reset(seed=1, options={"image_index": 3})
         >>> int(observation["mask"].sum())
@@ -97,60 +127,64 @@ class AdaptiveRateEnv(gymnasium.Env[Any, int]):
 
     def __init__(
         self,
-        trace: Any = None,
+        trace: Trace | PathLike | None = None,
         images: Sequence[np.ndarray] | None = None,
         preset: str = "mnist",
         objective: Objective | None = None,
-        predictor: Any = None,
+        predictor: Predictor | None = None,
         render_mode: str | None = None,
     ):
-        self.setting = setting_of(preset, trace, images, predictor)
-        self.predictor, self.objective, self.render_mode = self.setting.predictor, objective, render_mode
+        self.source = episode_source(preset, trace, images, predictor)
+        self.predictor, self.objective, self.render_mode = self.source.predictor, objective, render_mode
+        self._on_trace = self.source.episodes(1) if self.source.trace is not None else None
+        self.layout = self.source.task.spec.layout
+        self.observation_space: spaces.Space[Any] = spaces.Dict({name: _box(length) for name, length, _ in self.layout})
+        self.action_space = spaces.Discrete(self.layout[0][1])
         self._window: Window | None = None
-        self._core = self.setting.task.episodes(self.setting.trace, self.predictor, 1) if self.setting.images is None else None
-        first = self._core or self._live(0)
-        self._fields = self.setting.task.layout
-        self.observation_space: spaces.Space[Any] = spaces.Dict(
-            {name: spaces.Box(-OBSERVATION_LIMIT, OBSERVATION_LIMIT, (length,), np.float32) for name, length, _ in self._fields}
-        )
-        self.action_space = spaces.Discrete(first.action_count)
-        self._episodes: Core | None = None
+        self._episode: Episodes | None = None
         self._actions: list[int] = []
         self._index = 0
 
-    def _live(self, index: int) -> Core:
-        return self.setting.task.live(self.setting.image(index), self.predictor)
-
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
-        """Starts an episode; options: "image_index", "objective" (an `Objective`).
+        """Starts an episode.
+
+        Args:
+            seed: of the image and the objective that are drawn.
+            options: "image_index", and "objective" (an `rlcodec.control.objective.Objective`); both are optional.
+
+        Returns:
+            The observation and the info.
 
         Raises:
-            OptionError: no such image, or not an objective.
+            OptionError: there is no such image, or the objective is none that the preset supports.
         """
         super().reset(seed=seed)
         options = options or {}
-        index, count = options.get("image_index"), len(self.setting)
+        index, count = options.get("image_index"), len(self.source)
         self._index = int(self.np_random.integers(count)) if index is None else int(index)
         if not 0 <= self._index < count:
             raise OptionError(f"image_index is {self._index}; there are {count} images")
         objective = options.get("objective") or self.objective
         if not isinstance(objective, Objective | None):
             raise OptionError(f"objective is a {type(objective).__name__}; give an rlcodec.control.objective.Objective")
-        self._episodes = self._core or self._live(self._index)
-        kind, rate, compute = self._episodes.draw_objectives(self.np_random, 1)
-        if objective is not None:
-            kind, rate, compute = objective_arrays(objective, 1)
-        image = np.array([0 if self._core is None else self._index])
-        self._episodes.reset(np.zeros(1, np.int64), image, kind, rate, compute)
-        self._actions = []
+        episode, row = (self._on_trace, self._index) if self._on_trace else (self.source.live_episode(self._index), 0)
+        spec = episode.process.spec
+        drawn = spec.draw_objectives(self.np_random, 1)
+        objectives = drawn if objective is None else spec.objectives_of(objective, 1)
+        episode.reset(np.zeros(1, np.int64), np.array([row]), objectives)
+        self._episode, self._actions = episode, []
         self._show()
         return self._observe(), self._info()
 
     def step(self, action: int) -> tuple[Any, float, bool, bool, dict[str, Any]]:
-        """One choice; the reward is what it takes off the objective, see `rlcodec.envs.mnist.batch`."""
-        episodes = self._running()
-        self._actions.append(int(episodes.legalise(np.array([action]))[0]))
-        outcome = episodes.step(np.array([action]))
+        """Makes one decision.
+
+        Returns:
+            Observation, reward, whether the episode has ended, False (episodes are never cut off), and the info.
+        """
+        episode = self._running()
+        self._actions.append(int(episode.legalise(np.array([action]))[0]))
+        outcome = episode.step(np.array([action]))
         self._show()
         return self._observe(), float(outcome.reward[0]), bool(outcome.done[0]), False, self._info()
 
@@ -159,23 +193,23 @@ class AdaptiveRateEnv(gymnasium.Env[Any, int]):
         return self._running().masks()[0]
 
     def encode(self) -> Encoded:
-        """Runs the finished episode's choices through the real codec."""
+        """Runs the episode's decisions so far through the real codec, as if it stopped now."""
         self._running()
-        return self.setting.task.encode(self.setting.image(self._index), tuple(self._actions))
+        return self.source.task.encode(self.source.image(self._index), tuple(self._actions))
 
     def render(self) -> np.ndarray | None:  # type: ignore[override]
         """In mode "rgb_array" the frame that `rlcodec.envs.rendering` draws, uint8 (height, width, 3)."""
         return self._frame() if self.render_mode == "rgb_array" else None
 
     def close(self) -> None:
-        """Closes the window, where there is one."""
+        """Closes the window if there is one."""
         if self._window is not None:
             self._window.close()
             self._window = None
 
     def _frame(self) -> np.ndarray:
-        original = self.setting.image(self._index)
-        shown = self.encode().picture if self._actions else self.setting.task.nothing(original)
+        original = self.source.image(self._index)
+        shown = self.encode().picture if self._actions else self.source.task.show_nothing(original)
         info = self._info()
         return draw_frame(original, shown, info["bits"], info["decoder_kmac_per_pixel"])
 
@@ -184,41 +218,42 @@ class AdaptiveRateEnv(gymnasium.Env[Any, int]):
             self._window = self._window or Window(self.metadata["render_fps"])
             self._window.show(self._frame())
 
-    def _running(self) -> Core:
-        if self._episodes is None:
+    def _running(self) -> Episodes:
+        if self._episode is None:
             raise OptionError("call reset() first")
-        return self._episodes
+        return self._episode
 
     def _observe(self) -> Any:
-        flat, fields, at = self._running().observe()[0], {}, 0
-        for name, length, _ in self._fields:
-            fields[name] = flat[at : at + length].copy()
-            at += length
-        return fields
+        ends = np.cumsum([length for _, length, _ in self.layout])[:-1]
+        values = np.split(self._running().observe()[0], ends)
+        return {name: value.copy() for (name, _, _), value in zip(self.layout, values, strict=True)}
 
     def _info(self) -> dict[str, Any]:
-        episodes = self._running()
-        found = {name: float(values[0]) for name, values in vars(episodes.spent()).items()}
-        return {"image_index": self._index} | found | {"objective_value": float(episodes.objective_values()[0])}
+        episode = self._running()
+        totals = {name: float(values[0]) for name, values in vars(episode.totals()).items()}
+        return {"image_index": self._index} | totals | {"objective_value": float(episode.objective_values()[0])}
+
+
+def _box(length: int) -> spaces.Box:
+    return spaces.Box(-OBSERVATION_LIMIT, OBSERVATION_LIMIT, (length,), np.float32)
 
 
 class FlatEnv(AdaptiveRateEnv):
-    """`rlcodec/AdaptiveRateFlat-v0`: the same with the fields in one Box, in the order that policies are exported with."""
+    """`rlcodec/AdaptiveRateFlat-v0`: the same with all fields in one Box, in the order that exported policies take them."""
 
     def __init__(self, **kwargs: Any):
         super().__init__(**kwargs)
-        length = sum(length for _, length, _ in self._fields)
-        self.observation_space = spaces.Box(-OBSERVATION_LIMIT, OBSERVATION_LIMIT, (length,), np.float32)
+        self.observation_space = _box(sum(length for _, length, _ in self.layout))
 
     def _observe(self) -> np.ndarray:
         return self._running().observe()[0].copy()
 
 
 class MultiObjectiveEnv(FlatEnv):
-    """`rlcodec/AdaptiveRateMO-v0`: the same with a vector for a reward: what a step takes off D, R and C.
+    """`rlcodec/AdaptiveRateMO-v0`: the same with a vector as reward: what a step takes off D, R and C.
 
-    The components are distortion (in the unit of the episode's objective), bits per pixel and decoder kMAC per pixel, each as
-    it was before less as it is now. `info["reward_weights"]` weighs them into the reward of the other environments.
+    The components are distortion (in the unit of the episode's objective), bits per pixel and decoder kMAC per pixel, each
+    before the step minus after it. Their sum weighted by `info["reward_weights"]` is the reward of the other environments.
 
     Attributes:
         reward_space: Box of three numbers.
@@ -229,7 +264,7 @@ class MultiObjectiveEnv(FlatEnv):
         self.reward_space = spaces.Box(-np.inf, np.inf, (3,), np.float64)
 
     def step(self, action: int) -> tuple[Any, Any, bool, bool, dict[str, Any]]:  # type: ignore[override]
-        """One choice; the reward is float64 (3,)."""
+        """Makes one decision; the reward is float64 (3,)."""
         before = self._running().objective_parts()[:, 0]
         observation, _, done, truncated, info = super().step(action)
         return observation, before - self._running().objective_parts()[:, 0], done, truncated, info

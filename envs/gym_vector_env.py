@@ -1,4 +1,4 @@
-"""Gymnasium's view of the batched core: what `gymnasium.make_vec("rlcodec/AdaptiveRateFlat-v0", num_envs=n)` makes."""
+"""Gymnasium's vector environment on a batch of episodes: what `gymnasium.make_vec("rlcodec/AdaptiveRateFlat-v0", ...)` makes."""
 
 from typing import Any, ClassVar
 
@@ -7,28 +7,33 @@ from gymnasium import spaces
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
+from rlcodec.control.decision_process import Predictor
 from rlcodec.control.objective import Objective
 from rlcodec.control.observation import OBSERVATION_LIMIT
-from rlcodec.envs.batch import objective_arrays
-from rlcodec.envs.gym_env import setting_of
+from rlcodec.envs.gym_env import episode_source
+from rlcodec.envs.tasks import Trace
 from rlcodec.errors import OptionError
+from rlcodec.options import PathLike
 
 
 class AdaptiveRateVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
-    """Many episodes of `rlcodec/AdaptiveRateFlat-v0` over a trace, stepped as one array operation.
+    """Many episodes of `rlcodec/AdaptiveRateFlat-v0` on a trace, stepped as one array operation.
 
-    Every episode draws its image and, unless one is given, its objective. An episode that has ended begins anew at the next
-    step, whose action does not count and whose reward is 0 (`AutoresetMode.NEXT_STEP`), or in the same step
-    (`AutoresetMode.SAME_STEP`), when its last observation is in `info["final_obs"]`; never with `AutoresetMode.DISABLED`, when
-    `reset(options={"reset_mask": mask})` does it. `info["action_mask"]` says which actions are legal.
+    Every episode draws its image and, unless one is given, its objective. With `AutoresetMode.NEXT_STEP` an episode that has
+    ended starts anew at the next step, whose action is ignored and whose reward is 0. With `AutoresetMode.SAME_STEP` it starts
+    anew in the same step, and its last observation is in `info["final_obs"]`. With `AutoresetMode.DISABLED` the caller starts
+    episodes anew by `reset(options={"reset_mask": mask})`. `info["action_mask"]` says which actions are legal.
 
     Args:
-        num_envs: episodes side by side.
-        trace: tables of images, or the file of a trace; of sample digits when None.
-        preset: whose codec.
-        objective: of every episode; drawn anew for each when None.
-        predictor: the encoder's predictions; fitted to the trace when None.
-        autoreset_mode: what becomes of an episode that has ended.
+        num_envs: number of episodes.
+        trace: measurements of images, or the file of a trace; of the preset's sample images if None.
+        preset: as of `rlcodec.envs.gym_env.AdaptiveRateEnv`.
+        objective: of every episode; drawn anew for each if None.
+        predictor: predictions of the encoder; fitted to the trace if None.
+        autoreset_mode: how episodes that have ended start anew.
+
+    Attributes:
+        episodes: the batch.
     """
 
     metadata: ClassVar[dict[str, Any]] = {"autoreset_mode": AutoresetMode.NEXT_STEP}
@@ -36,15 +41,14 @@ class AdaptiveRateVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
     def __init__(
         self,
         num_envs: int = 1,
-        trace: Any = None,
+        trace: Trace | PathLike | None = None,
         preset: str = "mnist",
         objective: Objective | None = None,
-        predictor: Any = None,
+        predictor: Predictor | None = None,
         autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
     ):
-        setting = setting_of(preset, trace, None, predictor)
         self.num_envs, self.objective = num_envs, objective
-        self.episodes = setting.task.episodes(setting.trace, setting.predictor, num_envs)
+        self.episodes = episode_source(preset, trace, None, predictor).episodes(num_envs)
         self.autoreset_mode = AutoresetMode(autoreset_mode)
         self.metadata = {"autoreset_mode": self.autoreset_mode}
         self.single_observation_space = spaces.Box(
@@ -55,7 +59,7 @@ class AdaptiveRateVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         self.action_space = batch_space(self.single_action_space, num_envs)
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[np.ndarray, dict[str, Any]]:
-        """Starts all episodes anew, or those of `options["reset_mask"]`, bool (num_envs,).
+        """Starts all episodes anew, or those in which `options["reset_mask"]`, bool (num_envs,), is true.
 
         Raises:
             OptionError: the seed is a list; one seed draws for all episodes.
@@ -76,10 +80,10 @@ class AdaptiveRateVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
             self._start(np.flatnonzero(ended_before))
             reward[ended_before], done[ended_before] = 0.0, False
         elif self.autoreset_mode is AutoresetMode.SAME_STEP and done.any():
-            which = np.flatnonzero(done)
+            rows = np.flatnonzero(done)
             final = np.zeros((self.num_envs, self.episodes.observation_size), np.float32), self._info()
-            final[0][which] = self.episodes.observe(which)
-            self._start(which)
+            final[0][rows] = self.episodes.observe(rows)
+            self._start(rows)
         info = self._info()
         if final is not None:
             info |= {"final_obs": final[0], "_final_obs": done, "final_info": final[1], "_final_info": done}
@@ -89,14 +93,14 @@ class AdaptiveRateVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         """Legal actions, bool (num_envs, actions)."""
         return self.episodes.masks()
 
-    def _start(self, which: np.ndarray) -> None:
-        image, kind, rate, compute = self.episodes.draw(self.np_random, len(which))
+    def _start(self, rows: np.ndarray) -> None:
+        image, objectives = self.episodes.draw(self.np_random, len(rows))
         if self.objective is not None:
-            kind, rate, compute = objective_arrays(self.objective, len(which))
-        self.episodes.reset(which, image, kind, rate, compute)
+            objectives = self.episodes.process.spec.objectives_of(self.objective, len(rows))
+        self.episodes.reset(rows, image, objectives)
 
     def _info(self) -> dict[str, Any]:
         episodes = self.episodes
-        found = {"image_index": episodes.image.copy()} | vars(episodes.spent())
-        found |= {"objective_value": episodes.objective_values(), "action_mask": episodes.masks()}
-        return found | {f"_{name}": np.ones(self.num_envs, bool) for name in found}
+        info = {"image_index": episodes.image.copy()} | vars(episodes.totals())
+        info |= {"objective_value": episodes.objective_values(), "action_mask": episodes.masks()}
+        return info | {f"_{name}": np.ones(self.num_envs, bool) for name in info}

@@ -12,7 +12,8 @@ from typing import IO
 import numpy as np
 
 from rlcodec.core.files import make_folder, write_atomically
-from rlcodec.parallel.backends import LOCAL, map_items
+from rlcodec.parallel.backends import map_items
+from rlcodec.parallel.options import LOCAL, MapOptions
 
 Tables = dict[str, np.ndarray]
 Measure = Callable[[np.ndarray], Tables]
@@ -24,7 +25,8 @@ class MeasureOptions:
     """How many images are measured.
 
     Attributes:
-        workers: processes, or Ray actors; as many as there are cores if None. With the local backend 1 means this process alone.
+        workers: processes, or Ray actors; as many as there are cores if None. With the local backend, 1 means this process
+            alone.
         report: called with (images done, images in all).
         folder: keeps measurements as they come; those of the same images and codec that are there already are read.
         backend: "local" or "ray", see `rlcodec.parallel.backends.map_items`.
@@ -66,9 +68,8 @@ def measure_all(
         files = {number: options.folder / f"{_key(digest, item)}.npz" for number, item in enumerate(items)}
         tables = {number: found for number, path in files.items() if (found := _read(path)) is not None}
     left = [number for number in range(len(items)) if number not in tables]
-    for at, table in map_items(
-        _Measurer, (measure,), [items[number] for number in left], engine=options.backend, workers=options.workers
-    ):
+    spread = MapOptions(options.backend, options.workers)
+    for at, table in map_items(_Measurer, (measure,), [items[number] for number in left], spread):
         tables[left[at]] = table
         if options.folder:
             write_atomically(files[left[at]], functools.partial(_save, table))

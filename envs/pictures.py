@@ -26,7 +26,7 @@ class PictureTrace:
 
     Attributes:
         digest: SHA-256 of the codec that measured, hexadecimal.
-        pixels: uint8 (all,), the pixels of the pictures one after another, each (height, width, 3).
+        pixels: uint8 (all,), the pixels of the pictures one after another, each (height, width, 3), or all (height, width).
         sizes: int64 (n, 2), heights and widths in pixels.
     """
 
@@ -43,9 +43,12 @@ class PictureTrace:
         return self.sizes.prod(1)
 
     def picture(self, index: int) -> np.ndarray:
-        """Picture `index`, uint8 (height, width, 3)."""
-        starts = np.concatenate([[0], np.cumsum(3 * self.areas)])
-        return self.pixels[starts[index] : starts[index + 1]].reshape(*self.sizes[index], 3)
+        """Picture `index`, uint8 (height, width, 3), or (height, width) if there are no colours."""
+        areas = self.areas
+        channels = len(self.pixels) // areas.sum()
+        starts = np.concatenate([[0], np.cumsum(channels * areas)])
+        picture = self.pixels[starts[index] : starts[index + 1]]
+        return picture.reshape(*self.sizes[index], *([channels] if channels > 1 else []))
 
     def take(self, index: np.ndarray | slice) -> Self:
         """The same for some of the pictures."""
@@ -91,7 +94,7 @@ def measure_pictures(
         trace_type: class of the trace.
         digest: of the codec.
         measure: all tables of one picture, without their first axis; a function that other processes can import.
-        pictures: uint8 (height, width, 3) each.
+        pictures: uint8 (height, width, 3) each, or (height, width) each.
         options: workers, progress, folder and backend.
 
     Raises:

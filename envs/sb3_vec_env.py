@@ -1,4 +1,4 @@
-"""Stable-Baselines3's view of the batched core: many episodes stepped as one array operation."""
+"""Stable-Baselines3's vector environment on a batch of episodes, stepped as one array operation."""
 
 from typing import Any
 
@@ -7,18 +7,21 @@ from gymnasium import spaces
 from stable_baselines3.common.vec_env import VecEnv
 
 from rlcodec.control.observation import OBSERVATION_LIMIT
-from rlcodec.envs.batch import Core
+from rlcodec.envs.batch import Episodes
 
 
 class TraceVecEnv(VecEnv):
-    """A `VecEnv` over a trace; every episode draws its own image and objective.
+    """A `VecEnv` in which every episode draws its image and objective.
 
     Args:
-        episodes: side by side, on tables of the training images.
-        seed: of the draws.
+        episodes: the batch, on the trace of the training images.
+        seed: of the images and objectives that are drawn.
+
+    Attributes:
+        episodes: the same.
     """
 
-    def __init__(self, episodes: Core, seed: int = 0):
+    def __init__(self, episodes: Episodes, seed: int = 0):
         self.episodes, num_envs = episodes, episodes.batch
         self._random = np.random.default_rng(seed)
         self._actions = np.zeros(num_envs, np.int64)
@@ -28,9 +31,9 @@ class TraceVecEnv(VecEnv):
         box = spaces.Box(-OBSERVATION_LIMIT, OBSERVATION_LIMIT, (self.episodes.observation_size,), np.float32)
         super().__init__(num_envs, box, spaces.Discrete(self.episodes.action_count))
 
-    def _start(self, which: np.ndarray) -> None:
-        self.episodes.reset(which, *self.episodes.draw(self._random, len(which)))
-        self._returns[which], self._lengths[which] = 0.0, 0
+    def _start(self, rows: np.ndarray) -> None:
+        self.episodes.reset(rows, *self.episodes.draw(self._random, len(rows)))
+        self._returns[rows], self._lengths[rows] = 0.0, 0
 
     def reset(self) -> np.ndarray:
         """Starts all episodes anew."""
@@ -51,15 +54,15 @@ class TraceVecEnv(VecEnv):
         self._lengths += 1
         done = outcome.done
         infos: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
-        which = np.flatnonzero(done)
-        if len(which):
-            for i, last in zip(which, self.episodes.observe(which), strict=True):
+        rows = np.flatnonzero(done)
+        if len(rows):
+            for i, last in zip(rows, self.episodes.observe(rows), strict=True):
                 infos[i] = {
                     "terminal_observation": last,
                     "episode": {"r": float(self._returns[i]), "l": int(self._lengths[i])},
                     "TimeLimit.truncated": False,
                 }
-            self._start(which)
+            self._start(rows)
         return self.episodes.observe(), outcome.reward.astype(np.float32), done, infos
 
     def action_masks(self) -> np.ndarray:

@@ -5,6 +5,7 @@ for every preset; `register_task` adds one for somebody else's.
 """
 
 import importlib
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -200,6 +201,10 @@ class PresetTask(Task):
 
 _MODULES = {name: f"rlcodec.envs.{name}.task" for name in ("mnist", "photo", "compact")}
 """Modules of the shipped presets' tasks, each with a function `make_task` of a preset."""
+EXTERNAL = "external"
+"""Stands where the name of a preset does for a codec that is known by its trace alone."""
+_TRACE_MODULES = dict.fromkeys((EXTERNAL, "own"), "rlcodec.envs.external.task")
+"""Modules of tasks that come with a trace, each with a function `task_and_trace`. Policy files call external codecs "own"."""
 _factories: dict[str, Callable[[Preset], Task]] = {}
 _tasks: dict[str, Task] = {}
 
@@ -241,6 +246,8 @@ def task_of(name: str) -> Task:
     Raises:
         OptionError: there is no such preset, or it has no task.
     """
+    if name in _TRACE_MODULES:
+        raise OptionError(f"{name} is no preset; name a trace of the codec, or its file, beside it (docs/external_codec.md)")
     preset = preset_by_name(name)
     if name not in _tasks:
         if name in _MODULES:
@@ -251,3 +258,37 @@ def task_of(name: str) -> Task:
             raise OptionError(f"preset {name} has no task: register one with rlcodec.envs.tasks.register_task")
         _tasks[name] = make_task(preset)
     return _tasks[name]
+
+
+def task_and_trace(name: str, source: Trace | PathLike) -> tuple[Task, Trace]:
+    """The task that a trace is for, and the trace.
+
+    Args:
+        name: of the preset; `EXTERNAL` if the trace is of a codec that is known by its trace alone.
+        source: a trace or its file.
+
+    Raises:
+        DataError: the file is no such trace.
+        OptionError: there is no such preset, or the trace is of another one.
+    """
+    if name in _TRACE_MODULES:
+        task, trace = importlib.import_module(_TRACE_MODULES[name]).task_and_trace(source)
+        return task, trace
+    task = task_of(name)
+    return task, task.load(Path(source)) if isinstance(source, str | os.PathLike) else source
+
+
+def task_from_record(name: str, extra: Mapping[str, Any]) -> Task:
+    """The task that a run's folder or a policy file was written for.
+
+    Args:
+        name: of the preset, as its spec has it.
+        extra: the `extra` of the task's spec.
+
+    Raises:
+        OptionError: there is no such preset, or it has no task.
+        KeyError: the record of an external codec is incomplete; also ValueError and TypeError.
+    """
+    if name in _TRACE_MODULES:
+        return importlib.import_module(_TRACE_MODULES[name]).task_from_record(extra)
+    return task_of(name)

@@ -1,12 +1,13 @@
 """rlcodec: learned image compression whose encoder is driven by a policy.
 
-Encode with `encode`, decode with `decode`, look inside with `inspect`, many at once with `encode_many` and `decode_many`;
-many in one file with `CollectionWriter` and `Collection`;
-every failure is an `RlcodecError`. The environments `rlcodec/AdaptiveRate-v0` and `rlcodec/AdaptiveRateFlat-v0` are
-registered with Gymnasium.
+`encode` and `decode` convert between images and streams, `inspect` describes a stream, `encode_many` and `decode_many` take
+many images or streams at once. `CollectionWriter` and `Collection` keep many images in one file. Every failure that callers
+should handle is an `RlcodecError`. `import rlcodec.envs` registers the environments with Gymnasium.
 """
 
-from rlcodec._registration import register as _register
+import importlib as _importlib
+import sys as _sys
+
 from rlcodec.api import Encoded, StreamInfo, decode, encode, encode_image, inspect, predicted_decode_ms
 from rlcodec.archive.reader import Collection, CollectionItem
 from rlcodec.archive.writer import CollectionWriter
@@ -32,7 +33,8 @@ from rlcodec.errors import (
 
 __version__ = "0.1.0"
 
-_register()
+if "gymnasium" in _sys.modules:  # encoding and decoding do not import it
+    _importlib.import_module("rlcodec.envs")
 
 __all__ = [
     "Calibration",

@@ -13,9 +13,9 @@ from rlcodec.core.segment_choice import STOP
 from rlcodec.core.segments import MACS_PER_KMAC
 from rlcodec.errors import MisfitError, OptionError, TruncatedStreamError, TruncatedStreamWarning
 from rlcodec.images.gray import ImageLike
-from rlcodec.options import DecodeOptions, EncodeOptions, whole_number
+from rlcodec.options import DecodeOptions, EncodeOptions, check_options, whole_number
 from rlcodec.presets.base import Decoded, Encoded, Preset, StreamInfo
-from rlcodec.presets.registry import preset_by_name, preset_of
+from rlcodec.presets.registry import decode_option_types, encode_option_types, preset_by_name, preset_of
 
 DEFAULT_PRESET = "mnist"
 
@@ -23,9 +23,9 @@ DEFAULT_PRESET = "mnist"
 def encode(image: ImageLike, options: EncodeOptions | None = None, *, preset: str = DEFAULT_PRESET, **keywords: Any) -> bytes:
     """Encodes an image.
 
-    Without further options a policy makes the decisions, the shipped one if none is named. An objective says what distortion,
-    bits and the decoder's compute are worth: by name (`objective`) or by numbers (`lambda_rate`, `lambda_compute`, `distortion`).
-    `max_bytes`, `min_psnr` and `max_decode_ms` are constraints that the stream meets.
+    Without further options a policy makes the decisions, the shipped one if no other is named. The objective weighs distortion
+    against bits and the decoder's compute; it is given by name (`objective`) or by numbers (`lambda_rate`, `lambda_compute`,
+    `distortion`). `max_bytes`, `min_psnr` and `max_decode_ms` are constraints that the stream meets.
 
     Args:
         image: a PIL image, a path, or a uint8 array; preset "mnist" takes 8-bit gray, "photo" and "compact" anything that
@@ -34,8 +34,8 @@ def encode(image: ImageLike, options: EncodeOptions | None = None, *, preset: st
         preset: name of the preset.
         **keywords: instead of `options`, the fields of that dataclass: `policy`, `objective`, `lambda_rate`, `lambda_compute`,
             `distortion`, `lossless`, `max_bytes`, `min_psnr`, `max_decode_ms`, `max_pixels` and `workers` (see
-            `rlcodec.options.EncodeOptions`); for "mnist" also `bit_budget`, `tier` and `rows`; for "photo" `gain` and `synthesis`;
-            for "compact" `bit_budget` and `tier`.
+            `rlcodec.options.EncodeOptions`); for "mnist" also `bit_budget`, `tier` and `rows`; for "photo" `gain` and
+            `synthesis`; for "compact" `bit_budget` and `tier`.
 
     Returns:
         The stream.
@@ -62,23 +62,25 @@ def encode(image: ImageLike, options: EncodeOptions | None = None, *, preset: st
 def encode_image(
     image: ImageLike, options: EncodeOptions | None = None, *, preset: str = DEFAULT_PRESET, **keywords: Any
 ) -> Encoded:
-    """As `encode`, and tells how the stream came about."""
-    found = preset_by_name(preset)
-    return found.encode(image, encode_options(found, options, keywords))
+    """As `encode`, and also returns what was coded, what it cost and what decoders show."""
+    codec = preset_by_name(preset)
+    return codec.encode(image, encode_options(codec, options, keywords))
 
 
 def encode_options(preset: Preset, options: EncodeOptions | None, keywords: dict[str, Any]) -> EncodeOptions:
-    """The options of a call.
+    """The options of encoding that a call means.
 
     Args:
-        preset: whose.
-        options: a dataclass of the preset's, or None.
-        keywords: its fields, if it is None.
+        preset: the preset.
+        options: an instance of its options dataclass, or None.
+        keywords: fields of the dataclass by name, instead of an instance.
 
     Raises:
-        OptionError: both are given, the dataclass is another preset's, or a keyword is unknown or has an impossible value.
+        OptionError: both are given, the instance is of another preset's dataclass, or a keyword is unknown, belongs to another
+            preset or has an invalid value.
     """
     if options is None:
+        check_options(keywords, preset.name, encode_option_types())
         return preset.options.of(preset.name, keywords)
     if keywords:
         raise OptionError(f"give either options or keywords ({', '.join(keywords)})")
@@ -88,8 +90,19 @@ def encode_options(preset: Preset, options: EncodeOptions | None, keywords: dict
 
 
 def parse(data: bytes, max_pixels: int = MAX_PIXELS) -> Stream:
-    """Parses a stream; raises as `decode`, of the header."""
-    return unpack(data, whole_number("max_pixels", max_pixels) or 0)
+    """Parses a stream.
+
+    Args:
+        data: bytes, or anything that shares their memory.
+        max_pixels: the most that it may declare.
+
+    Raises:
+        OptionError: these are no bytes, or `max_pixels` is no whole number.
+        StreamError: as `decode`, if the header is at fault.
+    """
+    if not isinstance(data, bytes | bytearray | memoryview):
+        raise OptionError(f"decode takes bytes, not {type(data).__name__}")
+    return unpack(bytes(data), whole_number("max_pixels", max_pixels) or 0)
 
 
 def decode(
@@ -126,7 +139,7 @@ def decode(
 
 
 def decode_stream(stream: Stream, options: DecodeOptions | None = None, *, partial: bool = True, **keywords: Any) -> Decoded:
-    """As `decode`, of a parsed stream, and tells what was found in it."""
+    """As `decode`, for a parsed stream, and also returns its segments and what they cost."""
     preset = preset_of(stream.header)
     decoded = preset.decode(stream, decode_options(preset, options, keywords))
     if decoded.truncated:
@@ -135,41 +148,47 @@ def decode_stream(stream: Stream, options: DecodeOptions | None = None, *, parti
 
 
 def decode_options(preset: Preset, options: DecodeOptions | None, keywords: dict[str, Any]) -> DecodeOptions:
-    """The decoding options of a call.
+    """The options of decoding that a call means; arguments as those of `encode_options`.
 
     Raises:
         MisfitError: an option, or the dataclass, is for streams of other presets.
-        OptionError: a value is impossible.
+        OptionError: there is no such option, or a value is invalid.
     """
     if options is None:
-        given = {name: value for name, value in keywords.items() if value is not None}
-        if others := given.keys() - set(preset.decode_options.names()):
-            raise MisfitError(f"{', '.join(sorted(others))}: no option of decoding streams of preset {preset.name}")
-        return preset.decode_options.of(preset.name, given)
+        check_options(keywords, preset.name, decode_option_types(), MisfitError)
+        return preset.decode_options.of(preset.name, keywords)
     if not isinstance(options, preset.decode_options):
         raise MisfitError(f"the stream is of preset {preset.name}, which does not take {type(options).__name__}")
     return options
 
 
 def report_cut(stream: Stream, partial: bool) -> None:
-    """Says what a cut stream lacks: warns, or raises TruncatedStreamError if no partial image is wanted."""
-    there = len(stream.payload) + stream.header.header_bytes
+    """Reports how many bytes a cut stream lacks.
+
+    Args:
+        stream: the stream.
+        partial: whether to warn with a `TruncatedStreamWarning` rather than raise.
+
+    Raises:
+        TruncatedStreamError: no partial image is wanted.
+    """
+    size_bytes = len(stream.payload) + stream.header.header_bytes
     missing = stream.header.payload_bytes - len(stream.payload)
-    message = f"the stream is cut: {missing} of its {there + missing} bytes are missing"
+    message = f"the stream is cut: {missing} of its {size_bytes + missing} bytes are missing"
     if not partial:
         raise TruncatedStreamError(f"{message}; ask for a partial image to see what is left")
     warnings.warn(message, TruncatedStreamWarning, stacklevel=4)
 
 
 def inspect(data: bytes, *, max_pixels: int = MAX_PIXELS) -> StreamInfo:
-    """Tells what a stream holds, by decoding it.
+    """Describes a stream: segments, bits, compute and where it stops. The stream is decoded for that.
 
     Args:
         data: the stream.
         max_pixels: as `decode`.
 
     Raises:
-        StreamError: as `decode`; a cut stream is described as far as it goes.
+        StreamError: as `decode`, but a cut stream is described as far as its bytes go.
     """
     stream = parse(data, max_pixels)
     preset = preset_of(stream.header)
@@ -177,7 +196,13 @@ def inspect(data: bytes, *, max_pixels: int = MAX_PIXELS) -> StreamInfo:
 
 
 def info_of(preset: Preset, stream: Stream, decoded: Decoded) -> StreamInfo:
-    """What a decoded stream holds."""
+    """Describes a decoded stream.
+
+    Args:
+        preset: of the stream.
+        stream: as `parse` returned it.
+        decoded: as the preset decoded it.
+    """
     header = stream.header
     sent = [s for s in decoded.segments if s.tier != STOP and s.complete]
     pixels, size = header.height * header.width, header.header_bytes + len(stream.payload)
@@ -206,18 +231,18 @@ def predicted_decode_ms(info: StreamInfo, calibration: Calibration | None = None
     """Predicted milliseconds of decoding a stream on this machine.
 
     Args:
-        info: what `inspect` tells of the stream.
-        calibration: of this machine; the one that `rlcodec calibrate` left if None.
+        info: of the stream, from `inspect`.
+        calibration: of this machine; if None, the one that `rlcodec calibrate` saved.
 
     Raises:
         DataError: there is no usable calibration.
     """
     preset = preset_by_name(info.preset)
-    used = calibration or load_calibration()
-    return used.predicted_ms(preset.name, preset.weights().digest, preset.decode_work(info))
+    calibration = calibration or load_calibration()
+    return calibration.predicted_ms(preset.name, preset.weights().digest, preset.decode_work(info))
 
 
 def read_pixels(image: ImageLike, options: EncodeOptions | None = None, *, preset: str = DEFAULT_PRESET) -> np.ndarray:
     """The pixels that a preset codes of an image, uint8 (height, width) or (height, width, 3); raises ImageError."""
-    found = preset_by_name(preset)
-    return found.read_pixels(image, encode_options(found, options, {}))
+    codec = preset_by_name(preset)
+    return codec.read_pixels(image, encode_options(codec, options, {}))

@@ -49,8 +49,8 @@ class DataError(RlcodecError):
     """A data folder, trace or run is missing, empty or broken."""
 
 
-class EngineError(RlcodecError):
-    """What runs the work gave up; what was finished is kept."""
+class BackendError(RlcodecError):
+    """The backend that runs the work failed; finished results are kept."""
 
 
 class OutputError(RlcodecError):

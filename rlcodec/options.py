@@ -1,7 +1,7 @@
 """Options of encoding and decoding: one dataclass per preset over a common one.
 
-`rlcodec.encode(image, preset=..., **keywords)`, the command line and the Pillow plugin all build the same dataclass. The metadata
-of a field hold the help text of its command-line option.
+`rlcodec.encode(image, preset=..., **keywords)`, the command line and the Pillow plugin all build the same dataclass. The
+metadata of a field hold the help text of its command-line option and the smallest value that the command line accepts.
 """
 
 import math
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from numbers import Real
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 from rlcodec.control.constraints import Constraints
 from rlcodec.control.objective import Objective, resolve_objective
@@ -23,22 +23,20 @@ LOSSLESS = "lossless"
 """Name of an objective that asks for every pixel exactly, without a policy."""
 
 
-def option(help_text: str, default: Any = None, **metadata: Any) -> Any:
+def option(help_text: str, default: Any = None, *, least: int | None = None, hidden: bool = False) -> Any:
     """A field of an options dataclass.
 
     Args:
         help_text: of the command-line option.
         default: of the field.
-        **metadata: `least` is the smallest value that the command line accepts.
+        least: smallest value that the command line accepts.
+        hidden: whether the command line leaves the option out.
     """
-    return field(default=default, metadata={"help": help_text, **metadata})
+    return field(default=default, metadata={"help": help_text, "least": least, "hidden": hidden})
 
 
-T = TypeVar("T", bound="_FromKeywords")
-
-
-class _FromKeywords:
-    """Options that are built from keyword arguments."""
+class KeywordOptions:
+    """Base class of dataclasses of options: they are built from keyword arguments and can be shown on the command line."""
 
     @classmethod
     def of(cls, preset: str, keywords: Mapping[str, Any]) -> Self:
@@ -49,14 +47,13 @@ class _FromKeywords:
             keywords: values by the names of the fields.
 
         Raises:
-            OptionError: the preset has no such option, or a value is invalid.
+            OptionError: there is no such option, or a value is invalid.
         """
         known = cls.names()
         given = {name: value for name, value in keywords.items() if value is not None}
-        unknown = [name for name, value in given.items() if name not in known and value is not False]
-        if unknown:
-            raise OptionError(f"preset {preset} has no option {', '.join(sorted(unknown))}; it has: {', '.join(known)}")
-        return cls(**{name: value for name, value in given.items() if name in known})
+        if unknown := sorted(given.keys() - set(known)):
+            raise OptionError(f"preset {preset} has no option {', '.join(unknown)}; it has: {', '.join(known)}")
+        return cls(**given)
 
     @classmethod
     def names(cls) -> tuple[str, ...]:
@@ -72,8 +69,36 @@ class _FromKeywords:
         )
 
 
+def check_options(
+    keywords: Mapping[str, Any],
+    preset: str,
+    types: Mapping[str, type[KeywordOptions]],
+    error: type[OptionError] = OptionError,
+) -> None:
+    """Checks that all given keywords are options of a preset.
+
+    Args:
+        keywords: values by names of options; None stands for an option that is not given.
+        preset: its name.
+        types: options dataclasses of all presets, by their names.
+        error: raised if only other presets have an option that is given.
+
+    Raises:
+        OptionError: no preset has an option, or only others do.
+    """
+    known = types[preset].names()
+    for name, value in keywords.items():
+        if name in known:
+            continue
+        owners = [other for other, options in types.items() if name in options.names()]
+        if not owners:
+            raise OptionError(f"there is no option {name}; preset {preset} has: {', '.join(known)}")
+        if value is not None:
+            raise error(f"{name} is an option of preset{'s' * (len(owners) > 1)} {' and '.join(owners)}, not of {preset}")
+
+
 @dataclass(frozen=True, kw_only=True)
-class EncodeOptions(_FromKeywords):
+class EncodeOptions(KeywordOptions):
     """Options of encoding that every preset has.
 
     Attributes:
@@ -139,7 +164,7 @@ class EncodeOptions(_FromKeywords):
 
 
 @dataclass(frozen=True, kw_only=True)
-class DecodeOptions(_FromKeywords):
+class DecodeOptions(KeywordOptions):
     """Options of decoding that every preset has.
 
     Attributes:

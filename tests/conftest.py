@@ -105,13 +105,13 @@ def run(monkeypatch, capsys):
 def made_up() -> Calibration:
     """A calibration of this machine that nobody measured: every stage has a fixed cost and costs by kMAC and pixel."""
     from rlcodec.presets.compact.decode_cost import CODING
-    from rlcodec.presets.mnist.decode_cost import LATENTS, ROWS, SCAN_ROWS, START
+    from rlcodec.presets.mnist.decode_cost import LATENTS, ROWS, SOURCE_ROWS, START
     from rlcodec.presets.photo.decode_cost import COEFFICIENTS, INVERSE
     from rlcodec.presets.photo.repair import WIDTHS
 
     widths = tuple(f"synthesis, {width}" for width in WIDTHS)
     stages = {
-        "mnist": (START, LATENTS, SYNTHESIS, *ROWS, *SCAN_ROWS),
+        "mnist": (START, LATENTS, SYNTHESIS, *ROWS, *SOURCE_ROWS),
         "photo": (COEFFICIENTS, INVERSE, *widths),
         "compact": (*CODING, SYNTHESIS),
     }

@@ -1,1 +1,1 @@
-"""archive."""
+"""Collections: many images in one file."""

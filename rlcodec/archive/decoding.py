@@ -1,4 +1,4 @@
-"""Decodes the images of a collection, as many at once as their preset takes."""
+"""Decodes images of a collection, as many at once as their preset takes."""
 
 from collections.abc import Sequence
 
@@ -11,11 +11,6 @@ from rlcodec.errors import StreamError
 from rlcodec.presets.registry import preset_of
 
 
-def images_at_once(header: CollectionHeader) -> int:
-    """How many images of a collection are decoded at once."""
-    return preset_of(header.format).images_at_once
-
-
 def stream_of(header: CollectionHeader, entry: Entry) -> bytes:
     """An image of a collection as a stream of its own."""
     fingerprint = fingerprint_of(header.digest)
@@ -25,29 +20,33 @@ def stream_of(header: CollectionHeader, entry: Entry) -> bytes:
 def decode_entries(
     header: CollectionHeader, entries: Sequence[Entry | StreamError], max_pixels: int
 ) -> list[np.ndarray | StreamError]:
-    """Decodes images of a collection whose weights are the installed ones.
+    """Decodes images of a collection that was coded with the installed weights.
 
     Args:
         header: of the collection.
-        entries: images, or what is wrong with them.
+        entries: the images, or errors for those that could not be read.
         max_pixels: images that declare more are refused.
 
     Returns:
-        The pixels, as `rlcodec.decode` gives them, or what is wrong.
+        For every entry its pixels, as `rlcodec.decode` gives them, or an error.
     """
-    found = [_parsed(header, entry, max_pixels) if isinstance(entry, Entry) else entry for entry in entries]
-    whole = [at for at, stream in enumerate(found) if isinstance(stream, Stream)]
+    results: list[np.ndarray | StreamError | None] = [entry if isinstance(entry, StreamError) else None for entry in entries]
+    indices, streams = [], []
+    for i, entry in enumerate(entries):
+        if isinstance(entry, Entry):
+            try:
+                streams.append(_parsed(header, entry, max_pixels))
+                indices.append(i)
+            except StreamError as error:
+                results[i] = error
     preset = preset_of(header.format)
-    pictures = preset.decode_batch([found[at] for at in whole], preset.decode_options())  # type: ignore[misc]
-    out = dict(zip(whole, pictures, strict=True))
-    return [out.get(at, error) for at, error in enumerate(found)]  # type: ignore[misc]
+    for i, picture in zip(indices, preset.decode_batch(streams, preset.decode_options()), strict=True):
+        results[i] = picture
+    return [result for result in results if result is not None]
 
 
-def _parsed(header: CollectionHeader, entry: Entry, max_pixels: int) -> Stream | StreamError:
-    try:
-        check_declared_size(header.format, entry.height, entry.width, max_pixels)
-    except StreamError as error:
-        return error
+def _parsed(header: CollectionHeader, entry: Entry, max_pixels: int) -> Stream:
+    check_declared_size(header.format, entry.height, entry.width, max_pixels)
     fields = Header(
         header.format, fingerprint_of(header.digest), entry.height, entry.width, entry.settings, len(entry.payload), 0
     )

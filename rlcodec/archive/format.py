@@ -1,8 +1,8 @@
-"""The file of a collection: many images' payloads under one header, with an index; docs/collection.md specifies the bytes.
+"""The file format of collections: the payloads of many images under one header, with an index; specified in docs/collection.md.
 
-A header names preset and weights once. Sections follow, each the payloads of some images, their index and a footer. A section
-counts once its footer is there, so a file that was cut at any byte holds all sections before the cut, and an appended section
-changes nothing before it.
+The header names preset and weights once. Sections follow, each with the payloads of some images, their index and a footer. A
+section is valid once its footer is complete, so a file that was cut at any byte holds all sections before the cut, and
+appending a section changes no byte before it.
 """
 
 import binascii
@@ -28,40 +28,46 @@ CHECK = struct.Struct("<I")
 HEADER_BYTES, FOOTER_BYTES = HEADER.size + CHECK.size, FOOTER.size + CHECK.size
 
 COLUMNS = np.dtype(
-    [("length", "<u4"), ("check", "<u2"), ("height", "<u2"), ("width", "<u2"), ("budget", "<u4"), ("label", "<i4"),
-     ("shared", "u1"), ("own", "u1")]
+    [("length", "<u4"), ("check", "<u2"), ("height", "<u2"), ("width", "<u2"), ("settings", "<u4"), ("label", "<i4"),
+     ("shared", "u1"), ("added", "u1")]
 )  # fmt: skip
-"""Of each image: bytes of its payload, their CRC-16/XMODEM, height - 1, width - 1, the bit budget of a stream's header, label,
-bytes of the name before it that begin its name, and how many of its own follow them."""
+"""Columns of the index, a row for each image: bytes of its payload, their CRC-16/XMODEM, height - 1, width - 1, settings as in
+a stream's header, label, and how its name is built: number of leading bytes of the previous name, and of bytes added to
+them."""
 NO_LABEL = -(1 << 31)
-MOST_NAME_BYTES = 255
-MOST_IMAGES = 1 << 48
-MOST_SEARCHED_BYTES = 1 << 20
-"""At once, where a footer is not where it should be."""
+MAX_NAME_BYTES = 255
+MAX_IMAGES = 1 << 48
+MAX_WINDOW_BYTES = 1 << 20
+"""Bytes that are read at once when a footer is searched for."""
 
 
 @dataclass(frozen=True)
 class CollectionHeader:
-    """What all images of a collection share: the preset, and the SHA-256 of its weights, hexadecimal."""
+    """What all images of a collection share.
+
+    Attributes:
+        format: of the preset.
+        digest: SHA-256 of the preset's weights, hexadecimal.
+    """
 
     format: PresetFormat
     digest: str
 
     def to_bytes(self) -> bytes:
-        """As it stands at the front of the file."""
+        """The bytes at the start of the file."""
         front = HEADER.pack(MAGIC, VERSION, self.format.id, bytes.fromhex(self.digest))
         return front + CHECK.pack(zlib.crc32(front))
 
 
 class Entry(NamedTuple):
-    """An image as a collection keeps it.
+    """An image as a collection stores it.
 
     Attributes:
         height: pixels.
         width: pixels.
         settings: as in a stream's header.
         payload: of the image's stream.
-        name: a relative path with slashes, unlike any other.
+        name: a relative path with slashes, unique in the collection.
         label: a number, or None.
     """
 
@@ -75,16 +81,16 @@ class Entry(NamedTuple):
 
 @dataclass(frozen=True)
 class Section:
-    """What a footer says.
+    """Where a section lies, as its footer says.
 
     Attributes:
-        first: number of its first image in the collection.
-        count: of its images.
-        start: where in the file it begins.
-        data_bytes: of all payloads.
-        index_bytes: of the packed index behind them.
-        raw_bytes: of the index unpacked.
-        index_check: CRC-32 of the packed index.
+        first: index of its first image in the collection.
+        count: number of its images.
+        start: offset of the section in the file, bytes.
+        data_bytes: size of all payloads.
+        index_bytes: size of the compressed index, which follows them.
+        raw_bytes: size of the index before compression.
+        index_check: CRC-32 of the compressed index.
     """
 
     first: int
@@ -97,11 +103,11 @@ class Section:
 
     @property
     def stop(self) -> int:
-        """Where in the file it ends."""
+        """Offset of its end in the file, bytes."""
         return self.start + self.data_bytes + self.index_bytes + FOOTER_BYTES
 
     def footer(self) -> bytes:
-        """As it stands at the section's end."""
+        """The bytes at the end of the section."""
         front = FOOTER.pack(
             FOOTER_MAGIC, self.first, self.start, self.data_bytes, self.count, self.index_bytes, self.raw_bytes,
             self.index_check,
@@ -111,7 +117,13 @@ class Section:
 
 @dataclass(frozen=True)
 class Index:
-    """A section's index: `columns` (count,) of COLUMNS, where the payloads begin, int64 (count,), and the names."""
+    """The index of a section.
+
+    Attributes:
+        columns: structured array (count,) of dtype COLUMNS.
+        starts: int64 (count,), offsets of the payloads in the file.
+        names: of the images.
+    """
 
     columns: np.ndarray
     starts: np.ndarray
@@ -119,10 +131,10 @@ class Index:
 
 
 def check_name(name: str) -> bytes:
-    """A name's bytes.
+    """The bytes of a name.
 
     Raises:
-        OptionError: it is empty or too long, or not a plain relative path.
+        OptionError: the name is empty, too long, or not a plain relative path.
     """
     try:
         data = name.encode()
@@ -130,30 +142,32 @@ def check_name(name: str) -> bytes:
         raise OptionError(f"{name!r}: a name in a collection is UTF-8") from error
     parts = PurePosixPath(name).parts
     plain = parts and "/".join(parts) == name and not {".", "..", "/"} & set(parts)
-    if not plain or not 0 < len(data) <= MOST_NAME_BYTES or re.search(r"[\x00-\x1f\\]", name):
-        raise OptionError(f"{name!r}: a name in a collection is a relative path of at most {MOST_NAME_BYTES} bytes")
+    if not plain or not 0 < len(data) <= MAX_NAME_BYTES or re.search(r"[\x00-\x1f\\]", name):
+        raise OptionError(f"{name!r}: a name in a collection is a relative path of at most {MAX_NAME_BYTES} bytes")
     return data
 
 
 def pack_section(first: int, start: int, entries: Sequence[Entry]) -> tuple[bytes, Section]:
-    """A whole section.
+    """Builds a section.
 
     Args:
-        first: number of its first image.
-        start: where in the file it goes.
-        entries: its images, whose names `check_name` passed.
+        first: index of its first image.
+        start: offset in the file, bytes.
+        entries: its images, whose names have passed `check_name`.
+
+    Returns:
+        Its bytes, and where it lies.
     """
-    rows, names, before = [], [], b""
+    rows, names, previous = [], [], b""
     for entry in entries:
         name = entry.name.encode()
-        alike = (a == b for a, b in zip(before, name, strict=False))
-        shared = next((i for i, same in enumerate(alike) if not same), min(len(before), len(name)))
+        shared = _shared_bytes(previous, name)
         rows.append((
             len(entry.payload), binascii.crc_hqx(entry.payload, 0), entry.height - 1, entry.width - 1, entry.settings,
             NO_LABEL if entry.label is None else entry.label, shared, len(name) - shared,
         ))  # fmt: skip
         names.append(name[shared:])
-        before = name
+        previous = name
     columns = np.array(rows, COLUMNS)
     data = b"".join(entry.payload for entry in entries)
     raw = b"".join(np.ascontiguousarray(columns[field]).tobytes() for field in COLUMNS.names or ()) + b"".join(names)
@@ -162,53 +176,67 @@ def pack_section(first: int, start: int, entries: Sequence[Entry]) -> tuple[byte
     return data + index + section.footer(), section
 
 
+def _shared_bytes(first: bytes, second: bytes) -> int:
+    """Length of the longest common prefix."""
+    differing = (i for i, (a, b) in enumerate(zip(first, second, strict=False)) if a != b)
+    return next(differing, min(len(first), len(second)))
+
+
 def unpack_index(section: Section, packed: bytes) -> Index:
-    """A section's index.
+    """Reads the index of a section.
+
+    Args:
+        section: the section.
+        packed: its compressed index.
 
     Raises:
-        DamagedStreamError: it was changed, or says what cannot be.
+        DamagedStreamError: the index was changed, or holds impossible values.
     """
     damaged = DamagedStreamError(f"the index of images {section.first} to {section.first + section.count - 1} is damaged")
     if zlib.crc32(packed) != section.index_check:
         raise damaged
     try:
         inflater = zlib.decompressobj()
-        raw = inflater.decompress(packed, section.raw_bytes + 1)  # no more than the file can pay for
+        raw = inflater.decompress(packed, section.raw_bytes + 1)  # bounded by what the footer declares
     except zlib.error as error:
         raise damaged from error
     if len(raw) != section.raw_bytes or not inflater.eof:
         raise damaged
-    columns, at = np.zeros(section.count, COLUMNS), 0
+    columns, offset = np.zeros(section.count, COLUMNS), 0
     for field in COLUMNS.names or ():
-        kind = COLUMNS[field]
-        columns[field] = np.frombuffer(raw, kind, section.count, at)
-        at += section.count * kind.itemsize
+        dtype = COLUMNS[field]
+        columns[field] = np.frombuffer(raw, dtype, section.count, offset)
+        offset += section.count * dtype.itemsize
     lengths = columns["length"].astype(np.int64)
     stops = np.cumsum(lengths)
-    whole = int(stops[-1]) == section.data_bytes and at + int(columns["own"].sum(dtype=np.int64)) == len(raw)
-    if not whole or not lengths.all():
+    consistent = int(stops[-1]) == section.data_bytes and offset + int(columns["added"].sum(dtype=np.int64)) == len(raw)
+    if not consistent or not lengths.all():
         raise damaged
-    names, before = [], b""
-    for shared, own in zip(columns["shared"].tolist(), columns["own"].tolist(), strict=True):
-        before = before[:shared] + raw[at : at + own]
-        at += own
-        names.append(before)
+    names, name = [], b""
+    for shared, added in zip(columns["shared"].tolist(), columns["added"].tolist(), strict=True):
+        name = name[:shared] + raw[offset : offset + added]
+        offset += added
+        names.append(name)
     try:
-        decoded = tuple(name.decode() for name in names)
-        for name in decoded:
-            check_name(name)
+        decoded = tuple(data.decode() for data in names)
+        for text in decoded:
+            check_name(text)
     except (UnicodeDecodeError, OptionError) as error:
         raise damaged from error
     return Index(columns, section.start + stops - lengths, decoded)
 
 
 def parse_header(data: bytes, path: Path) -> CollectionHeader:
-    """The header of a file that begins with `data`.
+    """Reads the header of a collection.
+
+    Args:
+        data: the first bytes of the file.
+        path: of the file, for error messages.
 
     Raises:
-        StreamError: it is no collection.
+        StreamError: the file is no collection.
         DamagedStreamError: the header was changed or cut.
-        UnknownModelError: another version, or a preset that this one does not have.
+        UnknownModelError: it has another version, or an unknown preset.
     """
     if data[: len(MAGIC)] != MAGIC:
         raise StreamError(f"{path}: not an rlcodec collection: it does not begin with the magic bytes")
@@ -226,7 +254,10 @@ def parse_header(data: bytes, path: Path) -> CollectionHeader:
 
 
 def read_at(descriptor: int, start: int, count: int) -> bytes:
-    """So many bytes of a file from `start` on, fewer where it ends; moves no position, so threads and forks may share it."""
+    """Reads `count` bytes from offset `start`, fewer at the end of the file.
+
+    The file position does not change, so threads and forked processes may share the descriptor.
+    """
     data = os.pread(descriptor, count, start)
     while len(data) < count and (more := os.pread(descriptor, count - len(data), start + len(data))):
         data += more
@@ -234,45 +265,47 @@ def read_at(descriptor: int, start: int, count: int) -> bytes:
 
 
 def find_sections(descriptor: int, size: int) -> tuple[list[Section], int]:
-    """The sections of a file, as far as their footers are whole, and where the last of them ends.
+    """Finds the sections of a file, from its end to its start.
 
     Args:
         descriptor: of the open file.
         size: of the file, bytes.
+
+    Returns:
+        The sections whose footers are intact, in the order of the file, and the offset of the end of the last one.
     """
     sections: list[Section] = []
-    at, end, most = size, HEADER_BYTES, MOST_IMAGES
-    while section := _last_section(descriptor, at, most):
-        if not sections:
-            end = section.stop
+    section = _last_section(descriptor, size, MAX_IMAGES)
+    end = section.stop if section else HEADER_BYTES
+    while section:
         sections.append(section)
-        at, most = section.start, section.first
+        section = _last_section(descriptor, section.start, section.first)
     return sections[::-1], end
 
 
-def _last_section(descriptor: int, end: int, most: int) -> Section | None:
-    """The last section that ends at `end` or before and whose images come before number `most`; None where there is none."""
+def _last_section(descriptor: int, end: int, max_images: int) -> Section | None:
+    """The last section that ends at offset `end` or before and whose images have indices below `max_images`, or None."""
     window, stop = FOOTER_BYTES, end
     while stop >= HEADER_BYTES + FOOTER_BYTES:
         start = max(HEADER_BYTES, stop - window)
         data = read_at(descriptor, start, stop - start)
         found = data.rfind(FOOTER_MAGIC)
         while found >= 0:
-            section = _parse_footer(data[found : found + FOOTER_BYTES], start + found + FOOTER_BYTES, most)
+            section = _parse_footer(data[found : found + FOOTER_BYTES], start + found + FOOTER_BYTES, max_images)
             if section is not None:
                 return section
             found = data.rfind(FOOTER_MAGIC, 0, found + len(FOOTER_MAGIC) - 1)
-        # What may be the rest of a footer is looked at again.
+        # Windows overlap by one byte less than a footer, which may lie across their border.
         stop = start + FOOTER_BYTES - 1 if start > HEADER_BYTES else 0
-        window = min(4 * window, MOST_SEARCHED_BYTES)
+        window = min(4 * window, MAX_WINDOW_BYTES)
     return None
 
 
-def _parse_footer(data: bytes, end: int, most: int) -> Section | None:
+def _parse_footer(data: bytes, end: int, max_images: int) -> Section | None:
     if len(data) < FOOTER_BYTES or zlib.crc32(data[: FOOTER.size]) != CHECK.unpack_from(data, FOOTER.size)[0]:
         return None
     _, first, start, data_bytes, count, index_bytes, raw_bytes, check = FOOTER.unpack_from(data)
     section = Section(first, count, start, data_bytes, index_bytes, raw_bytes, check)
-    fits = start >= HEADER_BYTES and section.stop == end and 0 < count <= data_bytes and first + count <= most
-    named = count * COLUMNS.itemsize < raw_bytes <= count * (COLUMNS.itemsize + MOST_NAME_BYTES)
-    return section if fits and named else None
+    fits = start >= HEADER_BYTES and section.stop == end and 0 < count <= data_bytes and first + count <= max_images
+    names_fit = count * COLUMNS.itemsize < raw_bytes <= count * (COLUMNS.itemsize + MAX_NAME_BYTES)
+    return section if fits and names_fit else None

@@ -1,9 +1,8 @@
-"""Packs images into collections; an image that fails costs itself alone."""
+"""Packs images into collections. An image that fails does not stop the others."""
 
-import functools
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from rlcodec.api import DEFAULT_PRESET, encode_options
 from rlcodec.archive.writer import CollectionWriter
 from rlcodec.errors import MisfitError, OptionError, RlcodecError
 from rlcodec.options import EncodeOptions
@@ -19,9 +19,10 @@ from rlcodec.parallel.threads import worker_count
 from rlcodec.presets.base import Preset
 from rlcodec.presets.registry import preset_by_name
 
-TOGETHER = 256
-"""Images that are coded at once; no more are in memory."""
-Coder = Callable[[Sequence["PackSource"], ThreadPoolExecutor, int], Iterable[bytes | str]]
+GROUP_IMAGES = 256
+"""Images that are in memory at once."""
+NEUTRAL_OPTIONS = {"max_pixels", "workers"}
+"""Options that say nothing about how images are coded."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +31,7 @@ class PackSource:
 
     Attributes:
         name: in the collection.
-        image: its file, or its pixels, uint8 (height, width).
+        image: its file, or its pixels, uint8 (height, width) or (height, width, 3).
         label: a number, or None.
     """
 
@@ -40,22 +41,39 @@ class PackSource:
 
 
 @dataclass(frozen=True)
-class Packed:
-    """What became of the images.
+class PackOptions:
+    """How images are packed.
 
     Attributes:
-        done: packed or unpacked now.
-        there: left alone, since they were there already.
-        failures: why others are missing, a line each.
+        append: add to an existing collection.
+        resume: continue an interrupted run: images whose names are in the collection are skipped.
+        workers: threads; as many as there are cores if None.
+        report: called with (images done, images in all).
+    """
+
+    append: bool = False
+    resume: bool = False
+    workers: int | None = None
+    report: Callable[[int, int], None] | None = None
+
+
+@dataclass(frozen=True)
+class PackResult:
+    """What packing or unpacking did.
+
+    Attributes:
+        done: images that were packed or unpacked.
+        skipped: images that were there already.
+        failures: one line for each image that failed.
     """
 
     done: int
-    there: int
+    skipped: int
     failures: tuple[str, ...]
 
 
 def folder_sources(folder: Path) -> list[PackSource]:
-    """All images in a folder and the folders in it, by their relative paths.
+    """All images in a folder and its subfolders, named by their relative paths.
 
     Raises:
         OptionError: there are none.
@@ -70,111 +88,106 @@ def folder_sources(folder: Path) -> list[PackSource]:
 def pack_images(
     path: str | os.PathLike[str],
     sources: Sequence[PackSource],
+    options: PackOptions = PackOptions(),
     *,
-    preset: str = "mnist",
-    append: bool = False,
-    resume: bool = False,
-    workers: int | None = None,
-    report: Callable[[int, int], None] | None = None,
-    **options: Any,
-) -> Packed:
+    preset: str = DEFAULT_PRESET,
+    **keywords: Any,
+) -> PackResult:
     """Packs images into a collection.
 
     Args:
         path: of the collection.
         sources: the images.
-        preset: of their streams.
-        append: add to the collection that is there.
-        resume: go on where a run was cut: what is packed already is left alone.
-        workers: threads; as many as there are cores when None.
-        report: called with (images done, images in all).
-        options: of `rlcodec.encode`. Without any, `max_pixels` aside, the preset decides (`Preset.pack_batch`): "mnist" codes
-            exactly, in its quickest tier.
+        options: whether to append or resume, threads and progress.
+        preset: name of the preset.
+        **keywords: options of `rlcodec.encode`. If none is given, `max_pixels` and `workers` aside, the preset decides how
+            images are coded, see `Preset.pack_batch`: "mnist" codes them exactly, in its quickest tier.
 
     Raises:
-        OptionError: options make no sense, or a name is taken; nothing was packed.
-        OutputError: the collection cannot be written; what was committed stays, and `resume` goes on behind it.
+        OptionError: options are invalid, or a name is taken; nothing was packed.
+        OutputError: the collection cannot be written. What was committed stays, and `resume` continues behind it.
     """
-    workers = worker_count(workers)
-    twice = [name for name, count in Counter(source.name for source in sources).items() if count > 1]
-    if twice:
-        raise OptionError(f"{twice[0]}: two images have this name")
-    done, failures = 0, []
-    with CollectionWriter(path, preset, append=append, resume=resume) as writer:
-        todo = [source for source in sources if source.name not in writer.names]
-        there = len(sources) - len(todo)
-        if there and not resume:
+    workers, codec = worker_count(options.workers), preset_by_name(preset)
+    repeated = [name for name, count in Counter(source.name for source in sources).items() if count > 1]
+    if repeated:
+        raise OptionError(f"{repeated[0]}: two images have this name")
+    with CollectionWriter(path, preset, append=options.append, resume=options.resume) as writer:
+        remaining = [source for source in sources if source.name not in writer.names]
+        if len(remaining) < len(sources) and not options.resume:
             taken = next(source.name for source in sources if source.name in writer.names)
-            raise OptionError(f"{taken}: is in the collection already; leave alone what is there by --resume")
+            raise OptionError(f"{taken}: is in the collection already; use --resume to skip images that are there")
+        coder = _Coder(codec, encode_options(codec, None, keywords))
+        failures: list[str] = []
+        for count, (source, result) in enumerate(coder.code_all(remaining, workers), 1):
+            if isinstance(result, bytes):
+                writer.add(result, source.name, source.label)
+            else:
+                failures.append(result)
+            if options.report:
+                options.report(count, len(remaining))
+    return PackResult(len(remaining) - len(failures), len(sources) - len(remaining), tuple(failures))
 
-        coder = preset_by_name(preset)
-        if options.keys() - {"max_pixels"}:
-            code: Coder = functools.partial(_code_each, coder, coder.options.of(preset, options))
-        else:
-            code = functools.partial(_code_together, coder, coder.options.of(preset, options))
+
+@dataclass(frozen=True)
+class _Coder:
+    """Codes images for a collection; a result is a stream, or a line that says why there is none."""
+
+    preset: Preset
+    options: EncodeOptions
+
+    def code_all(self, sources: Sequence[PackSource], workers: int) -> Iterator[tuple[PackSource, bytes | str]]:
+        """Images with their results, in order; `GROUP_IMAGES` are coded at a time."""
+        code = self._code_each if set(self.options.given()) - NEUTRAL_OPTIONS else self._code_in_batches
         with ThreadPoolExecutor(workers) as pool:
-            for at in range(0, len(todo), TOGETHER):
-                part = todo[at : at + TOGETHER]
-                for source, found in zip(part, code(part, pool, workers), strict=True):
-                    if isinstance(found, bytes):
-                        writer.add(found, source.name, source.label)
-                        done += 1
-                    else:
-                        failures.append(found)
-                    if report:
-                        report(done + len(failures), len(todo))
-    return Packed(done, there, tuple(failures))
+            for start in range(0, len(sources), GROUP_IMAGES):
+                group = sources[start : start + GROUP_IMAGES]
+                yield from zip(group, code(group, pool, workers), strict=True)
 
+    def _code_each(self, sources: Sequence[PackSource], pool: ThreadPoolExecutor, workers: int) -> Iterable[bytes | str]:
+        return pool.map(lambda source: _result_or_failure(source, self._encode), sources)
 
-def _code_each(
-    preset: Preset, options: EncodeOptions, sources: Sequence[PackSource], pool: ThreadPoolExecutor, workers: int
-) -> Iterable[bytes | str]:
-    """Streams of images under options, or why there is none."""
-    return pool.map(lambda source: _or_failure(source, lambda: preset.encode(source.image, options).data), sources)
+    def _encode(self, source: PackSource) -> bytes:
+        return self.preset.encode(source.image, self.options).data
 
+    def _code_in_batches(self, sources: Sequence[PackSource], pool: ThreadPoolExecutor, workers: int) -> Iterable[bytes | str]:
+        """Every thread codes a share of the images, `images_at_once` at a time."""
+        results: list[bytes | str] = [""] * len(sources)
+        shares = [sources[first::workers] for first in range(workers)]
+        for first, coded in enumerate(pool.map(self._code_share, shares)):
+            results[first::workers] = coded
+        return results
 
-def _code_together(
-    preset: Preset, options: EncodeOptions, sources: Sequence[PackSource], pool: ThreadPoolExecutor, workers: int
-) -> list[bytes | str]:
-    """Streams of images without options, or why there is none; every thread codes a share of them, several at once."""
-    found: list[bytes | str] = [""] * len(sources)
-    shares = [sources[first::workers] for first in range(workers)]
-    for first, coded in enumerate(pool.map(lambda share: _code_share(preset, options, share), shares)):
-        found[first::workers] = coded
-    return found
+    def _code_share(self, sources: Sequence[PackSource]) -> list[bytes | str]:
+        size = self.preset.images_at_once
+        batches = [sources[start : start + size] for start in range(0, len(sources), size)]
+        return [result for batch in batches for result in self._code_batch(batch)]
 
-
-def _code_share(preset: Preset, options: EncodeOptions, sources: Sequence[PackSource]) -> list[bytes | str]:
-    coded: list[bytes | str] = []
-    for at in range(0, len(sources), preset.images_at_once):
-        part = sources[at : at + preset.images_at_once]
-        found = [_or_failure(source, functools.partial(preset.read_pixels, source.image, options)) for source in part]
-        readable = [at for at, image in enumerate(found) if isinstance(image, np.ndarray)]
+    def _code_batch(self, sources: Sequence[PackSource]) -> list[bytes | str]:
+        results = [_result_or_failure(source, self._read) for source in sources]
+        readable = [i for i, pixels in enumerate(results) if isinstance(pixels, np.ndarray)]
         try:
-            for at, stream in zip(readable, preset.pack_batch([found[at] for at in readable]), strict=True):
-                found[at] = stream
+            streams = self.preset.pack_batch([results[i] for i in readable])
         except MisfitError as error:
-            found = [
-                why_missing(source.name, error) if isinstance(f, np.ndarray) else f
-                for source, f in zip(part, found, strict=True)
-            ]
-        coded += found
-    return coded
+            streams = [failure_line(sources[i].name, error) for i in readable]
+        for i, stream in zip(readable, streams, strict=True):
+            results[i] = stream
+        return results
+
+    def _read(self, source: PackSource) -> np.ndarray:
+        return self.preset.read_pixels(source.image, self.options)
 
 
-def _or_failure(source: PackSource, run: Callable[[], Any]) -> Any:
-    """What `run` makes of an image, or why it fails; options that make no sense are the caller's to hear."""
+def _result_or_failure(source: PackSource, run: Callable[[PackSource], Any]) -> Any:
+    """The result of `run`, or a line that says why it failed; an OptionError that concerns all images is raised."""
     try:
-        return run()
-    except MisfitError as error:
-        return why_missing(source.name, error)
-    except OptionError:
-        raise
+        return run(source)
     except (RlcodecError, OSError) as error:
-        return why_missing(source.name, error)
+        if isinstance(error, OptionError) and not isinstance(error, MisfitError):
+            raise
+        return failure_line(source.name, error)
 
 
-def why_missing(name: str, error: Exception) -> str:
-    """Why an image is missing, in a line."""
+def failure_line(name: str, error: Exception) -> str:
+    """An error about an image as one line that contains its name."""
     message = " ".join(str(error).split())
     return message if name in message else f"{name}: {message}"

@@ -1,4 +1,4 @@
-"""Reads collections: images by number or one after another, with their names and labels."""
+"""Reads collections: images by index or in sequence, with their names and labels."""
 
 import binascii
 import bisect
@@ -15,16 +15,16 @@ from typing import Any, TypeVar
 import numpy as np
 from PIL import Image
 
-from rlcodec.archive.decoding import decode_entries, images_at_once, stream_of
+from rlcodec.archive.decoding import decode_entries, stream_of
 from rlcodec.archive.format import HEADER_BYTES, NO_LABEL, Entry, Index, find_sections, parse_header, read_at, unpack_index
 from rlcodec.core.preset_format import MAX_PIXELS
 from rlcodec.errors import DamagedStreamError, StreamError, TruncatedStreamWarning, UnknownModelError
-from rlcodec.presets.registry import preset_by_name
+from rlcodec.presets.registry import preset_by_name, preset_of
 
-Found = TypeVar("Found")
+Value = TypeVar("Value")
 
-INDEXES_KEPT = 256
-"""Sections whose index stays in memory."""
+CACHED_INDEXES = 256
+"""Sections whose indexes stay in memory."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,8 +32,8 @@ class CollectionItem:
     """An image of a collection.
 
     Attributes:
-        pixels: uint8 (height, width), or (height, width, 3) where it has colours.
-        name: a relative path with slashes, no other image's.
+        pixels: uint8 (height, width), or (height, width, 3) if it has colours.
+        name: a relative path with slashes, unique in the collection.
         label: a number, or None.
     """
 
@@ -43,15 +43,15 @@ class CollectionItem:
 
     @property
     def image(self) -> Image.Image:
-        """As a PIL image of mode "L" or "RGB"."""
+        """The image as a PIL image of mode "L" or "RGB"."""
         return Image.fromarray(self.pixels)
 
 
 class Collection:
-    """The images of a collection, decoded as they are asked for.
+    """A read-only sequence of the images of a collection, which are decoded on access.
 
-    Threads may share one; processes may, too, forked or with a pickled copy, which opens the file anew. It shows what was there
-    when it was opened.
+    Threads may share an instance. Processes may share one by forking or by pickling, which opens the file again. Images that
+    are appended after the file was opened are not visible.
 
     Attributes:
         path: of the file.
@@ -71,19 +71,19 @@ class Collection:
     """
 
     def __init__(self, path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> None:
-        """Opens a collection and looks for its sections; reads no image.
+        """Opens a collection and finds its sections; reads no image.
 
         Args:
             path: of the file.
-            max_pixels: images that declare more are refused when they are asked for.
+            max_pixels: images that declare more are refused on access.
 
         Raises:
-            StreamError: it cannot be read, or is no collection.
+            StreamError: the file cannot be read, or is no collection.
             DamagedStreamError: its header is damaged.
-            UnknownModelError: a version or a preset that this version does not have.
+            UnknownModelError: it has an unknown version or preset.
 
         Warns:
-            TruncatedStreamWarning: bytes follow the last whole section, as an append that was cut leaves behind.
+            TruncatedStreamWarning: bytes follow the last complete section, for instance after an interrupted append.
         """
         self.path = Path(path)
         self._max_pixels = max_pixels
@@ -104,7 +104,7 @@ class Collection:
         self._indexes: OrderedDict[int, Index] = OrderedDict()
         self._lock = threading.Lock()
         if end < size:
-            message = f"{self.path}: {size - end} bytes behind the last whole section are left out: the end is cut or damaged"
+            message = f"{self.path}: {size - end} bytes behind the last complete section are ignored: the end is cut or damaged"
             warnings.warn(message, TruncatedStreamWarning, stacklevel=4)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -113,7 +113,7 @@ class Collection:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.path, self._max_pixels = state["path"], state["_max_pixels"]
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", TruncatedStreamWarning)  # said when it was opened first
+            warnings.simplefilter("ignore", TruncatedStreamWarning)  # the first instance has warned
             self._open()
         if self._length < state["_length"]:
             raise StreamError(f"{self.path}: has {self._length} images, {state['_length']} when it was opened first")
@@ -123,12 +123,12 @@ class Collection:
         return self._length
 
     def __getitem__(self, number: Any) -> Any:
-        """Image `number`, or a list of those of a slice.
+        """The image with an index, or a list of the images of a slice.
 
         Raises:
             IndexError: there is no such image.
-            DamagedStreamError: its bytes, or its section's index, were changed; the others are as good as before.
-            UnknownModelError: other weights are installed than those it was coded with.
+            DamagedStreamError: its bytes, or the index of its section, were changed; other images are not affected.
+            UnknownModelError: it was coded with other weights than those that are installed.
             TooLargeError: it declares more pixels than are allowed.
         """
         if isinstance(number, slice):
@@ -139,121 +139,126 @@ class Collection:
         return self.read(range(len(self)))
 
     def read(self, numbers: Iterable[int]) -> Iterator[CollectionItem]:
-        """Images by number, in any order; quicker than asking for one after another, since digits are decoded many at a time.
+        """Yields images by their indices, in any order.
 
-        Raises as for one image, when its turn has come.
+        This is faster than accessing images one by one if the preset decodes several at once. Errors are those of accessing an
+        image, raised when its turn comes.
         """
         self._check_weights()
-        rest, at_once = iter(numbers), images_at_once(self._header)
-        while part := [self._from_zero(number) for number in itertools.islice(rest, at_once)]:
-            entries = self._entries(part)
+        remaining, batch_size = iter(numbers), preset_of(self._header.format).images_at_once
+        while batch := [self._positive(number) for number in itertools.islice(remaining, batch_size)]:
+            entries = self._entries(batch)
             for entry, pixels in zip(entries, decode_entries(self._header, entries, self._max_pixels), strict=True):
-                yield CollectionItem(_sound(pixels), _sound(entry).name, _sound(entry).label)
+                yield CollectionItem(_value(pixels), _value(entry).name, _value(entry).label)
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Of all images; raises DamagedStreamError where an index is damaged."""
-        return tuple(name for _, index in self._all_indexes() for name in index.names)
+        """Names of all images; raises DamagedStreamError if an index is damaged."""
+        return tuple(name for index in self._all_indexes() for name in index.names)
 
     @property
     def labels(self) -> tuple[int | None, ...]:
-        """Of all images; raises DamagedStreamError where an index is damaged."""
-        found = [label for _, index in self._all_indexes() for label in index.columns["label"].tolist()]
-        return tuple(None if label == NO_LABEL else label for label in found)
+        """Labels of all images; raises DamagedStreamError if an index is damaged."""
+        numbers = [label for index in self._all_indexes() for label in index.columns["label"].tolist()]
+        return tuple(None if label == NO_LABEL else label for label in numbers)
 
     def stream(self, number: int) -> bytes:
-        """Image `number` as a stream of its own, which `rlcodec.decode` reads; errors as for the image."""
+        """An image as a stream of its own, which `rlcodec.decode` reads; raises as accessing the image."""
         return stream_of(self._header, self.entry(number))
 
     def entry(self, number: int) -> Entry:
-        """Image `number` as the file has it, its checksum checked; errors as for the image."""
-        return _sound(self._entries([self._from_zero(number)])[0])
+        """An image as the file stores it, with its checksum verified; raises as accessing the image."""
+        return _value(self._entries([self._positive(number)])[0])
 
-    def _from_zero(self, number: int) -> int:
+    def _positive(self, number: int) -> int:
         if not -self._length <= number < self._length:
             raise IndexError(f"image {number} of a collection of {self._length}")
         return number % self._length
 
     def _entries(self, numbers: Sequence[int]) -> list[Entry | StreamError]:
-        """Images of the collection as the file has them, or what is wrong with them; neighbours are read at once."""
-        found: list[Entry | StreamError] = []
-        at = 0
-        while at < len(numbers):
-            first = numbers[at]
-            which = bisect.bisect_right(self._firsts, first) - 1
-            within = first - self._firsts[which] if which >= 0 else 0
-            left = self._sections[which].count - within if which >= 0 else 0
-            if left <= 0:
-                found.append(DamagedStreamError(f"{self.path}: image {first} is lost: the footer of its section is damaged"))
-                at += 1
+        """Images as the file stores them, or errors; neighbours in the file are read together."""
+        entries: list[Entry | StreamError] = []
+        done = 0
+        while done < len(numbers):
+            first = numbers[done]
+            section = bisect.bisect_right(self._firsts, first) - 1
+            start = first - self._firsts[section] if section >= 0 else 0
+            available = self._sections[section].count - start if section >= 0 else 0
+            if available <= 0:
+                lost = f"{self.path}: image {first} is lost: the footer of its section is damaged"
+                entries.append(DamagedStreamError(lost))
+                done += 1
                 continue
             count = 1
-            while count < min(left, len(numbers) - at) and numbers[at + count] == first + count:
+            while count < min(available, len(numbers) - done) and numbers[done + count] == first + count:
                 count += 1
-            found += self._neighbours(which, within, count)
-            at += count
-        return found
+            entries += self._neighbours(section, start, count)
+            done += count
+        return entries
 
-    def _neighbours(self, which: int, start: int, count: int) -> list[Entry | StreamError]:
-        """So many images of a section, one after another."""
+    def _neighbours(self, section: int, start: int, count: int) -> list[Entry | StreamError]:
+        """`count` images of a section from its image `start` on."""
         try:
-            index = self._index(which)
+            index = self._index(section)
         except DamagedStreamError as error:
             return [error] * count
         columns = index.columns[start : start + count].tolist()
         data = read_at(self._file.fileno(), int(index.starts[start]), sum(row[0] for row in columns))
-        found: list[Entry | StreamError] = []
-        at = 0
+        entries: list[Entry | StreamError] = []
+        offset = 0
         for row, name in zip(columns, index.names[start : start + count], strict=True):
-            size, check, height, width, budget, label, _, _ = row
-            payload = data[at : at + size]
-            at += size
+            size, check, height, width, settings, label, _, _ = row
+            payload = data[offset : offset + size]
+            offset += size
             if len(payload) != size or binascii.crc_hqx(payload, 0) != check:
-                number = self._firsts[which] + start + len(found)
-                found.append(
-                    DamagedStreamError(f"{self.path}: image {number}, {name}, is damaged: its checksum does not match")
-                )
+                number = self._firsts[section] + start + len(entries)
+                damaged = f"{self.path}: image {number}, {name}, is damaged: its checksum does not match"
+                entries.append(DamagedStreamError(damaged))
             else:
-                found.append(Entry(height + 1, width + 1, budget, payload, name, None if label == NO_LABEL else label))
-        return found
+                entries.append(Entry(height + 1, width + 1, settings, payload, name, None if label == NO_LABEL else label))
+        return entries
 
-    def _index(self, which: int) -> Index:
+    def _index(self, number: int) -> Index:
+        """The index of a section, cached."""
         with self._lock:
-            found = self._indexes.get(which)
-            if found is not None:
-                self._indexes.move_to_end(which)
-                return found
-        section = self._sections[which]
+            cached = self._indexes.get(number)
+            if cached is not None:
+                self._indexes.move_to_end(number)
+                return cached
+        section = self._sections[number]
         packed = read_at(self._file.fileno(), section.start + section.data_bytes, section.index_bytes)
         try:
-            found = unpack_index(section, packed)
+            index = unpack_index(section, packed)
         except DamagedStreamError as error:
             raise DamagedStreamError(f"{self.path}: {error}") from error
         with self._lock:
-            self._indexes[which] = found
-            while len(self._indexes) > INDEXES_KEPT:
+            self._indexes[number] = index
+            while len(self._indexes) > CACHED_INDEXES:
                 self._indexes.popitem(last=False)
-        return found
+        return index
 
-    def _all_indexes(self) -> Iterator[tuple[int, Index]]:
-        """Every section's number and index, in the order of the images."""
+    def _all_indexes(self) -> Iterator[Index]:
+        """The indexes of all sections, in the order of the images."""
         expected = 0
-        for which, section in enumerate(self._sections):
+        for number, section in enumerate(self._sections):
             if section.first != expected:
                 raise DamagedStreamError(f"{self.path}: images {expected} to {section.first - 1} are lost")
             expected += section.count
-            yield which, self._index(which)
+            yield self._index(number)
 
     def _check_weights(self) -> None:
-        if not self._decodable and preset_by_name(self.preset).weights().digest != self.digest:
+        if self._decodable:
+            return
+        installed = preset_by_name(self.preset).weights().digest
+        if installed != self.digest:
             raise UnknownModelError(
                 f"{self.path}: was coded with weights {self.digest[:8]} of preset {self.preset}; "
-                f"these are {preset_by_name(self.preset).weights().digest[:8]}"
+                f"the installed ones are {installed[:8]}"
             )
         self._decodable = True
 
     def close(self) -> None:
-        """Closes the file; nothing can be read after that."""
+        """Closes the file; no image can be read afterwards."""
         self._file.close()
 
     def __del__(self) -> None:
@@ -267,8 +272,8 @@ class Collection:
         self.close()
 
 
-def _sound(found: Found | StreamError) -> Found:
-    """What was found; raises what is wrong with it."""
-    if isinstance(found, StreamError):
-        raise found
-    return found
+def _value(result: Value | StreamError) -> Value:
+    """The result, which is raised if it is an error."""
+    if isinstance(result, StreamError):
+        raise result
+    return result

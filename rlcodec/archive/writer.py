@@ -1,4 +1,4 @@
-"""Writes collections so that a run which is cut at any moment loses nothing that it had committed."""
+"""Writes collections. A run that is interrupted at any moment loses nothing that it has committed."""
 
 import contextlib
 import fcntl
@@ -24,20 +24,20 @@ from rlcodec.presets.registry import preset_by_name
 
 PARTIAL = ".partial"
 SECTION_IMAGES, SECTION_BYTES = 1024, 1 << 20
-"""A section is committed when it has so many images, or so many bytes."""
+"""A section is committed when it has this many images, or this many bytes."""
 
 
 class CollectionWriter:
     """Writes a collection, or appends to one.
 
-    A new collection grows beside `path` under a name that ends in `.partial` and is renamed when the writer is closed. Whatever
-    is added is committed section by section; a run that is cut loses what it added since, and `resume` goes on behind the last
-    section. Used as a context, the writer is closed at the end; where an exception ends it, what was committed
-    can be gone on with.
+    A new collection is written to a file beside `path` whose name ends in `.partial`, which is renamed when the writer is
+    closed. Images are committed section by section. An interrupted run loses only the images added since the last commit, and
+    `resume` continues behind it. Used as a context manager, the writer is closed at the end of the block; if an exception ends
+    the block, the partial file stays and can be resumed.
 
     Attributes:
         path: of the collection.
-        names: of all images that are in it.
+        names: of all images in the collection.
 
     Example:
         >>> import numpy as np, rlcodec, tempfile
@@ -56,40 +56,40 @@ class CollectionWriter:
         Args:
             path: of the collection.
             preset: of its streams.
-            append: add to the collection that is there.
-            resume: go on where an earlier run was cut; with `append` nothing else is done than without.
+            append: add to an existing collection.
+            resume: continue an interrupted run; with `append` it makes no difference.
 
         Raises:
-            OptionError: the collection to append to is not there, or has another preset; or a run was cut here and `resume` is
-                not asked for.
-            OutputError: it cannot be written, or another writer is at it.
-            StreamError: what is to be gone on with is no collection.
+            OptionError: the collection to append to does not exist, or has another preset or weights; or there is a partial
+                file and `resume` is false.
+            OutputError: the file cannot be written, or another process is writing it.
+            StreamError: the file to append to or to resume is no collection.
         """
         self.path = Path(os.path.realpath(path))
-        found = preset_by_name(preset)
-        self._header = CollectionHeader(found.format, found.weights().digest)
+        codec = preset_by_name(preset)
+        self._header = CollectionHeader(codec.format, codec.weights().digest)
         self._append = append
         self._target = self.path if append else self.path.with_name(self.path.name + PARTIAL)
-        there = self._target.exists()
-        if append and not there:
+        exists = self._target.exists()
+        if append and not exists:
             raise OptionError(f"{path}: there is no collection to append to")
-        if there and not append and not resume:
-            raise OptionError(f"{self._target}: was left by a run that was cut; go on with it by --resume, or delete it")
+        if exists and not append and not resume:
+            raise OptionError(f"{self._target}: was left by an interrupted run; continue it with --resume, or delete it")
         self._waiting: list[Entry] = []
         self._waiting_bytes = 0
         try:
-            self._file = open(self._target, "r+b" if there else "x+b", buffering=0)  # noqa: SIM115 (closed by `close`)
+            self._file = open(self._target, "r+b" if exists else "x+b", buffering=0)  # noqa: SIM115 (closed by `close`)
         except OSError as error:
             raise OutputError(f"{self._target}: cannot be written ({error.strerror or error})") from error
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             self.names: set[str] = set()
-            self._count = self._go_on() if there else self._begin()
+            self._count = self._continue() if exists else self._begin()
         except OSError as error:
             self._file.close()
-            busy = isinstance(error, BlockingIOError)
-            why = "another process is writing it" if busy else error.strerror or error
-            raise OutputError(f"{self._target}: cannot be written ({why})") from error
+            locked = isinstance(error, BlockingIOError)
+            reason = "another process is writing it" if locked else error.strerror or error
+            raise OutputError(f"{self._target}: cannot be written ({reason})") from error
         except BaseException:
             self._file.close()
             raise
@@ -102,8 +102,8 @@ class CollectionWriter:
         self._end = HEADER_BYTES
         return 0
 
-    def _go_on(self) -> int:
-        """Takes up what is there, and cuts off what follows its last whole section."""
+    def _continue(self) -> int:
+        """Reads the names in the file and removes what follows its last complete section; returns the number of images."""
         descriptor = self._file.fileno()
         size = os.fstat(descriptor).st_size
         if size < HEADER_BYTES and not self._append:
@@ -132,25 +132,25 @@ class CollectionWriter:
         """Adds an image.
 
         Args:
-            stream: as `rlcodec.encode` wrote it.
+            stream: from `rlcodec.encode`.
             name: a relative path with slashes, of at most 255 bytes, that no other image of the collection has.
             label: from 0 to 2**31 - 1, or None.
 
         Raises:
             StreamError: the stream is broken or cut, or of another preset or other weights than the collection.
-            OptionError: the name or the label cannot be.
+            OptionError: the name or the label is invalid or taken.
             OutputError: the file cannot be written.
         """
-        found = unpack(stream)
-        header = found.header
-        if found.truncated:
+        parsed = unpack(stream)
+        header = parsed.header
+        if parsed.truncated:
             raise StreamError(f"{name}: the stream is cut; a collection holds whole ones")
         if header.format != self._header.format or not self._header.digest.startswith(header.fingerprint.hex()):
             raise StreamError(f"{name}: the stream is of another preset, or of other weights, than the collection")
-        self.add_entry(Entry(header.height, header.width, header.settings, found.payload.tobytes(), name, label))
+        self.add_entry(Entry(header.height, header.width, header.settings, parsed.payload.tobytes(), name, label))
 
     def add_entry(self, entry: Entry) -> None:
-        """Adds an image of the collection's preset and weights; errors as `add`."""
+        """Adds an image of the collection's preset and weights; raises as `add`."""
         check_name(entry.name)
         if entry.name in self.names:
             raise OptionError(f"{entry.name}: is in the collection already")
@@ -165,10 +165,10 @@ class CollectionWriter:
             self.commit()
 
     def commit(self) -> None:
-        """Writes what was added, on the disk itself: once this returns no cut can lose it.
+        """Writes the images that were added and flushes them to the disk, after which no interruption can lose them.
 
         Raises:
-            OutputError: the file cannot be written; what was committed before is still there.
+            OutputError: the file cannot be written; images that were committed before are not lost.
         """
         if not self._waiting:
             return
@@ -177,7 +177,7 @@ class CollectionWriter:
             self._write(data)
             os.fsync(self._file.fileno())
         except OSError as error:
-            with contextlib.suppress(OSError):  # what was written in part would be found and cut off by whoever goes on, too
+            with contextlib.suppress(OSError):  # if this fails, resuming removes the incomplete section
                 self._file.truncate(self._end)
                 self._file.seek(self._end)
             raise OutputError(f"{self._target}: cannot be written ({error.strerror or error})") from error
@@ -186,12 +186,12 @@ class CollectionWriter:
         self._waiting, self._waiting_bytes = [], 0
 
     def _write(self, data: bytes) -> None:
-        rest = memoryview(data)
-        while rest:
-            rest = rest[self._file.write(rest) :]
+        remaining = memoryview(data)
+        while remaining:
+            remaining = remaining[self._file.write(remaining) :]
 
     def close(self) -> None:
-        """Commits what was added and gives a new collection its name.
+        """Commits the images that were added and gives a new collection its name.
 
         Raises:
             OutputError: the file cannot be written.

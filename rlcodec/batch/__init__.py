@@ -1,1 +1,1 @@
-"""batch."""
+"""Many images or files at once."""

@@ -1,6 +1,6 @@
-"""Many files at once: lists and folders of images or streams, over all cores. A file that fails costs itself alone.
+"""Many files at once: lists and folders of images or streams, over all cores. A file that fails does not stop the others.
 
-What is wrong whatever the file, an option that makes no sense or a policy that cannot be used, is raised, and ends the work.
+Errors that concern all files, such as an invalid option or an unusable policy, are raised and end the work.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -11,21 +11,28 @@ from typing import Any, TypeVar
 
 from rlcodec.core.files import make_folder, write_bytes
 from rlcodec.errors import ImageError, MisfitError, OptionError, OutputError, StreamError
-from rlcodec.parallel.backends import LOCAL, Worker, check_engine, map_items
+from rlcodec.parallel.backends import map_items
+from rlcodec.parallel.options import LOCAL, MapOptions, Worker, check_backend
 
-FILES_TOGETHER = 256
-OF_ONE_FILE = (ImageError, StreamError, MisfitError, OutputError, OSError)
+GROUP_FILES = 256
+"""Files that are converted together."""
+FILE_ERRORS = (ImageError, StreamError, MisfitError, OutputError, OSError)
+"""Errors that concern one file alone."""
+Pair = tuple[Path, Path]
+"""Source and target of a file."""
+Report = Callable[[int, int], None]
+"""Called with the number of items that are done and of all items."""
 Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
 class FileOutcome:
-    """What became of one file.
+    """The result of converting one file.
 
     Attributes:
-        source_bytes: size of the source; 0 where it could not be read.
-        target_bytes: size of the target; 0 where none was written.
-        error: why none was written, or None.
+        source_bytes: size of the source; 0 if the conversion failed.
+        target_bytes: size of the target; 0 if the conversion failed.
+        error: why it failed, None if it did not.
     """
 
     source_bytes: int
@@ -33,136 +40,142 @@ class FileOutcome:
     error: str | None
 
 
+@dataclass(frozen=True)
+class ConvertOptions:
+    """How files are converted.
+
+    Attributes:
+        workers: threads, or actors; as many as there are cores if None.
+        report: called with (files done, files in all).
+        backend: "local" or "ray", whose workers must see the same folders.
+        gpus_per_worker: with Ray, GPUs that each worker takes.
+    """
+
+    workers: int | None = None
+    report: Report | None = None
+    backend: str = LOCAL
+    gpus_per_worker: float = 0
+
+
 def is_batch(paths: Sequence[Path]) -> bool:
-    """Whether source paths and, last, a target mean many files: several sources, or a folder on either side."""
+    """Whether sources and a target, the last path, mean many files: there are several sources, or any path is a folder."""
     return len(paths) > 2 or any(path.is_dir() for path in paths)
 
 
-def pair_files(sources: Iterable[Path], folder: Path, suffix: str, taken: Callable[[Path], bool]) -> list[tuple[Path, Path]]:
-    """Source and target of every file.
+def pair_files(sources: Iterable[Path], folder: Path, suffix: str, is_source: Callable[[Path], bool]) -> list[Pair]:
+    """Pairs every source file with its target.
 
     Args:
-        sources: files, and folders whose files `taken` are meant, in the order of their names.
-        folder: where the targets go, each under its source's name.
+        sources: files, and folders whose files are taken in the order of their names.
+        folder: of the targets, each of which has its source's name.
         suffix: of the targets.
-        taken: of which files in a folder.
+        is_source: which files of a folder are taken.
 
     Raises:
-        OptionError: nothing is there, or two files would have the same target.
+        OptionError: there are no files, or two would have the same target.
     """
     files: list[Path] = []
     for source in sources:
-        files += sorted(p for p in source.iterdir() if p.is_file() and taken(p)) if source.is_dir() else [source]
+        files += sorted(p for p in source.iterdir() if p.is_file() and is_source(p)) if source.is_dir() else [source]
     if not files:
         raise OptionError("there are no files to code")
     pairs = [(file, folder / (file.stem + suffix)) for file in files]
-    seen: dict[Path, Path] = {}
+    source_of: dict[Path, Path] = {}
     for file, target in pairs:
-        if target in seen:
-            raise OptionError(f"{seen[target]} and {file} would both become {target}; code them into different folders")
-        seen[target] = file
+        if target in source_of:
+            raise OptionError(f"{source_of[target]} and {file} would both become {target}; code them into different folders")
+        source_of[target] = file
     return pairs
 
 
 def convert_files(
-    pairs: Sequence[tuple[Path, Path]],
-    convert: Callable[[Any], bytes],
-    workers: int | None = None,
-    report: Callable[[int, int], None] | None = None,
-    engine: str = LOCAL,
+    pairs: Sequence[Pair], convert: Callable[[Any], bytes], options: ConvertOptions = ConvertOptions()
 ) -> list[FileOutcome]:
-    """Converts files; each target is written whole or not at all.
+    """Converts files one by one; each target is written whole or not at all.
 
     Args:
         pairs: source and target of every file.
-        convert: from a source to the bytes of its target; engine "ray" hands it a `FileBytes` in place of the path.
-        workers: threads, or actors; as many as there are cores when None.
-        report: called with (files done, files in all).
-        engine: "local" or "ray", whose workers see the same folders.
+        convert: from a source to the bytes of its target; with Ray the source is a `FileBytes` instead of a path.
+        options: workers, progress and backend.
 
     Raises:
-        OutputError: a target's folder cannot be made.
-        RlcodecError: as `rlcodec.parallel.backends.map_items`, or of `convert`, where it is not about one file.
+        OutputError: the folder of a target cannot be made.
+        RlcodecError: as `rlcodec.parallel.backends.map_items`, or raised by `convert` for a reason that concerns all files.
     """
-    check_engine(engine)
-    return _converted(pairs, report, partial(_Singly, convert), engine=engine, workers=workers, threads=True)
+    spread = MapOptions(options.backend, options.workers, use_threads=True, gpus_per_worker=options.gpus_per_worker)
+    return _converted(pairs, partial(_OneByOne, convert), spread, options.report)
 
 
-def convert_together(
-    pairs: Sequence[tuple[Path, Path]],
+def convert_groups(
+    pairs: Sequence[Pair],
     load: Callable[[Any], Item],
     convert: Callable[[list[Item]], list[bytes]],
-    report: Callable[[int, int], None] | None = None,
-    size: int = FILES_TOGETHER,
-    engine: str = LOCAL,
-    workers: int | None = None,
-    gpus: float = 0,
+    options: ConvertOptions = ConvertOptions(),
 ) -> list[FileOutcome]:
-    """As `convert_files`, for conversions that many files share; where one fails, its group is converted one by one.
+    """Converts files in groups. If a group fails, its files are converted one by one.
 
     Args:
         pairs: source and target of every file.
-        load: reads a source.
-        convert: from what was read to the bytes of the targets.
-        report: called with (files done, files in all).
-        size: how many files at once.
-        engine: as `convert_files`; "local" converts group after group.
-        workers: of engine "ray".
-        gpus: of each of its workers.
+        load: reads a source, as `convert_files` passes it.
+        convert: from what was read of several sources to the bytes of the targets.
+        options: workers, progress and backend; with the local backend one group is converted after another.
+
+    Raises:
+        RlcodecError: as `convert_files`.
     """
-    make = partial(_Together, load, convert)
-    workers = 1 if engine == LOCAL else workers
-    return _converted(pairs, report, make, engine=engine, workers=workers, together=size, threads=True, gpus=gpus)
+    workers = 1 if options.backend == LOCAL else options.workers
+    spread = MapOptions(options.backend, workers, GROUP_FILES, use_threads=True, gpus_per_worker=options.gpus_per_worker)
+    return _converted(pairs, partial(_InGroups, load, convert), spread, options.report)
 
 
 def _converted(
-    pairs: Sequence[tuple[Path, Path]], report: Callable[[int, int], None] | None, make: Callable[[], Worker], **options: Any
+    pairs: Sequence[Pair], make: Callable[[], Worker], spread: MapOptions, report: Report | None
 ) -> list[FileOutcome]:
+    check_backend(spread.backend)
     for folder in {target.parent for _, target in pairs}:
         make_folder(folder)
     outcomes: dict[int, FileOutcome] = {}
-    items = [(source.absolute(), target.absolute()) for source, target in pairs]  # actors are in another folder
-    for number, outcome in map_items(make, (), items, files=[source for source, _ in pairs], **options):
-        outcomes[number] = outcome
+    items = [(source.absolute(), target.absolute()) for source, target in pairs]  # actors run in another folder
+    for index, outcome in map_items(make, (), items, spread, files=[source for source, _ in pairs]):
+        outcomes[index] = outcome
         if report:
             report(len(outcomes), len(pairs))
-    return [outcomes[number] for number in range(len(pairs))]
+    return [outcomes[index] for index in range(len(pairs))]
 
 
 @dataclass(frozen=True)
-class _Singly:
-    """Converts files one by one; gets a pair of paths each, and the source as the engine reads it."""
+class _OneByOne:
+    """A worker that converts files one by one; its items are pairs of paths, each with the source as the backend reads it."""
 
     convert: Callable[[Any], bytes]
 
-    def __call__(self, group: Sequence[tuple[tuple[Path, Path], Any]]) -> list[FileOutcome]:
-        return [_outcome(pair, source, self.convert) for pair, source in group]
+    def __call__(self, group: Sequence[tuple[Pair, Any]]) -> list[FileOutcome]:
+        return [_write_target(pair, partial(self.convert, source)) for pair, source in group]
 
 
 @dataclass(frozen=True)
-class _Together:
-    """Converts files a group at a time."""
+class _InGroups:
+    """A worker that converts a group of files at a time."""
 
     load: Callable[[Any], Any]
     convert: Callable[[list[Any]], list[bytes]]
 
-    def __call__(self, group: Sequence[tuple[tuple[Path, Path], Any]]) -> list[FileOutcome]:
+    def __call__(self, group: Sequence[tuple[Pair, Any]]) -> list[FileOutcome]:
         try:
-            ready: list[bytes | None] = list(self.convert([self.load(source) for _, source in group]))
-        except OF_ONE_FILE:
-            ready = [None] * len(group)
+            targets = self.convert([self.load(source) for _, source in group])
+        except FILE_ERRORS:
+            return [_write_target(pair, partial(self._convert_one, source)) for pair, source in group]
+        return [_write_target(pair, lambda data=data: data) for (pair, _), data in zip(group, targets, strict=True)]
 
-        def alone(source: Any) -> bytes:
-            return self.convert([self.load(source)])[0]
-
-        return [_outcome(pair, source, alone, data) for (pair, source), data in zip(group, ready, strict=True)]
+    def _convert_one(self, source: Any) -> bytes:
+        return self.convert([self.load(source)])[0]
 
 
-def _outcome(pair: tuple[Path, Path], content: Any, convert: Callable[[Any], bytes], ready: bytes | None = None) -> FileOutcome:
+def _write_target(pair: Pair, convert: Callable[[], bytes]) -> FileOutcome:
     source, target = pair
     try:
-        data = convert(content) if ready is None else ready
+        data = convert()
         write_bytes(target, data)
         return FileOutcome(source.stat().st_size, len(data), None)
-    except OF_ONE_FILE as error:
+    except FILE_ERRORS as error:
         return FileOutcome(0, 0, " ".join(str(error).split()))

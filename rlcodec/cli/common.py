@@ -1,16 +1,19 @@
-"""What the parts of the command line share: the application, options, progress and messages."""
+"""What all commands share: the application, common options, progress bars and messages."""
 
 import functools
 import inspect
 import os
 import sys
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from numba.core import event
 
+from rlcodec.cli.option_parameters import OptionTypes, given_options, option_parameters
 from rlcodec.errors import OptionError
 
 app = typer.Typer(
@@ -24,25 +27,21 @@ data_app = typer.Typer(no_args_is_help=True, help="Fetch data sets.")
 app.add_typer(pretrain_app, name="pretrain")
 app.add_typer(data_app, name="data")
 
-PresetOption = Annotated[str, typer.Option(help="Whose model to use.")]
+PresetOption = Annotated[str, typer.Option(help="Name of the preset.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 DeviceOption = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
 CodingDeviceOption = Annotated[
-    str | None, typer.Option(help="cuda, or another of torch's: runs the network of tier lm there, for many files at once.")
+    str | None, typer.Option(help="cuda or another torch device that runs the network of tier lm for many files at once.")
 ]
-ResumeOption = Annotated[bool, typer.Option(help="Go on from the checkpoint that is there.")]
+ResumeOption = Annotated[bool, typer.Option(help="Continue from the checkpoint, if there is one.")]
 FilesResumeOption = Annotated[
-    bool, typer.Option("--resume", help="Of many files leave those alone that are written already, by a run that was cut.")
+    bool, typer.Option("--resume", help="Skip files whose output exists, for instance after an interrupted run.")
 ]
-SeedOption = Annotated[int, typer.Option(help="Of weights, batches and noise.")]
-MaxPixelsOption = Annotated[int, typer.Option(min=1, help="Refuse images and streams with more pixels; 2**28 are the most.")]
-WorkersOption = Annotated[int | None, typer.Option(help="Threads; as many as cores if not given.")]
-EngineOption = Annotated[
-    str, typer.Option(help="local: this machine's cores; or ray: the cluster that RAY_ADDRESS names, else this machine.")
-]
-SynthesisOption = Annotated[
-    str | None,
-    typer.Option(help="Preset photo: plain, light or full, what decoders spend on repair."),
+SeedOption = Annotated[int, typer.Option(help="Seed of weights, batches and noise.")]
+MaxPixelsOption = Annotated[int, typer.Option(min=1, help="Refuse larger streams and images; 2**28 is the maximum.")]
+WorkersOption = Annotated[int | None, typer.Option(help="Threads; all cores by default.")]
+BackendOption = Annotated[
+    str, typer.Option(help="local: the cores of this machine; ray: the cluster of RAY_ADDRESS, or Ray on this machine.")
 ]
 DataOption = Annotated[Path, typer.Option(help="Folder of idx files or of images, or one idx file.")]
 
@@ -51,29 +50,57 @@ QUIET = inspect.Parameter(
     "quiet",
     inspect.Parameter.KEYWORD_ONLY,
     default=False,
-    annotation=Annotated[
-        bool, typer.Option("--quiet", "-q", help="Print nothing but errors, warnings and what --json asks for.")
-    ],
+    annotation=Annotated[bool, typer.Option("--quiet", "-q", help="Print only errors, warnings and the output of --json.")],
 )
 
 
+class _Callback:
+    """A command as Typer calls it.
+
+    Its signature is computed whenever the command line is built, so that presets registered by then have their options. The
+    options of `types` stand behind the positional parameters of the function, before those that are keyword-only.
+    """
+
+    def __init__(self, run: Callable[..., None], types: Callable[[], OptionTypes] | None):
+        functools.update_wrapper(self, run)
+        self.run, self.types = run, types
+
+    @property
+    def __signature__(self) -> inspect.Signature:
+        written = inspect.signature(self.run, eval_str=True)
+        by_kind: dict[Any, list[inspect.Parameter]] = defaultdict(list)
+        for parameter in written.parameters.values():
+            by_kind[parameter.kind].append(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY))
+        declared = option_parameters(self.types()) if self.types else []
+        leading, trailing = by_kind[inspect.Parameter.POSITIONAL_OR_KEYWORD], by_kind[inspect.Parameter.KEYWORD_ONLY]
+        return written.replace(parameters=[*leading, *declared, *trailing, QUIET])
+
+    def __call__(self, *, quiet: bool = False, **values: Any) -> None:
+        from rich import get_console
+
+        get_console().quiet = quiet
+        if self.types:
+            types = self.types()
+            shown = [parameter.name for parameter in option_parameters(types)]
+            values |= given_options(types, {name: values.pop(name) for name in shown})
+        self.run(**values)
+
+
 def command(
-    *examples: str, group: typer.Typer = app, name: str | None = None
+    *examples: str, group: typer.Typer = app, name: str | None = None, types: Callable[[], OptionTypes] | None = None
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Registers a command, with examples at the end of its help and with --quiet, which silences rich's console."""
+    """Registers a function as a command with the option --quiet, which silences rich's console.
+
+    Args:
+        *examples: shown at the end of its help.
+        group: that it belongs to.
+        name: of the command, if it differs from the function's.
+        types: dataclasses of options, whose fields become options of the command. The function gets those that are given as
+            keyword arguments, `**options`.
+    """
 
     def register(run: Callable[..., None]) -> Callable[..., None]:
-        @functools.wraps(run)
-        def with_quiet(*arguments: Any, quiet: bool = False, **options: Any) -> None:
-            from rich import get_console
-
-            get_console().quiet = quiet
-            run(*arguments, **options)
-
-        own = inspect.signature(run, eval_str=True)
-        with_quiet.__signature__ = own.replace(parameters=[*own.parameters.values(), QUIET])  # type: ignore[attr-defined]
-        with_quiet.__annotations__ = run.__annotations__ | {QUIET.name: QUIET.annotation}
-        group.command(name, epilog="\n\n".join(["Examples:", *examples]))(with_quiet)
+        group.command(name, epilog="\n\n".join(["Examples:", *examples]))(_Callback(run, types))
         return run
 
     return register
@@ -87,33 +114,45 @@ def say(text: str) -> None:
         print(text)
 
 
-def show(table: Any, narrowest: int = 0) -> None:
-    """Prints one of rich's tables, unless --quiet; no narrower than so many columns."""
+def show(table: Any, min_columns: int = 0) -> None:
+    """Prints a table of rich's, unless --quiet, at least `min_columns` characters wide."""
     from rich import get_console
 
     console = get_console()
-    console.print(table, width=max(console.width, narrowest))
+    console.print(table, width=max(console.width, min_columns))
 
 
+@functools.cache
 def announce_compilation() -> None:
-    """Says that the first run on a machine compiles, where it will."""
-    from rich import get_console
+    """Tells the user when numba begins to compile kernels in this process, which happens once on a machine and takes long."""
+    event.register("numba:compile", _Announcement())
 
-    from rlcodec.core.kernel import is_compiled
-    from rlcodec.presets.mnist.pixel_coder import code_pixel_row
 
-    if not is_compiled(code_pixel_row) and not get_console().quiet:
-        print("rlcodec: compiling the kernels for this machine, once (about 25 s)", file=sys.stderr)
+class _Announcement(event.Listener):
+    """Prints one line when the first kernel is compiled."""
+
+    def __init__(self) -> None:
+        self.printed = False
+
+    def on_start(self, _: event.Event) -> None:
+        from rich import get_console
+
+        if not self.printed and not get_console().quiet:
+            print("rlcodec: compiling the kernels for this machine; this happens once and takes about 25 s", file=sys.stderr)
+        self.printed = True
+
+    def on_end(self, _: event.Event) -> None:
+        """Nothing is printed."""
 
 
 def torch_device(name: str) -> str:
-    """What torch calls a device; raises OptionError where there is none."""
+    """The name that torch has for a device, "auto", "cpu" or "cuda"; raises OptionError if it does not exist."""
     import torch
 
     if name not in ("auto", "cpu", "cuda"):
         raise OptionError(f"unknown device {name!r}; there are: auto, cpu, cuda")
     if name == "cuda" and not torch.cuda.is_available():
-        raise OptionError("there is no CUDA device that torch can use; take --device cpu")
+        raise OptionError("there is no CUDA device that torch can use; use --device cpu")
     if name == "cpu" or not torch.cuda.is_available():
         return "cpu"
     return f"cuda:{os.environ.get('LOCAL_RANK', 0)}"  # which torchrun sets
@@ -121,7 +160,7 @@ def torch_device(name: str) -> str:
 
 @contextmanager
 def progress(title: str) -> Iterator[Any]:
-    """A progress bar on standard error where that is a terminal; yields a function of (done, of all)."""
+    """Shows a progress bar on standard error, if that is a terminal; yields a function of (items done, items in all)."""
     from rich import get_console
     from rich.console import Console
     from rich.progress import Progress

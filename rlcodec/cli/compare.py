@@ -9,7 +9,7 @@ from typing import Any
 import typer
 
 from rlcodec.cli.common import announce_compilation, progress, say, show
-from rlcodec.parallel.backends import LOCAL
+from rlcodec.parallel.options import LOCAL
 
 EXIT_FAILURE = 2
 DEFAULT_ANCHOR = "jpeg"

@@ -255,7 +255,7 @@ class DecisionProcess(ABC, Generic[State]):
         state = self.initial(np.zeros(1, np.int64), self.spec.objectives_of(objective, 1))
         for action in actions:
             if state.done[0] or not 0 <= action < self.spec.action_count or not self.legal(state)[0, action]:
-                raise OptionError(f"claimed actions {list(actions)}, which no episode takes")
+                raise OptionError(f"actions {list(actions)}, which no episode takes")
             self.apply(state, np.array([action]))
         if not state.done[0]:
-            raise OptionError(f"claimed actions {list(actions)}, which no episode takes")
+            raise OptionError(f"actions {list(actions)}, which no episode takes")

@@ -1,7 +1,8 @@
 """What an encode is worth: J = D + lambda_rate * R + lambda_compute * C, per pixel."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from numbers import Real
 from types import MappingProxyType
@@ -63,6 +64,16 @@ def unregister_distortion(kind: str) -> None:
     """Removes a kind that `register_distortion` added."""
     if kind not in KINDS:
         DISTORTIONS.pop(kind, None)
+
+
+@contextmanager
+def registered_distortion(kind: str, measure: Measure) -> Iterator[None]:
+    """Adds a kind of distortion for the duration of a block; raises as `register_distortion`."""
+    register_distortion(kind, measure)
+    try:
+        yield
+    finally:
+        unregister_distortion(kind)
 
 
 @dataclass(frozen=True)

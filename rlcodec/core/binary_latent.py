@@ -1,7 +1,6 @@
-"""Codes the slices of a binary latent, for presets `mnist` and `compact`."""
+"""Codes the slices of a binary latent in raster order, by static frequencies or by a context network."""
 
 import functools
-from typing import NamedTuple
 
 import numpy as np
 
@@ -18,37 +17,40 @@ from rlcodec.core.segment_choice import (
 )
 
 LATENT_GRID = 8
-
-
-class StaticTables(NamedTuple):
-    """Static frequencies, in 1/65536.
-
-    Shapes: `pixel` (TABLE_CONTEXTS, nodes) int32 for tier `table`; `trivial` (TRIVIAL_STATES, GRID, GRID) int32, the
-    probability of ink where the whole context is background; `escape` (nodes,) int32 for the value of such ink;
-    `latent` (slices, grid, grid) int32; positions beyond the grid count as its last.
-    """
-
-    pixel: np.ndarray
-    trivial: np.ndarray
-    escape: np.ndarray
-    latent: np.ndarray
+"""Positions along each side that preset `mnist` has frequencies and network inputs of their own for."""
+Neighbours = tuple[tuple[int, int], ...]
+"""Positions relative to a bit, (down, across), each from -1 to 1."""
+ALL_AROUND: Neighbours = tuple((down, across) for down in (-1, 0, 1) for across in (-1, 0, 1))
+"""The bit's own position and the eight around it."""
 
 
 @functools.cache
-def latent_offsets(slices: int, rows: int, columns: int) -> np.ndarray:
-    """Flat offsets of the 3x3 neighbourhoods in all slices, relative to the position in slice 0, int64."""
+def latent_offsets(slices: int, rows: int, columns: int, neighbours: Neighbours = ALL_AROUND) -> np.ndarray:
+    """Where the context of a bit lies in the flat buffer of `latent_buffer`.
+
+    Args:
+        slices: of the latent.
+        rows: of the latent.
+        columns: of the latent.
+        neighbours: positions that are context, in all slices.
+
+    Returns:
+        int64 (slices * len(neighbours),), relative to the bit's position in slice 0.
+    """
     stride = columns + 2
     plane = (rows + 2) * stride
-    return np.array([s * plane + dy * stride + dx for s in range(slices) for dy in (-1, 0, 1) for dx in (-1, 0, 1)], np.int64)
+    return np.array([s * plane + down * stride + across for s in range(slices) for down, across in neighbours], np.int64)
 
 
 def latent_buffer(slices: int, rows: int, columns: int) -> np.ndarray:
-    """A context buffer in which every bit is unknown, int16 (slices, rows + 2, columns + 2)."""
+    """A context buffer in which every bit is unknown, int16 (slices, rows + 2, columns + 2) of zeros."""
     return np.zeros((slices, rows + 2, columns + 2), np.int16)
 
 
 @kernel
-def code_latent_slice(state, data, costs, net, tables, buffer, offsets, layers, selected, latent, index, count, use_network):
+def code_latent_slice(
+    state, data, costs, net, frequencies, buffer, offsets, layers, selected, latent, index, count, use_network
+):
     """Codes the first `count` bits of latent slice `index` in raster order, in the direction of the coder's state.
 
     Args:
@@ -56,20 +58,20 @@ def code_latent_slice(state, data, costs, net, tables, buffer, offsets, layers, 
         data: uint8 payload.
         costs: `rlcodec.core.range_coder.COSTS`.
         net: the latents' `ContextNet`, whose node `index` predicts this slice.
-        tables: `StaticTables`.
+        frequencies: int32 (slices, grid, grid), of +1 in 1/65536; positions beyond the grid count as its last.
         buffer: context buffer from `latent_buffer`, holding the slices before.
         offsets: from `latent_offsets`.
         layers: from `layers_of`.
-        selected: int64 (1,), working space.
+        selected: int64 (1,), scratch buffer.
         latent: int8 (slices, rows, columns), -1 or +1; read when encoding, written when decoding.
         index: the slice.
         count: bits to code.
-        use_network: tier `context` when true, `table` otherwise.
+        use_network: tier `context` if true, `table` otherwise.
 
     Returns:
         Bits coded: `count`, or fewer when the data is exhausted.
     """
-    columns, grid = latent.shape[2], tables.latent.shape[1]
+    columns, grid = latent.shape[2], frequencies.shape[1]
     flat = buffer.reshape(-1)
     for position in range(count):
         y, x = position // columns, position % columns
@@ -83,7 +85,7 @@ def code_latent_slice(state, data, costs, net, tables, buffer, offsets, layers, 
             state[MACS] += run_dense(net, layers, selected)
             symbol = code_tree(state, data, costs, net, layers.last, index, symbol)
         else:
-            symbol = code_decision(state, data, costs, np.int64(tables.latent[index, grid_y, grid_x]), symbol)
+            symbol = code_decision(state, data, costs, np.int64(frequencies[index, grid_y, grid_x]), symbol)
             state[MACS] += 1
         if state[EXHAUSTED]:
             return position
@@ -98,7 +100,7 @@ def code_latent_slices(
     data,
     costs,
     net,
-    tables,
+    frequencies,
     buffer,
     offsets,
     layers,
@@ -109,20 +111,20 @@ def code_latent_slices(
     last,
     done,
     choices,
-    spent,
-    macs,
+    segment_costs,
+    segment_macs,
 ):
     """Codes latent slices from `start` on, each with its choice, in the direction of the coder's state.
 
     Args:
-        state: coder state, and so on to `latent` as `code_latent_slice` takes them.
+        state: coder state; this and what follows, up to `latent`, as `code_latent_slice` takes it.
         start: the first slice.
         bit_budget: binary latents kept.
         last: bits of the last slice that the budget touches.
         done: bits coded before.
         choices: int64, STOP or tiers; read when encoding, written when decoding.
-        spent: int64, receives each segment's cost.
-        macs: int64, receives each segment's multiply-accumulates.
+        segment_costs: int64, receives the code length of each segment in 1/COST_UNIT bit.
+        segment_macs: int64, receives the multiply-accumulates of each segment.
 
     Returns:
         Segments coded, the stop mark included, and bits coded in all.
@@ -134,10 +136,11 @@ def code_latent_slices(
         choices[i] = choice
         if not state[EXHAUSTED] and choice != STOP:
             bits = last if (start + i + 1) * size >= bit_budget else size
+            use_network = choice == CONTEXT
             done += code_latent_slice(
-                state, data, costs, net, tables, buffer, offsets, layers, selected, latent, start + i, bits, choice == CONTEXT
+                state, data, costs, net, frequencies, buffer, offsets, layers, selected, latent, start + i, bits, use_network
             )
-        spent[i], macs[i] = state[COST] - cost_before, state[MACS] - macs_before
+        segment_costs[i], segment_macs[i] = state[COST] - cost_before, state[MACS] - macs_before
         if state[EXHAUSTED] or choice == STOP:
             return i + 1, done
     return choices.shape[0], done

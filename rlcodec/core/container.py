@@ -19,6 +19,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from rlcodec.core.leb128 import read_leb128, write_leb128
 from rlcodec.core.preset_format import MAX_PIXELS, PresetFormat, format_by_id
 from rlcodec.errors import DamagedStreamError, StreamError, TooLargeError, TruncatedStreamError, UnknownModelError
 
@@ -26,7 +27,7 @@ MAGIC = b"\xb1R"
 VERSION = 3
 CRC_AT = slice(5, 7)
 FIXED_BYTES = 7
-MAX_VARINT_BYTES = 4
+MAX_NUMBER_BYTES = 4
 
 MOST_PADDING, FREE_PIXELS = 2, 1 << 18
 """A thin picture may be decoded to so many times the pixels that are allowed; up to so many are never too many."""
@@ -64,51 +65,43 @@ class Stream:
     truncated: bool
 
 
-def varint(value: int) -> bytes:
-    """A number from 0 on as LEB128: seven bits a byte, the lowest first, the high bit set on all but the last."""
-    out = bytearray()
-    while value > 127:
-        out.append(value & 127 | 128)
-        value >>= 7
-    return bytes([*out, value])
+class _HeaderReader:
+    """Reads a header from front to back; raises TruncatedStreamError where the data end."""
 
-
-class _Reader:
     def __init__(self, data: bytes):
         self.data, self.position = data, 0
 
-    def byte(self) -> int:
-        if self.position >= len(self.data):
-            raise TruncatedStreamError(f"the stream is cut inside its header: {len(self.data)} bytes")
-        self.position += 1
-        return self.data[self.position - 1]
-
     def take(self, count: int) -> bytes:
-        return bytes(self.byte() for _ in range(count))
+        """The next bytes."""
+        start, self.position = self.position, self.position + count
+        self._check(self.position <= len(self.data))
+        return bytes(self.data[start : self.position])
 
-    def varint(self) -> int:
-        value = 0
-        for i in range(MAX_VARINT_BYTES):
-            byte = self.byte()
-            value |= (byte & 127) << (7 * i)
-            if byte < 128:
-                return value
-        raise DamagedStreamError("the header holds a number that is too long")
+    def number(self) -> int:
+        """The next LEB128 number; raises DamagedStreamError if it is too long."""
+        found = read_leb128(self.data, self.position, MAX_NUMBER_BYTES)
+        self._check(found.complete)
+        self.position = found.stop
+        return found.value
+
+    def _check(self, enough: bool) -> None:
+        if not enough:
+            raise TruncatedStreamError(f"the stream is cut inside its header: {len(self.data)} bytes")
 
 
 def header_bytes(preset: PresetFormat, height: int, width: int, settings: int, payload_bytes: int) -> int:
     """Length of the header that `pack` writes for these values."""
-    size = 0 if (height, width) == preset.native else len(varint(height - 1)) + len(varint(width - 1))
-    return FIXED_BYTES + len(varint(payload_bytes)) + size + len(varint(settings))
+    size = 0 if (height, width) == preset.native else len(write_leb128(height - 1)) + len(write_leb128(width - 1))
+    return FIXED_BYTES + len(write_leb128(payload_bytes)) + size + len(write_leb128(settings))
 
 
 def pack(preset: PresetFormat, fingerprint: bytes, height: int, width: int, settings: int, payload: bytes) -> bytes:
     """A whole stream."""
     native = (height, width) == preset.native
     kind = VERSION << 5 | preset.id << 1 | (not native)
-    size = b"" if native else varint(height - 1) + varint(width - 1)
+    size = b"" if native else write_leb128(height - 1) + write_leb128(width - 1)
     front = MAGIC + bytes([kind]) + fingerprint
-    back = varint(len(payload)) + size + varint(settings) + payload
+    back = write_leb128(len(payload)) + size + write_leb128(settings) + payload
     return front + binascii.crc_hqx(front + back, 0).to_bytes(2, "big") + back
 
 
@@ -149,18 +142,18 @@ def unpack(data: bytes, max_pixels: int = MAX_PIXELS) -> Stream:
     """
     if data[: len(MAGIC)] != MAGIC[: len(data)] or not data:
         raise StreamError("not an rlcodec stream: it does not begin with the magic bytes")
-    reader = _Reader(data)
+    reader = _HeaderReader(data)
     reader.take(len(MAGIC))
-    kind = reader.byte()
+    kind = reader.take(1)[0]
     if kind >> 5 != VERSION:
         raise UnknownModelError(f"the stream has format version {kind >> 5}; this rlcodec reads version {VERSION}")
     preset = format_by_id(kind >> 1 & 15)
     if preset is None:
         raise UnknownModelError(f"the stream needs preset number {kind >> 1 & 15}, which this rlcodec does not have")
     fingerprint, checksum = reader.take(2), reader.take(2)
-    payload_bytes = reader.varint()
-    height, width = (reader.varint() + 1, reader.varint() + 1) if kind & 1 else preset.native
-    settings = reader.varint()
+    payload_bytes = reader.number()
+    height, width = (reader.number() + 1, reader.number() + 1) if kind & 1 else preset.native
+    settings = reader.number()
     check_declared_size(preset, height, width, max_pixels)
     at = reader.position
     if len(data) > at + payload_bytes:

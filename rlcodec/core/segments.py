@@ -1,5 +1,6 @@
 """Segments: the parts of a stream that an encoder decides on one by one, and what each costs."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from rlcodec.core.range_coder import COST_UNIT
@@ -52,3 +53,9 @@ class CodedSegment:
     def tier_name(self) -> str:
         """Name of the tier, or "stop"."""
         return "stop" if self.tier == STOP else TIERS[self.tier]
+
+
+def describe_tiers(segments: Iterable[CodedSegment]) -> str:
+    """The tiers that some segments were sent in, in words."""
+    tiers = {s.tier for s in segments if s.tier != STOP}
+    return ", ".join(f"tier {TIERS[tier]}" for tier in sorted(tiers)) or "nothing sent"

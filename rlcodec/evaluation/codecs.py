@@ -1,10 +1,13 @@
-"""Codecs at named settings, all behind one interface: rlcodec's presets, policies, and the formats that people use."""
+"""Codecs at named settings behind one interface: presets of rlcodec, policies, and the formats that people use instead.
+
+Everything that compares codecs takes them from here: `rlcodec evaluate`, reports, published comparisons and benchmarks.
+"""
 
 import functools
 import hashlib
 import io
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -15,28 +18,25 @@ import numpy as np
 from PIL import Image, features
 
 from rlcodec.api import decode, encode, inspect
-from rlcodec.control.objective import Objective
-from rlcodec.control.onnx_policy import load_policy, policy_file, preset_of_policy
-from rlcodec.core.preset_ids import COMPACT, MNIST, PHOTO, Preset, preset_by_name
-from rlcodec.envs.tasks import task_of
-from rlcodec.errors import OptionError
-from rlcodec.presets.photo.decoder import check_width
+from rlcodec.control.onnx_policy import preset_of_policy
+from rlcodec.errors import ImageError, OptionError
+from rlcodec.presets.base import Preset
+from rlcodec.presets.policies import policy_file, policy_of
+from rlcodec.presets.registry import preset_by_name, preset_for
 
+PRESET, POLICY = "rlcodec:", "policy:"
+"""What the names of presets and of policies begin with."""
 SHIPPED = "shipped"
-OWN, POLICY = "rlcodec:", "policy:"
-FRUGAL = "/frugal"
+LOW_COMPUTE = "/low-compute"
+LOG10_COMPUTE_WEIGHT = {"": -4.4, LOW_COMPUTE: -2.35}
+"""log10 of lambda_compute / lambda_rate by what follows a policy's name: compute is nearly free, or expensive."""
 QUALITIES = (10, 25, 45, 65, 80, 90)
-GAINS = (6, 12, 18, 24, 30, 36)
-BUDGETS = (49, 98, 196, 392)
-TIERS = ("table", "context", "lm")
-RATES: Mapping[str, tuple[str, tuple[float, ...]]] = {
-    MNIST.name: ("psnr", (1.6, 1.75, 1.9, 2.05, 2.2)),
-    PHOTO.name: ("psnr", (0.45, 0.65, 0.85, 1.05, 1.3, 1.55)),
-    COMPACT.name: ("psnr", (1.0, 1.3, 1.6, 1.9, 2.2, 2.5)),
-}
-"""Kind of the objectives that a preset's policies are tried under, and log10 of their lambda_rate."""
-COMPUTE = {"": -4.4, FRUGAL: -2.35}
-"""log10 of lambda_compute / lambda_rate: where compute is nearly free, and where it is dear."""
+FINEST_QUALITY = 95
+DECIBELS, FINE_DECIBELS = (26, 29, 32, 35, 38, 41), range(10, 61)
+
+Options = Mapping[str, Any]
+Settings = Mapping[str, Options]
+"""Options by the name of the setting, from coarse to fine or the other way."""
 
 
 @dataclass(frozen=True)
@@ -44,131 +44,186 @@ class Format:
     """A format that Pillow writes.
 
     Attributes:
-        kind: Pillow's name of it.
+        title: how people write its name.
+        pillow_name: Pillow's name of it.
+        library: what Pillow's `features` call the library behind it, or the package that brings it.
         options: of every file.
-        settings: by name, what else is given to Pillow.
-        library: what Pillow's `features` call the library behind it, or the package that does.
+        settings: options beside these at which the format is measured.
+        fine_settings: all settings from coarse to fine, for searches by size or quality.
+        default: the setting that Pillow uses if none is named.
+        lossless: options that make it lossless, if it can be and `settings` are not.
     """
 
-    kind: str
-    options: Mapping[str, Any]
-    settings: Mapping[str, Mapping[str, Any]]
+    title: str
+    pillow_name: str
     library: str
+    options: Options
+    settings: Settings
+    fine_settings: Settings
+    default: str = ""
+    lossless: Options | None = None
 
 
-def _qualities(*qualities: int) -> dict[str, dict[str, Any]]:
-    return {f"quality {quality}": {"quality": quality} for quality in qualities}
+def _qualities(values: tuple[int, ...] | range) -> Settings:
+    return {f"quality {value}": {"quality": value} for value in values}
+
+
+def _decibels(values: tuple[int, ...] | range) -> Settings:
+    return {f"{value} dB": {"quality_layers": [value]} for value in values}
 
 
 JXL_PLUGIN = "pillow_jxl"
+_COARSE_TO_FINE = _qualities(range(1, FINEST_QUALITY + 1))
+_EXACT: Settings = {"lossless": {}}
 FORMATS: Mapping[str, Format] = {
-    "jpeg": Format("JPEG", {"optimize": True, "progressive": True}, _qualities(*QUALITIES), "libjpeg_turbo"),
-    "webp": Format("WEBP", {"method": 6}, _qualities(*QUALITIES), "webp"),
-    "avif": Format("AVIF", {"speed": 6}, _qualities(*QUALITIES), "avif"),
-    "jxl": Format("JXL", {"effort": 7}, _qualities(*QUALITIES), JXL_PLUGIN),
-    "jp2": Format(
-        "JPEG2000",
-        {"irreversible": True, "quality_mode": "dB"},
-        {f"{db} dB": {"quality_layers": [db]} for db in (26, 29, 32, 35, 38, 41)},
-        "jpg_2000",
+    "jpeg": Format(
+        "JPEG", "JPEG", "libjpeg_turbo", {"optimize": True, "progressive": True},
+        _qualities(QUALITIES), _COARSE_TO_FINE, "quality 75",
     ),
-    "png": Format("PNG", {"optimize": True}, {"lossless": {}}, "zlib"),
-}
-"""The formats people use, by the names of the command line; jpeg, webp and avif halve the resolution of colours."""
+    "webp": Format(
+        "WebP", "WEBP", "webp", {"method": 6},
+        _qualities(QUALITIES), _qualities(range(FINEST_QUALITY + 1)), "quality 80", {"lossless": True, "exact": True},
+    ),
+    "avif": Format("AVIF", "AVIF", "avif", {"speed": 6}, _qualities(QUALITIES), _COARSE_TO_FINE, "quality 75"),
+    "jxl": Format(
+        "JPEG XL", "JXL", JXL_PLUGIN, {"effort": 7},
+        _qualities(QUALITIES), _COARSE_TO_FINE, lossless={"lossless": True, "effort": 9},
+    ),
+    "jp2": Format(
+        "JPEG 2000", "JPEG2000", "jpg_2000", {"irreversible": True, "quality_mode": "dB"},
+        _decibels(DECIBELS), _decibels(FINE_DECIBELS), lossless={"irreversible": False},
+    ),
+    "png": Format("PNG", "PNG", "zlib", {"optimize": True}, _EXACT, _EXACT),
+}  # fmt: skip
+"""The formats by the names of the command line. JPEG, WebP and AVIF halve the resolution of colours."""
+PHOTO_FORMATS = ("jpeg", "webp", "avif")
+"""The formats that photographs are shown beside."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a file tells of itself.
+
+    Attributes:
+        decoder_kmac_per_pixel: compute of decoding; NaN if unknown.
+        choice: what the encoder decided, in words; "" if unknown.
+    """
+
+    decoder_kmac_per_pixel: float = float("nan")
+    choice: str = ""
 
 
 @dataclass(frozen=True)
 class Codec:
-    """A codec and the settings that it is measured at.
+    """A codec and the settings at which it is measured.
 
     Attributes:
         name: as on the command line.
-        about: how it runs, and a digest or versions that tell when it has changed.
-        settings: from coarse to fine or the other way; options of `encode`.
+        about: how it runs, with versions or digests that change when the codec does.
+        settings: options of `encode` by the name of the setting.
         encode: from a picture, uint8 (height, width) or (height, width, 3), and a setting's options to the whole file.
-        decode: back, to Pillow's mode "L" or "RGB", which that of the picture was.
-        inside: from the file to decoder kMAC per pixel and, where the encoder chose, what; NaN and "" if unknown.
+        decode: from the file to pixels of Pillow's mode "L" or "RGB", which was that of the picture.
+        summarise: what the file tells of itself.
+        fine_settings: all settings from coarse to fine, for searches by size or quality; empty if there are only `settings`.
+        size_options: options to which `max_bytes` can be added; None if the codec takes no such limit.
+        lossless: options of lossless coding, of formats for which they are no setting.
+        by_policy: a policy makes the decisions.
     """
 
     name: str
     about: str
-    settings: Mapping[str, Mapping[str, Any]]
-    encode: Callable[[np.ndarray, Mapping[str, Any]], bytes]
+    settings: Settings
+    encode: Callable[[np.ndarray, Options], bytes]
     decode: Callable[[bytes, str], np.ndarray]
-    inside: Callable[[bytes], tuple[float, str]]
+    summarise: Callable[[bytes], Summary]
+    fine_settings: Settings = field(default_factory=dict)
+    size_options: Options | None = None
+    lossless: Options | None = None
+    by_policy: bool = False
 
 
 @functools.cache
 def codec_by_name(name: str, folder: Path = Path()) -> Codec:
     """The codec of a name as on the command line.
 
-    Names are those of `FORMATS`; rlcodec:mnist, rlcodec:photo or rlcodec:compact, photo also with a width of its synthesis,
-    as rlcodec:photo/full; policy:FILE or policy:shipped, also with /frugal behind it, where compute is dear. The shipped
-    policy is that of preset photo; policy:shipped:mnist is the other.
+    Names are those of `FORMATS`; `rlcodec:PRESET`, with a variant of the preset as in `rlcodec:photo/full`; and `policy:FILE`,
+    `policy:shipped` or `policy:shipped:PRESET`, with `/low-compute` behind it for objectives in which compute is expensive.
+    `policy:shipped` is the policy of the preset that pictures in colour are coded with by default.
 
     Args:
         name: of the codec.
-        folder: in which a policy's FILE is looked for, unless it is an absolute path.
+        folder: where a policy's FILE lies, unless it is an absolute path.
 
     Raises:
         OptionError: there is no such codec, or what it needs is not installed.
         PolicyError: the policy cannot be used.
     """
     if name.startswith(POLICY):
-        return _policy(name, folder)
-    if name.startswith(OWN):
-        return _own(name)
+        return _policy_codec(name, folder)
+    if name.startswith(PRESET):
+        return _preset_codec(name)
     if name not in FORMATS:
         raise OptionError(f"unknown codec {name!r}; there are: rlcodec:PRESET, {', '.join(FORMATS)}, and policies")
-    return _classical(name, FORMATS[name])
+    return _format_codec(name, FORMATS[name])
+
+
+def is_rlcodec(name: str) -> bool:
+    """Whether a codec's name is that of a preset or a policy, so that it writes streams of rlcodec."""
+    return name.startswith((PRESET, POLICY))
 
 
 def preset_of_codec(name: str) -> Preset | None:
-    """The preset that a codec's name means, None of formats; errors as `codec_by_name`."""
-    if name.startswith(OWN):
-        return preset_by_name(name.removeprefix(OWN).partition("/")[0])
-    return _policy_of(name)[1] if name.startswith(POLICY) else None
+    """The preset that a codec's name means, None for formats; raises as `codec_by_name`."""
+    if name.startswith(PRESET):
+        return preset_by_name(name.removeprefix(PRESET).partition("/")[0])
+    return _policy_of(name).preset if name.startswith(POLICY) else None
 
 
-def decode_own(data: bytes, mode: str) -> np.ndarray:
-    """As `open_picture`, of one of rlcodec's streams."""
-    return np.asarray(decode(data).convert(mode))
+def takes_colours(preset: Preset) -> bool:
+    """Whether a preset codes pictures in colour."""
+    try:
+        preset.read_pixels(np.zeros((16, 16, 3), np.uint8), preset.options())
+    except ImageError:
+        return False
+    return True
+
+
+def mode_of(pixels: np.ndarray) -> str:
+    """Pillow's mode of a picture, uint8 (height, width) or (height, width, 3)."""
+    return "L" if pixels.ndim == 2 else "RGB"
 
 
 def register_formats() -> None:
-    """Makes Pillow know all formats that it can have here, those of installed plugins among them."""
+    """Makes Pillow know all formats that are installed, those of plugins among them."""
     if find_spec(JXL_PLUGIN):
         import_module(JXL_PLUGIN)
     Image.init()
 
 
-def save_picture(picture: np.ndarray, kind: str, options: Mapping[str, Any]) -> bytes:
-    """A picture, uint8 (height, width) or (height, width, 3), as a file of a format that Pillow knows."""
-    buffer = io.BytesIO()
-    Image.fromarray(picture).save(buffer, kind, **options)
-    return buffer.getvalue()
-
-
-def open_picture(data: bytes, mode: str) -> np.ndarray:
-    """What a file that Pillow wrote holds in a mode: "L", uint8 (height, width), or "RGB", (height, width, 3)."""
-    with Image.open(io.BytesIO(data)) as image:
-        return np.asarray(image.convert(mode))
-
-
-def _classical(name: str, made: Format) -> Codec:
+def installed_formats() -> list[str]:
+    """Names of the formats that Pillow can write on this machine."""
     register_formats()
-    if made.kind not in Image.SAVE:
+    return [name for name, made in FORMATS.items() if made.pillow_name in Image.SAVE]
+
+
+def _format_codec(name: str, made: Format) -> Codec:
+    if name not in installed_formats():
         how = "pip install rlcodec[jxl]" if made.library == JXL_PLUGIN else "this Pillow was built without it"
         raise OptionError(f"Pillow cannot write {name} here: {how}")
+
+    def save(picture: np.ndarray, options: Options) -> bytes:
+        buffer = io.BytesIO()
+        Image.fromarray(picture).save(buffer, made.pillow_name, **{**made.options, **options})
+        return buffer.getvalue()
+
+    def load(data: bytes, mode: str) -> np.ndarray:
+        with Image.open(io.BytesIO(data)) as image:
+            return np.asarray(image.convert(mode))
+
     about = f"Pillow {version('pillow')}, {_library(made.library)}" + "".join(f", {k} {v}" for k, v in made.options.items())
     return Codec(
-        name,
-        about,
-        made.settings,
-        lambda picture, options: save_picture(picture, made.kind, {**made.options, **options}),
-        open_picture,
-        lambda data: (float("nan"), ""),
-    )
+        name, about, made.settings, save, load, lambda data: Summary(), made.fine_settings, lossless=made.lossless
+    )  # fmt: skip
 
 
 def _library(name: str) -> str:
@@ -178,68 +233,73 @@ def _library(name: str) -> str:
     return f"{name} {found}" if found else name
 
 
-def _own(name: str) -> Codec:
-    preset, _, width = name.removeprefix(OWN).partition("/")
-    named = preset_by_name(preset)
-    if width and named is not PHOTO:
-        raise OptionError(f"unknown codec {name!r}; only {OWN}{PHOTO.name} has widths of the synthesis")
-    options: dict[str, Any] = {"preset": preset} | ({"synthesis": width} if width else {})
-    settings: dict[str, dict[str, Any]]
-    if named is PHOTO:
-        check_width(width or None)
-        settings = {f"gain {gain}": {"gain": gain} for gain in GAINS}
-    elif named is COMPACT:
-        settings = {f"tier {tier}": {"tier": tier} for tier in TIERS[:2]}
-    else:
-        settings = {f"{bits} bits": {"bit_budget": bits, "rows": 0} for bits in BUDGETS}
-        settings |= {f"lossless, {tier}": {"tier": tier} for tier in TIERS}
+def _decode_stream(data: bytes, mode: str) -> np.ndarray:
+    return np.asarray(decode(data).convert(mode))
+
+
+def _summarise_stream(data: bytes) -> Summary:
+    info = inspect(data)
+    return Summary(info.decoder_kmac_per_pixel, info.choice)
+
+
+def _preset_codec(name: str) -> Codec:
+    preset_name, _, variant = name.removeprefix(PRESET).partition("/")
+    preset = preset_by_name(preset_name)
+    compared = preset.compared_settings(variant)
+    first, *others = compared.fixed.values()
+    shared = {key: value for key, value in first.items() if all(key in other and other[key] == value for other in others)}
     return Codec(
         name,
-        f"rlcodec {version('rlcodec')}, model {task_of(preset).model.digest[:16]}" + (f", synthesis {width}" if width else ""),
-        settings,
-        lambda picture, given: encode(picture, **options, **given),
-        decode_own,
-        lambda data: (inspect(data).decoder_kmac_per_pixel, ""),
+        f"rlcodec {version('rlcodec')}, model {preset.weights().digest[:16]}" + (f", {variant}" if variant else ""),
+        compared.fixed,
+        lambda picture, options: encode(picture, preset=preset_name, **options),
+        _decode_stream,
+        _summarise_stream,
+        compared.fine,
+        shared,
     )
 
 
-def _policy_of(name: str, folder: Path = Path()) -> tuple[Path | None, Preset, str]:
-    """File of a policy, None of a shipped one; its preset; and how dear compute is, a key of `COMPUTE`."""
-    frugal = FRUGAL if name.endswith(FRUGAL) else ""
-    which = name.removeprefix(POLICY).removesuffix(FRUGAL)
+@dataclass(frozen=True)
+class _NamedPolicy:
+    """A policy that a codec's name means: its file, None for the shipped one; its preset; a key of `LOG10_COMPUTE_WEIGHT`."""
+
+    path: Path | None
+    preset: Preset
+    compute: str
+
+
+def _policy_of(name: str, folder: Path = Path()) -> _NamedPolicy:
+    compute = LOW_COMPUTE if name.endswith(LOW_COMPUTE) else ""
+    which = name.removeprefix(POLICY).removesuffix(LOW_COMPUTE)
     shipped, _, preset = which.partition(":")
     if shipped == SHIPPED:
-        return None, preset_by_name(preset or PHOTO.name), frugal
+        return _NamedPolicy(None, preset_by_name(preset or preset_for("RGB", (1024, 1024))), compute)
     path = folder / which
-    return path, preset_by_name(preset_of_policy(path)), frugal
+    return _NamedPolicy(path, preset_by_name(preset_of_policy(path)), compute)
 
 
-def _policy(name: str, folder: Path) -> Codec:
-    path, preset, frugal = _policy_of(name, folder)
-    policy = load_policy(path, task_of(preset.name).model)
-    kind, rates = RATES[preset.name]
-    objectives = {
-        f"{kind}, lambda_rate 10^{rate:g}": Objective(kind, 10**rate, 10 ** (rate + COMPUTE[frugal])) for rate in rates
-    }
+def _policy_codec(name: str, folder: Path) -> Codec:
+    named = _policy_of(name, folder)
+    preset, policy = named.preset, policy_of(named.preset, named.path)
+    compared, weight = preset.compared_settings(""), LOG10_COMPUTE_WEIGHT[named.compute]
     settings = {
-        title: {"distortion": kind, "lambda_rate": goal.lambda_rate, "lambda_compute": goal.lambda_compute}
-        for title, goal in objectives.items()
+        f"{compared.kind}, lambda_rate 10^{rate:g}": {
+            "distortion": compared.kind,
+            "lambda_rate": 10**rate,
+            "lambda_compute": 10 ** (rate + weight),
+        }
+        for rate in compared.log10_lambda_rate
     }
-    digest = hashlib.sha256(policy_file(path, preset).read_bytes()).hexdigest()[:16]
-    about = (
-        f"rlcodec {version('rlcodec')}, model {policy.codec_digest[:16]}, policy {digest}, "
-        f"lambda_compute 10^{COMPUTE[frugal]:g} of lambda_rate"
-    )
-
-    def inside(data: bytes) -> tuple[float, str]:
-        found = inspect(data)
-        return found.decoder_kmac_per_pixel, found.choice
-
+    digest = hashlib.sha256(policy_file(preset, named.path).read_bytes()).hexdigest()[:16]
     return Codec(
         name,
-        about,
+        f"rlcodec {version('rlcodec')}, model {policy.codec_digest[:16]}, policy {digest}, "
+        f"lambda_compute 10^{weight:g} of lambda_rate",
         settings,
-        lambda picture, options: encode(picture, preset=preset.name, policy=path, **options),
-        decode_own,
-        inside,
+        lambda picture, options: encode(picture, preset=preset.name, policy=named.path, **options),
+        _decode_stream,
+        _summarise_stream,
+        size_options=next(iter(settings.values())),
+        by_policy=True,
     )

@@ -10,22 +10,23 @@ import pandas as pd
 from bjontegaard import bd_rate
 
 from rlcodec.control.objective import ROUNDING_MSE
-from rlcodec.core.metrics import PEAK_SQUARED, ROUNDING_LOSS
 from rlcodec.core.files import make_folder, write_bytes
+from rlcodec.core.metrics import PEAK_SQUARED, ROUNDING_LOSS
 from rlcodec.errors import DataError, OptionError
 
 EXACT_PSNR_DB = 10 * math.log10(PEAK_SQUARED / ROUNDING_MSE)
-"""What pictures without a difference count as in means: their rounding to 8 bits is an error of its own."""
+"""What exact pictures count as in means: the error of rounding to 8 bits."""
 MEASURES = {"psnr_db": "PSNR", "ms_ssim_db": "MS-SSIM"}
-"""Columns of curves that measure quality, in dB, and what people call them."""
-NUMBERS = ("bpp", "psnr_db", "ms_ssim", "encode_ms", "decode_ms", "decoder_kmac_per_pixel")
+"""Columns of curves that measure quality, in dB, and their titles."""
+COSTS = ("encode_ms", "decode_ms", "decoder_kmac_per_pixel")
+NUMBERS = ("bpp", "psnr_db", "ms_ssim", *COSTS)
 RESULTS = {"bpp": ("bpp",), "psnr_db": ("psnr", "psnr-rgb"), "ms_ssim": ("ms-ssim", "ms-ssim-rgb")}
-"""Columns, and their names in exchanged curves; the first is what is written."""
+"""Columns and their names in exchanged curves; files are written with the first name."""
 MAX_CURVES_BYTES = 16 << 20
 
 
 def mean_curves(table: pd.DataFrame) -> pd.DataFrame:
-    """A row for each codec and setting, in the table's order of codecs and by rate: means over pictures.
+    """Means over pictures, a row for each codec and setting, ordered by codec as in the table and by rate.
 
     Args:
         table: as `rlcodec.evaluation.rate_distortion.Row`.
@@ -46,21 +47,38 @@ def mean_curves(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def decibels_of(ms_ssim: pd.Series) -> pd.Series:
-    """MS-SSIM, 0 to 1, as published curves have it, -10 log10(1 - MS-SSIM); 37.0 dB at most."""
+    """MS-SSIM, 0 to 1, in decibels as in published curves, -10 log10(1 - MS-SSIM); at most 37.0 dB."""
     return -10 * np.log10((1 - ms_ssim).clip(lower=ROUNDING_LOSS))
 
 
+def bd_rate_percent(anchor_bpp: np.ndarray, anchor_db: np.ndarray, test_bpp: np.ndarray, test_db: np.ndarray) -> float:
+    """The Bjøntegaard delta rate of a curve against an anchor over the decibels of both, by piecewise cubic interpolation.
+
+    Args:
+        anchor_bpp: float64 (n,), rates of the anchor, two or more.
+        anchor_db: float64 (n,), its qualities, increasing.
+        test_bpp: float64 (m,), rates of the other curve, two or more.
+        test_db: float64 (m,), its qualities, increasing.
+
+    Returns:
+        Per cent; negative if the other curve has fewer bits. NaN if the curves do not meet.
+    """
+    if min(np.max(anchor_db), np.max(test_db)) <= max(np.min(anchor_db), np.min(test_db)):
+        return math.nan
+    curves = anchor_bpp, anchor_db, test_bpp, test_db
+    return float(bd_rate(*curves, "pchip", require_matching_points=False, min_overlap=0))
+
+
 def bd_rates(curves: pd.DataFrame, anchor: str) -> pd.DataFrame:
-    """The Bjøntegaard delta rate of every codec against one, by piecewise cubic interpolation.
+    """`bd_rate_percent` of every codec against one of them.
 
     Args:
         curves: as `mean_curves`.
-        anchor: codec.
+        anchor: name of a codec.
 
     Returns:
-        Columns codec, measure, bd_rate_percent (negative: fewer bits), low_db, high_db (what both curves span) and overlap
-        (its share of what either spans, 0 to 1); NaN where they do not meet in two dB or more, or a curve has less than two
-        points.
+        Columns codec, measure, bd_rate_percent, low_db and high_db (the span of both curves), and overlap (its share of the
+        span of either, 0 to 1). The rate is NaN if the curves do not meet or one has less than two points.
 
     Raises:
         OptionError: there is no such codec.
@@ -72,30 +90,28 @@ def bd_rates(curves: pd.DataFrame, anchor: str) -> pd.DataFrame:
         if codec == anchor:
             continue
         for measure in MEASURES:
-            one, other = (best_points(curves[curves.codec == name], measure) for name in (anchor, codec))
-            low, high = max(one[measure].min(), other[measure].min()), min(one[measure].max(), other[measure].max())
-            widest = max(one[measure].max(), other[measure].max()) - min(one[measure].min(), other[measure].min())
+            base, other = (best_points(curves[curves.codec == name], measure) for name in (anchor, codec))
+            low, high = max(base[measure].min(), other[measure].min()), min(base[measure].max(), other[measure].max())
+            widest = max(base[measure].max(), other[measure].max()) - min(base[measure].min(), other[measure].min())
             rate = math.nan
-            if min(len(one), len(other)) > 1 and high > low:
-                rate = bd_rate(
-                    one.bpp, one[measure], other.bpp, other[measure], "pchip", require_matching_points=False, min_overlap=0
-                )
-            rows.append((codec, measure, float(rate), low, high, max(high - low, 0) / widest if widest else 0.0))
+            if min(len(base), len(other)) > 1:
+                rate = bd_rate_percent(base.bpp, base[measure], other.bpp, other[measure])
+            rows.append((codec, measure, rate, low, high, max(high - low, 0) / widest if widest else 0.0))
     return pd.DataFrame(rows, columns=["codec", "measure", "bd_rate_percent", "low_db", "high_db", "overlap"])
 
 
 def best_points(curve: pd.DataFrame, measure: str) -> pd.DataFrame:
-    """The points of a curve that no other point has better quality than at no more rate: what interpolation can take."""
+    """The points of a curve that no other point dominates, so that quality increases with rate, as interpolation requires."""
     ordered = curve.dropna(subset=[measure]).sort_values("bpp")
     return ordered[ordered[measure] > ordered[measure].cummax().shift(fill_value=-math.inf)]
 
 
 def summary_of(curves: pd.DataFrame, anchor: str, near_bpp: float = 1.0) -> pd.DataFrame:
-    """A row for each codec: BD-rates with what they span, and time and compute at the setting nearest to a rate.
+    """A row for each codec: BD-rates and the decibels that they span, and time and compute at the setting nearest to a rate.
 
     Args:
         curves: as `mean_curves`.
-        anchor: codec that BD-rates are against.
+        anchor: codec that BD-rates are relative to.
         near_bpp: bits per pixel.
     """
     rates = bd_rates(curves, anchor)
@@ -107,18 +123,18 @@ def summary_of(curves: pd.DataFrame, anchor: str, near_bpp: float = 1.0) -> pd.D
             found = rates[(rates.codec == codec) & (rates.measure == measure)]
             for column in ("bd_rate_percent", "low_db", "high_db", "overlap"):
                 row[f"{column}_{measure.removesuffix('_db')}"] = found[column].item() if len(found) else math.nan
-        row |= {"at": near.setting, "at_bpp": near.bpp} | {name: near[name] for name in NUMBERS[3:]}
+        row |= {"at": near.setting, "at_bpp": near.bpp} | {name: near[name] for name in COSTS}
         rows.append(row)
     return pd.DataFrame(rows)
 
 
 def write_curves(curves: pd.DataFrame, folder: Path, about: Mapping[str, str]) -> list[Path]:
-    """Writes a JSON for each codec as learned-compression tools exchange them: name, description, results.
+    """Writes a JSON file for each codec as learned-compression tools exchange them: name, description, results.
 
     Args:
         curves: as `mean_curves`.
-        folder: where the files go, under the codecs' names.
-        about: descriptions, by codec.
+        folder: of the files, which are named after the codecs.
+        about: descriptions by codec.
 
     Returns:
         The files.
@@ -138,10 +154,13 @@ def write_curves(curves: pd.DataFrame, folder: Path, about: Mapping[str, str]) -
 
 
 def read_curve(path: Path) -> pd.DataFrame:
-    """Reads such a JSON: one codec's curve, columns as `mean_curves`, NaN for what such files do not tell.
+    """Reads the curve of one codec from a JSON file as `write_curves` and other tools write it.
+
+    Returns:
+        Columns as `mean_curves`, NaN where such files have no values.
 
     Raises:
-        DataError: it is no such file.
+        DataError: the file holds no curve.
     """
     try:
         if path.stat().st_size > MAX_CURVES_BYTES:
@@ -170,10 +189,10 @@ def read_curve(path: Path) -> pd.DataFrame:
 
 
 def with_published(curves: pd.DataFrame, files: Sequence[Path]) -> pd.DataFrame:
-    """Curves, and behind them those of files.
+    """Curves followed by those of files.
 
     Raises:
-        DataError: as `read_curve`, or two have one name.
+        DataError: as `read_curve`, or two curves have the same name.
     """
     read = [read_curve(path) for path in files]
     names = [*curves.codec.unique(), *(curve.codec[0] for curve in read if len(curve))]

@@ -1,7 +1,8 @@
-"""The demo: train, evaluate, export, encode and decode in about two minutes, on what the package ships."""
+"""The demo: train, evaluate, export, encode and decode in about two minutes, on images that scikit-learn brings."""
 
 import json
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,41 +12,47 @@ from PIL import Image
 from rich import get_console
 from rich.table import Table
 
-from rlcodec.agents.evaluate import contest_of, evaluate_policy
-from rlcodec.agents.export import export_policy
+from rlcodec.agents.evaluate import Evaluation, evaluate_policy
+from rlcodec.agents.export import export_trained
 from rlcodec.agents.hyperparameters import read_settings
-from rlcodec.agents.ppo import train_ppo
-from rlcodec.api import decode, encode_image
-from rlcodec.control.objective import NAMED
-from rlcodec.control.onnx_policy import load_policy
+from rlcodec.agents.training import train
+from rlcodec.api import DEFAULT_PRESET, decode, encode_image
 from rlcodec.core.files import make_folder, write_bytes
 from rlcodec.core.metrics import psnr_db
-from rlcodec.core.preset_ids import MNIST
-from rlcodec.envs.mnist.trace import build_trace
+from rlcodec.core.segments import MACS_PER_KMAC
 from rlcodec.envs.sample_images import sample_images
 from rlcodec.envs.tasks import task_of
 from rlcodec.errors import DataError, RlcodecError
 from rlcodec.evaluation.figures import plot_digits, plot_rate_quality, plot_shares, save_figure
-from rlcodec.evaluation.photographs import SAMPLE_BYTES, SAMPLE_CROP, at_equal_bytes, plot_shown, sample_photograph
+from rlcodec.evaluation.photographs import SAMPLE_BYTES, SAMPLE_CROP, at_equal_bytes, sample_photograph
+from rlcodec.evaluation.versions import plot_versions
+from rlcodec.options import LOSSLESS
 from rlcodec.presets.base import Encoded
+from rlcodec.presets.registry import preset_by_name
 from rlcodec.training.data import load_images
 
-TRAIN_IMAGES, HELD_OUT_IMAGES, CODED_DIGITS = 600, 200, 6
+TRAIN_IMAGES, HELD_OUT_IMAGES, CODED_DIGITS, LEAST_IMAGES = 600, 200, 6, 20
 STEPS_PER_SECOND = 20_000
-"""Planned for, not measured: sets how fast the learning rate falls."""
+"""An estimate, which decides how fast the learning rate falls."""
 
 
 def demo_images(data: Path | None) -> np.ndarray:
-    """Training and held-out images, uint8 (n, h, w)."""
+    """Training and held-out images, uint8 (n, height, width); raises DataError if there are too few."""
     wanted = TRAIN_IMAGES + HELD_OUT_IMAGES
     images = load_images(data, limit=wanted) if data is not None else sample_images(wanted)
-    if len(images) < 20:
-        raise DataError(f"{len(images)} images are too few for the demo; at least 20 are needed")
+    if len(images) < LEAST_IMAGES:
+        raise DataError(f"{len(images)} images are too few for the demo; at least {LEAST_IMAGES} are needed")
     return images
 
 
 def run_demo(out: Path, data: Path | None, seconds: float, seed: int) -> None:
-    """Runs the demo and leaves policy, tables, plots, streams and images in `out`.
+    """Runs the demo and leaves policy, tables, plots, streams and images in a folder.
+
+    Args:
+        out: the folder.
+        data: folder of idx files or of images; the digits of scikit-learn if None.
+        seconds: of training.
+        seed: of training.
 
     Raises:
         DataError: the images are unusable.
@@ -53,83 +60,98 @@ def run_demo(out: Path, data: Path | None, seconds: float, seed: int) -> None:
     """
     console, started = get_console(), time.monotonic()
     make_folder(out)
-    task = task_of(MNIST.name)
-    images = demo_images(data)
+    task, images = task_of(DEFAULT_PRESET), demo_images(data)
     held_out = max(len(images) // 4, 1)
-    console.print(f"1  measuring {len(images)} digits with the codec, every segment under every tier")
-    traced = build_trace(images)
-    train, test = traced.take(slice(held_out, None)), traced.take(slice(0, held_out))
+    console.print(f"1  measuring {len(images)} digits with the codec, every segment in every tier")
+    trace = task.measure(images)
 
     console.print(f"2  training a policy with PPO for {seconds:.0f} s")
-    timesteps = max(int(seconds * STEPS_PER_SECOND), 1)
-    settings = replace(read_settings(), n_timesteps=timesteps, seconds=seconds, seed=seed)
-    trained, predictor = train_ppo(train, task, settings, out / "run", resume=False)
+    steps = max(int(seconds * STEPS_PER_SECOND), 1)
+    settings = replace(read_settings(), n_timesteps=steps, seconds=seconds, seed=seed)
+    trained = train(trace.take(slice(held_out, None)), task, settings, out / "run")
 
     console.print("3  exporting it as ONNX; from here on nothing needs torch")
     policy_file = out / "policy.onnx"
-    export_policy(trained, predictor, task, policy_file, {"seed": seed, "seconds": seconds})
-    policy = load_policy(policy_file, task.model)
+    export_trained(trained, policy_file)
+    policy = task.load_policy(policy_file)
 
     console.print(f"4  evaluating it on {held_out} held-out digits against best fixed settings and the oracle")
-    found = evaluate_policy(contest_of(task, test, predictor), lambda seen: policy.logits(seen).argmax(1))
-    write_bytes(out / "evaluation.csv", found.table.to_csv(index=False).encode())
-    save_figure(plot_shares(found.table), out / "shares.png")
-    save_figure(plot_rate_quality(found.table), out / "rate-quality.png")
+    evaluation = evaluate_policy(task.hindsight(trace.take(slice(0, held_out)), policy.predictor), policy)
+    write_bytes(out / "evaluation.csv", evaluation.table.to_csv(index=False).encode())
+    save_figure(plot_shares(evaluation.table), out / "shares.png")
+    save_figure(plot_rate_quality(evaluation.table), out / "rate-quality.png")
 
     console.print("5  encoding and decoding digits with it")
-    digits = [test.images[i] for i in range(min(CODED_DIGITS, held_out))]
-    columns = {name: [encode_image(d, policy=policy_file, objective=name) for d in digits] for name in NAMED}
-    columns["lossless"] = [encode_image(d, lossless=True) for d in digits]
+    console.print(_code_digits(images[: min(CODED_DIGITS, held_out)], policy_file, out))
+
+    console.print("6  a photograph, beside JPEG, WebP and AVIF at equal bytes")
+    for line in _code_photograph(out):
+        console.print(f"   {line}")
+    console.print(
+        f"share of the gap from best fixed setting to oracle: {evaluation.share:.2f} "
+        f"(95% interval {evaluation.low:.2f} to {evaluation.high:.2f}, {evaluation.objectives} objectives)"
+    )
+    console.print(f"done in {_write_summary(out, evaluation, started):.0f} s; everything is in {out}")
+
+
+def _write_summary(out: Path, evaluation: Evaluation, started: float) -> float:
+    seconds = time.monotonic() - started
+    summary = {"share": evaluation.share, "low": evaluation.low, "high": evaluation.high, "seconds": seconds}
+    write_bytes(out / "summary.json", json.dumps(summary, indent=1).encode())
+    return seconds
+
+
+def _code_digits(digits: Sequence[np.ndarray], policy: Path, out: Path) -> Table:
+    """Codes digits under every named objective, and writes streams, pictures and a figure; returns the means."""
+    columns = {
+        name: [encode_image(digit, policy=policy, objective=name) for digit in digits]
+        for name in preset_by_name(DEFAULT_PRESET).objectives
+    }
+    columns[LOSSLESS] = [encode_image(digit, lossless=True) for digit in digits]
     save_figure(plot_digits(digits, columns), out / "digits.png")
     files = _write_files(out / "digits", digits, columns)
     write_bytes(out / "files.csv", files.to_csv(index=False).encode())
-
-    table = Table("objective", "bytes", "bits per pixel", "PSNR dB", "decoder kMAC per pixel", title="means over the digits")
+    means = Table("objective", "bytes", "bits per pixel", "PSNR dB", "decoder kMAC per pixel", title="means over the digits")
     for name, group in files.groupby("objective", sort=False):
         quality = "exact" if np.isinf(group["psnr_db"]).all() else f"{group['psnr_db'].mean():.2f}"
-        table.add_row(
+        means.add_row(
             str(name), f"{group['bytes'].mean():.0f}", f"{group['rate_bpp'].mean():.3f}", quality,
             f"{group['decoder_kmac_per_pixel'].mean():.2f}",
         )  # fmt: skip
-    console.print(table)
-
-    console.print("6  a photograph, beside JPEG, WebP and AVIF at equal bytes")
-    photograph = sample_photograph()
-    shown = at_equal_bytes(photograph, SAMPLE_BYTES)
-    save_figure(plot_shown(photograph, shown, SAMPLE_CROP), out / "photo.png")
-    write_bytes(out / "photo.rlc", shown["rlcodec"].data)
-    for name, one in shown.items():
-        quality = psnr_db(np.asarray(photograph), one.pixels)
-        console.print(f"   {name}: {len(one.data)} bytes, {quality:.2f} dB")
-    console.print(
-        f"share of the gap from best fixed setting to oracle: {found.share:.2f} "
-        f"(95% interval {found.low:.2f} to {found.high:.2f}, {found.objectives} objectives)"
-    )
-    summary = {"share": found.share, "low": found.low, "high": found.high, "seconds": time.monotonic() - started}
-    write_bytes(out / "summary.json", json.dumps(summary, indent=1).encode())
-    console.print(f"done in {summary['seconds']:.0f} s; everything is in {out}")
+    return means
 
 
-def _write_files(folder: Path, digits: list[np.ndarray], columns: dict[str, list[Encoded]]) -> pd.DataFrame:
-    """Writes streams and decoded images; decoding must give what the encoder promised."""
+def _write_files(folder: Path, digits: Sequence[np.ndarray], columns: Mapping[str, Sequence[Encoded]]) -> pd.DataFrame:
+    """Writes streams and decoded pictures, which must be those that the encoder predicted."""
     make_folder(folder)
     rows = []
-    for name, encoded in columns.items():
-        for i, one in enumerate(encoded):
-            picture = decode(one.data)
-            if not np.array_equal(np.asarray(picture), one.picture):
-                raise RlcodecError(f"digit {i}, {name}: the decoder shows another image than the encoder promised")
-            write_bytes(folder / f"{i}-{name}.rlc", one.data)
-            picture.save(folder / f"{i}-{name}.png")
-            Image.fromarray(digits[i]).save(folder / f"{i}.png")
+    for name, column in columns.items():
+        for number, (digit, encoded) in enumerate(zip(digits, column, strict=True)):
+            picture = decode(encoded.data)
+            if not np.array_equal(np.asarray(picture), encoded.picture):
+                raise RlcodecError(f"digit {number}, {name}: the decoder shows another picture than the encoder predicted")
+            write_bytes(folder / f"{number}-{name}.rlc", encoded.data)
+            picture.save(folder / f"{number}-{name}.png")
+            Image.fromarray(digit).save(folder / f"{number}.png")
             rows.append(
                 {
-                    "digit": i,
+                    "digit": number,
                     "objective": name,
-                    "bytes": len(one.data),
-                    "rate_bpp": 8 * len(one.data) / digits[i].size,
-                    "psnr_db": one.psnr_db,
-                    "decoder_kmac_per_pixel": one.decoder_macs / 1000 / digits[i].size,
+                    "bytes": len(encoded.data),
+                    "rate_bpp": 8 * len(encoded.data) / digit.size,
+                    "psnr_db": encoded.psnr_db,
+                    "decoder_kmac_per_pixel": encoded.decoder_macs / MACS_PER_KMAC / digit.size,
                 }
             )
     return pd.DataFrame(rows)
+
+
+def _code_photograph(out: Path) -> list[str]:
+    """Codes the sample photograph at equal bytes and writes a figure and the stream; returns bytes and PSNR by codec."""
+    photograph = sample_photograph()
+    versions = at_equal_bytes(photograph, SAMPLE_BYTES)
+    save_figure(plot_versions(photograph, versions, SAMPLE_CROP), out / "photo.png")
+    write_bytes(out / "photo.rlc", versions["rlcodec"].data)
+    return [
+        f"{name}: {len(version.data)} bytes, {psnr_db(photograph, version.pixels):.2f} dB" for name, version in versions.items()
+    ]

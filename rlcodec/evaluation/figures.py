@@ -1,4 +1,4 @@
-"""Figures: what policies choose, and how near they come to the oracle."""
+"""Figures: pictures side by side, digits under several settings, and the results of policies."""
 
 import io
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 
 
 def save_figure(figure: Figure, path: Path, dots_per_inch: int = 150) -> None:
-    """Writes a figure in the format of its ending, whole or not at all."""
+    """Writes a figure in the format that its file name ends in, whole or not at all; raises OutputError."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format=path.suffix[1:], dpi=dots_per_inch, bbox_inches="tight")
     plt.close(figure)
@@ -25,31 +25,36 @@ def save_figure(figure: Figure, path: Path, dots_per_inch: int = 150) -> None:
 
 
 def new_figure(width: float, height: float) -> tuple[Figure, plt.Axes]:
-    """An empty figure, in inches, with one pair of axes."""
+    """An empty figure with one pair of axes; sizes in inches."""
     return plt.subplots(figsize=(width, height))
 
 
 def plot_pictures(pictures: dict[str, np.ndarray]) -> Figure:
-    """Pictures, uint8 (height, width, 3), side by side under their names."""
+    """Plots pictures, uint8 (height, width) or (height, width, 3), side by side under their names."""
     figure, axes = plt.subplots(1, len(pictures), figsize=(3 * len(pictures), 2.6), squeeze=False)
-    for one, (name, picture) in zip(axes[0], pictures.items(), strict=True):
-        one.imshow(picture, interpolation="nearest")
-        one.set_title(name, fontsize=9)
-        one.axis("off")
+    for axis, (name, picture) in zip(axes[0], pictures.items(), strict=True):
+        axis.imshow(picture, interpolation="nearest")
+        axis.set_title(name, fontsize=9)
+        axis.axis("off")
     return figure
 
 
 def plot_digits(originals: Sequence[np.ndarray], columns: dict[str, Sequence[Encoded]]) -> Figure:
-    """Originals in the first column, then what each setting makes of them, with bytes and PSNR above."""
+    """Plots digits, a row for each: the original, then its version under each setting, with bytes and PSNR above.
+
+    Args:
+        originals: uint8 (height, width) each.
+        columns: versions of all digits by the name of the setting.
+    """
     figure, axes = plt.subplots(
         len(originals), len(columns) + 1, figsize=(1.5 * (len(columns) + 1), 1.75 * len(originals)), squeeze=False
     )
     for row, original in enumerate(originals):
         pictures = [("original" if row == 0 else "", f"{original.size} B raw", original)]
         for name, encoded in columns.items():
-            one = encoded[row]
-            quality = "exact" if one.mse == 0 else f"{one.psnr_db:.1f} dB"
-            pictures.append((name if row == 0 else "", f"{len(one.data)} B, {quality}", one.picture))
+            digit = encoded[row]
+            quality = "exact" if digit.mse == 0 else f"{digit.psnr_db:.1f} dB"
+            pictures.append((name if row == 0 else "", f"{len(digit.data)} B, {quality}", digit.picture))
         for axis, (title, label, picture) in zip(axes[row], pictures, strict=True):
             axis.imshow(picture, cmap="gray", vmin=0, vmax=255)
             axis.set_title(f"{title}\n{label}" if title else label, fontsize=7)
@@ -58,7 +63,11 @@ def plot_digits(originals: Sequence[np.ndarray], columns: dict[str, Sequence[Enc
 
 
 def plot_shares(table: pd.DataFrame) -> Figure:
-    """Share of the way from best fixed setting to oracle, per objective."""
+    """Plots the share of the gap from the best fixed setting to the oracle, by objective.
+
+    Args:
+        table: as `rlcodec.agents.evaluate.Evaluation` has it.
+    """
     shown = table[np.isfinite(table["share_policy"])]
     labels = [
         f"{kind}, λr {rate:.3g}, λc {compute:.2g}"
@@ -78,7 +87,11 @@ def plot_shares(table: pd.DataFrame) -> Figure:
 
 
 def plot_rate_quality(table: pd.DataFrame) -> Figure:
-    """Mean rate against the quality of the mean error of the policy's choices, coloured by compute."""
+    """Plots the policy's mean rate against the PSNR of its mean error, with the decoder's compute as colour.
+
+    Args:
+        table: as `rlcodec.agents.evaluate.Evaluation` has it.
+    """
     shown = table[np.isfinite(table["psnr_db"])]
     figure, axis = plt.subplots(figsize=(5, 3.5))
     points = axis.scatter(shown["rate_bpp"], shown["psnr_db"], c=shown["decoder_kmac_per_pixel"], cmap="viridis")

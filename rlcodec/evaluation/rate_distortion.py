@@ -1,4 +1,4 @@
-"""Rate, quality and time of codecs, picture by picture: a table that grows as it is measured and survives being cut."""
+"""Rate, quality and time of codecs, picture by picture, in a table that is saved as it grows, so that a run can be resumed."""
 
 import functools
 import hashlib
@@ -19,12 +19,12 @@ from PIL import Image
 from rlcodec.control.decode_time import this_machine
 from rlcodec.core.files import make_folder, write_bytes
 from rlcodec.core.metrics import ms_ssim, psnr_db
-from rlcodec.core.preset_ids import MNIST, PHOTO
 from rlcodec.errors import DataError, OptionError, RlcodecError
-from rlcodec.evaluation.codecs import Codec, codec_by_name, preset_of_codec
+from rlcodec.evaluation.codecs import Codec, codec_by_name, mode_of, preset_of_codec, takes_colours
 from rlcodec.images.color import read_color, read_like
 from rlcodec.images.gray import FileBytes, read_gray
-from rlcodec.parallel.backends import LOCAL, map_items
+from rlcodec.parallel.backends import map_items
+from rlcodec.parallel.options import LOCAL, MapOptions
 from rlcodec.training.data import find_idx, load_images
 
 CSV, PARQUET = ".csv", ".parquet"
@@ -40,16 +40,16 @@ class Row:
         image_sha256: of its pixels, shape included.
         codec: name, as on the command line.
         setting: name.
-        choice: what a policy chose; empty of the others.
+        choice: what a policy chose; empty for other codecs.
         width: pixels.
         height: pixels.
         size_bytes: of the whole file.
         bpp: bits per pixel, all framing counted.
-        psnr_db: over all channels; infinite when exact.
+        psnr_db: over all channels; infinite if exact.
         ms_ssim: 0 to 1, mean of the channels.
         encode_ms: milliseconds.
         decode_ms: milliseconds.
-        decoder_kmac_per_pixel: compute of decoding; NaN where it is not known.
+        decoder_kmac_per_pixel: compute of decoding; NaN if unknown.
     """
 
     image: str
@@ -74,7 +74,12 @@ KEY = ["image", "image_sha256", "codec", "setting"]
 
 @dataclass(frozen=True)
 class Source:
-    """Where a picture comes from: its name, and its file or its pixels, uint8 (height, width)."""
+    """A picture to measure.
+
+    Attributes:
+        name: of its file, or its number in an idx file.
+        content: its file or its pixels, uint8 (height, width).
+    """
 
     name: str
     content: Path | FileBytes | np.ndarray
@@ -104,26 +109,29 @@ def sources_of(data: Path, split: str = "test", limit: int | None = None) -> lis
 
 
 def are_gray(sources: Sequence[Source], codecs: Sequence[str]) -> bool:
-    """Whether codecs get pictures as gray digits.
+    """Whether codecs are given pictures in gray.
 
     Raises:
-        OptionError: presets for digits and for photographs together; or a codec's name is wrong.
+        OptionError: a preset for gray images and one for colours are compared together, or a codec's name is wrong.
     """
-    presets = {preset for preset in map(preset_of_codec, codecs) if preset}
-    if MNIST in presets and len(presets) > 1:
-        raise OptionError("preset mnist takes gray digits, photo and compact take pictures; compare them one after the other")
-    return MNIST in presets or (not presets and isinstance(sources[0].content, np.ndarray))
+    presets = {preset.name: takes_colours(preset) for preset in map(preset_of_codec, codecs) if preset}
+    if len(set(presets.values())) > 1:
+        gray, colour = (next(name for name, colours in presets.items() if colours == wanted) for wanted in (False, True))
+        raise OptionError(
+            f"preset {gray} takes gray images, {colour} takes pictures in colour; compare them one after the other"
+        )
+    return not all(presets.values()) or (not presets and isinstance(sources[0].content, np.ndarray))
 
 
 def pixels_of(source: Source, gray: bool) -> np.ndarray:
-    """A picture as its codecs get it, uint8 (height, width) of digits, else (height, width, 3).
+    """A picture as codecs are given it, uint8 (height, width) in gray, else (height, width, 3).
 
     Raises:
         ImageError: it cannot be read.
     """
     if isinstance(source.content, np.ndarray):
-        return source.content if gray else read_color(source.content, PHOTO).pixels
-    return read_gray(source.content, MNIST) if gray else read_like(source.content, PHOTO, "RGB")
+        return source.content if gray else read_color(source.content, None).pixels
+    return read_gray(source.content) if gray else read_like(source.content, None, "RGB")
 
 
 def sha256_of(pixels: np.ndarray) -> str:
@@ -131,31 +139,44 @@ def sha256_of(pixels: np.ndarray) -> str:
     return hashlib.sha256(f"{pixels.shape}".encode() + pixels.tobytes()).hexdigest()
 
 
-def mode_of(pixels: np.ndarray) -> str:
-    """What Pillow calls such a picture's mode."""
-    return "L" if pixels.ndim == 2 else "RGB"
-
-
 def measure(codec: Codec, setting: str, name: str, pixels: np.ndarray) -> Row:
-    """One row of the table, times of one encode and one decode."""
+    """One row of the table; times are those of one encode and one decode.
+
+    Args:
+        codec: the codec.
+        setting: name of one of its settings.
+        name: of the picture.
+        pixels: uint8 (height, width) or (height, width, 3).
+    """
     options = codec.settings[setting]
     started = time.perf_counter()
     data = codec.encode(pixels, options)
     between = time.perf_counter()
     shown = codec.decode(data, mode_of(pixels))
     ended = time.perf_counter()
-    kmac, choice = codec.inside(data)
+    summary = codec.summarise(data)
     height, width = pixels.shape[:2]
     return Row(
-        name, sha256_of(pixels), codec.name, setting, choice, width, height, len(data), 8 * len(data) / (width * height),
-        psnr_db(pixels, shown), ms_ssim(pixels, shown), 1000 * (between - started),
-        1000 * (ended - between), kmac,
-    )  # fmt: skip
+        image=name,
+        image_sha256=sha256_of(pixels),
+        codec=codec.name,
+        setting=setting,
+        choice=summary.choice if codec.by_policy else "",
+        width=width,
+        height=height,
+        size_bytes=len(data),
+        bpp=8 * len(data) / (width * height),
+        psnr_db=psnr_db(pixels, shown),
+        ms_ssim=ms_ssim(pixels, shown),
+        encode_ms=1000 * (between - started),
+        decode_ms=1000 * (ended - between),
+        decoder_kmac_per_pixel=summary.decoder_kmac_per_pixel,
+    )
 
 
 @functools.cache
 def _warmed(name: str, folder: Path, gray: bool) -> Codec:
-    """A codec that has run once in this process: what the first run loads and starts is no part of a picture's time."""
+    """A codec that has run once in this process, so that loading it does not count in any picture's time."""
     codec = codec_by_name(name, folder)
     picture = np.zeros((28, 28) if gray else (64, 64, 3), np.uint8)
     for options in codec.settings.values():
@@ -163,33 +184,37 @@ def _warmed(name: str, folder: Path, gray: bool) -> Codec:
     return codec
 
 
-def _measure_picture(
-    source: Source, names: Sequence[str], folder: Path, known: set[tuple[str, ...]], gray: bool
-) -> tuple[list[Row], list[str]]:
-    """The rows of a picture that are not known yet, and why others are missing."""
-    try:
-        pixels = pixels_of(source, gray)
-    except RlcodecError as error:
-        return [], [str(error)]
-    digest, rows, failures = sha256_of(pixels), [], []
-    for name in names:
-        try:
-            for setting in codec_by_name(name, folder).settings:
-                if (source.name, digest, name, setting) not in known:
-                    rows.append(measure(_warmed(name, folder, gray), setting, source.name, pixels))
-        except (RlcodecError, OSError, ValueError) as error:  # which Pillow's formats raise where a picture does not suit them
-            failures.append(f"{source.name} by {name}: {' '.join(str(error).split())}")
-    return rows, failures
+@dataclass(frozen=True)
+class TableOptions:
+    """How a table of codecs is measured.
+
+    Attributes:
+        out: file of the table, .csv or .parquet; none is kept if None.
+        split: "train" or "test", of idx files.
+        limit: at most so many pictures.
+        workers: processes, or Ray actors; as many as there are cores if None.
+        resume: whether rows that `out` holds are kept.
+        report: called with (pictures done, pictures in all).
+        backend: "local" or "ray", see `rlcodec.parallel.backends.map_items`.
+    """
+
+    out: Path | None = None
+    split: str = "test"
+    limit: int | None = None
+    workers: int | None = None
+    resume: bool = True
+    report: Callable[[int, int], None] | None = None
+    backend: str = LOCAL
 
 
-@dataclass
+@dataclass(frozen=True)
 class Measured:
-    """What came of it.
+    """A measured table.
 
     Attributes:
         table: columns as `Row`, ordered by picture, codec and setting.
         failures: why rows are missing, a line each.
-        kept: rows that were there already.
+        kept: number of rows that were there already.
     """
 
     table: pd.DataFrame
@@ -197,71 +222,51 @@ class Measured:
     kept: int
 
 
-def measure_codecs(
-    data: Path,
-    names: Sequence[str],
-    out: Path | None = None,
-    split: str = "test",
-    limit: int | None = None,
-    workers: int | None = None,
-    resume: bool = True,
-    report: Callable[[int, int], None] | None = None,
-    engine: str = LOCAL,
-) -> Measured:
+def measure_codecs(data: Path, names: Sequence[str], options: TableOptions = TableOptions()) -> Measured:
     """Measures codecs at all their settings on all pictures of a folder.
 
-    Rows that `out` holds of the same pictures, codecs and settings are kept. It is written anew every few seconds, with a JSON
-    of the same stem beside it that tells how the codecs ran.
+    Rows of `options.out` with the same pictures, codecs and settings are kept. The file is written every few seconds, beside
+    a JSON file of the same stem that says how the codecs ran.
 
     Args:
         data: as `sources_of`.
         names: of codecs, as `rlcodec.evaluation.codecs.codec_by_name` takes them.
-        out: the table's file, .csv or .parquet.
-        split: as `sources_of`.
-        limit: as `sources_of`.
-        workers: processes, or actors; as many as there are cores when None.
-        resume: whether to keep rows.
-        report: called with (pictures done, pictures in all).
-        engine: "local" or "ray", as `rlcodec.parallel.backends.map_items`, which raises what else there is.
+        options: the table's file, which pictures, workers and progress.
 
     Raises:
-        DataError: there are no pictures, or nothing could be measured, or `out` is no such table.
-        OptionError: a codec's name is wrong, or `out` ends in neither .csv nor .parquet.
-        OutputError: `out` cannot be written.
+        DataError: there are no pictures, nothing could be measured, or `options.out` is no such table.
+        OptionError: a codec's name is wrong, or `options.out` ends in neither .csv nor .parquet.
+        OutputError: `options.out` cannot be written.
     """
     about = {name: codec_by_name(name).about for name in names}
-    sources = sources_of(data, split, limit)
-    gray = are_gray(sources, names)
-    kept = read_kept(out, about) if out and resume else empty_table()
+    sources = sources_of(data, options.split, options.limit)
+    gray, out = are_gray(sources, names), options.out
+    kept = read_kept(out, about) if out and options.resume else empty_table()
     if out:
         check_ending(out)
         make_folder(out.parent)
-    known = set(kept[KEY].itertuples(index=False, name=None))
     rows: list[Row] = []
     failures: list[str] = []
 
-    def tell_how() -> None:
+    def save_provenance() -> None:
         if out:
-            write_bytes(
-                out.with_suffix(".json"),
-                json.dumps(_provenance(data, split, workers or os.cpu_count() or 1, about), indent=1).encode(),
-            )
+            write_bytes(out.with_suffix(".json"), json.dumps(_provenance(data, options, about), indent=1).encode())
 
     def save() -> pd.DataFrame:
         table = _ordered(pd.concat([kept, _table(rows)]), sources, names)
         if out:
             save_table(table, out)
-            tell_how()
+            save_provenance()
         return table
 
     if out and not out.exists():
-        tell_how()  # before the first rows, which would not be kept without; those of a table that is there are vouched for
+        save_provenance()  # before the first rows, which would not be kept without it; a table that exists has it already
     saved = time.monotonic()
-    for done, (found, missing) in enumerate(_over_pictures(sources, names, known, gray, workers, engine)):
+    for done, (found, missing) in enumerate(_over_pictures(sources, names, kept, gray, options), 1):
         rows += found
         failures += missing
-        if report:
-            report(done + 1, len(sources))
+        if options.report:
+            options.report(done, len(sources))
         if time.monotonic() - saved > SECONDS_BETWEEN_SAVES:
             save()
             saved = time.monotonic()
@@ -270,23 +275,25 @@ def measure_codecs(
     return Measured(save(), failures, len(kept))
 
 
+Known = frozenset[tuple[str, ...]]
+"""Keys of rows that are known already."""
+
+
 def _over_pictures(
-    sources: Sequence[Source], names: Sequence[str], known: set[tuple[str, ...]], gray: bool, workers: int | None, engine: str
+    sources: Sequence[Source], names: Sequence[str], kept: pd.DataFrame, gray: bool, options: TableOptions
 ) -> Iterator[tuple[list[Row], list[str]]]:
-    of_picture: dict[str, set[tuple[str, ...]]] = {}
-    for key in known:
-        of_picture.setdefault(key[0], set()).add(key)
-    items = [(source, of_picture.get(source.name, set())) for source in sources]
+    known = {image: frozenset(rows[KEY].itertuples(index=False, name=None)) for image, rows in kept.groupby("image")}
+    items = [(source, known.get(source.name, frozenset())) for source in sources]
     paths = [source.content for source in sources if isinstance(source.content, Path)]
     files = paths if len(paths) == len(sources) else None
     measurer = tuple(names), Path.cwd(), gray
-    for _, found in map_items(_Measurer, measurer, items, engine=engine, workers=workers, files=files):
+    for _, found in map_items(_Measurer, measurer, items, MapOptions(options.backend, options.workers), files=files):
         yield found
 
 
 @dataclass(frozen=True)
 class _Measurer:
-    """Measures pictures by codecs that stay loaded; gets sources and known rows, and their files where they have some."""
+    """Measures pictures by codecs that stay loaded. It is given sources and known rows, and their files if they have some."""
 
     names: tuple[str, ...]
     folder: Path
@@ -296,13 +303,31 @@ class _Measurer:
         found = []
         for entry in group:
             (source, known), content = entry if isinstance(entry[0], tuple) else (entry, entry[0].content)
-            found.append(_measure_picture(Source(source.name, content), self.names, self.folder, known, self.gray))
+            found.append(self.measure_picture(Source(source.name, content), known))
         return found
 
+    def measure_picture(self, source: Source, known: Known) -> tuple[list[Row], list[str]]:
+        """The rows of a picture that are not known yet, and why others are missing."""
+        try:
+            pixels = pixels_of(source, self.gray)
+        except RlcodecError as error:
+            return [], [str(error)]
+        digest, rows, failures = sha256_of(pixels), [], []
+        for name in self.names:
+            try:
+                for setting in codec_by_name(name, self.folder).settings:
+                    if (source.name, digest, name, setting) not in known:
+                        rows.append(measure(_warmed(name, self.folder, self.gray), setting, source.name, pixels))
+            except (RlcodecError, OSError, ValueError) as error:  # Pillow's formats raise the last two
+                failures.append(f"{source.name} by {name}: {' '.join(str(error).split())}")
+        return rows, failures
 
-def _provenance(data: Path, split: str, workers: int, about: dict[str, str]) -> dict[str, Any]:
+
+def _provenance(data: Path, options: TableOptions, about: dict[str, str]) -> dict[str, Any]:
+    workers = options.workers or os.cpu_count() or 1
     return {
-        "data": str(data.resolve()), "split": split, "workers": workers, "machine": asdict(this_machine()), "codecs": about,
+        "data": str(data.resolve()), "split": options.split, "workers": workers, "machine": asdict(this_machine()),
+        "codecs": about,
     }  # fmt: skip
 
 
@@ -316,7 +341,7 @@ def _table(rows: Sequence[Row]) -> pd.DataFrame:
 
 
 def check_ending(path: Path) -> None:
-    """Raises OptionError where a path names no kind of table."""
+    """Raises OptionError if a path ends in neither .csv nor .parquet."""
     if path.suffix not in (CSV, PARQUET):
         raise OptionError(f"{path}: a table ends in {CSV} or {PARQUET}")
 
@@ -352,7 +377,7 @@ def load_table(path: Path) -> pd.DataFrame:
 
 
 def read_kept(out: Path, about: dict[str, str]) -> pd.DataFrame:
-    """The rows of a table that need not be measured again: those of codecs that ran as they would run now."""
+    """The rows of a table that need not be measured again: those of codecs that have not changed since."""
     if not out.exists():
         return empty_table()
     table = load_table(out)
@@ -365,7 +390,7 @@ def read_kept(out: Path, about: dict[str, str]) -> pd.DataFrame:
 
 
 def _ordered(table: pd.DataFrame, sources: Sequence[Source], names: Sequence[str]) -> pd.DataFrame:
-    """By picture, codec and setting, in the order in which they were named; what was not named follows."""
+    """Rows by picture, codec and setting in the order in which they were named; those that were not named come last."""
     pictures = {source.name: n for n, source in enumerate(sources)}
     codecs = {name: n for n, name in enumerate(names)}
     settings = {(name, setting): n for name in names for n, setting in enumerate(codec_by_name(name).settings)}

@@ -34,7 +34,7 @@ class ColorImage:
         return self.pixels[..., 0] if self.gray else self.pixels
 
 
-def read_color(image: ImageLike, preset: PresetFormat, max_pixels: int = MAX_PIXELS) -> ColorImage:
+def read_color(image: ImageLike, preset: PresetFormat | None, max_pixels: int = MAX_PIXELS) -> ColorImage:
     """The picture as 8-bit sRGB, upright.
 
     Orientation from EXIF is applied, colours with another profile are converted to sRGB. Transparency is laid over white and
@@ -42,7 +42,7 @@ def read_color(image: ImageLike, preset: PresetFormat, max_pixels: int = MAX_PIX
 
     Args:
         image: a path, a PIL image, or an array (height, width) or (height, width, 3) of 8-bit values.
-        preset: whose size limit holds.
+        preset: whose size limit holds; none if None.
         max_pixels: the most that are read.
 
     Raises:
@@ -53,7 +53,7 @@ def read_color(image: ImageLike, preset: PresetFormat, max_pixels: int = MAX_PIX
     return with_image(image, lambda opened, name: _from_pil(opened, name, preset, max_pixels))
 
 
-def read_like(image: ImageLike, preset: PresetFormat, mode: str, max_pixels: int = MAX_PIXELS) -> np.ndarray:
+def read_like(image: ImageLike, preset: PresetFormat | None, mode: str, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     """The pixels that a stream of a preset stands for, to compare a decoded image of `mode` with: uint8, "L" or "RGB"."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ImageWarning)
@@ -73,7 +73,7 @@ def to_gray(pixels: np.ndarray) -> np.ndarray:
     return ((pixels.astype(np.uint16).sum(2) + 1) // 3).astype(np.uint8)
 
 
-def _from_array(array: np.ndarray, preset: PresetFormat, max_pixels: int) -> ColorImage:
+def _from_array(array: np.ndarray, preset: PresetFormat | None, max_pixels: int) -> ColorImage:
     if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] != 3):
         raise ImageError(f"the array has shape {array.shape}; a picture has (height, width) or (height, width, 3)")
     if array.dtype != np.uint8:
@@ -83,7 +83,7 @@ def _from_array(array: np.ndarray, preset: PresetFormat, max_pixels: int) -> Col
     return ColorImage(np.repeat(array[..., None], 3, 2) if gray else array.copy(), gray)
 
 
-def _from_pil(image: Image.Image, name: str, preset: PresetFormat, max_pixels: int) -> ColorImage:
+def _from_pil(image: Image.Image, name: str, preset: PresetFormat | None, max_pixels: int) -> ColorImage:
     check_size(image.height, image.width, name, preset, max_pixels)
     profile = image.info.get("icc_profile")
     gray = image.mode in GRAY_MODES

@@ -1,1 +1,1 @@
-"""parallel."""
+"""Running the same work on threads, processes or a Ray cluster."""

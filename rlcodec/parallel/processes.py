@@ -1,4 +1,4 @@
-"""Processes that work for this one: they begin anew, so that threads and locks are not copied, and end when this one does."""
+"""Worker processes. They are spawned, so that threads and locks are not copied, and they end when their parent ends."""
 
 import os
 import threading
@@ -7,7 +7,7 @@ from multiprocessing import connection, get_context, parent_process
 
 
 def worker_pool(count: int) -> ProcessPoolExecutor:
-    """So many processes. A pool's own notice only that a parent is done with them, not that it was killed."""
+    """A pool of `count` processes that also end if the parent is killed, which those of a plain pool do not notice."""
     return ProcessPoolExecutor(count, mp_context=get_context("spawn"), initializer=_end_with_parent)
 
 

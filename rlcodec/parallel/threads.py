@@ -1,46 +1,74 @@
-"""Parts of a picture over all cores; the kernels hold no lock, so threads share them."""
+"""Threads over the cores of this machine. The kernels release the interpreter's lock, so threads run side by side."""
 
 import functools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from rlcodec.errors import OptionError
 
+Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
 def worker_count(workers: int | None) -> int:
-    """So many workers, or as many as there are cores when None. Raises: OptionError: there are fewer than one."""
+    """The number of workers: as many as there are cores if None.
+
+    Raises:
+        OptionError: it is less than one.
+    """
     if workers is not None and workers < 1:
         raise OptionError(f"workers is {workers}; give a positive number")
     return workers or os.cpu_count() or 1
 
 
+def map_threads(run: Callable[[Item], Result], items: Iterable[Item], workers: int | None = None) -> list[Result]:
+    """The results of all items in their order, computed by threads that are started for this call.
+
+    Args:
+        run: computes the result of an item; called in several threads at once.
+        items: the items.
+        workers: threads; as many as there are cores if None.
+
+    Raises:
+        OptionError: `workers` is less than one.
+    """
+    count = worker_count(workers)
+    if count == 1:
+        return [run(item) for item in items]
+    with ThreadPoolExecutor(count) as pool:
+        return list(pool.map(run, items))
+
+
 def parts_of(count: int, size: int) -> list[slice]:
-    """So many rows, `size` at a time."""
-    return [slice(at, min(at + size, count)) for at in range(0, count, size)]
+    """Slices of `size` indices, the last maybe shorter, that together cover 0 to `count`."""
+    return [slice(start, min(start + size, count)) for start in range(0, count, size)]
 
 
 def side_by_side(run: Callable[[slice], Result], parts: list[slice], workers: int | None = None) -> list[Result]:
-    """What becomes of every part, in their order; by as many threads as there are cores when `workers` is None.
+    """The results of all parts of an image in their order.
 
-    `run` must not come here again: all share the same threads.
+    Args:
+        run: computes the result of a part. It must not call `side_by_side` itself, since all calls share the same threads.
+        parts: the parts.
+        workers: threads; if None, shared threads that stay alive, as many as there are cores.
+
+    Raises:
+        OptionError: `workers` is less than one.
     """
-    if len(parts) == 1 or (workers or os.cpu_count() or 1) == 1:
+    if len(parts) == 1 or worker_count(workers) == 1:
         return [run(part) for part in parts]
     if workers is None:
-        return list(_threads().map(run, parts))
-    with ThreadPoolExecutor(workers) as pool:
-        return list(pool.map(run, parts))
+        return list(_shared_threads().map(run, parts))
+    return map_threads(run, parts, workers)
 
 
 @functools.cache
-def _threads() -> ThreadPoolExecutor:
-    """Threads that stay: starting them for every picture takes as long as some of its parts."""
+def _shared_threads() -> ThreadPoolExecutor:
+    """Threads that stay alive: starting new ones for every image takes as long as some of its parts."""
     return ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="rlcodec")
 
 
-if hasattr(os, "register_at_fork"):  # a child has no threads but its own
-    os.register_at_fork(after_in_child=_threads.cache_clear)
+if hasattr(os, "register_at_fork"):  # a forked child has none of its parent's threads
+    os.register_at_fork(after_in_child=_shared_threads.cache_clear)

@@ -1,7 +1,7 @@
 """The preset protocol: what a codec offers to the rest of the package, whatever its transforms and models.
 
-`rlcodec.presets.registry` holds the shipped presets and takes others. Nothing outside of a preset's own folder asks which preset
-it has before it: Python functions, command line, Pillow plugin, collections, environments and evaluation call these methods.
+`rlcodec.presets.registry` holds the shipped presets and takes others. Python functions, command line, Pillow plugin, collections,
+environments and evaluation call these methods; none of them depends on which preset it is.
 """
 
 import functools
@@ -17,11 +17,11 @@ import numpy as np
 from rlcodec.control.decision_process import DecisionProcess, Predictor, ProcessSpec
 from rlcodec.control.decode_time import SYNTHESIS, DecodeSample, Work
 from rlcodec.control.objective import Objective
-from rlcodec.core.metrics import PEAK_SQUARED
 from rlcodec.core.container import Header, Stream, unpack
+from rlcodec.core.metrics import PEAK_SQUARED
 from rlcodec.core.preset_format import PresetFormat
 from rlcodec.core.segments import CodedSegment
-from rlcodec.core.weights_file import WEIGHTS
+from rlcodec.core.weights_file import WEIGHTS, fingerprint_of
 from rlcodec.errors import OptionError, StreamError
 from rlcodec.images.gray import ImageLike
 from rlcodec.options import DecodeOptions, EncodeOptions
@@ -43,8 +43,24 @@ class Weights(Protocol):
 
 
 @dataclass(frozen=True)
+class WeightlessCodec:
+    """Stands for the weights of a preset that has none.
+
+    Attributes:
+        digest: 64 hexadecimal digits, another one for each codec and version of it.
+    """
+
+    digest: str
+
+    @property
+    def fingerprint(self) -> bytes:
+        """Its first bytes, as streams carry them."""
+        return fingerprint_of(self.digest)
+
+
+@dataclass(frozen=True)
 class Settings:
-    """What a preset's streams say of themselves in the header, beside the size: one number, which presets divide into fields."""
+    """The settings in the header of a preset's streams: fields that are written as one number."""
 
     def to_number(self) -> int:
         """The number in the header, not negative."""
@@ -165,11 +181,13 @@ class ComparedSettings:
         fixed: keyword arguments of `rlcodec.encode` by the name of the setting.
         kind: kind of distortion of the objectives at which a policy is measured.
         log10_lambda_rate: of these objectives.
+        fine: as `fixed`, all settings from coarse to fine, for searches by quality; empty if there are no others.
     """
 
     fixed: Mapping[str, Mapping[str, Any]]
     kind: str
     log10_lambda_rate: tuple[float, ...]
+    fine: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 class Preset(ABC):
@@ -181,6 +199,7 @@ class Preset(ABC):
         decode_options: dataclass of its options of decoding.
         objectives: its named objectives; "lossless" needs no entry.
         images_at_once: how many images `pack_batch` and `decode_batch` take at a time.
+        exact_pixels: whether all machines decode the same pixels; False if the synthesis of lossy pictures ends in float.
     """
 
     format: ClassVar[PresetFormat]
@@ -188,6 +207,7 @@ class Preset(ABC):
     decode_options: ClassVar[type[DecodeOptions]] = DecodeOptions
     objectives: Mapping[str, Objective]
     images_at_once: ClassVar[int] = 1
+    exact_pixels: ClassVar[bool] = False
 
     @property
     def name(self) -> str:

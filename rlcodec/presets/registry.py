@@ -1,27 +1,61 @@
-"""The presets that there are: those that come with the package, loaded when they are first asked for, and those that others add."""
+"""The presets: those that come with the package, which are loaded when they are first used, and those that others register.
+
+Names, formats and options of the shipped presets are known without loading them, so that `rlcodec --help` stays quick.
+"""
 
 import importlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
 
 from rlcodec.core.container import Header
 from rlcodec.core.preset_format import PresetFormat, register_format, unregister_format
 from rlcodec.errors import OptionError
+from rlcodec.options import DecodeOptions, EncodeOptions
 from rlcodec.presets.base import Preset
 from rlcodec.presets.compact.format import COMPACT
 from rlcodec.presets.mnist.format import MNIST
 from rlcodec.presets.photo.format import PHOTO
 
-_MODULES = {
-    MNIST.name: "rlcodec.presets.mnist.preset",
-    PHOTO.name: "rlcodec.presets.photo.preset",
-    COMPACT.name: "rlcodec.presets.compact.preset",
+
+@dataclass(frozen=True)
+class _Shipped:
+    """Where a shipped preset is found.
+
+    Attributes:
+        format: id, name and sizes.
+        package: has a module `preset` with a constant `PRESET`, and a module `options`, which is quick to import.
+        encode_options: name of its dataclass of encoding options in `options`.
+        decode_options: name of its dataclass of decoding options there; None if it has only those that every preset has.
+    """
+
+    format: PresetFormat
+    package: str
+    encode_options: str
+    decode_options: str | None = None
+
+    def load(self) -> Preset:
+        """Imports the preset."""
+        return importlib.import_module(f"{self.package}.preset").PRESET
+
+    def options_type(self, name: str) -> Any:
+        """A class of the module `options`."""
+        return getattr(importlib.import_module(f"{self.package}.options"), name)
+
+
+_SHIPPED = {
+    shipped.format.name: shipped
+    for shipped in (
+        _Shipped(MNIST, "rlcodec.presets.mnist", "MnistOptions"),
+        _Shipped(PHOTO, "rlcodec.presets.photo", "PhotoOptions", "PhotoDecodeOptions"),
+        _Shipped(COMPACT, "rlcodec.presets.compact", "CompactOptions"),
+    )
 }
-"""Modules of the shipped presets, each with a constant `PRESET`."""
 _presets: dict[str, Preset] = {}
 
-for _format in (MNIST, PHOTO, COMPACT):
-    register_format(_format)
+for _shipped in _SHIPPED.values():
+    register_format(_shipped.format)
 
 
 def register_preset(preset: Preset) -> None:
@@ -38,7 +72,7 @@ def register_preset(preset: Preset) -> None:
 
 def unregister_preset(name: str) -> None:
     """Removes a preset that `register_preset` added; one that comes with the package stays."""
-    if name in _presets and name not in _MODULES:
+    if name in _presets and name not in _SHIPPED:
         unregister_format(_presets.pop(name).format)
 
 
@@ -53,8 +87,8 @@ def registered(preset: Preset) -> Iterator[Preset]:
 
 
 def preset_names() -> tuple[str, ...]:
-    """Names of all presets."""
-    return tuple(dict.fromkeys((*_MODULES, *_presets)))
+    """Names of all presets, the shipped ones first."""
+    return tuple(dict.fromkeys((*_SHIPPED, *_presets)))
 
 
 def preset_by_name(name: str) -> Preset:
@@ -63,11 +97,31 @@ def preset_by_name(name: str) -> Preset:
     Raises:
         OptionError: there is none.
     """
-    if name not in _presets and name in _MODULES:
-        _presets[name] = importlib.import_module(_MODULES[name]).PRESET
+    check_preset_name(name)
     if name not in _presets:
-        raise OptionError(f"unknown preset {name!r}; there are: {', '.join(preset_names())}")
+        _presets[name] = _SHIPPED[name].load()
     return _presets[name]
+
+
+def check_preset_name(name: str) -> None:
+    """Raises OptionError if there is no such preset."""
+    if name not in preset_names():
+        raise OptionError(f"unknown preset {name!r}; there are: {', '.join(preset_names())}")
+
+
+def encode_option_types() -> dict[str, type[EncodeOptions]]:
+    """Dataclasses of the encoding options of all presets by name; no preset is loaded for that."""
+    shipped = {name: preset.options_type(preset.encode_options) for name, preset in _SHIPPED.items()}
+    return shipped | {name: preset.options for name, preset in _presets.items()}
+
+
+def decode_option_types() -> dict[str, type[DecodeOptions]]:
+    """Dataclasses of the decoding options of all presets by name; no preset is loaded for that."""
+    shipped = {
+        name: preset.options_type(preset.decode_options) if preset.decode_options else DecodeOptions
+        for name, preset in _SHIPPED.items()
+    }
+    return shipped | {name: preset.decode_options for name, preset in _presets.items()}
 
 
 def preset_for(mode: str, size: tuple[int, int], options: Iterable[str] = ()) -> str:
@@ -81,13 +135,12 @@ def preset_for(mode: str, size: tuple[int, int], options: Iterable[str] = ()) ->
     Raises:
         OptionError: there is none.
     """
-    for name in preset_names():
-        preset = preset_by_name(name)
-        if preset.suits(mode, size) and set(options) <= set(preset.options.names()):
+    wanted = set(options)
+    for name, options_type in encode_option_types().items():
+        if wanted <= set(options_type.names()) and preset_by_name(name).suits(mode, size):
             return name
-    raise OptionError(
-        f"no preset takes an image of mode {mode} and {size[0]}x{size[1]} pixels with {', '.join(options) or 'no options'}"
-    )
+    given = ", ".join(sorted(wanted)) or "no options"
+    raise OptionError(f"no preset takes an image of mode {mode} and {size[0]}x{size[1]} pixels with {given}")
 
 
 def preset_of(what: Header | PresetFormat) -> Preset:

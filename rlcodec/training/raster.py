@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from numba import njit
 from torch import Tensor, nn
 
-from rlcodec.core.binary_latent import LATENT_GRID
+from rlcodec.core.binary_latent import ALL_AROUND, LATENT_GRID, Neighbours
 from rlcodec.core.integer_mlp import LOGIT_UNITS_PER_NAT, ContextNet, context_net, sigmoid_table
 from rlcodec.core.kernel import kernel
 from rlcodec.presets.mnist.pixel_coder import (
@@ -41,10 +41,6 @@ ROW_ON = 64
 """What stands for a selected row among the uint8 inputs; the weight is scaled accordingly at export."""
 NO_BUDGET_SHARE = 0.5
 """Share of the training images coded without a reconstruction: the lossless case."""
-
-
-Neighbours = tuple[tuple[int, int], ...]
-ALL_AROUND: Neighbours = tuple((down, across) for down in (-1, 0, 1) for across in (-1, 0, 1))
 
 
 @dataclass(frozen=True)
@@ -264,7 +260,7 @@ def _tree_probabilities(tree: Tree, counts: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class StaticCounts:
-    """What the static tables are made of; see `rlcodec.core.binary_latent.StaticTables`."""
+    """What the static tables are made of; see `rlcodec.presets.mnist.static_tables.StaticTables`."""
 
     pixel: np.ndarray
     trivial: np.ndarray

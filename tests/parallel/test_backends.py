@@ -1,10 +1,11 @@
-"""Engines: every item's result comes back, whichever way the work is spread, and what goes wrong is said."""
+"""Backends: every item's result comes back, whichever way the work is spread, and what goes wrong is said."""
 
 import numpy as np
 import pytest
 
 from rlcodec.errors import DataError, OptionError
 from rlcodec.parallel.backends import in_order, map_items
+from rlcodec.parallel.options import MapOptions
 
 
 @pytest.fixture(autouse=True)
@@ -34,33 +35,39 @@ class Refuses:
         return group
 
 
-WAYS = [{"workers": 1}, {"workers": 2}, {"workers": 2, "threads": True}, {"workers": 2, "together": 3}, {"together": 100}]
+WAYS = [
+    MapOptions(workers=1),
+    MapOptions(workers=2),
+    MapOptions(workers=2, use_threads=True),
+    MapOptions(workers=2, group_size=3),
+    MapOptions(group_size=100),
+]
 
 
 @pytest.mark.parametrize("options", WAYS)
 def test_every_item_comes_back(options):
-    found = list(map_items(Adds, (100,), range(10), **options))
+    found = list(map_items(Adds, (100,), range(10), options))
     assert sorted(found) == [(n, n + 100) for n in range(10)]
     assert list(in_order(iter(found))) == list(range(100, 110))
 
 
 def test_files_come_with_their_items(tmp_path):
     files = [tmp_path / str(n) for n in range(4)]
-    assert list(in_order(map_items(Adds, (1,), range(4), files=files, workers=1))) == ["1 0", "2 1", "3 2", "4 3"]
+    assert list(in_order(map_items(Adds, (1,), range(4), MapOptions(workers=1), files=files))) == ["1 0", "2 1", "3 2", "4 3"]
 
 
 @pytest.mark.parametrize("options", WAYS)
 def test_what_a_worker_raises_is_raised(options):
     with pytest.raises(DataError, match="five"):
-        list(map_items(Refuses, (), range(10), **options))
+        list(map_items(Refuses, (), range(10), options))
 
 
 def test_nothing_to_do_and_nonsense():
     assert list(map_items(Adds, (1,), [])) == []
     with pytest.raises(OptionError, match="local, ray"):
-        list(map_items(Adds, (1,), range(3), engine="spark"))
+        list(map_items(Adds, (1,), range(3), MapOptions("spark")))
     with pytest.raises(OptionError, match="workers"):
-        list(map_items(Adds, (1,), range(3), workers=0))
+        list(map_items(Adds, (1,), range(3), MapOptions(workers=0)))
 
 
 def test_results_come_in_order_however_they_arrive():

@@ -1,4 +1,4 @@
-"""Engine ray on two local workers: what engine local gives, byte for byte; and workers that die."""
+"""The Ray backend on two local workers: what the local backend gives, byte for byte; and workers that die."""
 
 import gc
 import os
@@ -13,8 +13,9 @@ import pytest
 from PIL import Image
 
 from rlcodec.core.weights_file import WEIGHTS
-from rlcodec.errors import DataError, EngineError
+from rlcodec.errors import BackendError, DataError
 from rlcodec.parallel.backends import map_items
+from rlcodec.parallel.options import MapOptions
 from rlcodec.parallel.ray_backend import default_workers
 
 pytestmark = pytest.mark.timeout(300)  # each run starts actors, which load the codec
@@ -48,7 +49,7 @@ def test_encode(run, folder, tmp_path):
     """A broken file costs itself alone, with the same message; what is there is left alone."""
     (folder / "broken.png").write_bytes(b"\x89PNG and no more")
     local = run("encode", folder, tmp_path / "local", "--lossless", "--workers", 1)
-    far = run("encode", folder, tmp_path / "ray", "--lossless", "--engine", "ray", "--workers", 2)
+    far = run("encode", folder, tmp_path / "ray", "--lossless", "--backend", "ray", "--workers", 2)
     assert far[0] == local[0] == 2
     assert far[1].replace("/ray:", "/local:") == local[1]
     assert far[2] == local[2]
@@ -56,7 +57,7 @@ def test_encode(run, folder, tmp_path):
     (tmp_path / "ray" / "2.rlc").unlink()
     (tmp_path / "ray" / "1.rlc").write_bytes(b"mine")
     (folder / "broken.png").unlink()
-    code, out, _ = run("encode", folder, tmp_path / "ray", "--lossless", "--engine", "ray", "--workers", 2, "--resume")
+    code, out, _ = run("encode", folder, tmp_path / "ray", "--lossless", "--backend", "ray", "--workers", 2, "--resume")
     assert code == 0
     assert "1 of 1 files" in out
     assert "4 were there already" in out
@@ -70,7 +71,7 @@ def test_evaluate(run, folder, tmp_path):
     (tmp_path / "few").mkdir()
     for name in ("0.png", "1.png"):
         shutil.copy(folder / name, tmp_path / "few" / name)
-    far = ("--out", tmp_path / "ray.csv", "--engine", "ray", "--json")
+    far = ("--out", tmp_path / "ray.csv", "--backend", "ray", "--json")
     assert run("evaluate", tmp_path / "few", *codecs, *far)[0] == 0
     before = pd.read_csv(tmp_path / "ray.csv")
     code, out, _ = run("evaluate", folder, *codecs, *far)
@@ -83,7 +84,7 @@ def test_evaluate(run, folder, tmp_path):
 
 def test_trace(run, tmp_path, folder):
     assert run("trace", folder, tmp_path / "local.npz", "--workers", 1)[0] == 0
-    assert run("trace", folder, tmp_path / "ray.npz", "--workers", 2, "--engine", "ray")[0] == 0
+    assert run("trace", folder, tmp_path / "ray.npz", "--workers", 2, "--backend", "ray")[0] == 0
     assert (tmp_path / "ray.npz").read_bytes() == (tmp_path / "local.npz").read_bytes()
 
 
@@ -93,7 +94,7 @@ def test_trace_of_photographs(run, tmp_path, pictures):
         Image.fromarray(pictures[number][:32, :32]).save(tmp_path / "photos" / f"{number}.png")
     options = ("--preset", "compact", "--workers")
     assert run("trace", tmp_path / "photos", tmp_path / "local.npz", *options, 1)[0] == 0
-    assert run("trace", tmp_path / "photos", tmp_path / "ray.npz", *options, 2, "--engine", "ray")[0] == 0
+    assert run("trace", tmp_path / "photos", tmp_path / "ray.npz", *options, 2, "--backend", "ray")[0] == 0
     assert (tmp_path / "ray.npz").read_bytes() == (tmp_path / "local.npz").read_bytes()
 
 
@@ -113,7 +114,7 @@ class Dies:
 
 
 def test_a_worker_that_dies_costs_what_it_had_not_finished(tmp_path):
-    found = list(map_items(Dies, (str(tmp_path), False), range(64), engine="ray", workers=2))
+    found = list(map_items(Dies, (str(tmp_path), False), range(64), MapOptions("ray", 2)))
     assert sorted(found) == [(n, n * n) for n in range(64)]
     again = {int(path.stem) for path in tmp_path.glob("*.1")}
     assert 7 in again
@@ -121,15 +122,15 @@ def test_a_worker_that_dies_costs_what_it_had_not_finished(tmp_path):
 
 
 def test_a_worker_that_always_dies_is_given_up(tmp_path):
-    with pytest.raises(EngineError, match="Ray gave up"):
-        list(map_items(Dies, (str(tmp_path), True), range(8), engine="ray", workers=2))
+    with pytest.raises(BackendError, match="Ray gave up"):
+        list(map_items(Dies, (str(tmp_path), True), range(8), MapOptions("ray", 2)))
 
 
 def test_relative_paths_are_meant_from_where_the_command_runs(run, monkeypatch, folder, tmp_path):
     """And not from the folder of the cluster, which was started elsewhere."""
     shutil.copy(WEIGHTS / "mnist-policy.onnx", tmp_path / "mine.onnx")
     monkeypatch.chdir(tmp_path)
-    far = ("--engine", "ray", "--workers", 2)
+    far = ("--backend", "ray", "--workers", 2)
     assert run("encode", "digits", "ray", "--policy", "mine.onnx", *far)[0] == 0
     assert run("encode", "digits", "local", "--objective", "balanced")[0] == 0
     assert contents(tmp_path / "ray") == contents(tmp_path / "local")
@@ -159,7 +160,7 @@ def test_as_many_workers_as_the_cluster_has_cores_or_gpus(resources, gpus, count
 def test_a_gpu_that_no_cluster_can_give_is_not_waited_for(folder, tmp_path):
     command = [sys.executable, "-m", "rlcodec", "encode", folder, tmp_path / "out", "--tier", "lm", "--device", "cuda"]
     alone = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"} | {"CUDA_VISIBLE_DEVICES": ""}
-    done = subprocess.run([*command, "--engine", "ray"], env=alone, capture_output=True, text=True)
+    done = subprocess.run([*command, "--backend", "ray"], env=alone, capture_output=True, text=True)
     assert done.returncode == 2
     assert "no GPU" in done.stderr
 
@@ -181,7 +182,7 @@ def test_a_worker_holds_its_own_items_alone(tmp_path):
     files = [tmp_path / str(number) for number in range(30)]
     for file in files:
         file.write_text(file.name)
-    found = dict(map_items(Counts, (), [Item() for _ in files], files=files, engine="ray", workers=2))
+    found = dict(map_items(Counts, (), [Item() for _ in files], MapOptions("ray", 2), files=files))
     assert [found[number][1] for number in range(30)] == [file.read_bytes() for file in files]
     assert max(alive for alive, _ in found.values()) <= 2
 
@@ -190,7 +191,7 @@ def test_files_by_two_names_and_files_that_are_gone(run, folder, tmp_path):
     """Each name becomes a stream, and what is gone costs itself alone."""
     (folder / "again.png").symlink_to(folder / "0.png")
     files = [folder / "0.png", folder / "again.png", folder / "gone.png"]
-    code, out, err = run("encode", *files, tmp_path / "ray", "--lossless", "--engine", "ray", "--workers", 2)
+    code, out, err = run("encode", *files, tmp_path / "ray", "--lossless", "--backend", "ray", "--workers", 2)
     assert code == 2
     assert "2 of 3 files" in out
     assert "gone.png: no such file" in err
@@ -206,4 +207,4 @@ class Refuses:
 
 def test_what_a_worker_raises_is_raised():
     with pytest.raises(DataError, match="not this"):
-        list(map_items(Refuses, (), [np.zeros(3)] * 4, engine="ray", workers=2))
+        list(map_items(Refuses, (), [np.zeros(3)] * 4, MapOptions("ray", 2)))

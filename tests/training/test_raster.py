@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from PIL import Image, ImageFilter
 
-from rlcodec.core.binary_latent import LATENT_GRID, StaticTables, code_latent_slice, latent_buffer, latent_offsets
+from rlcodec.core.binary_latent import LATENT_GRID, code_latent_slice, latent_buffer, latent_offsets
 from rlcodec.core.integer_conv import ACTIVATION_MAX, PIXEL_MAX
 from rlcodec.core.integer_mlp import LOGIT_LIMIT, ContextNet, layers_of
 from rlcodec.core.range_coder import COST, COST_UNIT, COSTS, PROBABILITY_ONE, encoder_state
@@ -23,6 +23,7 @@ from rlcodec.presets.mnist.pixel_coder import (
     pixel_window,
     pixel_work,
 )
+from rlcodec.presets.mnist.static_tables import StaticTables
 from rlcodec.training.raster import (
     PIXEL_SCALE,
     ROW_ON,
@@ -238,7 +239,7 @@ def test_trivial_pixels_cost_what_their_table_says(exported, tree, pictures):
 
 def test_the_runtime_codes_the_latent_contexts_that_training_sees(latent_network, latents):
     net = export_net(latent_network, None, 1, 1.0, 1.0, 1)
-    tables = StaticTables(*(np.zeros((1, 1), np.int32),) * 3, static_latents(latents))
+    frequencies = static_latents(latents)
     rows_of_table = np.eye(SLICES * LATENT_GRID**2, dtype=np.int64)
     float_bits, integer_bits = 0.0, 0
     for latent in latents:
@@ -247,8 +248,8 @@ def test_the_runtime_codes_the_latent_contexts_that_training_sees(latent_network
         for index in range(SLICES):
             before = int(state[COST])
             code_latent_slice(
-                state, data, COSTS, net, tables, buffer, offsets, layers_of(net), np.empty(1, np.int64), latent.copy(), index,
-                ROWS * COLUMNS, True,
+                state, data, COSTS, net, frequencies, buffer, offsets, layers_of(net), np.empty(1, np.int64), latent.copy(),
+                index, ROWS * COLUMNS, True,
             )  # fmt: skip
             window, rows = latent_contexts(latent[None], index)
             ones = latent[index].reshape(-1) > 0

@@ -1,5 +1,6 @@
-"""What a report shows, as plain values: the same for the page and for figures on paper."""
+"""What a report shows, as plain values: the same for the page and for figures in papers."""
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,19 +24,27 @@ from rlcodec.evaluation.report.sources import Shares, Sources, Table, Trained
 MOST_IMAGES = 200
 """Pictures that a comparison shows one by one; means are over all."""
 FIRST_TAG = "rollout/ep_rew_mean"
-"""Of learning curves, what is shown first: the mean return of episodes."""
+"""The learning curve that is shown first: the mean return of episodes."""
 ANCHOR = "jpeg"
 COLOURS = ("#d1495b", "#2f7ed8", "#c77700", "#1f8a5b", "#9a6bdc", "#0e8fa8", "#b0568f", "#7a7a7a")
-"""Each at least 3.4 to 1 against the page's ground, light and dark."""
+"""Each has a contrast of at least 3.4 to 1 with the page's background, light and dark."""
 SYMBOLS = ("circle", "square", "diamond", "cross", "x", "triangle-up", "star", "hexagon")
 MARKERS = ("o", "s", "D", "P", "X", "^", "*", "h")
 """Symbols as Plotly and as matplotlib name them."""
 DASHES = ("solid", "dash", "dot")
+SIZE_COLUMNS = ["level_db", "codec", "size_bytes"]
 
 
 @dataclass(frozen=True)
 class Look:
-    """How a codec is drawn: a colour, symbols as Plotly and matplotlib name them, and a line's dashes."""
+    """How a codec is drawn.
+
+    Attributes:
+        colour: hexadecimal.
+        symbol: as Plotly names it.
+        marker: the same symbol as matplotlib names it.
+        dash: of lines, as Plotly names it.
+    """
 
     colour: str
     symbol: str
@@ -45,21 +54,21 @@ class Look:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Codecs beside each other on the same pictures.
+    """Codecs on the same pictures.
 
     Attributes:
-        title: in words.
-        rows: a row per picture, codec and setting, of at most `MOST_IMAGES` pictures, with ms_ssim_db beside the table's
-            columns; PSNR of exact pictures is `EXACT_PSNR_DB`.
-        curves: means over all pictures, as `mean_curves`, size_bytes beside it, and published ones behind them.
+        title: heading.
+        rows: a row for each picture, codec and setting, of at most `MOST_IMAGES` pictures: the table's columns and ms_ssim_db;
+            PSNR of exact pictures is `EXACT_PSNR_DB`.
+        curves: means over all pictures, as `mean_curves` with size_bytes, followed by published curves.
         summary: as `summary_of`.
-        anchor: codec that its BD-rates are against.
-        sizes: columns level_db, codec, size_bytes: bytes of a mean picture at equal PSNR, between measured settings.
+        anchor: codec that its BD-rates are relative to.
+        sizes: as `sizes_at_equal_psnr`.
         about: how each codec ran.
         looks: by codec.
-        thumbnails: data URIs, by picture, of those that were found.
-        compared: at equal bytes.
-        pictures: in all.
+        thumbnails: data URIs by picture, of the pictures that were found.
+        compared: pictures at equal bytes.
+        pictures: number of pictures.
     """
 
     title: str
@@ -77,12 +86,27 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Content:
-    """A whole report; `notes` tell what is missing and why."""
+    """A whole report.
+
+    Attributes:
+        comparisons: of codecs.
+        trained: learning curves.
+        shares: results of policies.
+        notes: what is missing and why.
+    """
 
     comparisons: tuple[Comparison, ...]
     trained: tuple[Trained, ...]
     shares: tuple[Shares, ...]
     notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Originals:
+    """The originals of a table's pictures: pixels of the first few, and thumbnails of all that were found, by name."""
+
+    pixels: Mapping[str, np.ndarray] = field(default_factory=dict)
+    thumbnails: Mapping[str, str] = field(default_factory=dict)
 
 
 def gather(
@@ -92,42 +116,43 @@ def gather(
     near_bpp: float = NEAR_BPP,
     report: Callable[[int, int], None] | None = None,
 ) -> Content:
-    """Makes a report's content of what was read.
+    """Makes the content of a report.
 
     Args:
         sources: as `read_sources`.
         images: at most so many pictures of a comparison are shown at equal bytes.
-        pictures: folder of the tables' pictures; where the tables say they come from when None.
+        pictures: folder of the tables' pictures; where the tables say they come from if None.
         near_bpp: bits per pixel at which they are shown.
         report: called with (codecs done, codecs in all) of all pictures that are coded.
     """
     groups = _groups(sources.tables)
     looks: dict[str, Look] = {}
     notes: list[str] = []
-    found = [_originals(group, images, pictures, notes) if images or pictures else ({}, {}) for group in groups]
+    wanted = bool(images or pictures)
+    originals = [_find_originals(group, images, pictures, notes) if wanted else _Originals() for group in groups]
     total = sum(
-        len(originals) * len({codec for table in group for codec in table.rows.codec})
-        for group, (originals, _) in zip(groups, found, strict=True)
+        len(of_group.pixels) * len({codec for table in group for codec in table.rows.codec})
+        for group, of_group in zip(groups, originals, strict=True)
     )
-    done = 0
+    steps = itertools.count(1)
 
     def step() -> None:
-        nonlocal done
-        done += 1
+        done = next(steps)
         if report:
             report(done, total)
 
-    comparisons = [
-        _comparison(group, () if n else sources.curves, looks, originals, small, near_bpp, step)
-        for n, (group, (originals, small)) in enumerate(zip(groups, found, strict=True))
-    ]
+    comparisons = []
+    for number, (group, of_group) in enumerate(zip(groups, originals, strict=True)):
+        published = () if number else sources.curves
+        compared = _at_equal_bytes(group, of_group, near_bpp, step)
+        comparisons.append(_comparison(group, published, looks, of_group, compared))
     if not groups and sources.curves:
         comparisons.append(_published(sources.curves, looks))
     for comparison in comparisons:
         counts = comparison.curves.pictures[comparison.curves.pictures > 0]
         if counts.nunique() > 1:
             notes.append(
-                f"{comparison.title}: some settings lack pictures, so that their means are of others; measure the rest"
+                f"{comparison.title}: some settings lack pictures, so their means are over other pictures; measure the rest"
             )
         if comparison.pictures > MOST_IMAGES:
             notes.append(f"{comparison.title}: shows {MOST_IMAGES} of {comparison.pictures} pictures one by one")
@@ -135,77 +160,86 @@ def gather(
 
 
 def _groups(tables: Sequence[Table]) -> list[list[Table]]:
-    """Tables of the same pictures together; a codec that is in two of them gets the table's name behind its own."""
+    """Tables of the same pictures together."""
     groups: dict[frozenset[str], list[Table]] = {}
     for table in tables:
         groups.setdefault(frozenset(table.rows.image_sha256), []).append(table)
     return list(groups.values())
 
 
-def _originals(
-    group: Sequence[Table], images: int, pictures: Path | None, notes: list[str]
-) -> tuple[dict[str, np.ndarray], dict[str, str]]:
-    """The first pictures of a table, by name, and small ones of all that it shows."""
+def _find_originals(group: Sequence[Table], images: int, pictures: Path | None, notes: list[str]) -> _Originals:
     table, folder = group[0], pictures or group[0].data
     rows = table.rows[table.rows.image.isin(table.rows.image.unique()[:MOST_IMAGES])]
     originals: dict[str, np.ndarray] = {}
-    small: dict[str, str] = {}
+    thumbnails: dict[str, str] = {}
     if folder is None:
-        notes.append(f"{table.name}: does not tell where its pictures are; name them by --pictures")
-        return originals, small
+        notes.append(f"{table.name}: does not say where its pictures are; name them by --pictures")
+        return _Originals()
     try:
         for name, pixels in find_originals(rows, folder, table.split):
-            small[name] = thumbnail(pixels)
+            thumbnails[name] = thumbnail(pixels)
             if len(originals) < images:
                 originals[name] = pixels
     except DataError as error:
         notes.append(f"{table.name}: its pictures are left out ({error}); name where they are by --pictures")
     else:
-        if lacking := rows.image.nunique() - len(small):
-            notes.append(f"{folder}: {lacking} of the pictures of {table.name} are not there, or are others by now")
-    return originals, small
+        if lacking := rows.image.nunique() - len(thumbnails):
+            notes.append(f"{folder}: {lacking} of the pictures of {table.name} are missing or have changed")
+    return _Originals(originals, thumbnails)
+
+
+def _at_equal_bytes(
+    group: Sequence[Table], originals: _Originals, near_bpp: float, step: Callable[[], None]
+) -> tuple[Compared, ...]:
+    rows = pd.concat([table.rows for table in group]).drop_duplicates(KEY)
+    return tuple(
+        compare_at_equal_bytes(name, pixels, rows[rows.image == name], near_bpp, step)
+        for name, pixels in originals.pixels.items()
+    )
 
 
 def _comparison(
     group: Sequence[Table],
     published: Sequence[pd.DataFrame],
     looks: dict[str, Look],
-    originals: Mapping[str, np.ndarray],
-    thumbnails: Mapping[str, str],
-    near_bpp: float,
-    step: Callable[[], None],
+    originals: _Originals,
+    compared: tuple[Compared, ...],
 ) -> Comparison:
     rows, about = _merged(group)
     curves = mean_curves(rows)
     sizes = rows.groupby(["codec", "setting"]).size_bytes.mean()
     curves["size_bytes"] = [sizes[key] for key in zip(curves.codec, curves.setting, strict=True)]
     shown = rows[rows.image.isin(rows.image.unique()[:MOST_IMAGES])]
-    shown = shown.assign(psnr_db=shown.psnr_db.clip(upper=EXACT_PSNR_DB), ms_ssim_db=decibels_of(shown.ms_ssim))
-    measured = pd.concat([table.rows for table in group]).drop_duplicates(KEY)
-    compared = tuple(
-        compare_at_equal_bytes(name, pixels, measured[measured.image == name], near_bpp, step)
-        for name, pixels in originals.items()
-    )
-    pixels = float((rows.width * rows.height).groupby(rows.image).first().mean())
-    by_psnr = sizes_at_equal_psnr(curves, pixels)
+    mean_pixels = float((rows.width * rows.height).groupby(rows.image).first().mean())
+    by_psnr = sizes_at_equal_psnr(curves, mean_pixels)
     curves = pd.concat([curves, *_renamed(published, set(curves.codec))], ignore_index=True)
-    where = group[0].data.name if group[0].data else group[0].name
-    anchor = ANCHOR if ANCHOR in set(curves.codec) else str(curves.codec[0])
-    count = rows.image.nunique()
+    source = group[0].data.name if group[0].data else group[0].name
+    anchor, count = _anchor(curves), rows.image.nunique()
     return Comparison(
-        f"{where}: {count} picture{'s' if count > 1 else ''}",
-        shown, curves, summary_of(curves, anchor), anchor, by_psnr, about,
-        _looks(curves, looks),
-        thumbnails, compared, count,
-    )  # fmt: skip
+        title=f"{source}: {count} picture{'s' if count > 1 else ''}",
+        rows=shown.assign(psnr_db=shown.psnr_db.clip(upper=EXACT_PSNR_DB), ms_ssim_db=decibels_of(shown.ms_ssim)),
+        curves=curves,
+        summary=summary_of(curves, anchor),
+        anchor=anchor,
+        sizes=by_psnr,
+        about=about,
+        looks=_looks(curves, looks),
+        thumbnails=originals.thumbnails,
+        compared=compared,
+        pictures=count,
+    )
+
+
+def _anchor(curves: pd.DataFrame) -> str:
+    return ANCHOR if ANCHOR in set(curves.codec) else str(curves.codec[0])
 
 
 def _merged(group: Sequence[Table]) -> tuple[pd.DataFrame, dict[str, str]]:
+    """Rows of all tables and how their codecs ran; to a codec that is in two tables, the name of the second is added."""
     frames, seen = [], set()
     about: dict[str, str] = {}
     for table in group:
-        own = set(table.rows.codec)
-        new = {codec: f"{codec} ({table.name})" if codec in seen else codec for codec in own}
+        new = {codec: f"{codec} ({table.name})" if codec in seen else codec for codec in set(table.rows.codec)}
         frames.append(table.rows.assign(codec=table.rows.codec.map(new)))
         about |= {new[codec]: text for codec, text in table.about.items() if codec in new}
         seen |= set(new.values())
@@ -213,7 +247,7 @@ def _merged(group: Sequence[Table]) -> tuple[pd.DataFrame, dict[str, str]]:
 
 
 def _renamed(published: Sequence[pd.DataFrame], taken: set[str]) -> list[pd.DataFrame]:
-    """Curves of files, under names that no other curve has."""
+    """Curves of files, under names that are not taken."""
     out = []
     for curve in published:
         name, number = str(curve.codec[0]), 1
@@ -226,7 +260,7 @@ def _renamed(published: Sequence[pd.DataFrame], taken: set[str]) -> list[pd.Data
 
 
 def _looks(curves: pd.DataFrame, looks: dict[str, Look]) -> dict[str, Look]:
-    """How the codecs of curves are drawn; new ones get a look that no other has, as long as there are such."""
+    """How the codecs of curves are drawn; new codecs get looks that are not used yet, as long as there are any."""
     names = list(dict.fromkeys(curves.codec))
     for name in names:
         n = len(looks)
@@ -236,21 +270,30 @@ def _looks(curves: pd.DataFrame, looks: dict[str, Look]) -> dict[str, Look]:
 
 def _published(published: Sequence[pd.DataFrame], looks: dict[str, Look]) -> Comparison:
     curves = pd.concat(_renamed(published, set()), ignore_index=True)
-    anchor = ANCHOR if ANCHOR in set(curves.codec) else str(curves.codec[0])
-    empty = pd.DataFrame(columns=["level_db", "codec", "size_bytes"])
+    anchor = _anchor(curves)
     return Comparison(
-        "published curves", pd.DataFrame(), curves, summary_of(curves, anchor), anchor, empty, {}, _looks(curves, looks)
+        title="published curves",
+        rows=pd.DataFrame(),
+        curves=curves,
+        summary=summary_of(curves, anchor),
+        anchor=anchor,
+        sizes=pd.DataFrame(columns=SIZE_COLUMNS),
+        about={},
+        looks=_looks(curves, looks),
     )
 
 
 def sizes_at_equal_psnr(curves: pd.DataFrame, pixels: float) -> pd.DataFrame:
-    """Bytes of codecs at equal PSNR, at every whole decibel that two curves span, or one where there is no other.
+    """Bytes of a mean picture at equal PSNR, at every whole decibel that two curves span, or the only one.
 
     Between settings the logarithm of the rate is interpolated by piecewise cubics, as for BD-rates.
 
     Args:
         curves: as `mean_curves`.
-        pixels: of a mean picture.
+        pixels: number of pixels of a mean picture.
+
+    Returns:
+        Columns level_db, codec and size_bytes.
     """
     spans, rates = {}, {}
     for codec, curve in curves.groupby("codec", sort=False):
@@ -259,18 +302,18 @@ def sizes_at_equal_psnr(curves: pd.DataFrame, pixels: float) -> pd.DataFrame:
             spans[codec] = (front.psnr_db.min(), front.psnr_db.max())
             rates[codec] = PchipInterpolator(front.psnr_db, np.log(front.bpp))
     if not spans:
-        return pd.DataFrame(columns=["level_db", "codec", "size_bytes"])
+        return pd.DataFrame(columns=SIZE_COLUMNS)
     rows = []
     levels = np.arange(np.ceil(min(s[0] for s in spans.values())), np.floor(max(s[1] for s in spans.values())) + 1)
     for level in levels:
-        there = [codec for codec, (low, high) in spans.items() if low <= level <= high]
-        if len(there) >= min(2, len(spans)):
-            rows += [(int(level), codec, float(np.exp(rates[codec](level))) * pixels / 8) for codec in there]
-    return pd.DataFrame(rows, columns=["level_db", "codec", "size_bytes"])
+        reaching = [codec for codec, (low, high) in spans.items() if low <= level <= high]
+        if len(reaching) >= min(2, len(spans)):
+            rows += [(int(level), codec, float(np.exp(rates[codec](level))) * pixels / 8) for codec in reaching]
+    return pd.DataFrame(rows, columns=SIZE_COLUMNS)
 
 
 def fullest_level(comparison: Comparison) -> int | None:
-    """The decibels at which most codecs have a size, in the middle of those; None where there are no sizes."""
+    """The level in decibels at which most codecs have a size, the middle one of several; None if there are no sizes."""
     counts = comparison.sizes.groupby("level_db").size()
     best = [int(level) for level in counts.index[counts == counts.max()]]
     return best[len(best) // 2] if best else None

@@ -1,4 +1,4 @@
-"""A report as one HTML page: data, plots and pictures are in it, and it is not allowed to load anything."""
+"""A report as one self-contained HTML page: it holds data, plots and pictures, and is not allowed to load anything."""
 
 import base64
 import hashlib
@@ -30,15 +30,16 @@ GLYPHS = {
 
 
 def render(content: Content, named: Sequence[str], title: str = "rlcodec report") -> str:
-    """The page.
+    """The page as text.
 
     Args:
         content: what to show.
-        named: what it was made of.
+        named: names of the files and folders that it was made from.
         title: of the page.
     """
-    markup, css, *own = [files(__package__).joinpath(FOLDER, name).read_text("utf-8") for name in (TEMPLATE, STYLES, *SCRIPTS)]
-    scripts = [get_plotlyjs(), *own]
+    names = TEMPLATE, STYLES, *SCRIPTS
+    markup, css, *page_scripts = (files(__package__).joinpath(FOLDER, name).read_text("utf-8") for name in names)
+    scripts = [get_plotlyjs(), *page_scripts]
     comparisons = content.comparisons
     means = [_records(c.curves.reindex(columns=[name for name in SHOWN if name != "choice"])) for c in comparisons]
     sizes = [
@@ -60,7 +61,7 @@ def render(content: Content, named: Sequence[str], title: str = "rlcodec report"
 
 
 def _policy(scripts: Sequence[str]) -> str:
-    """What the page may do: run these scripts, show pictures that are in it, and nothing else."""
+    """Content security policy: the page may run these scripts and show embedded pictures, and nothing else."""
     digests = " ".join(f"'sha256-{base64.b64encode(hashlib.sha256(s.encode()).digest()).decode()}'" for s in scripts)
     return (
         f"default-src 'none'; script-src {digests}; style-src 'unsafe-inline'; img-src data: blob:; base-uri 'none'; "
@@ -69,12 +70,13 @@ def _policy(scripts: Sequence[str]) -> str:
 
 
 def _choices(comparison: Comparison) -> dict[str, dict[str, Any]]:
-    """By codec that chooses: its settings, and by picture what it chose at each."""
-    rows, found = comparison.rows, {}
-    for codec, mine in rows[rows.choice != ""].groupby("codec", sort=False) if len(rows) else ():
-        cells = {image: dict(zip(own.setting, own.choice, strict=True)) for image, own in mine.groupby("image", sort=False)}
-        found[codec] = {"settings": list(mine.setting.unique()), "images": cells}
-    return found
+    """By the name of each codec that chooses: its settings, and by picture what it chose at each."""
+    rows, choices = comparison.rows, {}
+    for codec, of_codec in rows[rows.choice != ""].groupby("codec", sort=False) if len(rows) else ():
+        by_image = of_codec.groupby("image", sort=False)
+        cells = {image: dict(zip(of_image.setting, of_image.choice, strict=True)) for image, of_image in by_image}
+        choices[codec] = {"settings": list(of_codec.setting.unique()), "images": cells}
+    return choices
 
 
 def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
@@ -82,7 +84,7 @@ def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _data(content: Content, means: Sequence[Any], sizes: Sequence[dict[int, dict[str, float]]]) -> dict[str, Any]:
-    """What the scripts draw."""
+    """Data that the page's scripts draw."""
     return {
         "exact_db": EXACT_PSNR_DB,
         "colours": COLOURS,
@@ -99,7 +101,7 @@ def _data(content: Content, means: Sequence[Any], sizes: Sequence[dict[int, dict
             }
             for c, mean, by_level in zip(content.comparisons, means, sizes, strict=True)
         ],
-        "compared": [[asdict(one) for one in c.compared] for c in content.comparisons],
+        "compared": [[asdict(compared) for compared in c.compared] for c in content.comparisons],
         "shares": [{"name": s.name, "rows": s.table.to_dict("records")} for s in content.shares],
         "trained": [
             {"name": run.name, "curves": {tag: [x.tolist(), y.tolist()] for tag, (x, y) in run.curves.items()}}
@@ -109,17 +111,17 @@ def _data(content: Content, means: Sequence[Any], sizes: Sequence[dict[int, dict
 
 
 def _json(value: Any) -> str:
-    """JSON that can stand in a script element."""
+    """JSON that is safe inside a script element."""
     text = json.dumps(_plain(value), allow_nan=False, ensure_ascii=False, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
 
 
 def _plain(value: Any) -> Any:
-    """Values as JSON has them: what is no finite number is None."""
+    """Values that JSON can hold; numbers that are not finite become None."""
     if isinstance(value, dict):
-        return {str(key): _plain(one) for key, one in value.items()}
+        return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(one) for one in value]
+        return [_plain(item) for item in value]
     if isinstance(value, bool | np.bool_):
         return bool(value)
     if isinstance(value, int | np.integer):

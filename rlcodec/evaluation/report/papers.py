@@ -23,16 +23,16 @@ STYLE = {
     "axes.axisbelow": True, "axes.spines.top": False, "axes.spines.right": False, "legend.frameon": False, "pdf.fonttype": 42,
     "figure.constrained_layout.use": True,
 }  # fmt: skip
-"""Of matplotlib; letters of 7 to 8 points, and TrueType in PDF, as journals ask for."""
+"""Settings of matplotlib: text of 7 to 8 points, and TrueType fonts in PDF, as journals require."""
 DASHES = {"solid": "-", "dash": "--", "dot": ":"}
 
 
 def write_figures(content: Content, page: Path, formats: Iterable[str]) -> list[Path]:
-    """Writes every figure that a report has the data of, in all formats, beside its page, under names that begin with its.
+    """Writes every figure for which a report has data, beside its page.
 
     Args:
         content: what to show.
-        page: the page's path.
+        page: path of the page; the figures' names begin with its stem.
         formats: of `FORMATS`.
 
     Returns:
@@ -74,7 +74,7 @@ def _line(look: Look) -> dict[str, str]:
 
 
 def plot_rate(comparison: Comparison, measure: str) -> Figure:
-    """Mean rate against a measure of quality, a column of `mean_curves`."""
+    """Plots mean rate against a measure of quality, a column of `mean_curves`."""
     figure, axis = new_figure(COLUMN_INCHES, 2.6)
     for codec, curve in comparison.curves.groupby("codec", sort=False):
         shown = curve.dropna(subset=[measure])
@@ -88,7 +88,7 @@ def plot_rate(comparison: Comparison, measure: str) -> Figure:
 
 
 def plot_compute(comparison: Comparison) -> Figure:
-    """Mean rate against PSNR, with the decoder's compute as colour; open markers where it is not known."""
+    """Plots mean rate against PSNR, with the decoder's compute as colour; markers are open if it is unknown."""
     figure, axis = new_figure(COLUMN_INCHES, 2.8)
     costs = comparison.curves.decoder_kmac_per_pixel
     costs = costs[costs > 0]
@@ -119,7 +119,7 @@ def plot_compute(comparison: Comparison) -> Figure:
 
 
 def plot_sizes(comparison: Comparison) -> Figure:
-    """Bytes at equal PSNR, a bar for each codec, at the level that most of them reach."""
+    """Plots bytes at equal PSNR, a bar for each codec, at the level that most of them reach."""
     level = fullest_level(comparison)
     bars = comparison.sizes[comparison.sizes.level_db == level]
     figure, axis = new_figure(COLUMN_INCHES, 0.5 + 0.28 * len(bars))
@@ -133,7 +133,7 @@ def plot_sizes(comparison: Comparison) -> Figure:
 
 
 def plot_shares(shares: Shares) -> Figure:
-    """Share of the gap by objective, of those that have one, ordered by kind, λ rate and λ compute."""
+    """Plots the share of the gap by objective, of those that have a gap, ordered by kind, λ rate and λ compute."""
     shown = shares.table[shares.table.counts].sort_values(["kind", "lambda_rate", "lambda_compute"], kind="stable")
     figure, axis = new_figure(COLUMN_INCHES, 2.4)
     at = np.arange(len(shown))
@@ -146,9 +146,9 @@ def plot_shares(shares: Shares) -> Figure:
         axis.plot(at, shown[f"share_{name}"], marker, color=colour, markerfacecolor=face, markersize=3, label=title)
     kinds = shown.kind.to_numpy()
     for kind in dict.fromkeys(kinds):
-        own = np.flatnonzero(kinds == kind)
-        axis.axvline(own[-1] + 0.5, color="#59616b", linewidth=0.5)
-        axis.text(own.mean(), 1.03, kind, ha="center", va="bottom", fontsize=7, transform=axis.get_xaxis_transform())
+        places = np.flatnonzero(kinds == kind)
+        axis.axvline(places[-1] + 0.5, color="#59616b", linewidth=0.5)
+        axis.text(places.mean(), 1.03, kind, ha="center", va="bottom", fontsize=7, transform=axis.get_xaxis_transform())
     lowest = np.nanmin(shown[["share_policy", "share_planner", "share_threshold"]].to_numpy())
     axis.set_ylim(max(min(lowest, 0), -1) - 0.05, 1.05)
     axis.set_xticks([])
@@ -159,7 +159,7 @@ def plot_shares(shares: Shares) -> Figure:
 
 
 def plot_learning(trained: Iterable[Trained]) -> Figure:
-    """The reward while training, or where none was logged each run's first figure."""
+    """Plots the reward while training, or the first logged figure of a run that logged none."""
     figure, axis = new_figure(COLUMN_INCHES, 2.4)
     runs = list(trained)
     tags = set()

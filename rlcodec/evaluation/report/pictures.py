@@ -1,4 +1,4 @@
-"""Pictures for a report: the originals that a table was made from, and what codecs make of them at equal bytes."""
+"""Pictures for a report: the originals that a table was measured on, and what codecs make of them at equal bytes."""
 
 import base64
 import io
@@ -11,43 +11,34 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from rlcodec.api import inspect
 from rlcodec.core.metrics import ms_ssim, psnr_db
-from rlcodec.core.preset_ids import PHOTO
 from rlcodec.errors import OptionError, RlcodecError
-from rlcodec.evaluation.codecs import (
-    FORMATS,
-    OWN,
-    POLICY,
-    codec_by_name,
-    decode_own,
-    preset_of_codec,
-)
+from rlcodec.evaluation.codecs import FORMATS, Codec, Summary, codec_by_name, is_rlcodec
 from rlcodec.evaluation.curves import EXACT_PSNR_DB
-from rlcodec.evaluation.photographs import Shown, finest_within
-from rlcodec.evaluation.rate_distortion import Source, mode_of, pixels_of, sha256_of, sources_of
+from rlcodec.evaluation.rate_distortion import Source, pixels_of, sha256_of, sources_of
+from rlcodec.evaluation.versions import Version, finest_within, version_at
 
 CROP = 512
-"""Pixels a side, at most, of what is embedded of a picture."""
+"""Pixels a side, at most, of the part of a picture that is embedded."""
 THUMBNAIL = 64
 NEAR_BPP = 0.5
-"""Bits per pixel at which pictures are compared: low enough that codecs differ to the eye."""
+"""Bits per pixel at which pictures are compared: low enough that codecs differ visibly."""
 MOST_VERSIONS = 8
 
 
 @dataclass(frozen=True)
-class Version:
+class ShownVersion:
     """A picture as one codec shows it.
 
     Attributes:
         codec: name, or "original".
-        setting: at which.
+        setting: name of the setting, and what the encoder chose.
         size_bytes: of the whole file.
         bpp: bits per pixel.
-        psnr_db: of the whole picture; `EXACT_PSNR_DB` where nothing differs.
+        psnr_db: of the whole picture; `EXACT_PSNR_DB` if it is exact.
         ms_ssim: of the whole picture, 0 to 1.
-        decoder_kmac_per_pixel: compute of decoding; NaN where it is not known.
-        source: what is shown of it, a data URI.
+        decoder_kmac_per_pixel: compute of decoding; NaN if unknown.
+        source: the embedded part, a data URI.
     """
 
     codec: str
@@ -68,10 +59,10 @@ class Compared:
         image: name.
         width: of the whole picture, pixels.
         height: of the whole picture, pixels.
-        shown: width and height of what is embedded, the middle of it.
+        shown: width and height of the embedded part, the middle of the picture.
         most_bytes: that a version may have.
         versions: the original first.
-        missing: codecs that are left out, and why.
+        missing: why codecs are left out, by name.
     """
 
     image: str
@@ -79,12 +70,17 @@ class Compared:
     height: int
     shown: tuple[int, int]
     most_bytes: int
-    versions: tuple[Version, ...]
+    versions: tuple[ShownVersion, ...]
     missing: Mapping[str, str]
 
 
 def find_originals(rows: pd.DataFrame, folder: Path, split: str) -> Iterator[tuple[str, np.ndarray]]:
-    """Names and pixels, uint8, of the pictures of a table: those of a folder whose pixels are what the table's digest says.
+    """Names and pixels, uint8, of a table's pictures that a folder holds unchanged, as the table's digests tell.
+
+    Args:
+        rows: of the table, columns as `rlcodec.evaluation.rate_distortion.Row`.
+        folder: of the pictures or of idx files.
+        split: of idx files.
 
     Raises:
         DataError: the folder holds no pictures.
@@ -116,8 +112,8 @@ def compare_at_equal_bytes(
 ) -> Compared:
     """A picture by the codecs of a table at equal bytes.
 
-    The first of rlcodec's own codecs is shown at the setting of the table whose rate is nearest to `near_bpp`; the others are
-    as fine as they may be in no more bytes than it.
+    The first codec of rlcodec is shown at the setting of the table whose rate is nearest to `near_bpp`; the others are as fine
+    as they can be in no more bytes.
 
     Args:
         image: name.
@@ -127,28 +123,26 @@ def compare_at_equal_bytes(
         report: called after every codec.
     """
     names = list(rows.codec.unique())
-    own = [name for name in names if name.startswith((OWN, POLICY))]
+    ordered = sorted(names, key=lambda name: not is_rlcodec(name))
     height, width = pixels.shape[:2]
-    most, anchor = round(near_bpp * width * height / 8), ""
-    versions = [_version("original", Shown(b"", pixels), pixels)]
+    most, anchored = round(near_bpp * width * height / 8), False
+    versions = [_original(pixels)]
     missing: dict[str, str] = {}
-    ordered = [*own, *(name for name in names if name not in own)]
     for name in ordered[: MOST_VERSIONS - 1]:
         try:
-            if name in own and not anchor:
-                anchor, shown = name, _as_measured(name, pixels, rows, near_bpp)
-                most = len(shown.data)
-            elif name in own:
-                shown = _own_within(name, pixels, most)
-            elif name in FORMATS:
-                shown = finest_within(name, pixels, most)
-            else:
+            if not is_rlcodec(name) and name not in FORMATS:
                 raise OptionError("is not known here")
-            if shown is None:
+            codec = codec_by_name(name)
+            if is_rlcodec(name) and not anchored:
+                version, anchored = _as_measured(codec, pixels, rows, near_bpp), True
+                most = len(version.data)
+            else:
+                version = finest_within(codec, pixels, most)
+            if version is None:
                 missing[name] = f"has no file of at most {most:,} bytes"
             else:
-                versions.append(_version(name, shown, pixels))
-        except (RlcodecError, OSError, ValueError) as error:  # Pillow's formats raise their own
+                versions.append(_shown(codec, version, pixels))
+        except (RlcodecError, OSError, ValueError) as error:  # Pillow's formats raise the last two
             missing[name] = " ".join(str(error).split())
         if report:
             report()
@@ -157,49 +151,38 @@ def compare_at_equal_bytes(
     return Compared(image, width, height, (part.shape[1], part.shape[0]), most, tuple(versions), missing)
 
 
-def _as_measured(name: str, pixels: np.ndarray, rows: pd.DataFrame, near_bpp: float) -> Shown:
-    codec, mine = codec_by_name(name), rows[rows.codec == name]
-    setting = str(mine.setting.loc[(mine.bpp - near_bpp).abs().idxmin()])
+def _as_measured(codec: Codec, pixels: np.ndarray, rows: pd.DataFrame, near_bpp: float) -> Version:
+    of_codec = rows[rows.codec == codec.name]
+    setting = str(of_codec.setting.loc[(of_codec.bpp - near_bpp).abs().idxmin()])
     if setting not in codec.settings:
         raise OptionError(f"is not measured at {setting!r} by this rlcodec")
-    data = codec.encode(pixels, codec.settings[setting])
-    return Shown(data, codec.decode(data, mode_of(pixels)), setting)
+    return version_at(codec, pixels, setting, codec.settings[setting])
 
 
-def _own_within(name: str, pixels: np.ndarray, most_bytes: int) -> Shown | None:
-    preset = preset_of_codec(name)
-    codec, options = codec_by_name(name), {}
-    if name.startswith(POLICY):
-        first: Mapping[str, Any] = next(iter(codec.settings.values()))
-        options = {key: first[key] for key in ("distortion", "lambda_rate", "lambda_compute")}
-    if preset is PHOTO or name.startswith(POLICY):
-        data = codec.encode(pixels, options | {"max_bytes": most_bytes})
-        return Shown(data, decode_own(data, mode_of(pixels)), f"max_bytes {most_bytes}")
-    best = None
-    for setting, given in codec.settings.items():
-        data = codec.encode(pixels, given)
-        if len(data) <= most_bytes and (best is None or len(data) > len(best.data)):
-            best = Shown(data, decode_own(data, mode_of(pixels)), setting)
-    return best
+def _original(pixels: np.ndarray) -> ShownVersion:
+    return _described("original", "raw", pixels.size, pixels, pixels, Summary())
 
 
-def _version(codec: str, shown: Shown, original: np.ndarray) -> Version:
+def _shown(codec: Codec, version: Version, original: np.ndarray) -> ShownVersion:
+    summary = codec.summarise(version.data)
+    chosen = summary.choice
+    setting = chosen if chosen.startswith(version.setting) else ", ".join(part for part in (version.setting, chosen) if part)
+    return _described(codec.name, setting, len(version.data), version.pixels, original, summary)
+
+
+def _described(
+    codec: str, setting: str, size_bytes: int, pixels: np.ndarray, original: np.ndarray, summary: Summary
+) -> ShownVersion:
     height, width = original.shape[:2]
-    raw = codec == "original"
-    size = original.size if raw else len(shown.data)
-    own = codec.startswith((OWN, POLICY))
-    inside = inspect(shown.data) if own else None
-    chosen = inside.choice if inside else ""
-    setting = chosen if chosen.startswith(shown.setting) else ", ".join(part for part in (shown.setting, chosen) if part)
-    return Version(
+    return ShownVersion(
         codec,
-        "raw" if raw else setting,
-        size,
-        8 * size / (width * height),
-        min(psnr_db(original, shown.pixels), EXACT_PSNR_DB),
-        ms_ssim(original, shown.pixels),
-        inside.decoder_kmac_per_pixel if inside else float("nan"),
-        data_uri(_middle(shown.pixels)),
+        setting,
+        size_bytes,
+        8 * size_bytes / (width * height),
+        min(psnr_db(original, pixels), EXACT_PSNR_DB),
+        ms_ssim(original, pixels),
+        summary.decoder_kmac_per_pixel,
+        data_uri(_middle(pixels)),
     )
 
 
@@ -215,7 +198,7 @@ def data_uri(pixels: np.ndarray) -> str:
 
 
 def thumbnail(pixels: np.ndarray) -> str:
-    """A picture, uint8, made small, as a data URI."""
+    """A small version of a picture, uint8, as a data URI."""
     small = Image.fromarray(pixels)
     small.thumbnail((THUMBNAIL, THUMBNAIL))
     return _uri(small.convert("RGB"), quality=70)

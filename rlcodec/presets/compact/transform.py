@@ -1,10 +1,11 @@
 """The transforms of preset `compact`: from pixels to a binary latent at a 64th of the resolution, and back.
 
-Both are float networks. The analysis only decides which bits are sent, and the synthesis is the last step: two machines may
-differ by a level here and there, never in a bit of the stream. Large pictures go in tiles that overlap by as much as a value
-depends on, so there are no seams.
+Both are float networks. The analysis only decides which bits are sent, and the synthesis is the last step, so the pixels of two
+machines may differ by a level in places, but never a bit of the stream. Large pictures are transformed in tiles, which overlap
+by the networks' receptive field, so there are no seams.
 """
 
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,15 +14,19 @@ from rlcodec.core.onnx_session import load_network
 from rlcodec.core.weights_file import WEIGHTS
 
 CHANNELS, LATENT_CHANNELS, LAYERS, KERNEL = 64, 256, 6, 5
+"""Channels between the layers and of the latent; convolutions of each transform; side of their kernels."""
 STRIDE = 1 << LAYERS
 """Pixels along each side that one position of the latent stands for."""
 TILE, MARGIN = 16, 2
-"""In positions of the latent. Six convolutions of radius 2 reach 126 pixels, less than MARGIN positions."""
+"""Side of a tile and its overlap on each side, in positions of the latent. Six convolutions of radius 2 reach 126 pixels, less
+than MARGIN positions."""
+Area = tuple[slice, slice]
+"""Rows and columns."""
 FILES = {"analysis": "compact-analysis.onnx", "synthesis": "compact-synthesis.onnx"}
 
 
 def _macs_per_pixel() -> float:
-    """Multiply-accumulates of either transform: convolutions at the coarser of their two resolutions, normalisations."""
+    """Multiply-accumulates of either transform per pixel, convolutions counted at the coarser of their two resolutions."""
     total = 0.0
     for i in range(LAYERS):
         wide, narrow = (3 if i == 0 else CHANNELS), (LATENT_CHANNELS if i + 1 == LAYERS else CHANNELS)
@@ -30,11 +35,17 @@ def _macs_per_pixel() -> float:
 
 
 MACS_PER_PIXEL = _macs_per_pixel()
+"""Multiply-accumulates of either transform for each pixel of whole latent positions."""
 
 
 def latent_size(height: int, width: int) -> tuple[int, int]:
     """Rows and columns of the latent of a picture."""
     return -(-height // STRIDE), -(-width // STRIDE)
+
+
+def synthesis_macs(rows: int, columns: int) -> int:
+    """Multiply-accumulates of the synthesis of a latent of this size."""
+    return round(MACS_PER_PIXEL * rows * columns * STRIDE**2)
 
 
 def analyse(picture: np.ndarray, folder: Path = WEIGHTS) -> np.ndarray:
@@ -50,47 +61,62 @@ def analyse(picture: np.ndarray, folder: Path = WEIGHTS) -> np.ndarray:
     height, width = picture.shape[:2]
     rows, columns = latent_size(height, width)
     padded = np.pad(picture, ((0, rows * STRIDE - height), (0, columns * STRIDE - width), (0, 0)), mode="edge")
-    out = np.empty((LATENT_CHANNELS, rows, columns), np.int8)
+    latent = np.empty((LATENT_CHANNELS, rows, columns), np.int8)
 
-    def part(tile: tuple[slice, slice]) -> np.ndarray:
+    def crop(tile: Area) -> np.ndarray:
         down, across = (slice(s.start * STRIDE, s.stop * STRIDE) for s in tile)
         return (padded[down, across].transpose(2, 0, 1) / np.float32(127.5) - 1)[None]
 
-    for where, found in _in_tiles("analysis", part, rows, columns, 1, folder):
-        out[:, *where] = np.where(found >= 0, 1, -1)
-    return out
+    for area, values in _in_tiles("analysis", crop, rows, columns, 1, folder):
+        latent[:, *area] = np.where(values >= 0, 1, -1)
+    return latent
 
 
 def synthesise(latent: np.ndarray, height: int, width: int, folder: Path = WEIGHTS) -> np.ndarray:
     """The picture that a latent stands for.
 
     Args:
-        latent: int8 (LATENT_CHANNELS, rows, columns): -1, +1, or 0 where nothing is known.
+        latent: int8 (LATENT_CHANNELS, rows, columns): -1, +1, or 0 where a bit was not sent.
         height: of the picture, pixels.
-        width: the same.
+        width: of the picture, pixels.
         folder: of the networks.
 
     Returns:
         uint8 (height, width, 3).
     """
     _, rows, columns = latent.shape
-    out = np.empty((rows * STRIDE, columns * STRIDE, 3), np.uint8)
+    picture = np.empty((rows * STRIDE, columns * STRIDE, 3), np.uint8)
 
-    def part(tile: tuple[slice, slice]) -> np.ndarray:
+    def crop(tile: Area) -> np.ndarray:
         return latent[:, *tile].astype(np.float32)[None]
 
-    for where, found in _in_tiles("synthesis", part, rows, columns, STRIDE, folder):
-        out[where] = np.clip(np.rint((found + 1) * 127.5), 0, 255).transpose(1, 2, 0)
-    return out[:height, :width]
+    for area, values in _in_tiles("synthesis", crop, rows, columns, STRIDE, folder):
+        picture[area] = np.clip(np.rint((values + 1) * 127.5), 0, 255).transpose(1, 2, 0)
+    return picture[:height, :width]
 
 
-def _in_tiles(name, part, rows, columns, scale, folder):
-    """Runs a network tile by tile: yields where in the output, which has `scale` values a position, and what is there."""
+def _in_tiles(
+    name: str, crop: Callable[[Area], np.ndarray], rows: int, columns: int, scale: int, folder: Path
+) -> Iterator[tuple[Area, np.ndarray]]:
+    """Runs a network tile by tile.
+
+    Args:
+        name: of the network.
+        crop: the network's input, float32 (1, channels, height, width), for a tile in positions of the latent.
+        rows: of the latent.
+        columns: of the latent.
+        scale: values of the output along each side of a position.
+        folder: of the networks.
+
+    Yields:
+        An area of the output, and its values, float32 (channels, height, width).
+    """
     network = load_network(folder / FILES[name])
     for top in range(0, rows, TILE):
         for left in range(0, columns, TILE):
             inner = [(top, min(top + TILE, rows)), (left, min(left + TILE, columns))]
             outer = [slice(max(a - MARGIN, 0), min(b + MARGIN, n)) for (a, b), n in zip(inner, (rows, columns), strict=True)]
-            found = network.run(None, {"from": part(tuple(outer))})[0][0]
-            cut = [slice((a - o.start) * scale, (b - o.start) * scale) for (a, b), o in zip(inner, outer, strict=True)]
-            yield tuple(slice(a * scale, b * scale) for a, b in inner), found[:, *cut]
+            output = network.run(None, {"from": crop((outer[0], outer[1]))})[0][0]
+            down, across = (slice((a - o.start) * scale, (b - o.start) * scale) for (a, b), o in zip(inner, outer, strict=True))
+            (y0, y1), (x0, x1) = inner
+            yield (slice(y0 * scale, y1 * scale), slice(x0 * scale, x1 * scale)), output[:, down, across]

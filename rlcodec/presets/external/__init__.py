@@ -1,1 +1,1 @@
-"""external."""
+"""Policies for codecs outside of this package, whose choices were measured."""

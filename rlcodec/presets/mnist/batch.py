@@ -14,7 +14,6 @@ import numpy as np
 from numba.typed import List
 
 from rlcodec.core.kernel import array_kernel, assign, kernel
-from rlcodec.core.preset_ids import MNIST
 from rlcodec.core.range_coder import (
     COSTS,
     EXHAUSTED,
@@ -30,9 +29,10 @@ from rlcodec.presets.mnist.bilevel.geometry import BOX, MAX_SIDE, MIN_SIDE, WORD
 from rlcodec.presets.mnist.bilevel.gray_levels import LEVEL_SIDES, LevelTables, can_be, level_tables
 from rlcodec.presets.mnist.bilevel.search import NOT_FOUND, Beam, all_grids, beam_of, clear_beam, explains, propagate, search
 from rlcodec.presets.mnist.encoder import MOST_BITS_PER_SYMBOL, SPARE_PAYLOAD_BYTES
+from rlcodec.presets.mnist.installed import installed_weights
 from rlcodec.presets.mnist.pixel_coder import clear_totals
 from rlcodec.presets.mnist.rows import RowCoder, code_pixel_rows, row_coder
-from rlcodec.presets.mnist.weights import Model, load_model
+from rlcodec.presets.mnist.weights import MnistWeights
 
 SIZES_KEPT = 8
 """Coders that stay in memory; a collection has images of few sizes."""
@@ -75,20 +75,20 @@ class Room(NamedTuple):
     macs: np.ndarray
 
 
-def finder_of(model: Model) -> Finder:
+def finder_of(weights: MnistWeights) -> Finder:
     """What looks for scans of a model's digits; for one thread."""
-    ink = model.scan_tables.near
+    ink = weights.scan_tables.near
     prior = np.stack([COSTS[PROBABILITY_ONE - ink], COSTS[ink]], 1)
     levels, areas = np.zeros((2, BOX, BOX), np.int64)
     narrow, wider = beam_of(NARROW), beam_of(WIDER)
     known, found = np.zeros((MAX_SIDE, MAX_SIDE), np.int8), np.zeros((MAX_SIDE, WORDS), np.uint64)
-    weights, starts, stops, peaks, offsets = all_grids()
-    return Finder(weights, starts, stops, peaks, offsets, level_tables(), prior, narrow, wider, levels, areas, known, found)
+    areas_of, starts, stops, peaks, offsets = all_grids()
+    return Finder(areas_of, starts, stops, peaks, offsets, level_tables(), prior, narrow, wider, levels, areas, known, found)
 
 
-def room_for(model: Model, height: int, width: int) -> Room:
+def room_for(weights: MnistWeights, height: int, width: int) -> Room:
     """Working space for images of a size; for one thread."""
-    rows = row_coder(model, np.zeros((height, width), np.uint8), scan_state())
+    rows = row_coder(weights, np.zeros((height, width), np.uint8), scan_state())
     most = height * width * MOST_BITS_PER_SYMBOL // 8 + SPARE_PAYLOAD_BYTES
     choices, spent, macs = np.zeros((3, height), np.int64)
     return Room(np.zeros(STATE_FIELDS, np.int64), rows, np.zeros(most, np.uint8), choices, spent, macs)
@@ -233,15 +233,15 @@ def _decode(rooms, data, lengths, costs, images):
 @functools.lru_cache(maxsize=SIZES_KEPT)
 def digit_coder(height: int, width: int) -> "DigitCoder":
     """The coder of images of a size, pixels, that all share."""
-    return DigitCoder(load_model(MNIST.name), height, width)
+    return DigitCoder(installed_weights(), height, width)
 
 
 class DigitCoder:
     """Codes digits of one size, many at a time; threads may share one."""
 
-    def __init__(self, model: Model, height: int, width: int) -> None:
+    def __init__(self, weights: MnistWeights, height: int, width: int) -> None:
         """For a model's images of a size, pixels."""
-        self.model, self.shape = model, (height, width)
+        self.weights, self.shape = weights, (height, width)
         self._mine = threading.local()
 
     def encode(self, images: np.ndarray, tier: int) -> list[bytes]:
@@ -252,7 +252,7 @@ class DigitCoder:
             tier: index into `rlcodec.core.segment_choice.TIERS`.
         """
         if not hasattr(self._mine, "finder"):
-            self._mine.finder = finder_of(self.model)
+            self._mine.finder = finder_of(self.weights)
         images = np.array(images, np.uint8, order="C")
         most = images[:1].size * MOST_BITS_PER_SYMBOL // 8 + SPARE_PAYLOAD_BYTES
         out, payloads = np.empty(images.size + most, np.uint8), list[bytes]()
@@ -279,5 +279,5 @@ class DigitCoder:
         try:
             return self._mine.rooms
         except AttributeError:
-            self._mine.rooms = List([room_for(self.model, *self.shape)])
+            self._mine.rooms = List([room_for(self.weights, *self.shape)])
             return self._mine.rooms

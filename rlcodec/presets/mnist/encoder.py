@@ -1,4 +1,4 @@
-"""Encoding an image under choices that someone else makes: by hand, by a policy, or replayed from an episode."""
+"""Encoding an image under decisions that are made elsewhere: by options, by a policy, or replayed from an episode."""
 
 from collections.abc import Callable, Sequence
 
@@ -13,66 +13,85 @@ from rlcodec.errors import MisfitError
 from rlcodec.presets.base import Encoded
 from rlcodec.presets.mnist.segments import max_bit_budget
 from rlcodec.presets.mnist.session import Session
-from rlcodec.presets.mnist.weights import Model
+from rlcodec.presets.mnist.settings import MnistSettings
+from rlcodec.presets.mnist.weights import MnistWeights
 
 SPARE_PAYLOAD_BYTES = 64
 MOST_BITS_PER_SYMBOL = 16 * 24
-"""No path down a tree is longer than 24 decisions, and no decision costs more than 16 bits."""
+"""No path down a tree of decisions is longer than 24, and no decision costs more than 16 bits."""
 
 Chooser = Callable[[tuple[Segment, ...]], Sequence[int]]
-"""Says for every segment, in stream order, STOP or a tier; what follows a stop does not count."""
+"""From all segments, in stream order, to STOP or a tier for each; entries after a stop are ignored."""
 
 
-def start_encoder(model: Model, pixels: np.ndarray, bit_budget: int, latent: np.ndarray | None = None) -> Session:
-    """A session that will encode.
+def start_encoder(weights: MnistWeights, pixels: np.ndarray, bit_budget: int, latent: np.ndarray | None = None) -> Session:
+    """A session that encodes.
 
     Args:
-        model: the preset's model.
+        weights: of the preset.
         pixels: uint8 (height, width).
         bit_budget: binary latents to keep.
-        latent: of the image, when it is known already.
+        latent: int8 (slices, rows, columns), of the analysis transform; computed if None.
 
     Raises:
-        MisfitError: the budget is more than the image has latents.
+        MisfitError: the budget is negative, or larger than the number of latents of the image.
     """
-    most = max_bit_budget(model, *pixels.shape)
+    most = max_bit_budget(weights, *pixels.shape)
     if not 0 <= bit_budget <= most:
         raise MisfitError(f"bit_budget is {bit_budget}; this image takes 0 to {most}")
     if latent is None:
-        latent = analyse(model.analysis, pixels)
+        latent = analyse(weights.analysis, pixels)
     symbols = pixels.size + latent.size
     data = np.zeros(symbols * MOST_BITS_PER_SYMBOL // 8 + SPARE_PAYLOAD_BYTES, np.uint8)
-    return Session(model, encoder_state(), data, pixels.copy(), latent.copy(), bit_budget)
+    return Session(weights, encoder_state(), data, pixels.copy(), latent.copy(), bit_budget)
 
 
 def finish_encoder(session: Session) -> Encoded:
-    """Ends a session whose choices were all made and packs the stream."""
-    model, (height, width) = session.model, session.image.shape
+    """The stream of a session in which all decisions were made."""
+    weights, (height, width) = session.weights, session.image.shape
+    settings = MnistSettings(session.bit_budget)
     payload = finish(session.state, session.data)
     picture = session.picture()
-    mse = float(np.square(picture.astype(np.int64) - session.image).mean())
-    data = pack(model.preset, model.fingerprint, height, width, session.bit_budget, payload)
-    return Encoded(data, tuple(session.coded), session.bit_budget, picture, session.macs, mse, session.has_scan)
+    return Encoded(
+        data=pack(weights.format, weights.fingerprint, height, width, settings.to_number(), payload),
+        settings=settings,
+        segments=tuple(session.coded),
+        bits=sum(segment.bits for segment in session.coded),
+        decoder_macs=session.macs,
+        original=session.image,
+        show=lambda: picture,
+    )
 
 
-def encode_with(model: Model, pixels: np.ndarray, bit_budget: int, choose: Chooser) -> Encoded:
-    """Encodes under choices made beforehand.
+def encode_with(weights: MnistWeights, pixels: np.ndarray, bit_budget: int, choose: Chooser) -> Encoded:
+    """Encodes an image under choices that are known before it starts.
 
     Args:
-        model: the preset's model.
+        weights: of the preset.
         pixels: uint8 (height, width).
         bit_budget: binary latents to keep.
-        choose: given the segments, the choices.
+        choose: gives the choices for the segments.
+
+    Raises:
+        MisfitError: the image has fewer latents, or `choose` raises it.
+        OptionError: a segment cannot be coded in the tier that was chosen for it.
     """
-    session = start_encoder(model, pixels, bit_budget)
+    session = start_encoder(weights, pixels, bit_budget)
     session.run(np.array(choose(session.segments), np.int64))
     return finish_encoder(session)
 
 
 def constant_choices(tier: int, rows: int | None = None) -> Chooser:
-    """The same tier for every segment, stopping after `rows` rows of pixels (None: all rows).
+    """Chooses the same tier for every segment, and stops after some rows of pixels.
 
-    Latents, which have no tier `lm`, take `context` then. What it returns raises MisfitError where there are not so many rows.
+    Latent slices, which have no tier `lm`, take `context` in its place.
+
+    Args:
+        tier: index into `rlcodec.core.segment_choice.TIERS`.
+        rows: rows of pixels to send; all if None.
+
+    Returns:
+        A function that raises MisfitError if the image has fewer rows.
     """
 
     def choose(segments: tuple[Segment, ...]) -> list[int]:

@@ -1,26 +1,27 @@
-"""What an encoder knows of an image before it chooses: statistics, and the exact costs that one pass can tell.
+"""Measurements of images for decisions: what every choice costs and gives, and what an encoder knows before it decides.
 
-Two stages. `image_facts` needs the analysis transform, one probe of the synthesis at half the latents, and a first pass
-over latents and pixels without latents: every segment's exact cost under every tier. `budget_facts` needs the
-reconstruction under the chosen bit budget, which the encoder makes anyway, and a pass of static tables. What is never
-measured: the network's cost of pixels given latents, which would take a pass for each budget, and tier `lm`. The first
-pass is encoder compute, and is counted as such.
+A trace holds complete tables of many images. An encoder fills the tables of one image as far as it needs them: statistics,
+latent slices and, without latents, rows of pixels in the tiers `table` and `context` before it decides; pictures under a few
+bit budgets; and rows under the budget that is chosen, as they are coded. It never measures what it would discard, for instance
+tier `lm`.
 """
 
-from dataclasses import dataclass
+import functools
+from dataclasses import dataclass, fields
+from typing import NamedTuple, Self
 
 import numpy as np
 
-from rlcodec.control.objective import LOSS
 from rlcodec.core.binary_latent import code_latent_slice, latent_buffer, latent_offsets
-from rlcodec.core.integer_conv import keep_bits, synthesise
+from rlcodec.core.integer_conv import analyse, keep_bits, synthesise
 from rlcodec.core.integer_mlp import layers_of
 from rlcodec.core.kernel import array_kernel, kernel
 from rlcodec.core.metrics import ms_ssim_loss, ms_ssim_plane, ms_ssim_windows
 from rlcodec.core.range_coder import COST, COSTS, MACS, encoder_state
-from rlcodec.core.segment_choice import CONTEXT, TABLE
+from rlcodec.core.segment_choice import CONTEXT, LATENT_TIERS, LM, TABLE, TIERS
 from rlcodec.presets.mnist.bilevel.coder import scan_of
 from rlcodec.presets.mnist.bilevel.context import scan_state
+from rlcodec.presets.mnist.bilevel.geometry import Scan
 from rlcodec.presets.mnist.pixel_coder import (
     COLUMNS_ASIDE,
     ROWS_ABOVE,
@@ -32,8 +33,8 @@ from rlcodec.presets.mnist.pixel_coder import (
     record_pixel,
 )
 from rlcodec.presets.mnist.rows import code_row, fill_rows, row_coder
-from rlcodec.presets.mnist.segments import analysis_macs, budget_index, synthesis_macs
-from rlcodec.presets.mnist.weights import Model
+from rlcodec.presets.mnist.segments import BUDGET_SLICES, bits_per_slice
+from rlcodec.presets.mnist.weights import MnistWeights
 
 STATISTICS = (
     "ink",
@@ -47,81 +48,93 @@ STATISTICS = (
     "ink_columns",
     "probe_log2_mse",
 )
-"""Names of the image's statistics, all per pixel or in [0, 1], but the probe's error, which is a logarithm."""
-KNOWN_TIERS = (TABLE, CONTEXT)
-"""Tiers whose exact costs the first pass finds; what `lm` would cost is predicted, since it is dear to find out."""
-STATISTICS_MACS_PER_PIXEL = 8
+"""Names of an image's statistics. All are per pixel or in [0, 1], except the last: log2 of 1 plus the mean squared error of the
+reconstruction from half of the latents."""
+MEASURED_TIERS = (TABLE, CONTEXT)
+"""Tiers whose costs an encoder measures before it decides; `lm` is too expensive for that."""
 MOST_BYTES_PER_SYMBOL = 64
-"""Of a pixel: one of a scan stands for up to 30 binary decisions, of two bytes at most each."""
+"""Of a pixel: one pixel of a bilevel source codes up to 30 binary decisions, of at most two bytes each."""
 
 
 @dataclass(frozen=True)
-class RowFacts:
-    """What the rows of pixels cost under one reconstruction and one tier.
+class MnistMeasurements:
+    """What every choice costs and gives, of n images of one size with h rows, s latent slices, b bit budgets and t tiers.
 
     Attributes:
-        cost: int64 (height,), in 1/COST_UNIT bit.
-        macs: int64 (height,), multiply-accumulates.
+        digest: SHA-256 of the weights that measured, hexadecimal.
+        latent_cost: int64 (n, LATENT_TIERS, s), code length of each latent slice in 1/COST_UNIT bit, without naming its tier.
+        latent_macs: int64 (n, LATENT_TIERS, s), multiply-accumulates of decoding it.
+        latent_sse: int64 (n, s + 1), squared error of the picture if the stream stops after 0 to s latent slices.
+        latent_loss: float32 (n, s + 1), 1 - MS-SSIM of the same pictures.
+        pixel_cost: int64 (n, b, t, h), code length of each row of pixels, as `latent_cost`.
+        pixel_macs: int64 (n, b, t, h), multiply-accumulates of decoding it.
+        stop_sse: int64 (n, b, h + 1), squared error if the stream stops after all latents of a budget and 0 to h rows.
+        stop_loss: float32 (n, b, h + 1), 1 - MS-SSIM of the same pictures.
+        row_busy: int16 (n, b, h), pixels whose context is not all background.
+        statistics: float64 (n, len(STATISTICS)).
     """
 
-    cost: np.ndarray
-    macs: np.ndarray
-
-
-@dataclass(frozen=True)
-class BudgetFacts:
-    """What is known once the bit budget is chosen.
-
-    Attributes:
-        table: rows under tier `table`.
-        busy: int64 (height,), pixels of each row whose context is not all background.
-    """
-
-    table: RowFacts
-    busy: np.ndarray
-
-
-@dataclass(frozen=True)
-class ImageFacts:
-    """What is known before any choice; t is the number of `KNOWN_TIERS`.
-
-    Attributes:
-        statistics: float64 (len(STATISTICS),).
-        latent_cost: int64 (t, slices), of each latent slice, in 1/COST_UNIT bit.
-        latent_macs: int64 (t, slices).
-        row_cost: int64 (t, height), of each row when no latents are sent.
-        row_macs: int64 (t, height).
-        probe: uint8 (height, width), the reconstruction from half of the latents.
-        encoder_macs: multiply-accumulates that knowing all this took, the analysis included.
-    """
-
-    statistics: np.ndarray
+    digest: str
     latent_cost: np.ndarray
     latent_macs: np.ndarray
-    row_cost: np.ndarray
-    row_macs: np.ndarray
-    probe: np.ndarray
-    encoder_macs: int
+    latent_sse: np.ndarray
+    latent_loss: np.ndarray
+    pixel_cost: np.ndarray
+    pixel_macs: np.ndarray
+    stop_sse: np.ndarray
+    stop_loss: np.ndarray
+    row_busy: np.ndarray
+    statistics: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.statistics)
+
+    def take(self, index: np.ndarray | slice) -> Self:
+        """The same tables for some of the images."""
+        return type(self)(self.digest, *(getattr(self, f.name)[index] for f in fields(self)[1:]))
+
+
+def table_shapes(slices: int, height: int) -> dict[str, tuple[int, ...]]:
+    """Shapes of the tables of `MnistMeasurements` for one image.
+
+    Args:
+        slices: latent slices.
+        height: rows of pixels.
+    """
+    latent, stops = (LATENT_TIERS, slices), (len(BUDGET_SLICES), height + 1)
+    rows = (len(BUDGET_SLICES), len(TIERS), height)
+    return {
+        "latent_cost": latent,
+        "latent_macs": latent,
+        "latent_sse": (slices + 1,),
+        "latent_loss": (slices + 1,),
+        "pixel_cost": rows,
+        "pixel_macs": rows,
+        "stop_sse": stops,
+        "stop_loss": stops,
+        "row_busy": (len(BUDGET_SLICES), height),
+        "statistics": (len(STATISTICS),),
+    }
 
 
 @array_kernel
-def _busy_pixels(buffer, offsets, totals, image):
-    """Pixels with anything but background in their context, per row."""
+def _nontrivial_pixels(buffer, offsets, totals, image):
+    """Counts in each row the pixels whose context is not all background, int64 (height,)."""
     height, width = image.shape
-    busy = np.zeros(height, np.int64)
+    counts = np.zeros(height, np.int64)
     flat = buffer.reshape(-1)
     for y in range(height):
         for x in range(width):
             base = (y + ROWS_ABOVE) * (width + 2 * COLUMNS_ASIDE) + COLUMNS_ASIDE + x
             if not is_trivial(flat, base, offsets):
-                busy[y] += 1
+                counts[y] += 1
             record_pixel(buffer, totals, y, x, height, width, np.int64(image[y, x]))
-    return busy
+    return counts
 
 
 @array_kernel
 def _stop_sse(reconstruction, image, weights):
-    """Sum of squared errors of the picture after 0, 1, ... all rows."""
+    """Sums of squared errors of the picture after 0, 1, ... all rows, int64 (height + 1,)."""
     height, width = image.shape
     errors = np.empty(height + 1, np.int64)
     out = np.empty_like(image)
@@ -138,7 +151,7 @@ def _stop_sse(reconstruction, image, weights):
 
 @array_kernel
 def _stop_losses(reconstruction, image, weights, down, across, scale_weights):
-    """1 - MS-SSIM of the picture after 0, 1, ... all rows."""
+    """1 - MS-SSIM of the picture after 0, 1, ... all rows, float32 (height + 1,)."""
     height = image.shape[0]
     losses = np.empty(height + 1, np.float32)
     out, original = np.empty_like(image), image.astype(np.float64)
@@ -157,118 +170,130 @@ def _measure_rows(state, data, costs, rows, image, index, tier, spent, macs):
 
 
 @kernel
-def _measure_slices(state, data, costs, net, tables, buffer, offsets, layers, selected, latent, use_network, spent, macs):
+def _measure_slices(state, data, costs, net, frequencies, buffer, offsets, layers, selected, latent, use_network, spent, macs):
     for i in range(latent.shape[0]):
         cost_before, macs_before = state[COST], state[MACS]
         count = latent.shape[1] * latent.shape[2]
-        code_latent_slice(state, data, costs, net, tables, buffer, offsets, layers, selected, latent, i, count, use_network)
+        code_latent_slice(
+            state, data, costs, net, frequencies, buffer, offsets, layers, selected, latent, i, count, use_network
+        )
         spent[i], macs[i] = state[COST] - cost_before, state[MACS] - macs_before
 
 
-def _context_image(reconstruction: np.ndarray, bit_budget: int) -> np.ndarray:
-    return reconstruction if bit_budget else np.zeros_like(reconstruction)
+class Costs(NamedTuple):
+    """What some segments cost.
 
-
-def measure_rows(model: Model, pixels: np.ndarray, reconstruction: np.ndarray, bit_budget: int, tier: int) -> RowFacts:
-    """Costs of all rows under a tier, by coding them into nowhere.
-
-    Args:
-        model: the preset's model.
-        pixels: uint8 (height, width).
-        reconstruction: uint8 (height, width), from the latents that the budget keeps.
-        bit_budget: binary latents kept.
-        tier: of all rows.
+    Attributes:
+        cost: int64, of each segment, in 1/COST_UNIT bit.
+        macs: int64, multiply-accumulates of decoding each.
     """
-    index = budget_index(bit_budget, *pixels.shape)
-    scan = scan_state(scan_of(model.scan_tables, pixels), known=True)
-    rows = row_coder(model, _context_image(reconstruction, bit_budget), scan)
-    scratch = np.zeros(pixels.size * MOST_BYTES_PER_SYMBOL + 64, np.uint8)
-    found = RowFacts(np.empty(len(pixels), np.int64), np.empty(len(pixels), np.int64))
-    _measure_rows(encoder_state(), scratch, COSTS, rows, pixels.copy(), index, tier, found.cost, found.macs)
-    return found
+
+    cost: np.ndarray
+    macs: np.ndarray
 
 
-def measure_latents(model: Model, latent: np.ndarray, tier: int) -> RowFacts:
-    """Costs of all latent slices under a tier, (slices,) each, by coding them into nowhere."""
-    scratch = np.zeros(latent.size * MOST_BYTES_PER_SYMBOL + 64, np.uint8)
-    found = RowFacts(np.empty(len(latent), np.int64), np.empty(len(latent), np.int64))
-    _measure_slices(
-        encoder_state(), scratch, COSTS, model.latent_net, model.tables, latent_buffer(*latent.shape),
-        latent_offsets(*latent.shape), layers_of(model.latent_net), np.empty(1, np.int64), latent.copy(), tier == CONTEXT,
-        found.cost, found.macs,
-    )  # fmt: skip
-    return found
-
-
-def budget_facts(model: Model, pixels: np.ndarray, reconstruction: np.ndarray, bit_budget: int) -> BudgetFacts:
-    """Facts under a bit budget; arguments as `measure_rows`."""
-    table = measure_rows(model, pixels, reconstruction, bit_budget, TABLE)
-    context = _context_image(reconstruction, bit_budget)
-    busy = _busy_pixels(pixel_buffer(context), pixel_offsets(*pixels.shape), pixel_totals(pixels.shape[1]), pixels)
-    return BudgetFacts(table, busy)
-
-
-def picture_error(picture: np.ndarray, pixels: np.ndarray, measure: int) -> float:
-    """Error of a picture in a measure of `rlcodec.control.objective`, both uint8 (height, width)."""
-    if measure == LOSS:
-        return float(ms_ssim_loss(picture, pixels))
-    return float(np.square(picture.astype(np.int64) - pixels).sum() / pixels.size)
-
-
-def stop_sse(model: Model, pixels: np.ndarray, reconstruction: np.ndarray, bit_budget: int) -> np.ndarray:
-    """Squared error of the picture after 0 to all rows, int64 (height + 1,); arguments as `measure_rows`."""
-    return _stop_sse(reconstruction, pixels, model.fill[budget_index(bit_budget, *pixels.shape)])
-
-
-def stop_losses(model: Model, pixels: np.ndarray, reconstruction: np.ndarray, bit_budget: int) -> np.ndarray:
-    """1 - MS-SSIM of the picture after 0 to all rows, float32 (height + 1,); arguments as `measure_rows`."""
-    fill = model.fill[budget_index(bit_budget, *pixels.shape)]
-    return _stop_losses(reconstruction, pixels, fill, *ms_ssim_windows(*pixels.shape))
-
-
-def stop_errors(model: Model, pixels: np.ndarray, reconstruction: np.ndarray, bit_budget: int, measure: int) -> np.ndarray:
-    """Error of the picture after 0 to all rows in a measure of `rlcodec.control.objective`, float64 (height + 1,)."""
-    if measure == LOSS:
-        return stop_losses(model, pixels, reconstruction, bit_budget).astype(np.float64)
-    return stop_sse(model, pixels, reconstruction, bit_budget) / pixels.size
-
-
-def image_facts(model: Model, pixels: np.ndarray, latent: np.ndarray) -> ImageFacts:
-    """Facts before any choice.
+class ImageMeasurer:
+    """Measures one image with the codec's own kernels, each quantity when it is first asked for.
 
     Args:
-        model: the preset's model.
+        weights: of the preset.
         pixels: uint8 (height, width).
+
+    Attributes:
         latent: int8 (slices, rows, columns), of the analysis transform.
     """
-    height, width = pixels.shape
-    probe_bits = latent.size // 2
-    probe = synthesise(model.synthesis, keep_bits(latent, probe_bits), height, width)
-    latents = [measure_latents(model, latent, tier) for tier in KNOWN_TIERS]
-    rows = [measure_rows(model, pixels, np.zeros_like(pixels), 0, tier) for tier in KNOWN_TIERS]
-    value, ink = pixels.astype(np.float64), pixels > 0
-    statistics = np.array(
-        [
-            ink.mean(),
-            value.mean() / 255,
-            value.std() / 255,
-            (ink & (pixels < SATURATED)).mean(),
-            (pixels >= SATURATED).mean(),
-            np.abs(np.diff(value, axis=1)).sum() / pixels.size / 255,
-            np.abs(np.diff(value, axis=0)).sum() / pixels.size / 255,
-            ink.any(1).mean(),
-            ink.any(0).mean(),
-            np.log2(np.square(probe - value).mean() + 1),
-        ]
-    )
-    macs = analysis_macs(model, height, width) + synthesis_macs(model, height, width, probe_bits)
-    macs += STATISTICS_MACS_PER_PIXEL * pixels.size + sum(int(f.macs.sum()) for f in latents + rows)
-    return ImageFacts(
-        statistics,
-        np.stack([f.cost for f in latents]),
-        np.stack([f.macs for f in latents]),
-        np.stack([f.cost for f in rows]),
-        np.stack([f.macs for f in rows]),
-        probe,
-        macs,
-    )
+
+    def __init__(self, weights: MnistWeights, pixels: np.ndarray):
+        self.weights, self.pixels = weights, pixels
+        self.latent = analyse(weights.analysis, pixels)
+        self._reconstructions: dict[int, np.ndarray] = {}
+        self._rows: dict[tuple[int, int], Costs] = {}
+
+    @functools.cached_property
+    def source(self) -> Scan | None:
+        """The bilevel source of the image, or None."""
+        return scan_of(self.weights.scan_tables, self.pixels)
+
+    def reconstruction(self, slices: int) -> np.ndarray:
+        """What the synthesis makes of the first latent slices, uint8 (height, width)."""
+        if slices not in self._reconstructions:
+            kept = keep_bits(self.latent, slices * bits_per_slice(*self.pixels.shape))
+            self._reconstructions[slices] = synthesise(self.weights.synthesis, kept, *self.pixels.shape)
+        return self._reconstructions[slices]
+
+    def statistics(self) -> np.ndarray:
+        """Statistics of the image, float64 (len(STATISTICS),)."""
+        pixels = self.pixels
+        value, ink, probe = pixels.astype(np.float64), pixels > 0, self.reconstruction(self.weights.slices // 2)
+        return np.array(
+            [
+                ink.mean(),
+                value.mean() / 255,
+                value.std() / 255,
+                (ink & (pixels < SATURATED)).mean(),
+                (pixels >= SATURATED).mean(),
+                np.abs(np.diff(value, axis=1)).sum() / pixels.size / 255,
+                np.abs(np.diff(value, axis=0)).sum() / pixels.size / 255,
+                ink.any(1).mean(),
+                ink.any(0).mean(),
+                np.log2(np.square(probe - value).mean() + 1),
+            ]
+        )
+
+    def latent_costs(self, tier: int) -> Costs:
+        """Costs of all latent slices under a tier, by coding them into a buffer that is discarded; arrays (slices,)."""
+        latent, net = self.latent, self.weights.latent_net
+        costs = Costs(*np.empty((2, len(latent)), np.int64))
+        _measure_slices(
+            encoder_state(), _discarded(latent.size), COSTS, net, self.weights.tables.latent, latent_buffer(*latent.shape),
+            latent_offsets(*latent.shape), layers_of(net), np.empty(1, np.int64), latent.copy(), tier == CONTEXT, *costs,
+        )  # fmt: skip
+        return costs
+
+    def row_costs(self, slices: int, tier: int) -> Costs:
+        """Costs of all rows of pixels under a tier after some latent slices; arrays (height,), not to be changed."""
+        if tier == LM:  # rows by a bilevel source do not depend on the latents; without a source, `lm` is `context`
+            tier, slices = (LM, 0) if self.source else (CONTEXT, slices)
+        if (slices, tier) not in self._rows:
+            self._rows[slices, tier] = self._measured_rows(slices, tier)
+        return self._rows[slices, tier]
+
+    def _measured_rows(self, slices: int, tier: int) -> Costs:
+        rows = row_coder(self.weights, self._context(slices), scan_state(self.source, known=True))
+        costs = Costs(*np.empty((2, len(self.pixels)), np.int64))
+        _measure_rows(
+            encoder_state(), _discarded(self.pixels.size), COSTS, rows, self.pixels.copy(), slices, tier, *costs
+        )  # fmt: skip
+        return costs
+
+    def _context(self, slices: int) -> np.ndarray:
+        return self.reconstruction(slices) if slices else np.zeros_like(self.pixels)
+
+    def nontrivial_pixels(self, slices: int) -> np.ndarray:
+        """Pixels of each row whose context is not all background, after some latent slices, int64 (height,)."""
+        shape = self.pixels.shape
+        return _nontrivial_pixels(
+            pixel_buffer(self._context(slices)), pixel_offsets(*shape), pixel_totals(shape[1]), self.pixels
+        )
+
+    def slice_sse(self, slices: int) -> int:
+        """Squared error of the picture if the stream stops after some latent slices."""
+        return int(np.square(self.reconstruction(slices).astype(np.int64) - self.pixels).sum())
+
+    def slice_loss(self, slices: int) -> np.float32:
+        """1 - MS-SSIM of the same picture."""
+        return ms_ssim_loss(self.reconstruction(slices), self.pixels)
+
+    def stop_sse(self, slices: int) -> np.ndarray:
+        """Squared error of the picture after some latent slices and 0 to all rows, int64 (height + 1,)."""
+        return _stop_sse(self.reconstruction(slices), self.pixels, self.weights.fill[slices])
+
+    def stop_losses(self, slices: int) -> np.ndarray:
+        """1 - MS-SSIM of the same pictures, float32 (height + 1,)."""
+        windows = ms_ssim_windows(*self.pixels.shape)
+        return _stop_losses(self.reconstruction(slices), self.pixels, self.weights.fill[slices], *windows)
+
+
+def _discarded(symbols: int) -> np.ndarray:
+    """A payload buffer for measuring so many symbols."""
+    return np.zeros(symbols * MOST_BYTES_PER_SYMBOL + 64, np.uint8)

@@ -4,7 +4,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rlcodec.core.binary_latent import StaticTables
 from rlcodec.core.integer_mlp import ContextNet
 from rlcodec.core.kernel import assign, inlined, kernel
 from rlcodec.core.range_coder import COST, EXHAUSTED, MACS, PREVIOUS_TIER
@@ -22,15 +21,16 @@ from rlcodec.presets.mnist.bilevel.coder import ScanWork, code_head, code_scan_r
 from rlcodec.presets.mnist.bilevel.context import PRESENT, STATUS, ScanState, ScanTables
 from rlcodec.presets.mnist.bilevel.transformer import WAITING, LmNet, Memory, go_back, keep_place, memory_of
 from rlcodec.presets.mnist.pixel_coder import PixelWork, code_pixel_row, pixel_buffer, pixel_offsets, pixel_totals, pixel_work
-from rlcodec.presets.mnist.segments import budget_index
-from rlcodec.presets.mnist.weights import Model
+from rlcodec.presets.mnist.segments import slices_touched
+from rlcodec.presets.mnist.static_tables import StaticTables
+from rlcodec.presets.mnist.weights import MnistWeights
 
 
 class RowCoder(NamedTuple):
     """What codes rows of pixels: networks, tables, and what they know of the image so far.
 
-    The first six code pixels as they are, see `rlcodec.presets.mnist.pixel_coder.code_pixel_row`; the others by way of a scan, see
-    `rlcodec.presets.mnist.bilevel.coder.code_scan_row`.
+    The first six code pixels as they are, see `rlcodec.presets.mnist.pixel_coder.code_pixel_row`; the others by way of a scan,
+    see `rlcodec.presets.mnist.bilevel.coder.code_scan_row`.
     """
 
     net: ContextNet
@@ -47,19 +47,19 @@ class RowCoder(NamedTuple):
     scan_work: ScanWork
 
 
-def row_coder(model: Model, context: np.ndarray, scan: ScanState, memory: Memory | None = None) -> RowCoder:
+def row_coder(weights: MnistWeights, context: np.ndarray, scan: ScanState, memory: Memory | None = None) -> RowCoder:
     """A coder of rows before the first.
 
     Args:
-        model: the preset's model.
+        model: the preset's weights.
         context: the reconstruction, uint8 (height, width), zeros when there is none.
         scan: of the image, or to be decoded.
         memory: of tier `lm`; a cache, with which the kernel runs the network, when None.
     """
     return RowCoder(
-        model.pixel_net, model.tables, pixel_buffer(context), pixel_totals(context.shape[1]), pixel_offsets(*context.shape),
-        pixel_work(model.pixel_net), model.scan_net, model.scan_lm, memory or memory_of(model.scan_lm), model.scan_tables,
-        scan, scan_work(model.scan_net),
+        weights.pixel_net, weights.tables, pixel_buffer(context), pixel_totals(context.shape[1]), pixel_offsets(*context.shape),
+        pixel_work(weights.pixel_net), weights.scan_net, weights.scan_lm, memory or memory_of(weights.scan_lm), weights.scan_tables,
+        scan, scan_work(weights.scan_net),
     )  # fmt: skip
 
 
@@ -158,11 +158,11 @@ def fill_rows(reconstruction, image, rows, weights, out):
 
 
 def picture_at(
-    model: Model, reconstruction: np.ndarray, image: np.ndarray, rows: int, pixels: int, bit_budget: int
+    weights: MnistWeights, reconstruction: np.ndarray, image: np.ndarray, rows: int, pixels: int, bit_budget: int
 ) -> np.ndarray:
     """The decoder's image after `rows` whole rows and `pixels` of the next, uint8 (height, width)."""
     out = np.empty_like(image)
-    fill_rows(reconstruction, image, rows, model.fill[budget_index(bit_budget, *image.shape)], out)
+    fill_rows(reconstruction, image, rows, weights.fill[slices_touched(bit_budget, *image.shape)], out)
     if pixels:
         out[rows, :pixels] = image[rows, :pixels]
     return out

@@ -16,8 +16,9 @@ from rlcodec.presets.mnist.bilevel.context import PRESENT, STATUS, scan_state
 from rlcodec.presets.mnist.bilevel.geometry import Scan
 from rlcodec.presets.mnist.bilevel.transformer import Memory
 from rlcodec.presets.mnist.rows import RowCoder, code_pixel_rows, picture_at, row_coder
-from rlcodec.presets.mnist.segments import budget_index, max_bit_budget, segments_of, synthesis_macs
-from rlcodec.presets.mnist.weights import Model
+from rlcodec.presets.mnist.segments import max_bit_budget, segments_of, slices_touched, synthesis_macs
+from rlcodec.presets.mnist.settings import MnistSettings
+from rlcodec.presets.mnist.weights import MnistWeights
 
 
 class Session:
@@ -32,25 +33,25 @@ class Session:
         rows_done: whole rows of pixels coded.
         pixels_of_next_row: coded of the row after them, where a stream was cut.
         bits_done: binary latents coded.
-        budget_index: slices that the budget touches.
+        slices_touched: latent slices that the bit budget touches.
     """
 
     def __init__(
-        self, model: Model, state: np.ndarray, data: np.ndarray, image: np.ndarray, latent: np.ndarray, bit_budget: int
+        self, weights: MnistWeights, state: np.ndarray, data: np.ndarray, image: np.ndarray, latent: np.ndarray, bit_budget: int
     ):
-        self.model, self.state, self.data = model, state, data
+        self.weights, self.state, self.data = weights, state, data
         self.image, self.latent, self.bit_budget = image, latent, bit_budget
         height, width = image.shape
-        self.segments = segments_of(model, height, width, bit_budget)
+        self.segments = segments_of(height, width, bit_budget)
         self.coded: list[CodedSegment] = []
         self.done = False
         self.rows_done = 0
         self.pixels_of_next_row = 0
         self.bits_done = 0
-        self.budget_index = budget_index(bit_budget, height, width)
+        self.slices_touched = slices_touched(bit_budget, height, width)
         self._latent_buffer = latent_buffer(*latent.shape)
         self._latent_offsets = latent_offsets(*latent.shape)
-        self._latent_layers = layers_of(model.latent_net)
+        self._latent_layers = layers_of(weights.latent_net)
         self._reconstruction: np.ndarray | None = None
         self._rows: RowCoder | None = None
         self._memory: Memory | None = None
@@ -65,7 +66,7 @@ class Session:
         """What the synthesis makes of the latents that the bit budget keeps, uint8 (height, width)."""
         if self._reconstruction is None:
             kept = keep_bits(self.latent, self.bit_budget)
-            self._reconstruction = synthesise(self.model.synthesis, kept, *self.image.shape)
+            self._reconstruction = synthesise(self.weights.synthesis, kept, *self.image.shape)
         return self._reconstruction
 
     def use_reconstruction(self, reconstruction: np.ndarray) -> None:
@@ -77,15 +78,16 @@ class Session:
         self._memory = memory
 
     @property
-    def has_scan(self) -> bool:
-        """Whether rows were coded by way of a scan."""
+    def uses_source(self) -> bool:
+        """Whether rows were coded by way of the bilevel source."""
         return self._rows is not None and bool(self._rows.scan.head[STATUS] == PRESENT)
 
     @property
     def macs(self) -> int:
         """Multiply-accumulates of decoding what was coded so far, the synthesis included."""
         height, width = self.image.shape
-        return synthesis_macs(self.model, height, width, self.bit_budget) + sum(s.macs for s in self.coded)
+        synthesis = synthesis_macs(self.weights, height, width) if self.bit_budget else 0
+        return synthesis + sum(s.macs for s in self.coded)
 
     def code(self, choice: int = STOP) -> CodedSegment:
         """Codes the next segment.
@@ -134,10 +136,10 @@ class Session:
             before = choice
 
     def _code_latents(self, start: int, choices: np.ndarray, costs: np.ndarray, macs: np.ndarray) -> int:
-        model, (_, rows, columns) = self.model, self.latent.shape
-        last = self.bit_budget - (budget_index(self.bit_budget, *self.image.shape) - 1) * rows * columns
+        weights, (_, rows, columns) = self.weights, self.latent.shape
+        last = self.bit_budget - (slices_touched(self.bit_budget, *self.image.shape) - 1) * rows * columns
         coded, self.bits_done = code_latent_slices(
-            self.state, self.data, COSTS, model.latent_net, model.tables, self._latent_buffer, self._latent_offsets,
+            self.state, self.data, COSTS, weights.latent_net, weights.tables.latent, self._latent_buffer, self._latent_offsets,
             self._latent_layers, np.empty(1, np.int64), self.latent, start, self.bit_budget, last, self.bits_done, choices,
             costs, macs,
         )  # fmt: skip
@@ -146,14 +148,14 @@ class Session:
     def start_rows(self, scan: Scan | None = None, known: bool = False) -> RowCoder:
         """What codes the rows, before the first of them; arguments as `scan_state`."""
         context = self.reconstruction if self.bit_budget else np.zeros_like(self.image)
-        return row_coder(self.model, context, scan_state(scan, known), self._memory)
+        return row_coder(self.weights, context, scan_state(scan, known), self._memory)
 
     def _code_rows(self, start: int, choices: np.ndarray, costs: np.ndarray, macs: np.ndarray) -> int:
         if self._rows is None:
             encoding = self.state[DIRECTION] == ENCODE and choices[0] != STOP
-            self._rows = self.start_rows(scan_of(self.model.scan_tables, self.image) if encoding else None, encoding)
+            self._rows = self.start_rows(scan_of(self.weights.scan_tables, self.image) if encoding else None, encoding)
         coded, self.rows_done, self.pixels_of_next_row = code_pixel_rows(
-            self.state, self.data, COSTS, self._rows, self.image, self.rows_done, self.budget_index, choices, costs, macs
+            self.state, self.data, COSTS, self._rows, self.image, self.rows_done, self.slices_touched, choices, costs, macs
         )
         return int(coded)
 
@@ -163,10 +165,10 @@ class Session:
             return self.image.copy()
         if self.bits_done < self.bit_budget:
             kept = keep_bits(self.latent, self.bits_done)
-            reconstruction = synthesise(self.model.synthesis, kept, *self.image.shape)
+            reconstruction = synthesise(self.weights.synthesis, kept, *self.image.shape)
         else:
             reconstruction = self.reconstruction
-        return picture_at(self.model, reconstruction, self.image, self.rows_done, self.pixels_of_next_row, self.bits_done)
+        return picture_at(self.weights, reconstruction, self.image, self.rows_done, self.pixels_of_next_row, self.bits_done)
 
     def run_all(self) -> tuple[CodedSegment, ...]:
         """Codes until the end, as a decoder does; returns all that was coded."""
@@ -174,7 +176,7 @@ class Session:
         return tuple(self.coded)
 
 
-def start_session(model: Model, stream: Stream) -> Session:
+def start_session(weights: MnistWeights, stream: Stream) -> Session:
     """A session that will decode a stream.
 
     Raises:
@@ -182,17 +184,18 @@ def start_session(model: Model, stream: Stream) -> Session:
         UnknownModelError: it was coded with other weights.
     """
     header = stream.header
-    check_fingerprint(header, model.digest)
-    if header.bit_budget > max_bit_budget(model, header.height, header.width):
-        raise DamagedStreamError(f"the header declares {header.bit_budget} latent bits, more than such an image has")
+    check_fingerprint(header, weights.digest)
+    bit_budget = MnistSettings.from_header(header).bit_budget
+    if bit_budget > max_bit_budget(weights, header.height, header.width):
+        raise DamagedStreamError(f"the header declares {bit_budget} latent bits, more than such an image has")
     image = np.zeros((header.height, header.width), np.uint8)
-    latent = np.zeros((model.slices, *latent_shape(header.height, header.width)), np.int8)
+    latent = np.zeros((weights.slices, *latent_shape(header.height, header.width)), np.int8)
     state = decoder_state(stream.payload, header.payload_bytes)
-    return Session(model, state, stream.payload, image, latent, header.bit_budget)
+    return Session(weights, state, stream.payload, image, latent, bit_budget)
 
 
-def decoded_pixels(model: Model, data: bytes) -> np.ndarray:
+def decoded_pixels(weights: MnistWeights, data: bytes) -> np.ndarray:
     """What decoders show of a stream, uint8 (height, width); errors as `start_session`."""
-    session = start_session(model, unpack(data))
+    session = start_session(weights, unpack(data))
     session.run_all()
     return session.picture()

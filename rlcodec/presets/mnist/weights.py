@@ -1,50 +1,42 @@
-"""A preset's weights: transforms, raster-encoder networks and static tables, in one safetensors file of integers."""
+"""Weights of preset `mnist`: transforms, networks of the raster-encoder and static tables, all of them integers."""
 
-import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
-from rlcodec.core.binary_latent import StaticTables
 from rlcodec.core.integer_conv import ConvLayer
 from rlcodec.core.integer_mlp import ContextNet
-from rlcodec.core.known_answers import check_known_answers
-from rlcodec.core.preset_ids import Preset, preset_by_name
-from rlcodec.core.weights_file import (
-    WEIGHTS,
-    context_net_of,
-    digest_of,
-    fingerprint_of,
-    layers_from_arrays,
-    load_arrays,
-    stored_fields,
-)
+from rlcodec.core.preset_format import PresetFormat
+from rlcodec.core.weights_file import context_net_of, digest_of, fingerprint_of, layers_from_arrays, stored_fields
 from rlcodec.errors import ModelError
 from rlcodec.presets.mnist.bilevel.context import ScanTables
 from rlcodec.presets.mnist.bilevel.transformer import LmNet, lm_net
+from rlcodec.presets.mnist.format import MNIST
+from rlcodec.presets.mnist.static_tables import StaticTables
 
 
 @dataclass(frozen=True)
-class Model:
-    """Everything that coding needs.
+class MnistWeights:
+    """Everything that coding needs beside the code.
 
     Attributes:
-        preset: whose weights these are.
         digest: SHA-256 over all arrays, hexadecimal.
         analysis: layers from image to latent.
         synthesis: layers from latent to reconstruction.
-        pixel_net: `context` tier of the pixels.
-        latent_net: `context` tier of the latents.
-        tables: `table` tier.
-        scan_net: `context` tier of the scans that digits were made from.
-        scan_lm: `lm` tier of the scans.
-        scan_tables: `table` tier of the scans, and what renders them.
-        fill: int32 (slices + 1, rows); how much of the last sent row's correction carries on into the rows below it, in
-            1/256, by budget index and distance.
+        pixel_net: `context` tier of pixels.
+        latent_net: `context` tier of latents.
+        tables: `table` tier of pixels and latents.
+        scan_net: `context` tier of bilevel sources.
+        scan_lm: `lm` tier of bilevel sources.
+        scan_tables: `table` tier of bilevel sources, and what renders them.
+        fill: int32 (slices + 1, rows), how much of the last sent row's correction carries on into the rows below it, in 1/256,
+            by budget index and distance.
     """
 
-    preset: Preset
+    format: ClassVar[PresetFormat] = MNIST
+
     digest: str
     analysis: tuple[ConvLayer, ...]
     synthesis: tuple[ConvLayer, ...]
@@ -58,7 +50,7 @@ class Model:
 
     @property
     def slices(self) -> int:
-        """Latent slices (channels)."""
+        """Number of latent slices (channels)."""
         return self.tables.latent.shape[0]
 
     @property
@@ -67,15 +59,17 @@ class Model:
         return fingerprint_of(self.digest)
 
 
-def model_from_arrays(preset: Preset, arrays: Mapping[str, np.ndarray]) -> Model:
-    """Builds a model.
+def weights_from_arrays(arrays: Mapping[str, np.ndarray]) -> MnistWeights:
+    """Builds weights from the arrays of a weights file.
+
+    Args:
+        arrays: by the names under which the file stores them.
 
     Raises:
         ModelError: an array is missing.
     """
     try:
-        return Model(
-            preset=preset,
+        return MnistWeights(
             digest=digest_of(arrays),
             analysis=layers_from_arrays("analysis", arrays),
             synthesis=layers_from_arrays("synthesis", arrays),
@@ -88,21 +82,4 @@ def model_from_arrays(preset: Preset, arrays: Mapping[str, np.ndarray]) -> Model
             fill=arrays["fill"],
         )
     except KeyError as error:
-        raise ModelError(f"the weights of preset {preset.name} lack the array {error}") from error
-
-
-@functools.cache
-def load_model(name: str = "mnist") -> Model:
-    """The shipped weights of a preset, loaded once, and found to be computed as they should be.
-
-    Raises:
-        OptionError: no such preset.
-        ModelError: the weights are missing or broken, or this machine computes their known answers differently.
-    """
-    from rlcodec.presets.mnist.session import decoded_pixels  # which coding with a model needs, and its weights alone do not
-
-    preset = preset_by_name(name)
-    path = WEIGHTS / f"{preset.name}.safetensors"
-    model = model_from_arrays(preset, load_arrays(path))
-    check_known_answers(path, functools.partial(decoded_pixels, model))
-    return model
+        raise ModelError(f"the weights of preset {MNIST.name} lack the array {error}") from error

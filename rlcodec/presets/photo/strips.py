@@ -9,11 +9,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from rlcodec.core.container import varint
+from rlcodec.core.leb128 import read_leb128, write_leb128
 from rlcodec.core.range_coder import COST_UNIT, COSTS, MACS, decoder_state, encoder_state, finish
 from rlcodec.core.segment_choice import CONTEXT
 from rlcodec.core.segments import CodedSegment, Segment
-from rlcodec.errors import DamagedStreamError
 from rlcodec.parallel.threads import parts_of, side_by_side
 from rlcodec.presets.photo.coefficient_coder import (
     DIAGONALS,
@@ -40,6 +39,8 @@ BIT_WEIGHT = 0.13
 BYTES_PER_COEFFICIENT = 36
 """The most that a coefficient takes: 15 decisions of at most 16 bits each, an Exp-Golomb code and a sign."""
 ORDER = frequency_order()
+MAX_LENGTH_BYTES = 5
+"""The most bytes of the length of a segment."""
 
 
 @dataclass(frozen=True)
@@ -63,12 +64,12 @@ class CodedPicture:
         """The payload of a stream that ends after so many slices: LEB128 lengths of all segments, then the segments."""
         sent = len(self.macs) * slices
         segments = (*self.segments[:sent], *[b""] * (len(self.segments) - sent))
-        return b"".join(varint(len(segment)) for segment in segments) + b"".join(segments)
+        return b"".join(write_leb128(len(segment)) for segment in segments) + b"".join(segments)
 
     def payload_bytes(self, slices: int = SLICE_COUNT) -> int:
         """Length of `payload`."""
         sent = [len(segment) for segment in self.segments[: len(self.macs) * slices]]
-        return sum(sent) + sum(len(varint(length)) for length in sent) + len(self.segments) - len(sent)
+        return sum(sent) + sum(len(write_leb128(length)) for length in sent) + len(self.segments) - len(sent)
 
     def values_of(self, slices: int) -> np.ndarray:
         """The values that a stream holds that ends after so many slices."""
@@ -192,21 +193,13 @@ def unpack_segments(payload: np.ndarray, count: int) -> list[tuple[np.ndarray, i
     """
     lengths, at = [], 0
     for _ in range(count):
-        value = shift = 0
-        while at < len(payload):
-            byte = int(payload[at])
-            at += 1
-            value |= (byte & 127) << shift
-            shift += 7
-            if byte < 128:
-                break
-            if shift > 28:
-                raise DamagedStreamError("a segment's length makes no sense")
-        lengths.append(value)
+        length = read_leb128(payload, at, MAX_LENGTH_BYTES)
+        at = length.stop
+        lengths.append(length.value)
     segments = []
-    for length in lengths:
-        segments.append((payload[at : at + length], length))
-        at += length
+    for size_bytes in lengths:
+        segments.append((payload[at : at + size_bytes], size_bytes))
+        at += size_bytes
     return segments
 
 

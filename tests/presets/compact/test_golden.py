@@ -1,7 +1,7 @@
-"""Golden streams of preset compact: the bits that a decoder reads from them may not change by accident.
+"""Golden streams of preset compact: the bits that a decoder reads from them must not change.
 
-Bits are compared exactly; the synthesis is in float, and its last digit may differ by machine, as may what the analysis says.
-`python tests/compact/test_golden_compact.py` writes them anew. Only a new format or new weights are a reason to.
+Bits are compared exactly. Analysis and synthesis are float networks, so latents and pixels may differ slightly by machine.
+`python tests/presets/compact/test_golden.py` rewrites them, which only a new format or new weights justify.
 """
 
 import hashlib
@@ -14,8 +14,8 @@ from PIL import Image
 
 import rlcodec
 from rlcodec.core.metrics import psnr_db
-from rlcodec.presets.compact.decoder import decoded_latent
-from rlcodec.presets.compact.weights import load_compact_model
+from rlcodec.presets.compact.installed import load_weights
+from rlcodec.presets.compact.latent_coder import latent_of_stream
 
 FOLDER = Path(__file__).parents[2] / "golden"
 PICTURE, HASHES = FOLDER / "photo.png", FOLDER / "compact.json"
@@ -29,7 +29,7 @@ SETTINGS = {
 
 
 def latent_hash(data: bytes) -> str:
-    return hashlib.sha256(decoded_latent(load_compact_model(), data).tobytes()).hexdigest()
+    return hashlib.sha256(latent_of_stream(load_weights(), data).tobytes()).hexdigest()
 
 
 @pytest.mark.parametrize("name", SETTINGS)

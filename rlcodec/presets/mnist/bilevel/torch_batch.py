@@ -37,7 +37,7 @@ from rlcodec.presets.mnist.bilevel.transformer import (
 from rlcodec.presets.mnist.encoder import constant_choices, finish_encoder, start_encoder
 from rlcodec.presets.mnist.rows import code_pixel_rows
 from rlcodec.presets.mnist.session import Session
-from rlcodec.presets.mnist.weights import Model
+from rlcodec.presets.mnist.weights import MnistWeights
 
 ENCODED_AT_ONCE, DECODED_AT_ONCE = 32, 256
 ROWS_DONE, PIXELS_OF_NEXT_ROW, ENDED = range(3)
@@ -45,25 +45,25 @@ CROWDED = 0.75
 """The cache is packed anew when fewer of its scans still go on."""
 
 
-def transformer_on(model: Model, device: str) -> IntegerTransformer:
+def transformer_on(weights: MnistWeights, device: str) -> IntegerTransformer:
     """A model's transformer on a device as torch names it.
 
     Raises:
         OptionError: torch has no such device.
     """
     try:
-        return IntegerTransformer(model.scan_lm, torch.device(device))
+        return IntegerTransformer(weights.scan_lm, torch.device(device))
     except (RuntimeError, AssertionError) as error:
         raise OptionError(f"torch cannot use the device {device!r}") from error
 
 
 def encode_batch(
-    model: Model, images: Sequence[np.ndarray], device: str, bit_budget: int = 0, rows: int | None = None
+    weights: MnistWeights, images: Sequence[np.ndarray], device: str, bit_budget: int = 0, rows: int | None = None
 ) -> Iterator[Encoded]:
     """Encodes images in tier `lm`.
 
     Args:
-        model: the preset's model.
+        model: the preset's weights.
         images: uint8 (height, width) each.
         device: as torch names it.
         bit_budget: binary latents to keep.
@@ -72,32 +72,32 @@ def encode_batch(
     Raises:
         OptionError: torch has no such device.
     """
-    transformer = transformer_on(model, device)
+    transformer = transformer_on(weights, device)
     for start in range(0, len(images), ENCODED_AT_ONCE):
         part = images[start : start + ENCODED_AT_ONCE]
-        scans = [scan_of(model.scan_tables, image) for image in part]
-        contexts = scan_contexts([scan for scan in scans if scan], model.scan_tables.near, ROWS_ABOVE, COLUMNS_ASIDE)
+        scans = [scan_of(weights.scan_tables, image) for image in part]
+        contexts = scan_contexts([scan for scan in scans if scan], weights.scan_tables.near, ROWS_ABOVE, COLUMNS_ASIDE)
         found = iter(transformer.logits_of(contexts) if contexts else ())
         for image, scan in zip(part, scans, strict=True):
-            session = start_encoder(model, image, bit_budget)
+            session = start_encoder(weights, image, bit_budget)
             if scan:
                 session.use_memory(memory_of_logits(next(found)))
             session.run(np.array(constant_choices(LM, rows)(session.segments)))
             yield finish_encoder(session)
 
 
-def decode_batch(model: Model, sessions: Sequence[Session], device: str) -> None:
+def decode_batch(weights: MnistWeights, sessions: Sequence[Session], device: str) -> None:
     """Decodes streams to their ends, in whatever tiers they are.
 
     Args:
-        model: the preset's model.
+        model: the preset's weights.
         sessions: about to decode; see `rlcodec.api.start_decoder`.
         device: as torch names it.
 
     Raises:
         OptionError: torch has no such device.
     """
-    transformer = transformer_on(model, device)
+    transformer = transformer_on(weights, device)
     for start in range(0, len(sessions), DECODED_AT_ONCE):
         _decode_together(transformer, sessions[start : start + DECODED_AT_ONCE])
 
@@ -111,7 +111,7 @@ def _decode_together(transformer: IntegerTransformer, sessions: Sequence[Session
             going.append(session)
             places.append(np.zeros(3, np.int64))
             rows = session.start_rows()
-            decoders.append((session.state, session.data, rows, session.image, session.budget_index, places[-1]))
+            decoders.append((session.state, session.data, rows, session.image, session.slices_touched, places[-1]))
     if not going:
         return
     asked = np.zeros((len(going), ASKED), np.int64)

@@ -1,0 +1,131 @@
+"""From a trained policy to the scores of actions: the modules that are exported, and the actor that runs one in training."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+ILLEGAL_LOGIT = -1e8
+"""Score of an illegal action."""
+
+
+class PolicyLogits(nn.Module):
+    """Action logits of an actor-critic policy of Stable-Baselines3 whose actor and critic share the extraction of features.
+
+    Args:
+        policy: trained.
+    """
+
+    def __init__(self, policy: Any):
+        super().__init__()
+        self.policy = policy
+
+    def forward(self, observation: Tensor) -> Tensor:
+        """Observations, (B, size), to logits, (B, actions)."""
+        latent = self.policy.mlp_extractor.forward_actor(self.policy.extract_features(observation))
+        return self.policy.action_net(latent)
+
+
+class QValues(nn.Module):
+    """Action values of a policy of DQN.
+
+    Args:
+        policy: trained.
+    """
+
+    def __init__(self, policy: Any):
+        super().__init__()
+        self.policy = policy
+
+    def forward(self, observation: Tensor) -> Tensor:
+        """Observations, (B, size), to values, (B, actions)."""
+        return self.policy.q_net(observation)
+
+
+class MeanQuantiles(nn.Module):
+    """Action values of a policy of QR-DQN: the means of the quantiles.
+
+    Args:
+        policy: trained.
+    """
+
+    def __init__(self, policy: Any):
+        super().__init__()
+        self.policy = policy
+
+    def forward(self, observation: Tensor) -> Tensor:
+        """Observations, (B, size), to values, (B, actions)."""
+        return self.policy.quantile_net(observation).mean(1)
+
+
+class MaskedScores(nn.Module):
+    """Scores of which illegal actions have `ILLEGAL_LOGIT`; the mask is the first field of the observation.
+
+    Args:
+        scores: module from observations, (B, size), to scores, (B, actions).
+        action_count: number of actions.
+    """
+
+    def __init__(self, scores: nn.Module, action_count: int):
+        super().__init__()
+        self.scores, self.action_count = scores, action_count
+
+    def forward(self, observation: Tensor) -> Tensor:
+        """Observations, (B, size), to scores, (B, actions)."""
+        scores = self.scores(observation)
+        return torch.where(observation[:, : self.action_count] > 0.5, scores, torch.full_like(scores, ILLEGAL_LOGIT))
+
+
+def masked_logits(policy: Any) -> nn.Module:
+    """The actor of an actor-critic policy that knows nothing of masks."""
+    return MaskedScores(PolicyLogits(policy), int(policy.action_space.n))
+
+
+def masked_values(policy: Any) -> nn.Module:
+    """The actor of a policy of DQN."""
+    return MaskedScores(QValues(policy), int(policy.action_space.n))
+
+
+def masked_means(policy: Any) -> nn.Module:
+    """The actor of a policy of QR-DQN."""
+    return MaskedScores(MeanQuantiles(policy), int(policy.action_space.n))
+
+
+def linear_macs(actor: nn.Module, observation_size: int) -> int:
+    """Multiply-accumulates of the linear layers that an actor runs for one observation."""
+    found: list[int] = []
+    hooks = [
+        layer.register_forward_hook(lambda module, *_: found.append(module.weight.numel()))
+        for layer in actor.modules()
+        if isinstance(layer, nn.Linear)
+    ]
+    try:
+        with torch.no_grad():
+            actor(torch.zeros(1, observation_size))
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return sum(found)
+
+
+class TrainedActor:
+    """An `rlcodec.control.actor.Actor` that runs an actor's module with torch, on the processor.
+
+    Args:
+        module: from observations, (B, size), to scores, (B, actions).
+        observation_size: length of an observation.
+
+    Attributes:
+        module: the same.
+        macs: multiply-accumulates of scoring the actions of one observation.
+    """
+
+    def __init__(self, module: nn.Module, observation_size: int):
+        self.module = module.cpu().eval()
+        self.macs = linear_macs(self.module, observation_size)
+
+    def logits(self, observation: np.ndarray) -> np.ndarray:
+        """Scores of the actions, float32 (B, actions), for observations float32 (B, size)."""
+        with torch.no_grad():
+            return self.module(torch.from_numpy(observation)).numpy()

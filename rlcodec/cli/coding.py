@@ -1,0 +1,270 @@
+"""Commands that code images and describe streams: encode, decode, info and calibrate."""
+
+import dataclasses
+import io
+import json
+import math
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from PIL import Image
+
+from rlcodec import api
+from rlcodec.batch.files import ConvertOptions, FileOutcome, Pair, Report, convert_files, convert_groups, is_batch, pair_files
+from rlcodec.batch.images import decode_many, encode_many
+from rlcodec.cli.common import (
+    BackendOption,
+    CodingDeviceOption,
+    FilesResumeOption,
+    JsonOption,
+    MaxPixelsOption,
+    PresetOption,
+    WorkersOption,
+    announce_compilation,
+    command,
+    progress,
+    say,
+    show,
+)
+from rlcodec.control.decode_time import calibration_path, save_calibration
+from rlcodec.core.files import write_bytes
+from rlcodec.core.metrics import psnr_db
+from rlcodec.core.preset_format import MAX_PIXELS
+from rlcodec.errors import DataError, OptionError, OutputError, StreamError
+from rlcodec.images.gray import FileBytes
+from rlcodec.parallel.options import LOCAL, RAY, check_backend
+from rlcodec.presets.registry import decode_option_types, encode_option_types, preset_by_name
+
+EXIT_FAILURE = 2
+STREAM_SUFFIX = ".rlc"
+
+
+@command(
+    "rlcodec encode digit.png digit.rlc --objective small",
+    "rlcodec encode digits/ streams/ --lossless",
+    "rlcodec encode digit.png digit.rlc --max-bytes 40 --max-decode-ms 0.5",
+    "rlcodec encode photo.jpg photo.rlc --preset photo --objective small",
+    "rlcodec encode photo.jpg photo.rlc --preset photo --max-bytes 20000",
+    "rlcodec encode photos/ streams/ --preset photo --min-psnr 35",
+    "rlcodec encode photos/ streams/ --preset photo --backend ray --resume",
+    types=encode_option_types,
+)
+def encode(
+    paths: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="IMAGE... OUTPUT",
+            help="Images, or folders of images, followed by the stream to write or the folder of streams. Preset mnist takes "
+            "8-bit gray images of at most 64x64 pixels; photo and compact take any image that Pillow reads.",
+        ),
+    ],
+    preset: PresetOption = api.DEFAULT_PRESET,
+    *,
+    resume: FilesResumeOption = False,
+    workers: WorkersOption = None,
+    device: CodingDeviceOption = None,
+    backend: BackendOption = LOCAL,
+    **options: Any,
+) -> None:
+    """Encode one image or many."""
+    *images, output = _sources_and_target(paths)
+    coder = preset_by_name(preset)
+    check_backend(backend)
+    if backend == RAY and not is_batch(paths):
+        raise OptionError("backend ray is for many images; name a folder, or several images")
+    announce_compilation()
+
+    def load(image: Path | FileBytes) -> np.ndarray:
+        return coder.read_pixels(image, api.encode_options(coder, None, options))
+
+    def run_group(pixels: list[np.ndarray]) -> list[bytes]:
+        return encode_many(pixels, preset=preset, device=device, **options)
+
+    if is_batch(paths):
+        kinds = Image.registered_extensions()
+        pairs = pair_files(images, output, STREAM_SUFFIX, lambda path: path.suffix.lower() in kinds)
+
+        def convert(todo: list[Pair], report: Report) -> list[FileOutcome]:
+            if device is None:
+                spread = ConvertOptions(workers, report, backend)
+                return convert_files(todo, lambda image: api.encode(image, preset=preset, **options), spread)
+            gpus = 0 if device.startswith("cpu") else 1
+            return convert_groups(todo, load, run_group, ConvertOptions(workers, report, backend, gpus))
+
+        _convert_and_report(pairs, resume, convert)
+        return
+    if device is None:
+        encoded = api.encode_image(images[0], preset=preset, **options)
+        data, original, shown = encoded.data, encoded.original, encoded.picture
+    else:
+        original = load(images[0])
+        data = run_group([original])[0]
+        shown = np.asarray(api.decode(data))
+    write_bytes(output, data)
+    psnr = psnr_db(original, shown)
+    quality = f"PSNR {psnr:.2f} dB" if math.isfinite(psnr) else "exact"
+    say(f"{output}: {len(data)} bytes, {8 * len(data) / math.prod(original.shape[:2]):.3f} bits per pixel, {quality}")
+
+
+@command("rlcodec decode digit.rlc digit.png", "rlcodec decode streams/ digits/ --ending .bmp", types=decode_option_types)
+def decode(
+    paths: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="STREAM... OUTPUT",
+            help="Streams, or folders of streams, followed by the image to write, whose ending selects the format, or the "
+            "folder of images.",
+        ),
+    ],
+    ending: Annotated[str, typer.Option(help="Of the images in a folder, which selects their format.")] = ".png",
+    max_pixels: MaxPixelsOption = MAX_PIXELS,
+    *,
+    partial: Annotated[bool, typer.Option(help="Decode what is left of a stream that was cut.")] = False,
+    resume: FilesResumeOption = False,
+    workers: WorkersOption = None,
+    device: CodingDeviceOption = None,
+    **options: Any,
+) -> None:
+    """Decode one stream or many."""
+    *streams, output = _sources_and_target(paths)
+    name = f"x{ending}" if is_batch(paths) else output.name
+    suffix = Path(name).suffix.lower()
+    kind = Image.registered_extensions().get(suffix)
+    if kind is None or kind not in Image.SAVE:
+        raise OptionError(f"{name}: Pillow writes no images that end in {suffix!r}; use .png")
+
+    def run(stream: Path) -> bytes:
+        return save(api.decode(_read(stream), partial=partial, max_pixels=max_pixels, **options))
+
+    def run_group(group: list[bytes]) -> list[bytes]:
+        images = decode_many(group, partial=partial, workers=workers, device=device, max_pixels=max_pixels, **options)
+        return [save(image) for image in images]
+
+    def save(image: Image.Image) -> bytes:
+        buffer = io.BytesIO()
+        try:
+            image.save(buffer, kind)
+        except (OSError, ValueError, KeyError) as error:
+            raise OutputError(f"{output}: {kind} cannot hold this image ({error}); use .png") from error
+        return buffer.getvalue()
+
+    def convert(todo: list[Pair], report: Report) -> list[FileOutcome]:
+        if device is None:
+            return convert_files(todo, run, ConvertOptions(workers, report))
+        return convert_groups(todo, _read, run_group, ConvertOptions(workers, report))
+
+    announce_compilation()
+    if is_batch(paths):
+        pairs = pair_files(streams, output, suffix, lambda path: path.suffix == STREAM_SUFFIX)
+        _convert_and_report(pairs, resume, convert)
+    else:
+        write_bytes(output, run(streams[0]) if device is None else run_group([_read(streams[0])])[0])
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise StreamError(f"{path}: cannot be read ({error.strerror or error})") from error
+
+
+def _sources_and_target(paths: list[Path]) -> list[Path]:
+    if len(paths) < 2:
+        raise OptionError(f"{paths[0]}: name what to read and, last, what to write")
+    if len(paths) > 2 and paths[-1].exists() and not paths[-1].is_dir():
+        raise OptionError(f"{paths[-1]}: is a file; several files are written into a folder")
+    return paths
+
+
+def _convert_and_report(pairs: list[Pair], resume: bool, convert: Callable[[list[Pair], Report], list[FileOutcome]]) -> None:
+    """Converts files with a progress bar. Prints one line for each failure, and exits with EXIT_FAILURE if there are any.
+
+    If all files fail for the same reason, it is printed once.
+    """
+    todo = [(source, target) for source, target in pairs if not (resume and target.is_file())]
+    with progress("coding") as report:
+        outcomes = convert(todo, report)
+    failed = [(str(source), outcome.error) for (source, _), outcome in zip(todo, outcomes, strict=True) if outcome.error]
+    reasons = {error for _, error in failed}
+    if len(reasons) == 1 < len(failed) == len(outcomes):
+        print(f"rlcodec: {reasons.pop()}", file=sys.stderr)
+    else:
+        for source, error in failed:
+            print(f"rlcodec: {error if source in error else f'{source}: {error}'}", file=sys.stderr)
+    before, after = sum(o.source_bytes for o in outcomes), sum(o.target_bytes for o in outcomes)
+    done = len(outcomes) - len(failed)
+    skipped = f", {len(pairs) - len(todo)} were there already" if resume else ""
+    say(f"{pairs[0][1].parent}: {done} of {len(outcomes)} files, {before} bytes became {after}{skipped}")
+    if failed:
+        raise typer.Exit(EXIT_FAILURE)
+
+
+@command("rlcodec info digit.rlc --json")
+def info(
+    stream: Annotated[Path, typer.Argument(help="A stream.")],
+    max_pixels: MaxPixelsOption = MAX_PIXELS,
+    as_json: JsonOption = False,
+) -> None:
+    """Describe a stream: its segments with their tiers and bits, where it stops, and its model.
+
+    On a machine that `rlcodec calibrate` has measured, the predicted decoding time is printed as well.
+    """
+    announce_compilation()
+    found = api.inspect(_read(stream), max_pixels=max_pixels)
+    decode_ms = None
+    if calibration_path().exists():
+        try:
+            decode_ms = api.predicted_decode_ms(found)
+        except DataError as error:
+            print(f"rlcodec: {error}", file=sys.stderr)
+    segments: list[dict[str, Any]] = [
+        {"kind": s.segment.kind, "index": s.segment.index, "tier": s.tier_name, "bits": s.bits, "decoder_macs": s.macs}
+        for s in found.segments
+    ]
+    if as_json:
+        changed = {"settings": dataclasses.asdict(found.settings), "details": dict(found.details), "segments": segments}
+        print(json.dumps(vars(found) | changed | {"predicted_decode_ms": decode_ms}))
+        return
+    from rich.table import Table
+
+    kind = "lossless" if found.lossless else "lossy"
+    say(f"{found.width}x{found.height}, {kind}, {found.size_bytes} bytes = {found.rate_bpp:.3f} bits per pixel")
+    say(f"header {found.header_bytes} bytes, payload {found.payload_bytes} bytes{', cut' if found.truncated else ''}")
+    say(f"preset {found.preset}, model {found.model_digest[:16]}, format version {found.version}")
+    say(f"the encoder chose {found.choice}; it stopped after {found.stopped_after or 'nothing'}")
+    say(f"decoding takes {found.decoder_kmac_per_pixel:.2f} kMAC per pixel")
+    if decode_ms is not None:
+        say(f"and about {decode_ms:.3g} ms on this machine")
+    table = Table("segment", "tier", "bits", "kMAC")
+    for s in segments:
+        table.add_row(f"{s['kind']} {s['index']}", str(s["tier"]), f"{s['bits']:.2f}", f"{s['decoder_macs'] / 1000:.1f}")
+    show(table)
+
+
+@command("rlcodec calibrate")
+def calibrate(
+    as_json: JsonOption = False,
+    out: Annotated[Path | None, typer.Option(help="File to write; by default the one that rlcodec reads.")] = None,
+) -> None:
+    """Measure how long this machine takes to decode, for --max-decode-ms and `rlcodec info`."""
+    from rlcodec.evaluation.calibrate import calibrate as measure
+
+    announce_compilation()
+    with progress("measuring") as report:
+        calibration = measure(report)
+    path = save_calibration(calibration, out)
+    if as_json:
+        print(json.dumps(json.loads(calibration.to_json())))
+        return
+    from rich.table import Table
+
+    table = Table("preset", "stage", "fixed ms", "ms per kMAC", "ms per pixel")
+    for preset, stages in calibration.stages.items():
+        for name, cost in stages.items():
+            table.add_row(preset, name, f"{cost.fixed_ms:.3f}", f"{cost.ms_per_kmac:.3g}", f"{cost.ms_per_pixel:.3g}")
+    show(table)
+    say(f"{path}: {calibration.machine.cpu}, {calibration.machine.cores} cores")

@@ -1,0 +1,101 @@
+"""Command-line parameters from dataclasses of options, so that no command lists the options of presets."""
+
+import inspect
+import os
+from collections.abc import Mapping
+from dataclasses import MISSING, Field, dataclass, fields
+from pathlib import Path
+from typing import Annotated, Any, get_args, get_type_hints
+
+import typer
+
+from rlcodec.options import KeywordOptions
+
+OptionTypes = Mapping[str, type[KeywordOptions]]
+"""Dataclasses of options by the names of their owners, which are presets."""
+
+
+@dataclass(frozen=True)
+class _Declared:
+    """A field of one owner's dataclass."""
+
+    owner: str
+    field: Field[Any]
+    annotation: Any
+
+    @property
+    def help_text(self) -> str:
+        return self.field.metadata.get("help", "")
+
+    @property
+    def default(self) -> Any:
+        return None if self.field.default is MISSING else self.field.default
+
+
+def option_parameters(types: OptionTypes) -> list[inspect.Parameter]:
+    """Keyword parameters for the union of all options, in the order of their declaration, annotated for Typer.
+
+    Options that not all owners have name those that do in their help text; so do options that owners describe differently.
+
+    Args:
+        types: dataclasses of options by the names of their owners.
+    """
+    return [_parameter(name, declared, len(types)) for name, declared in _declared(types).items()]
+
+
+def given_options(types: OptionTypes, values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of the command line that differ from the defaults of `option_parameters`, ready to build options from.
+
+    Args:
+        types: as for `option_parameters`.
+        values: of its parameters.
+    """
+    defaults = {name: _common_default(declared) for name, declared in _declared(types).items()}
+    given = {name: value for name, value in values.items() if value is not None and value != defaults[name]}
+    return {name: value.absolute() if isinstance(value, Path) else value for name, value in given.items()}
+
+
+def _declared(types: OptionTypes) -> dict[str, list[_Declared]]:
+    """Every option that the command line shows, with those who declare it."""
+    found: dict[str, list[_Declared]] = {}
+    for owner, options in types.items():
+        hints = get_type_hints(options)
+        for option in fields(options):  # type: ignore[arg-type]
+            if not option.metadata.get("hidden"):
+                found.setdefault(option.name, []).append(_Declared(owner, option, hints[option.name]))
+    return found
+
+
+def _common_default(declared: list[_Declared]) -> Any:
+    """The default if all owners agree on it, else None, which leaves it to each of them."""
+    defaults = [one.default for one in declared]
+    return defaults[0] if all(default == defaults[0] for default in defaults) else None
+
+
+def _parameter(name: str, declared: list[_Declared], owner_count: int) -> inspect.Parameter:
+    first, default = declared[0], _common_default(declared)
+    flag = f"--{name.replace('_', '-')}"
+    value_type = _value_type(first.annotation)
+    names = (flag,) if value_type is bool and not default else ()
+    info = typer.Option(*names, help=_help_text(declared, owner_count), min=first.field.metadata.get("least"))
+    annotation = Annotated[value_type if default is not None else value_type | None, info]
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+
+
+def _value_type(annotation: Any) -> Any:
+    """The type that Typer converts to: the annotation without None, and `Path` for paths in any form."""
+    members = [member for member in get_args(annotation) if member is not type(None)] or [annotation]
+    classes = [getattr(member, "__origin__", member) for member in members]  # os.PathLike[str] is no class
+    return Path if any(issubclass(kind, os.PathLike) for kind in classes) else members[0]
+
+
+def _help_text(declared: list[_Declared], owner_count: int) -> str:
+    owners_of: dict[str, list[str]] = {}
+    for one in declared:
+        owners_of.setdefault(one.help_text, []).append(one.owner)
+    if len(owners_of) == 1 and len(declared) == owner_count:
+        return declared[0].help_text
+    return " ".join(
+        f"Preset{'s' * (len(owners) > 1)} {' and '.join(owners)}: {text[:1].lower() + text[1:]}"
+        for text, owners in owners_of.items()
+    )

@@ -1,0 +1,103 @@
+"""Codes the binary latent of preset `compact`, channel by channel, in either direction."""
+
+import numpy as np
+
+from rlcodec.core.binary_latent import code_latent_slices, latent_buffer, latent_offsets
+from rlcodec.core.container import Stream, unpack
+from rlcodec.core.integer_conv import keep_bits
+from rlcodec.core.integer_mlp import layers_of
+from rlcodec.core.range_coder import COSTS, EXHAUSTED, decoder_state, encoder_state, finish
+from rlcodec.core.segment_choice import LATENT
+from rlcodec.core.segments import CodedSegment, Segment
+from rlcodec.core.weights_file import check_fingerprint
+from rlcodec.presets.compact.settings import CompactSettings
+from rlcodec.presets.compact.transform import LATENT_CHANNELS, latent_size
+from rlcodec.presets.compact.weights import NEIGHBOURS, CompactWeights
+
+MOST_BITS_PER_DECISION = 16
+
+
+def _code(
+    weights: CompactWeights, state: np.ndarray, data: np.ndarray, latent: np.ndarray, bit_budget: int, choices: np.ndarray
+) -> tuple[tuple[CodedSegment, ...], int]:
+    """Codes the first `bit_budget` bits of a latent, in the direction of the coder's state.
+
+    Args:
+        weights: of the preset.
+        state: of the coder.
+        data: uint8, the payload.
+        latent: int8 (LATENT_CHANNELS, rows, columns), read when encoding, written when decoding.
+        bit_budget: binary latents kept.
+        choices: int64, STOP or a tier for each channel that the budget touches; read when encoding, written when decoding.
+
+    Returns:
+        What each segment cost, the stop mark included, and the number of bits coded.
+    """
+    _, rows, columns = latent.shape
+    size, channels = rows * columns, len(choices)
+    costs, macs = np.zeros(channels, np.int64), np.zeros(channels, np.int64)
+    coded, bits = code_latent_slices(
+        state, data, COSTS, weights.net, weights.frequencies, latent_buffer(*latent.shape),
+        latent_offsets(*latent.shape, NEIGHBOURS), layers_of(weights.net), np.empty(1, np.int64), latent, 0, bit_budget,
+        bit_budget - (channels - 1) * size, 0, choices, costs, macs,
+    )  # fmt: skip
+    segments = tuple(
+        CodedSegment(
+            Segment(LATENT, i, min(size, bit_budget - i * size)),
+            int(choices[i]),
+            int(costs[i]),
+            int(macs[i]),
+            complete=not (state[EXHAUSTED] and i == coded - 1),
+        )
+        for i in range(coded)
+    )
+    return segments, int(bits)
+
+
+def encode_latent(
+    weights: CompactWeights, latent: np.ndarray, bit_budget: int, choices: np.ndarray
+) -> tuple[bytes, tuple[CodedSegment, ...]]:
+    """Codes a latent.
+
+    Args:
+        weights: of the preset.
+        latent: int8 (LATENT_CHANNELS, rows, columns), -1 or +1.
+        bit_budget: binary latents to keep, channel by channel.
+        choices: int64, STOP or a tier for each channel that the budget touches; those after a STOP do not count.
+
+    Returns:
+        The payload, and what each segment cost, the stop mark included.
+    """
+    state, data = encoder_state(), np.zeros(latent.size * MOST_BITS_PER_DECISION // 8 + LATENT_CHANNELS * 8, np.uint8)
+    segments, _ = _code(weights, state, data, latent, bit_budget, choices)
+    return finish(state, data), segments
+
+
+def decode_latent(weights: CompactWeights, stream: Stream) -> tuple[np.ndarray, tuple[CodedSegment, ...]]:
+    """Decodes the latent of a stream, as far as its bytes go.
+
+    Args:
+        weights: of the preset.
+        stream: of the preset.
+
+    Returns:
+        int8 (LATENT_CHANNELS, rows, columns), 0 where nothing was sent; and what each segment cost.
+
+    Raises:
+        DamagedStreamError: a value is impossible.
+        UnknownModelError: the stream was coded with other weights.
+    """
+    header = stream.header
+    check_fingerprint(header, weights.digest)
+    bit_budget = CompactSettings.from_header(header).bit_budget
+    rows, columns = latent_size(header.height, header.width)
+    latent = np.zeros((LATENT_CHANNELS, rows, columns), np.int8)
+    choices = np.zeros(-(-bit_budget // (rows * columns)), np.int64)
+    state = decoder_state(stream.payload, header.payload_bytes)
+    segments, bits = _code(weights, state, stream.payload, latent, bit_budget, choices)
+    return keep_bits(latent, bits), segments
+
+
+def latent_of_stream(weights: CompactWeights, data: bytes) -> np.ndarray:
+    """The latent of a whole stream's bytes, as known answers compare it; returns and raises as `decode_latent`."""
+    return decode_latent(weights, unpack(data))[0]

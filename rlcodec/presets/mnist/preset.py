@@ -1,0 +1,242 @@
+"""Preset `mnist`: small 8-bit gray images, coded as binary latents of an auto-encoder and by a raster-encoder."""
+
+import functools
+from collections.abc import Iterable, Sequence
+from typing import Any, cast
+
+import numpy as np
+
+from rlcodec.control.decision_process import Predictor, ProcessSpec
+from rlcodec.control.decode_time import DecodeSample, Work, load_calibration
+from rlcodec.core.container import Header, Stream, pack, unpack
+from rlcodec.core.segment_choice import CONTEXT, LM, STOP, TABLE, TIERS
+from rlcodec.core.segments import describe_tiers
+from rlcodec.errors import DamagedStreamError, MisfitError, OptionError, StreamError
+from rlcodec.images.gray import ImageLike, check_size, read_gray
+from rlcodec.options import DecodeOptions, EncodeOptions
+from rlcodec.presets.base import ComparedSettings, Decoded, Encoded, Preset, StreamInfo, decoded_picture
+from rlcodec.presets.mnist import decisions
+from rlcodec.presets.mnist.batch import digit_coder
+from rlcodec.presets.mnist.calibration_samples import encode_samples
+from rlcodec.presets.mnist.constrained_search import encode_constrained, encode_lossless
+from rlcodec.presets.mnist.decode_cost import decode_work
+from rlcodec.presets.mnist.encoder import constant_choices, encode_with
+from rlcodec.presets.mnist.format import MNIST
+from rlcodec.presets.mnist.installed import installed_weights
+from rlcodec.presets.mnist.live import encode_under_policy, live_process
+from rlcodec.presets.mnist.objectives import NAMED
+from rlcodec.presets.mnist.options import MnistOptions
+from rlcodec.presets.mnist.predictor import MnistPredictor
+from rlcodec.presets.mnist.process import MnistProcess
+from rlcodec.presets.mnist.segments import BUDGET_SLICES, bits_per_slice, max_bit_budget
+from rlcodec.presets.mnist.session import Session, start_session
+from rlcodec.presets.mnist.settings import MnistSettings
+from rlcodec.presets.mnist.weights import MnistWeights
+from rlcodec.presets.policies import policy_of
+
+GRAY_MODES = ("1", "L")
+BY_SOURCE = "by_bilevel_source"
+"""Key of `Decoded.details`: whether rows of pixels were coded by way of the bilevel source that the digit was resampled
+from."""
+DEVICE_OPTIONS = {"tier", "bit_budget", "rows"}
+COMPARED_BIT_BUDGETS = (49, 98, 196, 392)
+
+
+class MnistPreset(Preset):
+    """Small gray images such as MNIST's digits."""
+
+    format = MNIST
+    options = MnistOptions
+    objectives = NAMED
+    images_at_once = 256
+    exact_pixels = True
+
+    def weights(self) -> MnistWeights:
+        """The installed weights; raises ModelError if they are unusable."""
+        return installed_weights()
+
+    def encode(self, image: ImageLike, options: EncodeOptions) -> Encoded:
+        """Encodes an image; see `Preset.encode`, and `MnistOptions` for the ways to decide."""
+        options = cast(MnistOptions, options)
+        weights, pixels = self.weights(), self.read_pixels(image, options)
+        calibration = load_calibration() if options.max_decode_ms is not None else None
+        if options.asks_for_exact_pixels:
+            if options.constraints:
+                return encode_lossless(weights, pixels, options.constraints, calibration)
+            return encode_with(weights, pixels, 0, constant_choices(CONTEXT))
+        if options.fixes_decisions:
+            return encode_with(weights, pixels, options.bit_budget or 0, constant_choices(options.tier_index, options.rows))
+        objective = options.resolve(self.objectives)
+        policy = policy_of(self, options.policy)
+        if options.constraints:
+            return encode_constrained(policy, weights, pixels, objective, options.constraints, calibration)
+        return encode_under_policy(policy, weights, pixels, objective)
+
+    def decode(self, stream: Stream, options: DecodeOptions) -> Decoded:
+        """Decodes a stream, as far as its bytes go; see `Preset.decode`."""
+        session = start_session(self.weights(), stream)
+        session.run_all()
+        return _decoded(session, stream)
+
+    def read_pixels(self, image: ImageLike, options: EncodeOptions) -> np.ndarray:
+        """The pixels of an image, uint8 (height, width); raises ImageError if it is not 8-bit gray, or too large."""
+        pixels = read_gray(image, MNIST)
+        check_size(*pixels.shape, "the image", MNIST, options.max_pixels)
+        return pixels
+
+    def suits(self, mode: str, size: tuple[int, int]) -> bool:
+        """Whether images of a mode of Pillow's and a size are small and gray."""
+        return mode in GRAY_MODES and super().suits(mode, size)
+
+    def settings(self, header: Header) -> MnistSettings:
+        """What a stream's header says; raises DamagedStreamError if it is impossible."""
+        settings = MnistSettings.from_header(header)
+        if settings.bit_budget > max_bit_budget(self.weights(), header.height, header.width):
+            raise DamagedStreamError(f"the header declares {settings.bit_budget} latent bits, more than such an image has")
+        return settings
+
+    def mode(self, header: Header) -> str:
+        """Pillow's mode of the decoded picture."""
+        return "L"
+
+    def decode_work(self, info: StreamInfo) -> Work:
+        """The work of decoding a stream, by stage of the decoder."""
+        bit_budget = cast(MnistSettings, info.settings).bit_budget
+        return decode_work(self.weights(), (info.height, info.width), bit_budget, info.segments, info.details[BY_SOURCE])
+
+    def decode_samples(self) -> Sequence[DecodeSample]:
+        """Decodes that `rlcodec calibrate` times."""
+        return [
+            DecodeSample(self._work(data), functools.partial(decoded_picture, self, data))
+            for data in encode_samples(lambda image, options: self.encode(image, MnistOptions(**options)).data)
+        ]
+
+    def _work(self, data: bytes) -> Work:
+        session = start_session(self.weights(), unpack(data))
+        session.run_all()
+        return decode_work(
+            self.weights(), session.image.shape, session.bit_budget, session.coded, session.uses_source
+        )  # fmt: skip
+
+    def pack_batch(self, images: Sequence[np.ndarray]) -> list[bytes]:
+        """Lossless streams in the fastest tier, many digits of one size at a time; see `Preset.pack_batch`."""
+        streams = [b""] * len(images)
+        for (height, width), places in _by_size(image.shape for image in images).items():
+            payloads = digit_coder(height, width).encode(np.stack([images[at] for at in places]), TABLE)
+            for at, payload in zip(places, payloads, strict=True):
+                streams[at] = pack(MNIST, self.weights().fingerprint, height, width, MnistSettings(0).to_number(), payload)
+        return streams
+
+    def decode_batch(self, streams: Sequence[Stream], options: DecodeOptions) -> list[np.ndarray | StreamError]:
+        """Pictures of several whole streams; lossless ones without latents are decoded many at a time."""
+        pictures: dict[int, np.ndarray] = {}
+        lossless = [at for at, stream in enumerate(streams) if self._may_be_batched(stream.header)]
+        sizes = _by_size((streams[at].header.height, streams[at].header.width) for at in lossless)
+        for (height, width), places in sizes.items():
+            payloads = [streams[lossless[place]].payload.tobytes() for place in places]
+            for place, picture in zip(places, digit_coder(height, width).decode(payloads), strict=True):
+                if picture is not None:
+                    pictures[lossless[place]] = picture
+        rest = [at for at in range(len(streams)) if at not in pictures]
+        found = dict(zip(rest, super().decode_batch([streams[at] for at in rest], options), strict=True))
+        return [pictures[at] if at in pictures else found[at] for at in range(len(streams))]
+
+    def _may_be_batched(self, header: Header) -> bool:
+        """Whether the batched decoder takes streams with such a header, if all rows were sent."""
+        return not MnistSettings.from_header(header).bit_budget and header.fingerprint == self.weights().fingerprint
+
+    def encode_on_device(self, images: Sequence[ImageLike], options: EncodeOptions, device: str) -> list[bytes]:
+        """Streams of several images in tier `lm`, whose network runs on a device; the same bytes as without.
+
+        Args:
+            images: as `encode` takes them.
+            options: a `MnistOptions` with tier "lm", and `bit_budget` and `rows` if wanted.
+            device: as torch names it.
+
+        Raises:
+            OptionError: other options are given, or torch has no such device.
+        """
+        options = cast(MnistOptions, options)
+        if options.tier != TIERS[LM] or set(options.given()) - DEVICE_OPTIONS:
+            raise OptionError(f"a device is for tier {TIERS[LM]}, with bit_budget and rows; other tiers run on the processor")
+        from rlcodec.presets.mnist.bilevel.torch_batch import encode_batch
+
+        pixels = [self.read_pixels(image, options) for image in images]
+        encoded = encode_batch(self.weights(), pixels, device, options.bit_budget or 0, options.rows)
+        return [one.data for one in encoded]
+
+    def decode_on_device(self, streams: Sequence[Stream], options: DecodeOptions, device: str) -> list[Decoded]:
+        """Decodes several streams with the network of tier `lm` run on a device; raises OptionError if torch has no such."""
+        from rlcodec.presets.mnist.bilevel.torch_batch import DECODED_AT_ONCE, decode_batch
+
+        decoded = []
+        for start in range(0, len(streams), DECODED_AT_ONCE):  # sessions are large: only those of one group exist at a time
+            part = streams[start : start + DECODED_AT_ONCE]
+            sessions = [start_session(self.weights(), stream) for stream in part]
+            decode_batch(self.weights(), sessions, device)
+            decoded += [_decoded(session, stream) for session, stream in zip(sessions, part, strict=True)]
+        return decoded
+
+    def process_spec(self) -> ProcessSpec:
+        """What a policy for this preset must agree with."""
+        return decisions.process_spec(self.weights())
+
+    def read_predictor(self, text: str) -> MnistPredictor:
+        """A predictor from its JSON; raises ValueError, KeyError or TypeError on anything else."""
+        return MnistPredictor.from_json(text)
+
+    def live_process(self, pixels: np.ndarray, predictor: Predictor) -> MnistProcess:
+        """The decision process on one image, uint8 (height, width), that measures as decisions are made."""
+        return live_process(self.weights(), pixels, cast(MnistPredictor, predictor))
+
+    def encode_actions(self, pixels: np.ndarray, actions: tuple[int, ...]) -> Encoded:
+        """Encodes an image, uint8 (height, width), as an episode's legal actions say; it stops where they end."""
+        budget, *later = actions or (0,)
+        bit_budget = BUDGET_SLICES[budget] * bits_per_slice(*pixels.shape)
+        choices = [decisions.choice_of(action) for action in later]
+        return encode_with(self.weights(), pixels, bit_budget, lambda _: [*choices, STOP])
+
+    def actions_of(self, stream: Stream) -> tuple[int, ...]:
+        """The actions that a stream stands for; raises MisfitError if no episode leads to it."""
+        session = start_session(self.weights(), stream)
+        per_slice = bits_per_slice(*session.image.shape)
+        if session.bit_budget % per_slice or session.bit_budget // per_slice not in BUDGET_SLICES:
+            raise MisfitError(f"the stream keeps {session.bit_budget} latent bits, which no action stands for")
+        segments = session.run_all()
+        if stream.truncated or not all(segment.complete for segment in segments):
+            raise MisfitError("the stream is cut, so that its actions are not known")
+        budget = BUDGET_SLICES.index(session.bit_budget // per_slice)
+        return budget, *(decisions.action_of(segment.tier) for segment in segments)
+
+    def compared_settings(self, variant: str) -> ComparedSettings:
+        """Settings for evaluations; there are no variants."""
+        if variant:
+            raise OptionError(f"preset {self.name} has no variant {variant!r}")
+        fixed: dict[str, dict[str, Any]] = {f"{bits} bits": {"bit_budget": bits, "rows": 0} for bits in COMPARED_BIT_BUDGETS}
+        fixed |= {f"lossless, {tier}": {"tier": tier} for tier in TIERS}
+        return ComparedSettings(fixed, "psnr", (1.6, 1.75, 1.9, 2.05, 2.2))
+
+
+def _decoded(session: Session, stream: Stream) -> Decoded:
+    """What a session that has decoded all it can has found."""
+    return Decoded(
+        picture=session.picture(),
+        settings=MnistSettings(session.bit_budget),
+        segments=tuple(session.coded),
+        decoder_macs=session.macs,
+        choice=f"{session.bit_budget} bits, {session.rows_done} rows, {describe_tiers(session.coded)}",
+        lossless=session.rows_done == len(session.image),
+        truncated=stream.truncated,
+        details={BY_SOURCE: session.uses_source},
+    )
+
+
+def _by_size(shapes: Iterable[tuple[int, ...]]) -> dict[tuple[int, ...], list[int]]:
+    """Places of images by their height and width."""
+    places: dict[tuple[int, ...], list[int]] = {}
+    for at, shape in enumerate(shapes):
+        places.setdefault(shape, []).append(at)
+    return places
+
+
+PRESET = MnistPreset()
