@@ -33,14 +33,14 @@ from rlcodec.presets.photo.coefficient_coder import (
     gather_offsets,
     log_table,
     open_block,
-    photo_state,
     predicted_constant,
     record_magnitude,
     step_of,
+    strip_state,
 )
 from rlcodec.presets.photo.strips import ORDER, WEIGHT, encode_strip
 from rlcodec.presets.photo.transform import BLOCK, PLANES, to_coefficients
-from rlcodec.presets.photo.weights import PhotoModel, photo_arrays, photo_model_from_arrays
+from rlcodec.presets.photo.weights import PhotoWeights, photo_arrays, photo_weights_from_arrays
 from rlcodec.training.loop import Schedule, fit
 from rlcodec.training.raster import RasterNet, Tree, balanced_tree, export_net, path_bits
 
@@ -134,7 +134,7 @@ def collect(coefficients: np.ndarray, gain: int, weight: float, values: np.ndarr
     """
     scaled = coefficients / step_of(gain)
     _, rows, columns = scaled.shape[:3]
-    ps = photo_state(rows, columns)
+    ps = strip_state(rows, columns)
     choose_extents(scaled, weight, np.empty(DIAGONALS), ps.extents)
     values = quantise(scaled) if values is None else values
     room = (rows * columns * BLOCK**2, 2 * rows * columns * BLOCK**2, PLANES * rows * columns)
@@ -232,11 +232,11 @@ def train_photo_raster(
     return fit(model, loss_of, evaluate, schedule, folder, resume, "raster-encoder, photo", evaluate_every=200)  # type: ignore[return-value]
 
 
-def photo_model_of(raster: PhotoRaster, centroids: np.ndarray | None = None) -> PhotoModel:
+def photo_model_of(raster: PhotoRaster, centroids: np.ndarray | None = None) -> PhotoWeights:
     """The runtime's model of trained networks; magnitudes stand for themselves without `centroids`."""
     if centroids is None:
         centroids = np.zeros((PLANES, DIAGONALS, 3), np.float32)
-    return photo_model_from_arrays(photo_arrays(export_photo_nets(raster), LOGS, centroids))
+    return photo_weights_from_arrays(photo_arrays(export_photo_nets(raster), LOGS, centroids))
 
 
 def export_photo_nets(model: PhotoRaster) -> PhotoNets:

@@ -14,7 +14,7 @@ from rlcodec.presets.photo.coefficient_coder import DIAGONALS, GAINS, step_of
 from rlcodec.presets.photo.repair import CHANNELS, FACTOR, OUTPUT_STEPS, SIZES, network_input, to_squares
 from rlcodec.presets.photo.strips import encode_strip
 from rlcodec.presets.photo.transform import BLOCK, PLANES, dequantised_planes, to_coefficients
-from rlcodec.presets.photo.weights import PhotoModel
+from rlcodec.presets.photo.weights import PhotoWeights
 from rlcodec.training.loop import Schedule, fit
 from rlcodec.training.photo import CROP, HELD_BATCHES, HELD_OUT
 
@@ -49,7 +49,7 @@ class Synthesis(nn.Module):
         self.widths = nn.ModuleDict({name: Repair(*size) for name, size in SIZES.items()})
 
 
-def fit_centroids(model: PhotoModel, pictures: list[np.ndarray], seed: int, crops: int) -> np.ndarray:
+def fit_centroids(model: PhotoWeights, pictures: list[np.ndarray], seed: int, crops: int) -> np.ndarray:
     """By how much magnitudes 1, 2 and above are larger than what they stand for on average, float32 (3, DIAGONALS, 3)."""
     rng = np.random.default_rng(seed)
     excess, count = np.zeros((PLANES, DIAGONALS, 3)), np.full((PLANES, DIAGONALS, 3), 1e-3)
@@ -77,7 +77,7 @@ def _crop(pictures: list[np.ndarray], rng: np.random.Generator) -> tuple[np.ndar
     return picture[y : y + CROP, x : x + CROP], int(rng.integers(6, GAINS))
 
 
-def decoded_crops(model: PhotoModel, pictures: list[np.ndarray], rng: np.random.Generator, count: int) -> tuple[Tensor, Tensor]:
+def decoded_crops(model: PhotoWeights, pictures: list[np.ndarray], rng: np.random.Generator, count: int) -> tuple[Tensor, Tensor]:
     """Inputs of the networks, float16 (count, CHANNELS, ...), and the outputs wanted, for random crops and gains."""
     side = CROP // FACTOR
     inputs = torch.empty((count, CHANNELS, side, side), dtype=torch.float16)
@@ -93,7 +93,7 @@ def decoded_crops(model: PhotoModel, pictures: list[np.ndarray], rng: np.random.
 
 
 def train_synthesis(
-    model: PhotoModel,
+    model: PhotoWeights,
     pictures: list[np.ndarray],
     schedule: Schedule,
     folder: Path,

@@ -10,10 +10,10 @@ import rlcodec
 from rlcodec.core.metrics import psnr_db
 from rlcodec.core.preset_ids import PHOTO
 from rlcodec.images.color import read_color
-from rlcodec.presets.photo.decoder import PhotoSetting
+from rlcodec.presets.photo.decoder import PhotoSettings
+from rlcodec.presets.photo.installed import photo_weights
 from rlcodec.presets.photo.strips import decode_values, encode_photo
 from rlcodec.presets.photo.transform import BLOCK, to_coefficients, to_planes
-from rlcodec.presets.photo.weights import load_photo_model
 
 
 def test_blocks_are_orthonormal(photograph):
@@ -27,7 +27,7 @@ def test_blocks_are_orthonormal(photograph):
 @pytest.mark.parametrize("gain", [0, 17, 30, 47])
 @pytest.mark.parametrize("size", [(1, 1), (16, 16), (17, 301), (290, 40)])
 def test_coefficients_come_back_exactly(photograph, gain, size):
-    model = load_photo_model()
+    model = photo_weights()
     picture = np.tile(np.asarray(photograph), (2, 1, 1))[: size[0], : size[1]]
     coded = encode_photo(model, picture, gain, keep=True)
     payload = np.frombuffer(coded.payload(), np.uint8).copy()
@@ -39,7 +39,7 @@ def test_coefficients_come_back_exactly(photograph, gain, size):
 
 @pytest.mark.parametrize("workers", [1, 2, 3])
 def test_threads_change_nothing(photograph, workers):
-    model, picture = load_photo_model(), np.asarray(photograph)
+    model, picture = photo_weights(), np.asarray(photograph)
     assert encode_photo(model, picture, 25, workers=workers).segments == encode_photo(model, picture, 25).segments
 
 
@@ -117,10 +117,10 @@ def test_changed_bytes_are_noticed(photograph):
 def test_payloads_of_noise_decode_to_a_picture():
     from rlcodec.core.container import pack
 
-    rng, model = np.random.default_rng(1), load_photo_model()
+    rng, model = np.random.default_rng(1), photo_weights()
     for _ in range(60):
         payload = rng.integers(0, 128, 200, np.uint8).tobytes()
-        data = pack(PHOTO, model.fingerprint, 40, 50, PhotoSetting(20, "light", False).to_number(), payload)
+        data = pack(PHOTO, model.fingerprint, 40, 50, PhotoSettings(20, "light", False).to_number(), payload)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", rlcodec.TruncatedStreamWarning)
             assert rlcodec.decode(data).size == (50, 40)

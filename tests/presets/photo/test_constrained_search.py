@@ -8,7 +8,7 @@ from rlcodec import OptionError
 from rlcodec.control.decode_time import save_calibration
 from rlcodec.core.container import unpack
 from rlcodec.core.metrics import psnr_db
-from rlcodec.presets.photo.decoder import PhotoSetting
+from rlcodec.presets.photo.decoder import PhotoSettings
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def milliseconds(data: bytes) -> float:
 
 
 def width_of(data: bytes) -> str:
-    return PhotoSetting.from_number(unpack(data).header.bit_budget).width
+    return PhotoSettings.from_number(unpack(data).header.bit_budget).width
 
 
 def quality(picture, data: bytes) -> float:

@@ -22,7 +22,7 @@ from rlcodec.presets.photo.decisions import (
     known_mse,
     photo_features,
 )
-from rlcodec.presets.photo.decoder import PLAIN_BASE, PhotoSetting, synthesis_macs
+from rlcodec.presets.photo.decoder import PLAIN_BASE, PhotoSettings, synthesis_macs
 from rlcodec.presets.photo.features import (
     BINS,
     BINS_PER_OCTAVE,
@@ -34,30 +34,32 @@ from rlcodec.presets.photo.features import (
     count_magnitudes,
     gain_features,
 )
+from rlcodec.presets.photo.installed import photo_weights
 from rlcodec.presets.photo.policy import encode_actions
 from rlcodec.presets.photo.repair import WIDTHS
 from rlcodec.presets.photo.strips import decode_values, encode_photo, strips_of
 from rlcodec.presets.photo.transform import BLOCK, to_planes
-from rlcodec.presets.photo.weights import load_photo_model
 
 
 @pytest.mark.parametrize("width", WIDTHS)
 def test_headers_name_every_setting(width):
-    settings = [PhotoSetting(gain, width, gray) for gain in range(GAINS) for gray in (False, True)]
+    settings = [PhotoSettings(gain, width, gray) for gain in range(GAINS) for gray in (False, True)]
     numbers = [setting.to_number() for setting in settings]
-    assert [PhotoSetting.from_number(number) for number in numbers] == settings
+    assert [PhotoSettings.from_number(number) for number in numbers] == settings
     assert len(set(numbers)) == len(settings)
     assert PLAIN_BASE == 192  # as docs/format.md has it
 
 
 def test_other_numbers_name_none():
-    known = {PhotoSetting(gain, width, gray).to_number() for gain in range(GAINS) for width in WIDTHS for gray in (False, True)}
+    known = {
+        PhotoSettings(gain, width, gray).to_number() for gain in range(GAINS) for width in WIDTHS for gray in (False, True)
+    }
     assert known == {n for n in range(3 * PLAIN_BASE) if _reads(n)}
 
 
 def _reads(number: int) -> bool:
     try:
-        PhotoSetting.from_number(number)
+        PhotoSettings.from_number(number)
     except DamagedStreamError:
         return False
     return True
@@ -88,7 +90,7 @@ def test_plain_is_the_inverse_transform(pictures):
 @pytest.mark.parametrize("slices", range(1, SLICE_COUNT + 1))
 @pytest.mark.parametrize("gain", [9, 30, 47])
 def test_streams_may_end_after_any_slice(photograph, slices, gain):
-    model, picture = load_photo_model(), np.asarray(photograph)[:, 40:136]  # no whole number of blocks high
+    model, picture = photo_weights(), np.asarray(photograph)[:, 40:136]  # no whole number of blocks high
     picture = np.concatenate([picture, picture[:80]])  # two strips
     coded = encode_photo(model, picture, gain, keep=True)
     payload = np.frombuffer(coded.payload(slices), np.uint8).copy()
@@ -105,7 +107,7 @@ def test_streams_may_end_after_any_slice(photograph, slices, gain):
 
 @pytest.mark.parametrize("gain", [0, 24, 47])
 def test_errors_are_those_of_the_coefficients(pictures, gain):
-    model, picture = load_photo_model(), pictures[3]
+    model, picture = photo_weights(), pictures[3]
     strips = strips_of(picture, 1)
     coded = encode_photo(model, strips, gain, keep=True, measure=True)
     wanted, step = np.concatenate(strips, 1).astype(np.float64), step_of(gain)
