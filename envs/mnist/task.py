@@ -1,7 +1,7 @@
 """The task of preset `mnist`: traces of small gray images, and hindsight by dynamic programming."""
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -27,15 +27,18 @@ from rlcodec.presets.mnist.process import MnistProcess
 from rlcodec.presets.mnist.segments import BUDGET_SLICES
 from rlcodec.training.data import load_images
 
+GRID_RATE = {
+    "mse": (3.0, 3.3, 3.6, 3.9, 4.4),
+    "psnr": (1.65, 1.8, 1.95, 2.1, 2.25),
+    "ms-ssim": (1.75, 1.9, 2.05, 2.2, 2.35),
+}
+"""log10 of lambda_rate of the objectives that evaluations use, by kind of distortion."""
+
 
 class MnistTask(PresetTask):
     """Decisions about small gray images; see `rlcodec.envs.tasks.Task`."""
 
-    grid_rate: Mapping[str, tuple[float, ...]] = {  # noqa: RUF012  overrides an attribute of instances
-        "mse": (3.0, 3.3, 3.6, 3.9, 4.4),
-        "psnr": (1.65, 1.8, 1.95, 2.1, 2.25),
-        "ms-ssim": (1.75, 1.9, 2.05, 2.2, 2.35),
-    }
+    grid_rate = GRID_RATE
 
     def samples(self) -> np.ndarray:
         """Handwritten digits, uint8 (n, 28, 28)."""
