@@ -33,10 +33,10 @@ from rlcodec.presets.photo.coefficient_coder import (
     gather_offsets,
     log_table,
     open_block,
-    strip_state,
     predicted_constant,
     record_magnitude,
     step_of,
+    strip_state,
 )
 from rlcodec.presets.photo.strips import ORDER, WEIGHT, encode_strip
 from rlcodec.presets.photo.transform import BLOCK, PLANES, to_coefficients

@@ -41,7 +41,7 @@ BYTES_PER_COEFFICIENT = 36
 """The most that a coefficient takes: 15 decisions of at most 16 bits each, an Exp-Golomb code and a sign."""
 ORDER = frequency_order()
 MAX_LENGTH_BYTES = 5
-"""Of the length of a segment in the payload."""
+"""The most bytes of the length of a segment."""
 
 
 @dataclass(frozen=True)
@@ -198,9 +198,9 @@ def unpack_segments(payload: np.ndarray, count: int) -> list[tuple[np.ndarray, i
         at = length.stop
         lengths.append(length.value)
     segments = []
-    for length in lengths:
-        segments.append((payload[at : at + length], length))
-        at += length
+    for size_bytes in lengths:
+        segments.append((payload[at : at + size_bytes], size_bytes))
+        at += size_bytes
     return segments
 
 
