@@ -80,7 +80,9 @@ def read_run(folder: Path, preset: str | None = None) -> Run:
     try:
         return Run(task, settings_from_dict(settings, str(path)), predictor)
     except OptionError as error:
-        raise DataError(f"{folder}: was trained by another version of rlcodec ({error}); start over with --no-resume") from error
+        raise DataError(
+            f"{folder}: was trained by another version of rlcodec ({error}); start over with --no-resume"
+        ) from error
 
 
 def _with_policy(settings: dict[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Trains a policy with any registered algorithm: checkpoints, resuming, time limit, and imitation of the oracle before learning."""
+"""Trains a policy with any registered algorithm: imitation of the oracle, checkpoints, resuming and a time limit."""
 
 import time
 from dataclasses import dataclass

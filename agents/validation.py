@@ -36,8 +36,8 @@ from rlcodec.presets.registry import preset_by_name
 LAST_DIGITS = 1e-9
 """Relative; powers and logarithms may differ by so much between the libraries of machines."""
 SYNTHESIS_ERROR, SYNTHESIS_MS_SSIM = 1e-3, 1e-4
-"""How far errors, relatively, and MS-SSIM may lie from what is reported if the last synthesis of the preset is in float: rounded
-pixels may then differ by a level between machines. Bits and compute are exact."""
+"""How far errors, relatively, and MS-SSIM may lie from what is reported if the preset's synthesis ends in float: rounded pixels
+may then differ by a level between machines. Bits and compute are exact."""
 MEASURED_ANEW = 1e-3
 """How far shares, and relatively the table's means, may lie from what is reported if everything is measured anew: on another
 machine the last digit of a logit may tip a decision."""
@@ -112,7 +112,9 @@ def validate(
     findings = [
         Finding("images", True, f"{results.images}, SHA-256 {found[:8]}"),
         _compare_hashes(results, file_sha256(path)),
-        _finding("share", _share_difference(results), f"{results.share:.4f}, as its table has it; only --full measures it anew"),
+        _finding(
+            "share", _share_difference(results), f"{results.share:.4f}, as its table has it; only --full measures it anew"
+        ),
         _finding("draw", _draw_difference(case), f"{len(results.episodes)} episodes, as seed {results.seed} draws them"),
         *_replay(case, path, report),
     ]

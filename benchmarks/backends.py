@@ -1,8 +1,8 @@
-"""Many files over two workers: how much faster than over one, what Ray costs beside the local backend, and whether memory grows.
+"""Many files over two workers: speed relative to one worker, the overhead of Ray relative to local workers, and memory.
 
-Parts of photographs are encoded from files into files as by `rlcodec encode`, the backends in turns. Ray is started once before,
-and its start is measured separately; actors start with every run and count. Peak memory is that of a process for each backend
-and number of images; with Ray it is the driver's, not its actors'.
+Parts of photographs are encoded from files into files as by `rlcodec encode`, the backends in turns. Ray is started once
+before, and its start is measured separately; actors start with every run and count. Peak memory is that of a process for each
+backend and number of images; with Ray it is the driver's, not its actors'.
 """
 
 import json

@@ -1,5 +1,5 @@
-"""Whether digits are coded to the same streams and pixels one by one, in batches, with 1 and 2 threads, through torch, on a GPU if
-there is one, and without vector instructions."""
+"""Whether digits are coded to the same streams and pixels one by one, in batches, with 1 and 2 threads, through torch, on a GPU
+if there is one, and without vector instructions."""
 
 import hashlib
 import json

@@ -96,13 +96,9 @@ def main() -> None:
     use_one_core()
     torch.set_num_threads(1)
     weights = installed_weights()
-    images = [image for image in test_images(options) if scan_of(weights.scan_tables, image)]
-    contexts = scan_contexts(
-        [s for image in images if (s := scan_of(weights.scan_tables, image))],
-        weights.scan_tables.near,
-        ROWS_ABOVE,
-        COLUMNS_ASIDE,
-    )
+    sources = [(image, source) for image in test_images(options) if (source := scan_of(weights.scan_tables, image))]
+    images = [image for image, _ in sources]
+    contexts = scan_contexts([source for _, source in sources], weights.scan_tables.near, ROWS_ABOVE, COLUMNS_ASIDE)
     loop = CachedLoop(weights.scan_lm, max(len(c.symbols) for c in contexts))
     streams = [rlcodec.encode(image, tier="lm") for image in images]
     rlcodec.decode(streams[0])

@@ -16,11 +16,11 @@ from rlcodec.presets.mnist.preset import BY_SOURCE
 CHUNK = 200
 
 
-def code_chunk(images: np.ndarray, tier: str, by_source: bool) -> np.ndarray:
+def code_chunk(images: np.ndarray, tier: str, search_source: bool) -> np.ndarray:
     """Sums over images: code length in bits, payload bytes, file bytes, images that are not exact, images with a source."""
     sums, weights, choices = np.zeros(5), installed_weights(), constant_choices(TIERS.index(tier))
     for image in images:
-        encoded = encode_with(weights, image, 0, choices, by_source)
+        encoded = encode_with(weights, image, 0, choices, search_source)
         stream = parse(encoded.data)
         decoded = decode_stream(stream)
         exact = np.array_equal(decoded.picture, image)

@@ -37,7 +37,7 @@ def named(images: np.ndarray) -> list[PackSource]:
 
 
 def write_folder(folder: Path, images: np.ndarray) -> int:
-    """Writes the digits as PNG files with Pillow's best compression; returns their bytes, without the file system's overhead."""
+    """Writes the digits as PNG files with Pillow's best compression; returns the sum of their bytes."""
     size = 0
     for number, image in enumerate(images):
         path = folder / f"{number:05}.png"

@@ -1,8 +1,8 @@
 """How time and memory grow with images, pixels and environments, up to a thousandfold, and what a billion images cost.
 
-Every measurement runs in a process of its own, on all cores, after a warm-up with the second smallest size of its kind. Exponents
-are fitted to the logarithms. The cost of a unit is that of the largest measurement less the one before it, so that starting up
-does not count.
+Every measurement runs in a process of its own, on all cores, after a warm-up with the second smallest size of its kind.
+Exponents are fitted to the logarithms. The cost of a unit is that of the largest measurement less the one before it, so that
+starting up does not count.
 """
 
 import json

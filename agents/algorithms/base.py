@@ -108,8 +108,8 @@ class Network:
     Attributes:
         name: what hyperparameter files say under `policy`: a name that Stable-Baselines3 knows, or the path of a class.
         policy_class: what the algorithm's class takes for its `policy`.
-        actor: makes of a trained policy the module from observations, float32 (B, size), to the scores of actions, (B, actions),
-            in which illegal actions have `rlcodec.agents.actors.ILLEGAL_LOGIT`; this module is exported.
+        actor: makes of a trained policy the module that is exported: from observations, float32 (B, size), to the scores of
+            actions, (B, actions), in which illegal actions have `rlcodec.agents.actors.ILLEGAL_LOGIT`.
         parameters: of `policy_kwargs`.
         defaults: their values where a file sets none, because it is about other networks.
     """

@@ -10,7 +10,7 @@ PLAIN_NETWORK = Network(PLAIN, PLAIN, masked_logits, {"net_arch": Layers()}, {"n
 
 
 def advised_network(policy_class: type[ActorCriticPolicy]) -> Network:
-    """Networks that start from the planner's advice, by a class that `rlcodec.agents.advised_policy.AdvisedHeads` is mixed into."""
+    """Networks that start from the planner's advice, by a class with `AdvisedHeads`."""
     name = f"{policy_class.__module__}.{policy_class.__name__}"
     parameters = {"width": whole(), "advice": Number()}
     return Network(name, policy_class, PolicyLogits, parameters, {"width": 128, "advice": 30.0})

@@ -1,4 +1,4 @@
-"""Quantile-regression DQN (Dabney et al., "Distributional Reinforcement Learning with Quantile Regression", 2018), from sb3-contrib.
+"""QR-DQN (Dabney et al., "Distributional Reinforcement Learning with Quantile Regression", 2018), from sb3-contrib.
 
 While it explores, an illegal action counts as the nearest legal one, as in every environment of rlcodec.
 """

@@ -1,11 +1,13 @@
-"""The learning algorithms that there are: those that come with the package, loaded when first asked for, and those that others add."""
+"""The learning algorithms: those of the package, loaded when they are first asked for, and those that others add."""
 
 import importlib
 
 from rlcodec.agents.algorithms.base import Algorithm
 from rlcodec.errors import OptionError
 
-_MODULES = {name: f"rlcodec.agents.algorithms.{name.replace('-', '_')}" for name in ("ppo", "a2c", "dqn", "qrdqn", "maskable-ppo")}
+_MODULES = {
+    name: f"rlcodec.agents.algorithms.{name.replace('-', '_')}" for name in ("ppo", "a2c", "dqn", "qrdqn", "maskable-ppo")
+}
 """Modules of the algorithms that come with the package, each with a constant `ALGORITHM`."""
 _algorithms: dict[str, Algorithm] = {}
 

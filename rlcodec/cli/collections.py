@@ -1,17 +1,19 @@
-"""Commands about collections: many images in one file, and back."""
+"""Commands about collections, which hold many images in one file: pack and unpack."""
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
+from rlcodec.api import DEFAULT_PRESET
+from rlcodec.archive.packing import PackOptions, PackResult, PackSource, folder_sources, pack_images
+from rlcodec.archive.unpacking import UnpackOptions, unpack_images
 from rlcodec.cli.common import MaxPixelsOption, PresetOption, WorkersOption, announce_compilation, command, progress, say
-from rlcodec.core.preset_ids import MAX_PIXELS
-from rlcodec.errors import DataError, OptionError
-
-if TYPE_CHECKING:
-    from rlcodec.archive.packing import Packed, PackSource
+from rlcodec.core.preset_format import MAX_PIXELS
+from rlcodec.errors import DataError
+from rlcodec.presets.registry import encode_option_types
+from rlcodec.training.data import find_idx, load_labels, read_idx_images
 
 EXIT_FAILURE = 2
 
@@ -21,94 +23,71 @@ EXIT_FAILURE = 2
     "rlcodec pack data/mnist train.rlcz --split train",
     "rlcodec pack photos/ photos.rlcz --preset photo --objective small",
     "rlcodec pack more-photos/ photos.rlcz --preset photo --append",
+    types=encode_option_types,
 )
 def pack(
     source: Annotated[
-        Path, typer.Argument(metavar="DIR", help="Folder of images and of folders of images, or of idx files; or one idx file.")
+        Path, typer.Argument(metavar="DIR", help="Folder of images, with subfolders, or of idx files; or one idx file.")
     ],
     collection: Annotated[Path, typer.Argument(help="The collection to write, .rlcz.")],
-    preset: PresetOption = "mnist",
+    preset: PresetOption = DEFAULT_PRESET,
+    *,
     split: Annotated[str, typer.Option(help="train or test, for folders of idx files.")] = "train",
-    objective: Annotated[str | None, typer.Option(help="small, balanced, fast or lossless.")] = None,
-    lossless: Annotated[bool, typer.Option("--lossless", help="Give every pixel back exactly.")] = False,
-    bit_budget: Annotated[int | None, typer.Option(help="Binary latents to keep.")] = None,
-    tier: Annotated[str | None, typer.Option(help="table, context or lm, for every segment.")] = None,
-    rows: Annotated[int | None, typer.Option(help="Rows of pixels to send after the latents.")] = None,
-    gain: Annotated[int | None, typer.Option(help="Preset photo: the quantiser's setting, 0 the finest to 47.")] = None,
-    max_bytes: Annotated[int | None, typer.Option(help="At most so many bytes an image, as a file of its own.")] = None,
-    min_psnr: Annotated[float | None, typer.Option(help="At least so many dB in every picture.")] = None,
-    max_pixels: MaxPixelsOption = MAX_PIXELS,
-    append: Annotated[bool, typer.Option("--append", help="Add to the collection that is there.")] = False,
+    append: Annotated[bool, typer.Option("--append", help="Add to an existing collection.")] = False,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on where a run was cut; images whose names are there are left alone.")
+        bool, typer.Option("--resume", help="Continue an interrupted run: skip images whose names are in the collection.")
     ] = False,
     workers: WorkersOption = None,
+    **options: Any,
 ) -> None:
-    """Pack many images into one file, a collection."""
-    from rlcodec.archive.packing import pack_images
+    """Pack many images into one file, a collection.
 
-    given: dict[str, Any] = {
-        "objective": objective, "lossless": lossless, "bit_budget": bit_budget, "tier": tier, "rows": rows, "gain": gain,
-        "max_bytes": max_bytes, "min_psnr": min_psnr,
-    }  # fmt: skip
-    options = {name: value for name, value in given.items() if value not in (None, False)}
-    if max_pixels != MAX_PIXELS:
-        options["max_pixels"] = max_pixels
+    Without options of encoding, the preset decides how images are coded; mnist codes them exactly, in its quickest tier.
+    """
     sources = _sources(source, split)
     announce_compilation()
     with progress("packing") as report:
-        packed = pack_images(
-            collection, sources, preset=preset, append=append, resume=resume, workers=workers, report=report, **options
-        )
-    _conclude(packed, f"{collection}: {packed.done} images packed, {collection.stat().st_size} bytes", resume)
+        how = PackOptions(append, resume, workers, report)
+        result = pack_images(collection, sources, how, preset=preset, **options)
+    _print_result(result, f"{collection}: {result.done} images packed, {collection.stat().st_size} bytes", resume)
 
 
-def _sources(source: Path, split: str) -> "list[PackSource]":
-    from rlcodec.archive.packing import PackSource, folder_sources
-
+def _sources(source: Path, split: str) -> list[PackSource]:
     if not source.exists():
         raise DataError(f"{source}: no such file or folder")
-    if split not in ("train", "test"):
-        raise OptionError(f"unknown split {split!r}; there are: train, test")
-    from rlcodec.training.data import find_idx, load_labels, read_idx_images
-
     images = source if source.is_file() else find_idx(source, split)
     if images is None:
         return folder_sources(source)
     pixels, labels = read_idx_images(images), load_labels(images)
     if labels is not None and len(labels) != len(pixels):
         raise DataError(f"{images}: has {len(pixels)} images and {len(labels)} labels beside it")
-    front = images.name.split("-")[0]
+    prefix = images.name.split("-")[0]
     digits = len(str(len(pixels) - 1))
     return [
-        PackSource(f"{front}/{number:0{digits}}", image, None if labels is None else int(labels[number]))
+        PackSource(f"{prefix}/{number:0{digits}}", image, None if labels is None else int(labels[number]))
         for number, image in enumerate(pixels)
     ]
 
 
 @command("rlcodec unpack train.rlcz digits/", "rlcodec unpack photos.rlcz photos/ --ending .webp")
 def unpack(
-    collection: Annotated[Path, typer.Argument(help="A collection that `rlcodec pack` wrote.")],
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where the images go, and labels.csv if there are labels.")],
-    ending: Annotated[str, typer.Option(help="Of the images, which says their format.")] = ".png",
+    collection: Annotated[Path, typer.Argument(help="A collection.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the images, and of labels.csv if there are labels.")],
+    ending: Annotated[str, typer.Option(help="Of the images, which selects their format.")] = ".png",
     max_pixels: MaxPixelsOption = MAX_PIXELS,
-    resume: Annotated[bool, typer.Option("--resume", help="Leave images alone that are written already.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Skip images whose files exist.")] = False,
     workers: WorkersOption = None,
 ) -> None:
     """Unpack a collection into a folder of images."""
-    from rlcodec.archive.unpacking import unpack_images
-
     announce_compilation()
     with progress("unpacking") as report:
-        unpacked = unpack_images(
-            collection, folder, ending=ending, resume=resume, workers=workers, report=report, max_pixels=max_pixels
-        )
-    _conclude(unpacked, f"{folder}: {unpacked.done} images unpacked", resume)
+        result = unpack_images(collection, folder, UnpackOptions(ending, max_pixels, resume, workers, report))
+    _print_result(result, f"{folder}: {result.done} images unpacked", resume)
 
 
-def _conclude(packed: "Packed", message: str, resume: bool) -> None:
-    for failure in packed.failures:
+def _print_result(result: PackResult, message: str, resume: bool) -> None:
+    for failure in result.failures:
         print(f"rlcodec: {failure}", file=sys.stderr)
-    say(message + (f", {packed.there} were there already" if resume else ""))
-    if packed.failures:
+    say(message + (f", {result.skipped} were there already" if resume else ""))
+    if result.failures:
         raise typer.Exit(EXIT_FAILURE)

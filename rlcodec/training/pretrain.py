@@ -8,7 +8,7 @@ import torch.nn.functional as F
 
 from rlcodec.core.integer_conv import PIXEL_MAX, ConvLayer
 from rlcodec.core.preset_ids import MNIST
-from rlcodec.core.weights_file import layers_from_arrays, layers_to_arrays, load_arrays, save_model, tuple_to_arrays
+from rlcodec.core.weights_file import WEIGHTS, layers_from_arrays, layers_to_arrays, load_arrays, save_model, tuple_to_arrays
 from rlcodec.errors import DataError
 from rlcodec.presets.mnist.bilevel.context import SELECTED
 from rlcodec.presets.mnist.pixel_coder import RECON_FLOOR, SUMMARIES
@@ -17,6 +17,7 @@ from rlcodec.training.autoencoder import export_transforms, pad_to_stride, train
 from rlcodec.training.data import load_images
 from rlcodec.training.known_answers import digit_answers
 from rlcodec.training.loop import Schedule
+from rlcodec.training.options import AutoencoderOptions, MnistRasterOptions, scheduled
 from rlcodec.training.raster import (
     PIXEL_SCALE,
     ROW_ON,
@@ -33,7 +34,7 @@ from rlcodec.training.scans import scan_tables, train_quiet, train_scans
 from rlcodec.training.transformer import export_transformer, train_transformer
 
 VALIDATION_IMAGES = 2000
-TRANSFORMS_FILE = "transforms.safetensors"
+TRANSFORMS_FILE, WEIGHTS_FILE = "transforms.safetensors", "mnist.safetensors"
 FILL_ROWS = 6
 AUTOENCODER_SCHEDULE = Schedule(steps=30_000, batch=128, learning_rate=2e-3)
 LATENTS_SCHEDULE = Schedule(steps=4_000, batch=256, learning_rate=4e-3)
@@ -57,16 +58,24 @@ def split_validation(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return images[:-held_out], images[-held_out:]
 
 
-def pretrain_autoencoder(data: Path, out: Path, schedule: Schedule, resume: bool, device: str) -> Path:
-    """Trains and exports the transforms; returns the file written.
+def pretrain_autoencoder(data: Path, options: AutoencoderOptions) -> Path:
+    """Trains and exports the transforms of preset `mnist`.
+
+    Args:
+        data: images, as for `load_images`.
+        options: schedule, folder and device.
+
+    Returns:
+        The file that was written.
 
     Raises:
-        DataError: the data folder is unusable.
+        DataError: the images are unusable.
     """
     train, validation = split_validation(load_images(data))
-    model = train_autoencoder(train, validation, schedule, out / "autoencoder", resume, torch.device(device))
+    schedule, folder = options.schedule(AUTOENCODER_SCHEDULE), options.out / "autoencoder"
+    model = train_autoencoder(train, validation, schedule, folder, options.resume, torch.device(options.device))
     analysis, synthesis = export_transforms(model)
-    path = out / TRANSFORMS_FILE
+    path = options.out / TRANSFORMS_FILE
     save_model(path, layers_to_arrays("analysis", analysis) | layers_to_arrays("synthesis", synthesis))
     return path
 
@@ -166,34 +175,28 @@ def pretrain_scans(
     )
 
 
-def pretrain_raster(
-    data: Path,
-    out: Path,
-    transforms: Path,
-    latents_schedule: Schedule,
-    pixels_schedule: Schedule,
-    scans_schedule: Schedule,
-    lm_schedule: Schedule,
-    resume: bool,
-    device: str,
-) -> Path:
-    """Trains the raster-encoder for given transforms and exports the whole preset; returns the file written.
+def pretrain_raster(data: Path, options: MnistRasterOptions) -> Path:
+    """Trains the raster-encoder of preset `mnist` for given transforms and exports the whole preset.
 
     Args:
-        data: images, as `load_images`.
-        out: folder of checkpoints and of the exported weights.
-        transforms: a file with the transforms' arrays, as `pretrain_autoencoder` writes or a shipped preset.
-        latents_schedule: of the latents' network.
-        pixels_schedule: of the pixels' network.
-        scans_schedule: of the scans' network in tier `context`.
-        lm_schedule: of that in tier `lm`.
-        resume: go on from checkpoints.
-        device: "cpu" or "cuda".
+        data: images, as for `load_images`.
+        options: transforms, schedules, folder and device.
+
+    Returns:
+        The file that was written.
 
     Raises:
-        DataError: the data folder is unusable.
+        DataError: the images are unusable.
         ModelError: the transforms are unusable.
     """
+    out, resume, device = options.out, options.resume, torch.device(options.device)
+    latents_schedule = scheduled(LATENTS_SCHEDULE, options.latent_steps, options.latent_minutes, options.batch, options.seed)
+    pixels_schedule = options.schedule(PIXELS_SCHEDULE)
+    scans_schedule = scheduled(SCANS_SCHEDULE, options.scan_steps, options.scan_minutes, options.batch, options.seed)
+    lm_schedule = scheduled(LM_SCHEDULE, options.lm_steps, options.lm_minutes, None, options.seed)
+    trained = out / TRANSFORMS_FILE
+    transforms = options.transforms or (trained if trained.exists() else WEIGHTS / WEIGHTS_FILE)
+
     train, validation = split_validation(load_images(data))
     arrays = {k: v for k, v in load_arrays(transforms).items() if k.startswith(("analysis.", "synthesis."))}
     analysis, synthesis = layers_from_arrays("analysis", arrays), layers_from_arrays("synthesis", arrays)
@@ -201,12 +204,10 @@ def pretrain_raster(
     slices = latents["train"].shape[1]
     reconstructions = Reconstructions(synthesis, latents, *train.shape[1:])
 
-    latent_net = train_latents(
-        latents["train"], latents["validation"], latents_schedule, out / "latents", resume, torch.device(device)
-    )
+    latent_net = train_latents(latents["train"], latents["validation"], latents_schedule, out / "latents", resume, device)
     tree = balanced_tree(np.bincount(train.reshape(-1), minlength=256).astype(np.float64))
     pixel_net = train_pixels(
-        train, validation, reconstructions.context, slices, tree, pixels_schedule, out / "pixels", resume, torch.device(device)
+        train, validation, reconstructions.context, slices, tree, pixels_schedule, out / "pixels", resume, device
     )
 
     index = np.arange(min(len(train), 20_000))
@@ -216,9 +217,9 @@ def pretrain_raster(
     arrays |= tuple_to_arrays("pixels", export_net(pixel_net, tree, PIXEL_MAX, PIXEL_SCALE, ROW_ON / PIXEL_SCALE, SUMMARIES))
     arrays |= tuple_to_arrays("latents", export_net(latent_net, None, 1, 1.0, 1.0, 1))
     arrays |= count_static(train[index], contexts, budgets).tables(tree)
-    arrays |= pretrain_scans(train[:SCANNED_IMAGES], scans_schedule, lm_schedule, out / "scans", resume, device)
+    arrays |= pretrain_scans(train[:SCANNED_IMAGES], scans_schedule, lm_schedule, out / "scans", resume, options.device)
     arrays["tables.latent"] = static_latents(latents["train"])
     arrays["fill"] = fit_fill(train[:5000], reconstructions, slices)
-    path = out / "mnist.safetensors"
+    path = out / WEIGHTS_FILE
     save_model(path, arrays, digit_answers(model_from_arrays(MNIST, arrays), train[:2]))
     return path

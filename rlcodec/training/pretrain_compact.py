@@ -1,4 +1,4 @@
-"""Pretraining of preset `compact`: the auto-encoder as published, then what codes its bits."""
+"""Pretraining of preset `compact`: the auto-encoder as published, then the network that codes its bits."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -15,38 +15,40 @@ from rlcodec.training.compact import HELD_OUT, export_compact, train_compact
 from rlcodec.training.data import load_pictures
 from rlcodec.training.known_answers import compact_answers
 from rlcodec.training.loop import Schedule
+from rlcodec.training.options import AutoencoderOptions
 from rlcodec.training.raster import export_net, probability, train_latents
 
 SCHEDULE = Schedule(steps=200_000, batch=8, learning_rate=5e-5)
 LATENTS_SCHEDULE = Schedule(steps=1500, batch=64, learning_rate=4e-3)
 LATENTS_SHARE = 0.1
-"""Of the minutes given."""
+"""Share of the limit on wall time."""
 CROP, CROPS_A_PICTURE = 512, 6
 
 
-def pretrain_compact(data: Path, out: Path, schedule: Schedule, resume: bool, device: str) -> Path:
-    """Trains and exports the whole preset; returns the folder with its files.
+def pretrain_compact(data: Path, options: AutoencoderOptions) -> Path:
+    """Trains and exports preset `compact`.
 
     Args:
         data: folder of pictures.
-        out: folder of checkpoints and of the exported files.
-        schedule: of the auto-encoder; its minutes, if any, are those of all.
-        resume: go on from checkpoints.
-        device: "cpu" or "cuda".
+        options: schedule of the auto-encoder, folder and device; `minutes` limits all parts together.
+
+    Returns:
+        The folder of the exported files.
 
     Raises:
-        DataError: the data folder is unusable.
+        DataError: the pictures are unusable.
     """
-    pictures, where = load_pictures(data), torch.device(device)
+    pictures, device = load_pictures(data), torch.device(options.device)
+    out, resume, schedule = options.out, options.resume, options.schedule(SCHEDULE)
     make_folder(out)
     whole = schedule.minutes
     latents_schedule = replace(LATENTS_SCHEDULE, seed=schedule.seed, steps=min(LATENTS_SCHEDULE.steps, schedule.steps))
     if whole:
         schedule = replace(schedule, minutes=whole * (1 - LATENTS_SHARE))
         latents_schedule = replace(latents_schedule, minutes=whole * LATENTS_SHARE)
-    export_compact(train_compact(pictures, schedule, out / "autoencoder", resume, where), out)
+    export_compact(train_compact(pictures, schedule, out / "autoencoder", resume, device), out)
     train, held = (crop_latents(part, out, schedule.seed) for part in (pictures[:-HELD_OUT], pictures[-HELD_OUT:]))
-    net = train_latents(train, held, latents_schedule, out / "latents", resume, where, around=NEIGHBOURS, grid=1)
+    net = train_latents(train, held, latents_schedule, out / "latents", resume, device, around=NEIGHBOURS, grid=1)
     ones = (train > 0).sum((0, 2, 3), keepdims=True)[0]
     frequency = probability(ones, train[:, 0].size - ones)
     path, arrays = out / FILE, arrays_of_weights(export_net(net, None, 1, 1.0, 1.0, 1), frequency, out)
@@ -55,7 +57,7 @@ def pretrain_compact(data: Path, out: Path, schedule: Schedule, resume: bool, de
 
 
 def crop_latents(pictures: list[np.ndarray], folder: Path, seed: int) -> np.ndarray:
-    """Latents of random crops, int8 (n, channels, rows, columns), by the analysis in a folder."""
+    """Latents of random crops, int8 (n, channels, rows, columns), by the exported analysis transform in a folder."""
     rng = np.random.default_rng(seed)
     out = []
     for picture in pictures:

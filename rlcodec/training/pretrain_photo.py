@@ -1,4 +1,4 @@
-"""Pretraining of preset `photo`: the raster-encoder twice, the quantiser's centroids, and the synthesis."""
+"""Pretraining of preset `photo`: the raster-encoder in two rounds, the quantiser's centroids, and the synthesis."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -11,53 +11,51 @@ from rlcodec.presets.photo.weights import photo_arrays
 from rlcodec.training.data import load_pictures
 from rlcodec.training.known_answers import photo_answers
 from rlcodec.training.loop import Schedule
+from rlcodec.training.options import PretrainOptions
 from rlcodec.training.photo import photo_model_of, train_photo_raster
 from rlcodec.training.photo_synthesis import export_synthesis, fit_centroids, train_synthesis
 
 RASTER_SCHEDULE = Schedule(steps=3000, batch=8, learning_rate=4e-3)
 REFINED_SCHEDULE = Schedule(steps=1500, batch=8, learning_rate=1e-3)
 SYNTHESIS_SCHEDULE = Schedule(steps=20_000, batch=8, learning_rate=1e-3)
-WHOLE_SCHEDULE = Schedule(steps=1 << 30, batch=8, learning_rate=0.0)
-"""Limits of all parts; each part keeps its own rate."""
 SHARES = (0.4, 0.2, 0.4)
-"""Of the minutes given: raster-encoder, the same refined, synthesis."""
+"""Shares of the limit on wall time: raster-encoder, its refinement, synthesis."""
 
 
-def pretrain_photo(
-    data: Path, out: Path, schedule: Schedule, resume: bool, device: str, counted: int = 300, pool: int = 3000
-) -> Path:
-    """Trains and exports the whole preset; returns the folder with its files.
+def pretrain_photo(data: Path, options: PretrainOptions, counted: int = 300, pool: int = 3000) -> Path:
+    """Trains and exports preset `photo`.
 
     Args:
         data: folder of pictures.
-        out: folder of checkpoints and of the exported files.
-        schedule: minutes of all parts together; batch, seed and limit of steps of each.
-        resume: go on from checkpoints.
-        device: "cpu" or "cuda".
-        counted: crops that the centroids are fitted to.
-        pool: crops that the synthesis is trained on.
+        options: folder, device and limits; `minutes` limits all parts together, `steps` each of them.
+        counted: number of crops that the centroids are fitted to.
+        pool: number of crops that the synthesis is trained on.
+
+    Returns:
+        The folder of the exported files.
 
     Raises:
-        DataError: the data folder is unusable.
+        DataError: the pictures are unusable.
     """
-    pictures, where = load_pictures(data), torch.device(device)
+    pictures, device = load_pictures(data), torch.device(options.device)
+    out, resume = options.out, options.resume
     make_folder(out)
     parts = [
         replace(
             part,
-            batch=schedule.batch,
-            steps=min(part.steps, schedule.steps),
-            minutes=schedule.minutes * share if schedule.minutes else None,
-            seed=schedule.seed,
+            batch=options.batch or part.batch,
+            steps=min(part.steps, options.steps or part.steps),
+            minutes=options.minutes * share if options.minutes else None,
+            seed=options.seed,
         )
         for part, share in zip((RASTER_SCHEDULE, REFINED_SCHEDULE, SYNTHESIS_SCHEDULE), SHARES, strict=True)
     ]
-    raster = train_photo_raster(pictures, parts[0], out / "raster", resume, where)
-    raster = train_photo_raster(pictures, parts[1], out / "refined", resume, where, raster.cpu())
+    raster = train_photo_raster(pictures, parts[0], out / "raster", resume, device)
+    raster = train_photo_raster(pictures, parts[1], out / "refined", resume, device, raster.cpu())
     model = photo_model_of(raster.cpu())
-    model = photo_model_of(raster, fit_centroids(model, pictures, schedule.seed, counted))
+    model = photo_model_of(raster, fit_centroids(model, pictures, options.seed, counted))
     save_model(
         out / "photo.safetensors", photo_arrays(model.nets, model.logs, model.centroids), photo_answers(model, pictures[0])
     )
-    export_synthesis(train_synthesis(model, pictures, parts[2], out / "synthesis", resume, where, pool), out)
+    export_synthesis(train_synthesis(model, pictures, parts[2], out / "synthesis", resume, device, pool), out)
     return out

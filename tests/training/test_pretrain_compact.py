@@ -1,5 +1,7 @@
 """Training of preset compact leaves files that code pictures, and goes on where it was."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -7,7 +9,7 @@ from rlcodec.errors import ModelError
 from rlcodec.presets.compact.installed import load_weights
 from rlcodec.presets.compact.transform import FILES, LATENT_CHANNELS, analyse, synthesise
 from rlcodec.training.compact import CROP, DivisiveNormalisation, torch
-from rlcodec.training.loop import Schedule
+from rlcodec.training.options import AutoencoderOptions
 from rlcodec.training.pretrain_compact import pretrain_compact
 
 
@@ -24,14 +26,14 @@ def test_trained_files_code_pictures(photograph, tmp_path):
     large = photograph.resize((CROP + 30, CROP + 20))
     for i in range(12):
         large.rotate(i).save(pictures / f"{i:02d}.png")
-    schedule = Schedule(steps=2, batch=1, learning_rate=5e-5)
-    out = pretrain_compact(pictures, tmp_path / "out", schedule, False, "cpu")
+    options = AutoencoderOptions(out=tmp_path / "out", steps=2, batch=1, resume=False, device="cpu")
+    out = pretrain_compact(pictures, options)
     weights = load_weights(out)
     picture = np.asarray(photograph)
     latent = analyse(picture, out)
     assert latent.shape == (LATENT_CHANNELS, 4, 5)
     assert synthesise(latent, *picture.shape[:2], out).shape == picture.shape
-    assert pretrain_compact(pictures, tmp_path / "out", schedule, True, "cpu") == out
+    assert pretrain_compact(pictures, replace(options, resume=True)) == out
     load_weights.cache_clear()
     assert load_weights(out).digest == weights.digest
     (out / FILES["synthesis"]).write_bytes(b"another")

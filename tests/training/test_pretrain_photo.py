@@ -1,5 +1,7 @@
 """Pretraining of preset photo: from a folder of pictures to files that code, and on from a checkpoint."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -10,7 +12,7 @@ from rlcodec.presets.photo.repair import render
 from rlcodec.presets.photo.strips import decode_values, encode_photo
 from rlcodec.presets.photo.transform import to_coefficients
 from rlcodec.presets.photo.weights import photo_weights_from_arrays
-from rlcodec.training.loop import Schedule
+from rlcodec.training.options import PretrainOptions
 from rlcodec.training.photo import collect, quantise
 from rlcodec.training.pretrain_photo import pretrain_photo
 
@@ -25,8 +27,8 @@ def folder(photograph, tmp_path_factory):
 
 
 def test_trained_files_code_pictures(folder, photograph, tmp_path):
-    schedule = Schedule(steps=2, batch=2, learning_rate=1e-3)
-    out = pretrain_photo(folder, tmp_path, schedule, False, "cpu", counted=4, pool=6)
+    options = PretrainOptions(out=tmp_path, steps=2, batch=2, resume=False, device="cpu")
+    out = pretrain_photo(folder, options, counted=4, pool=6)
     model = photo_weights_from_arrays(load_arrays(out / "photo.safetensors"))
     picture = np.asarray(photograph)[:96, :80]
     coded = encode_photo(model, picture, 20, keep=True)
@@ -34,7 +36,7 @@ def test_trained_files_code_pictures(folder, photograph, tmp_path):
     assert np.array_equal(values, coded.values)
     for width in ("light", "full"):
         assert np.abs(render(model, values, 20, width, out).astype(float) - picture).mean() < 40
-    pretrain_photo(folder, tmp_path, schedule, True, "cpu", counted=4, pool=6)
+    pretrain_photo(folder, replace(options, resume=True), counted=4, pool=6)
     again = load_arrays(out / "photo.safetensors")
     assert all(
         np.array_equal(again[f"light.{name}"], getattr(model.nets.light, name))
@@ -44,7 +46,7 @@ def test_trained_files_code_pictures(folder, photograph, tmp_path):
 
 def test_no_pictures_no_training(tmp_path):
     with pytest.raises(DataError, match="no pictures"):
-        pretrain_photo(tmp_path, tmp_path / "out", Schedule(1, 1, 1e-3), False, "cpu")
+        pretrain_photo(tmp_path, PretrainOptions(out=tmp_path / "out", device="cpu"))
 
 
 def test_contexts_are_one_for_each_symbol(photograph):

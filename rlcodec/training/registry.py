@@ -1,0 +1,90 @@
+"""Which parts of which presets can be pretrained; functions are imported when they are first called."""
+
+import importlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from rlcodec.errors import OptionError
+from rlcodec.training.options import AutoencoderOptions, MnistRasterOptions, PretrainOptions
+
+AUTOENCODER, RASTER = "autoencoder", "raster"
+Pretrain = Callable[[Path, PretrainOptions], Path]
+"""From a folder of images and an instance of the options to the file or folder that was written."""
+
+
+@dataclass(frozen=True)
+class Pretraining:
+    """How a part of a preset is pretrained.
+
+    Attributes:
+        options: dataclass of its options.
+        function: a `Pretrain`, or the module and name of one, "module:name".
+    """
+
+    options: type[PretrainOptions]
+    function: Pretrain | str
+
+    def run(self, data: Path, options: PretrainOptions) -> Path:
+        """Trains and exports the part; returns the file or folder that was written.
+
+        Raises:
+            DataError: the images are unusable.
+            ModelError: weights that the part builds on are unusable.
+        """
+        if not isinstance(self.function, str):
+            return self.function(data, options)
+        module, name = self.function.split(":")
+        return getattr(importlib.import_module(module), name)(data, options)
+
+
+_pretrainings: dict[tuple[str, str], Pretraining] = {
+    ("mnist", AUTOENCODER): Pretraining(AutoencoderOptions, "rlcodec.training.pretrain:pretrain_autoencoder"),
+    ("mnist", RASTER): Pretraining(MnistRasterOptions, "rlcodec.training.pretrain:pretrain_raster"),
+    ("photo", AUTOENCODER): Pretraining(PretrainOptions, "rlcodec.training.pretrain_photo:pretrain_photo"),
+    ("compact", AUTOENCODER): Pretraining(AutoencoderOptions, "rlcodec.training.pretrain_compact:pretrain_compact"),
+}
+
+
+@contextmanager
+def registered_pretraining(preset: str, part: str, pretraining: Pretraining) -> Iterator[None]:
+    """Adds the pretraining of a part of a preset for the duration of a block; raises OptionError if there is one."""
+    register_pretraining(preset, part, pretraining)
+    try:
+        yield
+    finally:
+        del _pretrainings[preset, part]
+
+
+def register_pretraining(preset: str, part: str, pretraining: Pretraining) -> None:
+    """Adds the pretraining of a part of a preset.
+
+    Args:
+        preset: name of the preset.
+        part: "autoencoder" or "raster".
+        pretraining: its options and function.
+
+    Raises:
+        OptionError: the part of the preset has one already.
+    """
+    if (preset, part) in _pretrainings:
+        raise OptionError(f"preset {preset} has a pretraining of part {part} already")
+    _pretrainings[preset, part] = pretraining
+
+
+def pretraining_options(part: str) -> dict[str, type[PretrainOptions]]:
+    """Dataclasses of options of pretraining a part, by the names of presets."""
+    return {preset: entry.options for (preset, trained), entry in _pretrainings.items() if trained == part}
+
+
+def pretraining_of(preset: str, part: str) -> Pretraining:
+    """The pretraining of a part of a preset.
+
+    Raises:
+        OptionError: there is none.
+    """
+    if (preset, part) not in _pretrainings:
+        names = ", ".join(f"{part} {preset}" for preset, part in _pretrainings)
+        raise OptionError(f"there is no pretraining of {part} {preset}; there are: {names}")
+    return _pretrainings[preset, part]
