@@ -9,6 +9,7 @@ import pytest
 from hypothesis import settings
 from PIL import Image
 from sklearn.datasets import load_digits, load_sample_image
+from toy import toy_registered
 
 from rlcodec.cli import main as cli
 from rlcodec.control.decode_time import SYNTHESIS, Calibration, StageCost, this_machine
@@ -145,3 +146,16 @@ def foreseen(picture_trace: Any) -> Any:
     from rlcodec.envs.photo.fit import fit_photo_predictor
 
     return fit_photo_predictor(picture_trace, 20, 2)
+
+
+@pytest.fixture(scope="module")
+def toy() -> Any:
+    """The toy preset, registered with its task and its kind of distortion."""
+    with toy_registered() as preset:
+        yield preset
+
+
+@pytest.fixture(scope="module")
+def toy_trace(toy: Any, digits: np.ndarray) -> Any:
+    """The trace of the toy preset on a few digits."""
+    return task_of("toy").measure(list(digits[:8]), MeasureOptions(workers=1))

@@ -1,4 +1,4 @@
-"""The streams that freshly trained weights carry as known answers: small pictures in every tier, coded with them."""
+"""The streams that new weights carry as known answers: small pictures, coded with these weights in every tier."""
 
 import functools
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ GAINS = (6, 30)
 
 
 def digit_answers(weights: MnistWeights, images: Sequence[np.ndarray]) -> dict[str, str]:
-    """Known answers of preset `mnist` from images, uint8 (h, w): all rows in every tier, and all latents in both of theirs."""
+    """Known answers of preset `mnist` from images, uint8 (h, w): all rows in every tier, and all latents in their two tiers."""
     streams = [encode_with(weights, image, 0, constant_choices(tier)).data for image in images for tier in (TABLE, CONTEXT, LM)]
     for image in images:
         bits = weights.slices * -(-image.shape[0] // 4) * -(-image.shape[1] // 4)
@@ -35,7 +35,7 @@ def digit_answers(weights: MnistWeights, images: Sequence[np.ndarray]) -> dict[s
 
 
 def photo_answers(model: PhotoWeights, picture: np.ndarray) -> dict[str, str]:
-    """Known answers of preset `photo` from the first pixels of a picture, uint8 (h, w, 3)."""
+    """Known answers of preset `photo` from the top left part of a picture, uint8 (h, w, 3)."""
     part = np.ascontiguousarray(picture[:SIDE, :SIDE])
     streams = [
         pack(

@@ -1,24 +1,32 @@
-"""Claims about pictures: confirmed within the synthesis's tolerance, and refuted beyond it or where no episode goes so."""
+"""Results about pictures: confirmed within the synthesis's tolerance, and refuted beyond it or where no episode goes so."""
 
 import json
 import shutil
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from rlcodec.agents import contest
-from rlcodec.agents.evaluate import contest_of, evaluate_policy
+from rlcodec.agents.evaluate import evaluate_policy
 from rlcodec.agents.export import export_policy
 from rlcodec.agents.hyperparameters import read_settings
-from rlcodec.agents.ppo import new_agent
-from rlcodec.agents.reported_results import POLICY_FILE, RESULTS_FILE, make_claims, read_claims, write_claims
+from rlcodec.agents.reported_results import (
+    POLICY_FILE,
+    RESULTS_FILE,
+    EpisodeDraw,
+    EvaluatedPolicy,
+    make_results,
+    read_results,
+    write_results,
+)
+from rlcodec.agents.training import actor_of, new_agent
 from rlcodec.agents.validation import validate
-from rlcodec.control.onnx_policy import load_policy
+from rlcodec.envs import hindsight
+from rlcodec.envs.batch import Episodes
 from rlcodec.envs.compact.fit import fit_compact_predictor
-from rlcodec.envs.compact.trace import trace_compact
+from rlcodec.envs.measure import MeasureOptions
 from rlcodec.envs.sb3_vec_env import TraceVecEnv
 from rlcodec.envs.tasks import task_of
 
@@ -45,31 +53,32 @@ class Run:
 def short_grid():
     """A quarter of the objectives, which take as long."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(contest, "GRID_COMPUTE", (-2.35,))
+        patch.setattr(hindsight, "GRID_COMPUTE", (-2.35,))
         yield
 
 
 @pytest.fixture(scope="module", params=["photo", "compact"])
 def honest(request, short_grid, pictures, picture_trace, foreseen, tmp_path_factory) -> Run:
-    """A run whose policy takes the planner's advice, and what it claims of a few pictures."""
+    """A run whose policy takes the planner's advice, and what it reports of a few pictures."""
     task, folder = task_of(request.param), tmp_path_factory.mktemp(request.param)
     trace, predictor = picture_trace, foreseen
     if request.param == "compact":
-        trace = trace_compact(pictures, 1)
+        trace = task.measure(pictures, MeasureOptions(workers=1))
         predictor = fit_compact_predictor(trace, 20, 2)
-    agent = new_agent(TraceVecEnv(task.episodes(trace, predictor, 4)), replace(read_settings(), width=8))
-    export_policy(agent.policy, predictor, task, folder / POLICY_FILE, {})
-    policy = load_policy(folder / POLICY_FILE, task.model)
-    found = evaluate_policy(contest_of(task, trace, predictor), lambda seen: policy.logits(seen).argmax(1))
-    claims = make_claims(folder, task, trace, policy, POLICY_FILE, found, EPISODES, SEED[request.param])
-    write_claims(folder, claims)
+    settings = read_settings().with_values(width=8)
+    agent = new_agent(TraceVecEnv(Episodes(task.process(trace, predictor), 4)), settings)
+    export_policy(actor_of(agent, settings).module, predictor, task, folder / POLICY_FILE, {})
+    policy = task.load_policy(folder / POLICY_FILE)
+    evaluation = evaluate_policy(task.hindsight(trace, predictor), policy)
+    evaluated = EvaluatedPolicy(folder, POLICY_FILE, policy)
+    write_results(folder, make_results(task, trace, evaluated, evaluation, EpisodeDraw(EPISODES, SEED[request.param])))
     task.save(folder / "trace.npz", trace)
     return Run(request.param, folder, folder / "trace.npz")
 
 
 def refuted(folder: Path, images: list[np.ndarray], full: bool = False) -> dict[str, str]:
     """What validation refutes, with its reasons."""
-    return {f.subject: f.detail for f in validate(read_claims(folder), folder, images, full) if not f.confirmed}
+    return {f.subject: f.detail for f in validate(read_results(folder), folder, images, full) if not f.confirmed}
 
 
 def test_they_are_confirmed_within_their_tolerance(honest, pictures, tmp_path):
@@ -88,7 +97,7 @@ def test_they_are_confirmed_within_their_tolerance(honest, pictures, tmp_path):
         episode = next(e for e in claims["episodes"] if e["objective"]["kind"] == "mse")
         episode[name] *= factor
         (folder / RESULTS_FILE).write_text(json.dumps(claims))
-        assert f"claimed {reason}" in refuted(folder, pictures)["actions"].replace("decoder ", "")
+        assert f"reported {reason}" in refuted(folder, pictures)["actions"].replace("decoder ", "")
 
 
 def test_other_actions_than_the_policys_are_refuted(honest, pictures, tmp_path):
@@ -112,7 +121,7 @@ def test_actions_that_no_episode_takes_are_refuted(honest, pictures, tmp_path):
         assert "which no episode takes" in refuted(folder, pictures)["actions"]
 
 
-def test_the_command_line_claims_and_validates(honest, pictures, run, tmp_path):
+def test_the_command_line_reports_and_validates(honest, pictures, run, tmp_path):
     images, folder = tmp_path / "images", tmp_path / "run"
     images.mkdir()
     for i, picture in enumerate(pictures):
@@ -123,14 +132,14 @@ def test_the_command_line_claims_and_validates(honest, pictures, run, tmp_path):
     code, out, _ = run("validate", folder, "--data", images)
     assert (code, out.count(": confirmed: "), len(out.splitlines())) == (0, 6, 6)
     path = folder / RESULTS_FILE
-    path.write_text(path.read_text().replace(read_claims(folder).policy_sha256, "0" * 64))
+    path.write_text(path.read_text().replace(read_results(folder).policy_sha256, "0" * 64))
     code, out, _ = run("validate", folder, "--data", images)
     assert code == 1
-    assert "policy: REFUTED: claimed SHA-256 0" in out
+    assert "policy: REFUTED: reported SHA-256 0" in out
 
 
 @pytest.mark.parametrize("honest", ["compact"], indirect=True)
-def test_no_claim_is_made_of_a_policy_that_is_not_shipped(honest, run, tmp_path):
+def test_nothing_is_reported_of_a_policy_that_is_not_shipped(honest, run, tmp_path):
     code, _, said = run("evaluate", honest.trace, "--preset", "compact", "--claim", tmp_path / "claim")
     assert code == 2
     assert "no policy is shipped for preset compact" in said

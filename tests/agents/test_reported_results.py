@@ -1,4 +1,4 @@
-"""Claims of a run: honest ones are confirmed, those tampered with are refuted, and files that hold none are refused."""
+"""Reported results of a run: true ones are confirmed, changed ones are refuted, and files that hold none are refused."""
 
 import json
 import shutil
@@ -9,23 +9,23 @@ import onnx
 import pytest
 from PIL import Image
 
-from rlcodec.agents import contest
-from rlcodec.agents.evaluate import contest_of, evaluate_policy
+from rlcodec.agents.evaluate import evaluate_policy
 from rlcodec.agents.reported_results import (
     POLICY_FILE,
     RESULTS_FILE,
     SHIPPED,
+    EpisodeDraw,
+    EvaluatedPolicy,
     file_sha256,
-    make_claims,
+    make_results,
     policy_path,
-    read_claims,
-    write_claims,
+    read_results,
+    write_results,
 )
 from rlcodec.agents.validation import validate
 from rlcodec.control.objective import Objective
-from rlcodec.control.onnx_policy import load_policy
 from rlcodec.core.metrics import ms_ssim_loss
-from rlcodec.core.range_coder import COST_UNIT
+from rlcodec.envs import hindsight
 from rlcodec.envs.tasks import task_of
 from rlcodec.errors import DataError, PolicyError
 
@@ -38,24 +38,25 @@ REFERENCES = Path(__file__).parents[2] / "runs" / "reference"
 def short_grid():
     """A quarter of the objectives, which take as long."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(contest, "GRID_COMPUTE", (-2.35,))
+        patch.setattr(hindsight, "GRID_COMPUTE", (-2.35,))
         yield
 
 
 @pytest.fixture(scope="module")
 def honest(short_grid, traced, tmp_path_factory) -> Path:
-    """A run whose policy is the shipped one, and what it claims of a few digits."""
+    """A run whose policy is the shipped one, and what it reports of a few digits."""
     folder = tmp_path_factory.mktemp("honest")
-    shutil.copyfile(policy_path(folder, SHIPPED, "mnist"), folder / POLICY_FILE)
-    policy = load_policy(folder / POLICY_FILE, TASK.model)
-    found = evaluate_policy(contest_of(TASK, traced, policy.predictor), lambda seen: policy.logits(seen).argmax(1))
-    write_claims(folder, make_claims(folder, TASK, traced, policy, POLICY_FILE, found, EPISODES, 0))
+    shutil.copyfile(policy_path(folder, SHIPPED, TASK), folder / POLICY_FILE)
+    policy = TASK.load_policy(folder / POLICY_FILE)
+    evaluation = evaluate_policy(TASK.hindsight(traced, policy.predictor), policy)
+    evaluated = EvaluatedPolicy(folder, POLICY_FILE, policy)
+    write_results(folder, make_results(TASK, traced, evaluated, evaluation, EpisodeDraw(EPISODES)))
     return folder
 
 
 @pytest.fixture
 def changed(honest, tmp_path):
-    """A copy of the run; what is called with its claims as JSON may change them."""
+    """Copies the run; a function may change the results, as JSON."""
 
     def change(tamper=lambda claims: None) -> Path:
         folder = tmp_path / "run"
@@ -70,27 +71,27 @@ def changed(honest, tmp_path):
 
 def refuted(folder: Path, images: np.ndarray, full: bool = False) -> dict[str, str]:
     """What validation refutes, with its reasons."""
-    return {f.subject: f.detail for f in validate(read_claims(folder), folder, images, full) if not f.confirmed}
+    return {f.subject: f.detail for f in validate(read_results(folder), folder, images, full) if not f.confirmed}
 
 
 def test_an_honest_run_is_confirmed(honest, traced):
-    findings = validate(read_claims(honest), honest, traced.images, full=True)
+    findings = validate(read_results(honest), honest, traced.images, full=True)
     assert [f.detail for f in findings if not f.confirmed] == []
     assert {"policy", "share", "draw", "actions", "decisions", "table measured anew"} <= {f.subject for f in findings}
 
 
-def test_claims_are_small_readable_and_exact(honest):
-    claims = read_claims(honest)
-    assert len(claims.episodes) == EPISODES
-    assert len(claims.table) == OBJECTIVES
+def test_results_are_small_readable_and_exact(honest):
+    results = read_results(honest)
+    assert len(results.episodes) == EPISODES
+    assert len(results.table) == OBJECTIVES
     lines = (honest / RESULTS_FILE).read_text().splitlines()
     assert len(lines) > EPISODES + OBJECTIVES
     assert max(map(len, lines)) < 800
-    again = write_claims(honest, claims).read_text().splitlines()
+    again = write_results(honest, results).read_text().splitlines()
     assert again == lines
 
 
-def test_images_beyond_those_claimed_do_no_harm(honest, traced):
+def test_further_images_do_no_harm(honest, traced):
     assert refuted(honest, np.concatenate([traced.images, traced.images])) == {}
 
 
@@ -103,9 +104,9 @@ TAMPERED = {
     "[], which no episode takes": lambda c: c["episodes"][2].update(actions=[]),
     "[99], which no episode takes": lambda c: c["episodes"][2].update(actions=[99]),
     "[-1, 0], which no episode takes": lambda c: c["episodes"][2].update(actions=[-1, 0]),
-    "cannot be coded in tier": lambda c: c["episodes"][2].update(actions=[0, 1, 1, 4]),
+    "[0, 1, 1, 4], which no episode takes": lambda c: c["episodes"][2].update(actions=[0, 1, 1, 4]),
     "1], which no episode takes": lambda c: c["episodes"][2]["actions"].append(1),
-    "claimed image 40, there are 12": lambda c: c["episodes"][2].update(image=40),
+    "reported image 40, there are 12": lambda c: c["episodes"][2].update(image=40),
 }
 
 
@@ -117,15 +118,14 @@ def test_episodes_that_came_to_something_else_are_refuted(changed, traced, reaso
 
 
 def test_actions_that_are_not_the_policys_are_refuted(changed, traced):
-    """Nothing else is: what they came to is claimed as it is."""
+    """Nothing else is refuted: what the actions came to is reported truly."""
 
     def stop_at_once(claims):
         episode = next(e for e in claims["episodes"] if len(e["actions"]) > 5 and e["objective"]["kind"] == "mse")
         pixels, objective = traced.images[episode["image"]], Objective(**episode["objective"])
         real = TASK.encode(pixels, (0, 0))
-        bits = sum(segment.cost for segment in real.segments) / COST_UNIT
-        value = objective.value(real.mse, bits / pixels.size, real.decoder_macs / 1000 / pixels.size)
-        episode.update(actions=[0, 0], bits=bits, decoder_macs=real.decoder_macs, mse=real.mse, value=float(value))
+        value = objective.value(real.mse, real.bits / pixels.size, real.decoder_macs / 1000 / pixels.size)
+        episode.update(actions=[0, 0], bits=real.bits, decoder_macs=real.decoder_macs, mse=real.mse, value=float(value))
         episode.update(ms_ssim=1 - float(ms_ssim_loss(real.picture, pixels)))
 
     assert list(refuted(changed(stop_at_once), traced.images)) == ["decisions"]
@@ -183,11 +183,11 @@ def test_the_shipped_policy_needs_no_file(changed, traced):
 
 
 def test_other_images_are_refused(honest, digits, traced):
-    claims = read_claims(honest)
+    results = read_results(honest)
     with pytest.raises(DataError, match="other images"):
-        validate(claims, honest, digits[:12])
+        validate(results, honest, digits[:12])
     with pytest.raises(DataError, match="12 images; there are 8"):
-        validate(claims, honest, traced.images[:8])
+        validate(results, honest, traced.images[:8])
 
 
 def test_policies_that_cannot_be_read_are_refused(changed, traced):
@@ -198,9 +198,9 @@ def test_policies_that_cannot_be_read_are_refused(changed, traced):
     (folder / POLICY_FILE).unlink()
     with pytest.raises(PolicyError, match="no such policy file"):
         refuted(folder, traced.images)
-    with pytest.raises(DataError, match="speaks of policy"):
+    with pytest.raises(DataError, match="names policy"):
         refuted(changed(lambda c: c.update(policy="../policy.onnx")), traced.images)
-    with pytest.raises(DataError, match="cannot be checked by"):
+    with pytest.raises(DataError, match="cannot be validated with"):
         refuted(changed(lambda c: c.update(codec_digest="0" * 64)), traced.images)
 
 
@@ -222,21 +222,21 @@ def test_policies_that_cannot_be_read_are_refused(changed, traced):
         lambda c: c["table"][0].update(objective=3),
     ],
 )
-def test_broken_claims_are_refused(changed, tamper):
+def test_broken_results_are_refused(changed, tamper):
     with pytest.raises(DataError, match=r"results\.json"):
-        read_claims(changed(tamper))
+        read_results(changed(tamper))
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b"\xff", b"{", b"[" * 100_000])
-def test_files_without_claims_are_refused(tmp_path, content):
+def test_files_without_results_are_refused(tmp_path, content):
     with pytest.raises(DataError, match="cannot be read"):
-        read_claims(tmp_path)
+        read_results(tmp_path)
     (tmp_path / RESULTS_FILE).write_bytes(content)
-    with pytest.raises(DataError, match="no usable claims"):
-        read_claims(tmp_path)
+    with pytest.raises(DataError, match="no usable results"):
+        read_results(tmp_path)
 
 
-def test_the_command_line_claims_and_validates(run, tmp_path, traced):
+def test_the_command_line_reports_and_validates(run, tmp_path, traced):
     images, folder, trace = tmp_path / "images", tmp_path / "shipped", tmp_path / "trace.npz"
     images.mkdir()
     for i, image in enumerate(traced.images):
@@ -253,23 +253,24 @@ def test_the_command_line_claims_and_validates(run, tmp_path, traced):
     path.write_text(path.read_text().replace(' "share": 0.', ' "share": 0.1'))
     code, out, _ = run("validate", folder, "--data", images)
     assert code == 1
-    assert "share: REFUTED: claimed 0.1" in out
+    assert "share: REFUTED: reported 0.1" in out
     assert run("validate", folder, "--data", images, "--images", 3)[0] == 2
     assert run("validate", tmp_path, "--data", images)[0] == 2
     assert run("evaluate", trace, "--claim", folder, "--run", folder)[0] == 2
     assert run("evaluate", "mnist", "--data", images, "--claim", folder)[0] == 2
     assert run("evaluate", trace, "--run", folder)[0] == 2
-    shutil.copyfile(policy_path(folder, SHIPPED, "mnist"), folder / POLICY_FILE)
+    shutil.copyfile(policy_path(folder, SHIPPED, TASK), folder / POLICY_FILE)
     code, out, _ = run("evaluate", trace, "--run", folder, "--episodes", 2, "--seed", 5, "--json")
     assert code == 0
-    claims = read_claims(folder)
-    assert (claims.policy, claims.seed, len(claims.episodes)) == (POLICY_FILE, 5, 2)
-    assert claims.share == json.loads(out)["share"]
+    results = read_results(folder)
+    assert (results.policy, results.seed, len(results.episodes)) == (POLICY_FILE, 5, 2)
+    assert results.share == json.loads(out)["share"]
 
 
 @pytest.mark.parametrize("folder", sorted(REFERENCES.iterdir()), ids=lambda folder: folder.name)
 def test_reference_runs_are_of_what_is_shipped(folder):
-    claims = read_claims(folder)
-    assert claims.codec_digest == task_of(claims.preset).model.digest
-    assert claims.policy_sha256 == file_sha256(policy_path(folder, claims.policy, claims.preset))
+    results = read_results(folder)
+    task = task_of(results.preset)
+    assert results.codec_digest == task.spec.codec_digest
+    assert results.policy_sha256 == file_sha256(policy_path(folder, results.policy, task))
     assert (folder / RESULTS_FILE).stat().st_size < 200_000
