@@ -1,1 +1,1 @@
-"""The task of preset `compact`: its traces, the fit of its predictor, and its decision process on traces."""
+"""Task of preset `compact`: measuring pictures, fitting predictions, and the decision process on a trace."""

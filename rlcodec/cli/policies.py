@@ -209,6 +209,7 @@ def evaluate(
     if codecs is not None:
         if run or claim or data:
             raise OptionError("codecs are compared on a folder of images; data, run and claim are for presets and traces")
+        from rlcodec.cli.compare import CompareOptions, compare_codecs
         from rlcodec.evaluation.codecs import LOG10_COMPUTE_WEIGHT, POLICY
 
         names = [name.strip() for name in codecs.split(",") if name.strip()]
@@ -229,7 +230,9 @@ def evaluate(
             raise OptionError("results are reported of a trace; `rlcodec trace` makes one")
         if data is None:
             raise OptionError(f"name the folder of images: rlcodec evaluate {subject} --data DIR")
-        reproduce(subject.name, data, images, out, as_json)
+        from rlcodec.cli.compare import reproduce_comparison
+
+        reproduce_comparison(subject.name, data, images, out, as_json)
         return
     if subject.is_dir():
         raise OptionError(f"{subject}: is a folder; name --codecs to compare on its images, or a trace of them")
@@ -238,7 +241,7 @@ def evaluate(
 
 @dataclass(frozen=True)
 class _Evaluated:
-    """Which policy is evaluated, by default the shipped one, and where and with which episodes its result is reported."""
+    """Which policy is evaluated (the shipped one if none is named), and where and with which episodes it is reported."""
 
     policy: Path | None
     run: Path | None

@@ -8,9 +8,10 @@ import numpy as np
 from rlcodec.core.container import pack
 from rlcodec.core.known_answers import known_answers
 from rlcodec.core.segment_choice import CONTEXT, LATENT_TIERS, LM, TABLE
-from rlcodec.presets.compact.decoder import decoded_latent, encode_latent
-from rlcodec.presets.compact.transform import analyse
-from rlcodec.presets.compact.weights import CompactModel
+from rlcodec.images.color import ColorImage
+from rlcodec.presets.compact.encoder import AnalysedPicture
+from rlcodec.presets.compact.latent_coder import latent_of_stream
+from rlcodec.presets.compact.weights import CompactWeights
 from rlcodec.presets.mnist.encoder import constant_choices, encode_with
 from rlcodec.presets.mnist.session import decoded_pixels
 from rlcodec.presets.mnist.weights import Model
@@ -46,11 +47,9 @@ def photo_answers(model: PhotoWeights, picture: np.ndarray) -> dict[str, str]:
     return known_answers(streams, functools.partial(decoded_values, model))
 
 
-def compact_answers(model: CompactModel, picture: np.ndarray) -> dict[str, str]:
-    """Known answers of preset `compact` from the top left part of a picture, uint8 (h, w, 3)."""
+def compact_answers(weights: CompactWeights, picture: np.ndarray) -> dict[str, str]:
+    """Known answers of preset `compact` from the first pixels of a picture, uint8 (h, w, 3)."""
     part = np.ascontiguousarray(picture[: 2 * SIDE, : 2 * SIDE])
-    latent, streams = analyse(part, model.folder), []
-    for tier in range(LATENT_TIERS):
-        payload, _ = encode_latent(model, latent, latent.size, np.full(len(latent), tier))
-        streams.append(pack(model.preset, model.fingerprint, *part.shape[:2], 2 * latent.size, payload))
-    return known_answers(streams, functools.partial(decoded_latent, model))
+    source = AnalysedPicture(weights, ColorImage(part, gray=False))
+    streams = [source.encode(source.latent.size, np.full(len(source.latent), tier)).data for tier in range(LATENT_TIERS)]
+    return known_answers(streams, functools.partial(latent_of_stream, weights))

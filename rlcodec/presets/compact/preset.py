@@ -61,6 +61,8 @@ class CompactPreset(Preset):
             raise OptionError("preset compact is lossy; it takes bit_budget and tier, or an objective, a policy and limits")
         picture = read_color(image, COMPACT, given.max_pixels)
         objective = given.resolve(self.objectives) if given.names_objective else None
+        if objective is not None:
+            self.process_spec().check_kind(objective.kind)
         calibration = load_calibration() if given.max_decode_ms is not None else None
         source = AnalysedPicture(self.weights(), picture)
         if not searches:

@@ -40,6 +40,15 @@ BY_SOURCE = "by_bilevel_source"
 from."""
 DEVICE_OPTIONS = {"tier", "bit_budget", "rows"}
 COMPARED_BIT_BUDGETS = (49, 98, 196, 392)
+PARTS = "parts"
+PART_SETTINGS: dict[str, dict[str, Any]] = {
+    **{f"auto-encoder alone: {bits} bits": {"bit_budget": bits, "rows": 0} for bits in (*COMPARED_BIT_BUDGETS, 784)},
+    **{f"raster-encoder alone: {rows} rows": {"bit_budget": 0, "rows": rows} for rows in (10, 14, 18)},
+    **{f"raster-encoder alone: lossless, {tier}": {"tier": tier} for tier in TIERS},
+    **{f"both: {bits} bits, {rows} rows": {"bit_budget": bits, "rows": rows} for bits, rows in ((49, 14), (98, 14), (98, 18))},
+    **{f"both, by the policy: {name}": {"objective": name} for name in NAMED},
+}
+"""Settings of the comparison in "Efficient Image Compression", whose codec has two parts."""
 
 
 class MnistPreset(Preset):
@@ -209,12 +218,12 @@ class MnistPreset(Preset):
         return budget, *(decisions.action_of(segment.tier) for segment in segments)
 
     def compared_settings(self, variant: str) -> ComparedSettings:
-        """Settings for evaluations; there are no variants."""
-        if variant:
-            raise OptionError(f"preset {self.name} has no variant {variant!r}")
+        """Settings for evaluations; variant "parts" has more of them, by the parts of the codec that they use."""
+        if variant not in ("", PARTS):
+            raise OptionError(f"preset {self.name} has no variant {variant!r}, only {PARTS!r}")
         fixed: dict[str, dict[str, Any]] = {f"{bits} bits": {"bit_budget": bits, "rows": 0} for bits in COMPARED_BIT_BUDGETS}
         fixed |= {f"lossless, {tier}": {"tier": tier} for tier in TIERS}
-        return ComparedSettings(fixed, "psnr", (1.6, 1.75, 1.9, 2.05, 2.2))
+        return ComparedSettings(PART_SETTINGS if variant else fixed, "psnr", (1.6, 1.75, 1.9, 2.05, 2.2))
 
 
 def _decoded(session: Session, stream: Stream) -> Decoded:
