@@ -67,7 +67,7 @@ SMALLER: list[tuple[str, str | Callable[[re.Match[str]], str]]] = [
     (r"runs/reference/mnist-shipped", "runs/ppo"),  # whose claims are of the real test digits
     (r"(--codecs policy.* --policy) runs/policy.onnx", r"\1 runs/photo/policy.onnx"),  # one for photographs
     (r"decode streams/ digits/", "decode streams/ shown/"),  # where there are photographs, too
-    (r"--engine ray", "--engine local"),  # a cluster takes seconds to start, and has tests of its own
+    (r"--backend ray", "--backend local"),  # a cluster takes seconds to start, and has tests of its own
     (r"-m timeit", "-m timeit -n 1 -r 1"),
     (r"-n 200000", "-n 200"),
     (r"(rl_zoo3.enjoy .*)", r"\1 -n 20"),
