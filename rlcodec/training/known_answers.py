@@ -34,17 +34,18 @@ def digit_answers(weights: MnistWeights, images: Sequence[np.ndarray]) -> dict[s
     return known_answers(streams, functools.partial(decoded_pixels, weights))
 
 
-def photo_answers(model: PhotoWeights, picture: np.ndarray) -> dict[str, str]:
+def photo_answers(weights: PhotoWeights, picture: np.ndarray) -> dict[str, str]:
     """Known answers of preset `photo` from the top left part of a picture, uint8 (h, w, 3)."""
     part = np.ascontiguousarray(picture[:SIDE, :SIDE])
+    height, width, _ = part.shape
     streams = [
         pack(
-            model.preset, model.fingerprint, *part.shape[:2], PhotoSettings(gain, WIDTHS[0], False).to_number(),
-            encode_photo(model, part, gain).payload(),
+            PHOTO, weights.fingerprint, height, width, PhotoSettings(gain, WIDTHS[0], False).to_number(),
+            encode_photo(weights, part, gain).payload(),
         )
         for gain in GAINS
     ]  # fmt: skip
-    return known_answers(streams, functools.partial(decoded_values, model))
+    return known_answers(streams, functools.partial(decoded_values, weights))
 
 
 def compact_answers(weights: CompactWeights, picture: np.ndarray) -> dict[str, str]:
