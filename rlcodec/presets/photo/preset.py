@@ -1,6 +1,7 @@
 """Preset `photo`: photographs and other pictures in colour or gray, lossy, of any size."""
 
-from typing import ClassVar, cast
+from collections.abc import Iterable
+from typing import Any, ClassVar, cast
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from rlcodec.images.color import check_pixels, read_color
 from rlcodec.images.gray import ImageLike
 from rlcodec.options import DecodeOptions, EncodeOptions
 from rlcodec.presets.base import ComparedSettings, Decoded, Encoded, Preset, StreamInfo
-from rlcodec.presets.photo.coefficient_coder import SLICE_COUNT
+from rlcodec.presets.photo.coefficient_coder import GAINS, SLICE_COUNT
 from rlcodec.presets.photo.constrained_search import DEFAULT_SYNTHESIS, ConstrainedSearch
 from rlcodec.presets.photo.decisions import ENDINGS, GAIN_CHOICES, OBJECTIVES, STOPS, photo_spec
 from rlcodec.presets.photo.decode_cost import decode_samples, decode_work
@@ -130,8 +131,12 @@ class PhotoPreset(Preset):
         """As `Preset.compared_settings`; a variant is the name of a synthesis."""
         check_synthesis(variant or None)
         synthesis = {"synthesis": variant} if variant else {}
-        fixed = {f"gain {gain}": {"gain": gain, **synthesis} for gain in COMPARED_GAINS}
-        return ComparedSettings(fixed, "psnr", COMPARED_LOG10_RATES)
+
+        def settings(gains: Iterable[int]) -> dict[str, dict[str, Any]]:
+            return {f"gain {gain}": {"gain": gain, **synthesis} for gain in gains}
+
+        fine = settings(reversed(range(GAINS)))
+        return ComparedSettings(settings(COMPARED_GAINS), "psnr", COMPARED_LOG10_RATES, fine)
 
 
 PRESET = PhotoPreset()
