@@ -1,6 +1,7 @@
 """Preset `photo`: photographs and other pictures in colour or gray, lossy, of any size."""
 
-from typing import ClassVar, cast
+from collections.abc import Iterable
+from typing import Any, ClassVar, cast
 
 import numpy as np
 
