@@ -38,9 +38,10 @@ def digit_answers(weights: MnistWeights, images: Sequence[np.ndarray]) -> dict[s
 def photo_answers(weights: PhotoWeights, picture: np.ndarray) -> dict[str, str]:
     """Known answers of preset `photo` from the top left part of a picture, uint8 (h, w, 3)."""
     part = np.ascontiguousarray(picture[:SIDE, :SIDE])
+    height, width, _ = part.shape
     streams = [
         pack(
-            PHOTO, weights.fingerprint, *part.shape[:2], PhotoSettings(gain, WIDTHS[0], False).to_number(),
+            PHOTO, weights.fingerprint, height, width, PhotoSettings(gain, WIDTHS[0], False).to_number(),
             encode_photo(weights, part, gain).payload(),
         )
         for gain in GAINS

@@ -220,5 +220,5 @@ def pretrain_raster(data: Path, options: MnistRasterOptions) -> Path:
     arrays["tables.latent"] = static_latents(latents["train"])
     arrays["fill"] = fit_fill(train[:5000], reconstructions, slices)
     path = out / WEIGHTS_FILE
-    save_model(path, arrays, digit_answers(weights_from_arrays(arrays), train[:2]))
+    save_model(path, arrays, digit_answers(weights_from_arrays(arrays), list(train[:2])))
     return path
