@@ -16,6 +16,7 @@ from rlcodec.presets.mnist.encoder import constant_choices, encode_with
 from rlcodec.presets.mnist.session import decoded_pixels
 from rlcodec.presets.mnist.weights import MnistWeights
 from rlcodec.presets.photo.decoder import decoded_values
+from rlcodec.presets.photo.format import PHOTO
 from rlcodec.presets.photo.repair import WIDTHS
 from rlcodec.presets.photo.settings import PhotoSettings
 from rlcodec.presets.photo.strips import encode_photo
