@@ -1,7 +1,6 @@
 """Preset `photo`: photographs and other pictures in colour or gray, lossy, of any size."""
 
-from collections.abc import Iterable
-from typing import Any, ClassVar, cast
+from typing import ClassVar, cast
 
 import numpy as np
 

@@ -13,7 +13,6 @@ from rlcodec.core.leb128 import read_leb128, write_leb128
 from rlcodec.core.range_coder import COST_UNIT, COSTS, MACS, decoder_state, encoder_state, finish
 from rlcodec.core.segment_choice import CONTEXT
 from rlcodec.core.segments import CodedSegment, Segment
-from rlcodec.errors import DamagedStreamError
 from rlcodec.parallel.threads import parts_of, side_by_side
 from rlcodec.presets.photo.coefficient_coder import (
     DIAGONALS,
