@@ -119,7 +119,7 @@ def _show_summary(summary: Any, anchor: str) -> None:
     )
 
 
-def reproduce(preset: str, data: Path, images: int | None, out: Path | None, as_json: bool) -> None:
+def reproduce_comparison(preset: str, data: Path, images: int | None, out: Path | None, as_json: bool) -> None:
     """Repeats the published comparison of a preset and writes its table and figure.
 
     Args:

@@ -38,7 +38,7 @@ from rlcodec.presets.photo.coefficient_coder import (
     step_of,
     strip_state,
 )
-from rlcodec.presets.photo.strips import ORDER, WEIGHT, encode_strip
+from rlcodec.presets.photo.strips import BIT_WEIGHT, ORDER, encode_strip
 from rlcodec.presets.photo.transform import BLOCK, PLANES, to_coefficients
 from rlcodec.presets.photo.weights import PhotoWeights, photo_arrays, photo_weights_from_arrays
 from rlcodec.training.loop import Schedule, fit
@@ -215,8 +215,8 @@ def train_photo_raster(
     def contexts(pictures: list[np.ndarray], rng: np.random.Generator, count: int) -> list[Collected]:
         drawn = crops(pictures, rng, count)
         if coder is None:
-            return [collect(c, gain, WEIGHT) for c, gain in drawn]
-        return [collect(c, gain, WEIGHT, encode_strip(coder, c, gain).values) for c, gain in drawn]
+            return [collect(c, gain, BIT_WEIGHT) for c, gain in drawn]
+        return [collect(c, gain, BIT_WEIGHT, encode_strip(coder, c, gain).values) for c, gain in drawn]
 
     if before:
         model = copy.deepcopy(before).requires_grad_(True)

@@ -193,9 +193,9 @@ def unpack_segments(payload: np.ndarray, count: int) -> list[tuple[np.ndarray, i
     """
     lengths, at = [], 0
     for _ in range(count):
-        length = read_leb128(payload, at, MAX_LENGTH_BYTES)
-        at = length.stop
-        lengths.append(length.value)
+        number = read_leb128(payload, at, MAX_LENGTH_BYTES)
+        at = number.stop
+        lengths.append(number.value)
     segments = []
     for size_bytes in lengths:
         segments.append((payload[at : at + size_bytes], size_bytes))
