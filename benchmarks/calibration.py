@@ -1,61 +1,45 @@
 """How well predicted milliseconds of decoding agree with measured ones, on images that the calibration has not seen."""
 
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from common import arguments, print_result, test_images
-from PIL import Image
+from common import arguments, in_turns, photographs, print_result, test_images
 
 import rlcodec
 from rlcodec.evaluation.calibrate import calibrate
-from rlcodec.presets.photo.repair import WIDTHS
+from rlcodec.evaluation.codecs import codec_by_name
 
 REPEATS = 9
-DIGITS: dict[str, dict[str, Any]] = {
-    **{f"lossless, {tier}": {"tier": tier} for tier in ("table", "context", "lm")},
-    **{f"policy, {name}": {"objective": name} for name in ("small", "fast")},
-    "98 latents, context": {"bit_budget": 98, "rows": 0},
-}
-GAINS = (14, 30)
-
-
-def median_ms(runs: list[Callable[[], object]]) -> np.ndarray:
-    """Median milliseconds of each, which take turns."""
-    times = np.empty((REPEATS, len(runs)))
-    for row in times:
-        for i, run in enumerate(runs):
-            started = time.perf_counter()
-            run()
-            row[i] = time.perf_counter() - started
-    return 1000 * np.median(times, 0)
+DIGIT_CODECS = ("rlcodec:mnist", "policy:shipped:mnist/low-compute")
+PHOTO_CODECS = ("rlcodec:photo/plain", "rlcodec:photo/light", "rlcodec:photo/full", "rlcodec:compact")
+MOST_SETTINGS = 3
+"""Settings of each codec, from its first to its last."""
 
 
 def main() -> None:
     """Measures and prints."""
-    parser = arguments(__doc__ or "", images=40)
-    parser.add_argument("--photos", type=Path, help="folder of PNG files; presets photo and compact are left out without it")
+    parser = arguments(__doc__, images=40)
+    parser.add_argument("--photos", type=Path, help="folder of photographs; presets photo and compact are left out without it")
     parser.add_argument("--pictures", type=int, default=8, help="at most so many of them")
     options = parser.parse_args()
-    streams: dict[str, list[bytes]] = {
-        f"mnist, {name}": [rlcodec.encode(image, **setting) for image in test_images(options)]
-        for name, setting in DIGITS.items()
-    }
-    files = sorted(options.photos.glob("*.png"))[: options.pictures] if options.photos else []
-    pictures = [Image.open(file).convert("RGB") for file in files]
-    if pictures:
-        for width in WIDTHS:
-            encoded = [rlcodec.encode(p, preset="photo", gain=g, synthesis=width) for p in pictures for g in GAINS]
-            streams[f"photo, {width}"] = encoded
-        streams["compact"] = [rlcodec.encode(picture, preset="compact") for picture in pictures]
-
+    pictures = photographs(options.photos, options.pictures) if options.photos else []
+    streams: dict[str, list[bytes]] = {}
+    for names, images in ((DIGIT_CODECS, test_images(options)), (PHOTO_CODECS, pictures)):
+        for name in names if len(images) else ():
+            codec = codec_by_name(name)
+            settings = list(codec.settings.items())
+            chosen = np.unique(np.linspace(0, len(settings) - 1, MOST_SETTINGS).round().astype(int))
+            for number in chosen:
+                setting, choice = settings[number]
+                streams[f"{name}, {setting}"] = [codec.encode(image, choice) for image in images]
     started = time.perf_counter()
     calibration = calibrate()
     result: dict[str, Any] = {"seconds of calibrating": time.perf_counter() - started, "repeats of a decode": REPEATS}
     for name, group in streams.items():
-        measured = median_ms([lambda data=data: rlcodec.decode(data) for data in group])  # type: ignore[misc]
+        runs = [lambda data=data: rlcodec.decode(data) for data in group]
+        measured = 1000 * np.median(in_turns(runs, REPEATS), 0)
         predicted = np.array([rlcodec.predicted_decode_ms(rlcodec.inspect(data), calibration) for data in group])
         low, middle, high = np.quantile(predicted / measured, (0.1, 0.5, 0.9))
         result[name] = (

@@ -1,19 +1,37 @@
-"""What the benchmarks share: arguments, images and how results are printed."""
+"""What the benchmarks share: arguments, images, timing, measurements in processes of their own, and how results are printed."""
 
 import argparse
 import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from rlcodec.core.preset_ids import MNIST
-from rlcodec.envs.tasks import Task
+from rlcodec.envs.hindsight import Hindsight
+from rlcodec.envs.tasks import Task, task_of
 from rlcodec.training.data import load_images, load_pictures
 
+NO_VECTORS = {
+    "NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": "", "NUMBA_CACHE_DIR": "",
+    "NPY_DISABLE_CPU_FEATURES": "SSE42 AVX F16C FMA3 AVX2 AVX512F AVX512CD AVX512_SKX AVX512_CLX AVX512_CNL AVX512_ICL",
+    "OPENBLAS_CORETYPE": "Prescott", "ATEN_CPU_CAPABILITY": "default", "ONEDNN_MAX_CPU_ISA": "SSE41",
+}  # fmt: skip
+"""Environment variables with which libraries use no vector instructions beyond the oldest; ONNX Runtime has no such switch."""
 
-def arguments(description: str, images: int | None = None, data: bool = True) -> argparse.ArgumentParser:
-    """A parser with the arguments that all benchmarks take."""
+
+def arguments(description: str | None, images: int | None = None, data: bool = True) -> argparse.ArgumentParser:
+    """A parser with the arguments that all benchmarks take.
+
+    Args:
+        description: the benchmark's docstring.
+        images: default of --images.
+        data: whether it takes a folder of images and --images.
+    """
     parser = argparse.ArgumentParser(description=description)
     if data:
         parser.add_argument("data", type=Path, help="folder of idx files or of images")
@@ -22,22 +40,92 @@ def arguments(description: str, images: int | None = None, data: bool = True) ->
     return parser
 
 
+def policy_arguments(description: str | None, images: int | None = None, preset: str = "mnist") -> argparse.ArgumentParser:
+    """A parser for benchmarks of a policy on held-out images, which `held_out` reads.
+
+    Args:
+        description: the benchmark's docstring.
+        images: default of --images.
+        preset: default of --preset.
+    """
+    parser = arguments(description, images)
+    parser.add_argument("--preset", default=preset, help="whose policy; DATA may be a trace of it")
+    parser.add_argument("--policy", type=Path, help="a policy file; the shipped one if not given")
+    return parser
+
+
+def held_out(options: argparse.Namespace) -> tuple[Task, Any]:
+    """The task of --preset, and the trace that DATA is or that of the images in it."""
+    task = task_of(options.preset)
+    if options.data.is_file():
+        return task, task.load(options.data)
+    return task, task.measure(task.read_images(options.data, "test", options.images, None))
+
+
+def bounds(hindsight: Hindsight) -> Iterator[tuple[Any, np.ndarray, np.ndarray]]:
+    """Objectives of the grid with J of the best fixed sequence and of the oracle on every image, float64 (n,) each."""
+    for objective in hindsight.grid:
+        fixed = hindsight.replay(objective, hindsight.best_fixed(objective).actions)
+        yield objective, fixed, np.array([plan.value for plan in hindsight.oracle(objective)])
+
+
 def test_images(options: argparse.Namespace) -> np.ndarray:
-    """The test images that the arguments name, uint8 (n, h, w)."""
+    """The test images that the arguments name, uint8 (n, height, width)."""
     return load_images(options.data, "test", options.images)
 
 
-def held_out(options: argparse.Namespace, task: Task) -> Any:
-    """The trace that DATA is, or that of the images in it; `options.images` says how many digits at most."""
-    if options.data.is_file():
-        return task.load(options.data)
-    if task.model.preset is MNIST:
-        return task.trace(test_images(options), None)
-    return task.trace(load_pictures(options.data)[: options.images], None)
+def photographs(folder: Path, count: int | None = None) -> list[np.ndarray]:
+    """The first pictures of a folder, uint8 (height, width, 3)."""
+    return load_pictures(folder)[:count]
 
 
-def print_result(options: argparse.Namespace, result: dict[str, Any]) -> None:
-    """Prints figures by name."""
+def crops(pictures: Sequence[np.ndarray], count: int, side: int) -> Iterator[np.ndarray]:
+    """Squares of pictures, each from another place, uint8 (side, side, 3)."""
+    rng = np.random.default_rng(0)
+    large = [picture for picture in pictures if min(picture.shape[:2]) >= side]
+    for number in range(count):
+        picture = large[number % len(large)]
+        y, x = (int(rng.integers(0, length - side + 1)) for length in picture.shape[:2])
+        yield np.ascontiguousarray(picture[y : y + side, x : x + side])
+
+
+def use_one_core() -> None:
+    """Binds this process to one core, if the system can."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+
+
+def seconds(run: Callable[[], object]) -> float:
+    """Wall-clock time of one call."""
+    started = time.perf_counter()
+    run()
+    return time.perf_counter() - started
+
+
+def in_turns(runs: Sequence[Callable[[], object]], repeats: int) -> np.ndarray:
+    """Seconds of several runs that take turns, every second time in reverse order; float64 (repeats, runs)."""
+    times = np.empty((repeats, len(runs)))
+    for repeat, row in enumerate(times):
+        for number in range(len(runs))[:: 1 if repeat % 2 == 0 else -1]:
+            row[number] = seconds(runs[number])
+    return times
+
+
+def in_process(script: str, arguments: Sequence[object], environment: Mapping[str, str] | None = None) -> Any:
+    """Runs a benchmark in a process of its own, and reads the JSON in the last line that it prints.
+
+    Args:
+        script: path of the benchmark.
+        arguments: of its command line.
+        environment: further environment variables.
+    """
+    command = [sys.executable, script, *map(str, arguments)]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env={**os.environ, **(environment or {})})
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def print_result(options: argparse.Namespace, result: Mapping[str, Any]) -> None:
+    """Prints values by name: one JSON object with --json, else a line each."""
     if options.json:
         print(json.dumps(result))
         return

@@ -1,10 +1,10 @@
 """What damaged and hostile streams do: every prefix and every flipped bit of the golden streams, and many mutated ones.
 
 Decoding must end in a picture or in one of the package's own exceptions, within a second, in bounded memory. A picture that
-comes without an exception or a warning, and differs from the original, is an undetected change. Half of the mutations get
-their checksum made right again, so that decoders see them; so do streams that hypothesis builds from headers and payloads of
-its own choice. Of these only crashes, time and memory count. Seconds are the processor's, and what took too long is decoded
-once more, so that other work on the machine does not count.
+differs from the original and comes without a warning is an undetected change. Half of the mutated streams get a valid checksum,
+so that decoders see the damage; so do streams that hypothesis builds from headers and payloads of its own choice. Of these only
+crashes, time and memory count. Times are of the processor, and what took too long is decoded once more, so that other work on
+the machine does not count.
 """
 
 import argparse
@@ -26,17 +26,17 @@ from tqdm import tqdm
 
 import rlcodec
 from rlcodec.core.container import CRC_AT, pack, unpack
-from rlcodec.core.preset_ids import preset_by_name
+from rlcodec.presets.registry import preset_by_name
 
 GOLDEN = Path(__file__).parents[1] / "tests" / "golden"
 MOST_PIXELS = 1 << 20
-"""A service that takes pictures of a megapixel; the time of a decoder grows with what a stream declares."""
+"""As of a service that takes pictures of a megapixel; decoding time grows with the size that a stream declares."""
 SLOW_SECONDS = 1.0
 CHUNK = 500
 SHARES = {"mnist": 0.95, "photo": 0.04, "compact": 0.01}
-"""Of the mutated streams: a digit is decoded in half a millisecond, the others take up to a hundred times as long."""
+"""Share of each preset in the mutated streams: a digit is decoded in half a millisecond, others take up to 100 times that."""
 BUILT_SHARE = 0.1
-"""Of the mutated streams are built by hypothesis."""
+"""Share of the streams that hypothesis builds."""
 MOST_PIECE_BYTES = 300
 
 
@@ -49,7 +49,7 @@ def golden() -> dict[str, list[bytes]]:
 
 
 def with_checksum(data: bytes) -> bytes:
-    """A stream whose checksum is right again."""
+    """A stream with a valid checksum."""
     if len(data) < CRC_AT.stop:
         return data
     checksum = binascii.crc_hqx(data[: CRC_AT.start] + data[CRC_AT.stop :], 0).to_bytes(2, "big")
@@ -57,7 +57,7 @@ def with_checksum(data: bytes) -> bytes:
 
 
 def mutate(data: bytes, others: list[bytes], rng: np.random.Generator) -> bytes:
-    """One to four changes: bits, bytes, lengths, pieces of other streams."""
+    """Makes one to four changes: bits, bytes, lengths, pieces of other streams."""
     out = bytearray(data)
     for _ in range(int(rng.integers(1, 5))):
         at = int(rng.integers(0, len(out))) if rng.random() < 0.6 else int(rng.integers(0, min(len(out), 16)))
@@ -83,13 +83,18 @@ def mutate(data: bytes, others: list[bytes], rng: np.random.Generator) -> bytes:
 
 
 def outcome(data: bytes, picture: np.ndarray | None) -> tuple[str, float]:
-    """What decoding does with a stream, and its seconds; `picture` is what the stream showed before it was changed."""
+    """What decoding a stream leads to, and its seconds of processor time.
+
+    Args:
+        data: the stream.
+        picture: what it showed before it was damaged, None if nothing is compared.
+    """
     started = time.process_time()
     try:
-        with warnings.catch_warnings(record=True) as told:
+        with warnings.catch_warnings(record=True) as warned:
             warnings.simplefilter("always")
             shown = np.asarray(rlcodec.decode(data, max_pixels=MOST_PIXELS))
-        if told:
+        if warned:
             what = "a picture, with a warning"
         elif picture is None or np.array_equal(shown, picture):
             what = "the same picture, or no original to compare with"
@@ -97,13 +102,13 @@ def outcome(data: bytes, picture: np.ndarray | None) -> tuple[str, float]:
             what = "undetected: another picture, without a warning"
     except rlcodec.RlcodecError:
         what = "an exception of the package"
-    except Exception as error:  # what must not happen
+    except Exception as error:  # must not happen
         what = f"CRASH: {type(error).__name__}"
     return what, time.process_time() - started
 
 
 def prefixes(data: bytes, picture: np.ndarray) -> Iterator[tuple[bytes, np.ndarray | None]]:
-    """Every prefix of a stream; what it shows may differ, but must be said to be cut."""
+    """Every prefix of a stream; its picture may differ, but there must be a warning or an exception."""
     for length in range(len(data)):
         yield data[:length], picture
 
@@ -117,7 +122,7 @@ def flips(data: bytes, picture: np.ndarray) -> Iterator[tuple[bytes, np.ndarray 
 
 
 def mutations(preset: str, count: int, seed: list[int]) -> Iterator[tuple[bytes, np.ndarray | None]]:
-    """So many mutated streams of a preset, every second one with its checksum made right."""
+    """Mutated streams of a preset, every second one with a valid checksum."""
     rng, streams = np.random.default_rng(seed), golden()[preset]
     pictures = [np.asarray(rlcodec.decode(data)) for data in streams]
     for number in range(count):
@@ -130,20 +135,20 @@ def mutations(preset: str, count: int, seed: list[int]) -> Iterator[tuple[bytes,
 
 @st.composite
 def streams_of(draw: Callable, preset: str) -> bytes:
-    """Streams with a right checksum: any size and bit budget, before pieces of golden payloads and bytes of any kind."""
+    """Streams with a valid checksum: any size and settings, pieces of golden payloads, and bytes of any kind."""
     parts = [unpack(data) for data in golden()[preset]]
-    number = preset_by_name(preset)
-    height = draw(st.integers(1, min(64, number.max_side)) | st.integers(1, number.max_side))
-    width = draw(st.integers(1, min(64, number.max_side, MOST_PIXELS // height)) | st.integers(1, number.max_side))
-    budgets = st.sampled_from(sorted({part.header.bit_budget for part in parts})) | st.integers(0, (1 << 28) - 1)
+    most_side = preset_by_name(preset).format.max_side
+    height = draw(st.integers(1, min(64, most_side)) | st.integers(1, most_side))
+    width = draw(st.integers(1, min(64, most_side, MOST_PIXELS // height)) | st.integers(1, most_side))
+    settings = st.sampled_from(sorted({part.header.settings for part in parts})) | st.integers(0, (1 << 28) - 1)
     sent = st.sampled_from([part.payload.tobytes() for part in parts])
     piece = st.tuples(sent, st.integers(0, 40), st.integers(1, MOST_PIECE_BYTES)).map(lambda p: p[0][p[1] : p[1] + p[2]])
     payload = b"".join(draw(st.lists(sent | piece | st.binary(max_size=MOST_PIECE_BYTES), min_size=1, max_size=4)))
-    return pack(number, parts[0].header.fingerprint, height, width, draw(budgets), payload)
+    return pack(preset_by_name(preset).format, parts[0].header.fingerprint, height, width, draw(settings), payload)
 
 
 def built(preset: str, count: int, seed: list[int]) -> Iterator[tuple[bytes, np.ndarray | None]]:
-    """So many streams of a preset that hypothesis builds."""
+    """Streams of a preset that hypothesis builds."""
     found: list[bytes] = []
 
     @hypothesis.seed(str(seed))
@@ -160,7 +165,7 @@ def built(preset: str, count: int, seed: list[int]) -> Iterator[tuple[bytes, np.
 
 
 def tally(job: tuple) -> tuple[str, Counter, float, int]:
-    """Counts of outcomes, the slowest, and how many took too long, of a kind of damage."""
+    """The kind of damage of a job, counts of its outcomes, the slowest decode in seconds, and how many took too long."""
     kind, *arguments = job
     if kind in ("prefixes", "flips"):
         data = arguments[0]
@@ -172,13 +177,13 @@ def tally(job: tuple) -> tuple[str, Counter, float, int]:
         what, seconds = outcome(data, picture)
         if seconds > SLOW_SECONDS:
             seconds = min(seconds, outcome(data, picture)[1])
-        counts[what if picture is not None or kind != "mutations" else f"checksum made right: {what}"] += 1
+        counts[what if picture is not None or kind != "mutations" else f"valid checksum: {what}"] += 1
         slowest, slow = max(slowest, seconds), slow + (seconds > SLOW_SECONDS)
     return kind, counts, slowest, slow
 
 
 def jobs(streams: int, seed: int, presets: list[str]) -> list[tuple]:
-    """What there is to do, in pieces."""
+    """The jobs of a run, arguments of `tally`."""
     whole = {preset: golden()[preset] for preset in presets}
     out: list[tuple] = [(kind, data) for kind in ("prefixes", "flips") for part in whole.values() for data in part]
     for preset in presets:
@@ -195,14 +200,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--streams", type=int, default=1_000_000, help="mutated streams")
     parser.add_argument("--seed", type=int, default=0, help="of the mutations")
-    parser.add_argument("--preset", action="append", choices=list(SHARES), help="its streams alone, not those of all")
+    parser.add_argument("--preset", action="append", choices=list(SHARES), help="only streams of this preset")
     parser.add_argument("--processes", type=int, default=2, help="side by side")
     parser.add_argument("--json", action="store_true", help="print JSON")
     options = parser.parse_args()
     todo = jobs(options.streams, options.seed, options.preset or list(SHARES))
     counts: dict[str, Counter] = {}
     slowest, slow = 0.0, 0
-    # Unlike a pool of multiprocessing, this one fails where a process dies.
+    # Unlike a pool of multiprocessing, this one fails if a process dies.
     with ProcessPoolExecutor(options.processes, multiprocessing.get_context("spawn")) as pool:
         for kind, found, worst, late in tqdm(pool.map(tally, todo), total=len(todo), disable=None):
             counts.setdefault(kind, Counter()).update(found)
@@ -214,7 +219,7 @@ def main() -> None:
     result["most memory of a process, MiB"] = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024
     plain = counts.get("mutations", Counter())
     undetected = plain["undetected: another picture, without a warning"]
-    total = sum(n for what, n in plain.items() if not what.startswith("checksum"))
+    total = sum(n for what, n in plain.items() if not what.startswith("valid checksum"))
     result["share of mutations that go undetected"] = undetected / total if total else 0.0
     print_result(options, result)
 

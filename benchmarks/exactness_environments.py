@@ -1,8 +1,8 @@
 """Whether streams and pixels are the same under other Pythons, another numpy, and libraries without vector instructions.
 
-Sets up environments of the runtime alone, with pip, and codes the same digits and photographs in each, by itself and, where
-torch is there, in tier `lm` through torch. What is compared are bytes of streams, a digit's pixels, and of photographs the
-coefficients that decoders read.
+Sets up environments of the runtime alone, with pip, and codes the same digits and photographs in each, and in this environment
+also in tier `lm` through torch. Bytes of streams, pixels of digits, and coefficients that decoders read of photographs are
+compared.
 """
 
 import argparse
@@ -12,55 +12,63 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from common import NO_VECTORS, photographs, print_result
 
 import rlcodec
 from rlcodec.presets.photo.decoder import decoded_values
-from rlcodec.presets.photo.weights import load_photo_model
+from rlcodec.presets.photo.installed import photo_weights
+from rlcodec.training.data import load_images
 
-DIGITS = ({"lossless": True}, {"tier": "lm"}, {"bit_budget": 98, "rows": 14, "tier": "table"}, {"objective": "balanced"})
-PHOTOGRAPHS = ({"gain": 9}, {"gain": 30, "synthesis": "full"}, {"objective": "balanced"}, {"max_bytes": 12_000})
-NO_VECTORS = {
-    "NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": "",
-    "NPY_DISABLE_CPU_FEATURES": "SSE42 AVX F16C FMA3 AVX2 AVX512F AVX512CD AVX512_SKX AVX512_CLX AVX512_CNL AVX512_ICL",
-    "OPENBLAS_CORETYPE": "Prescott", "ATEN_CPU_CAPABILITY": "default", "ONEDNN_MAX_CPU_ISA": "SSE41",
-}  # fmt: skip
-"""The libraries' own switches; ONNX Runtime has none."""
+DIGITS: tuple[dict[str, Any], ...] = (
+    {"lossless": True},
+    {"tier": "lm"},
+    {"bit_budget": 98, "rows": 14, "tier": "table"},
+    {"objective": "balanced"},
+)
+PHOTOGRAPHS: tuple[dict[str, Any], ...] = (
+    {"gain": 9},
+    {"gain": 30, "synthesis": "full"},
+    {"objective": "balanced"},
+    {"max_bytes": 12_000},
+)
+Fingerprints = dict[str, list[str]]
+"""A SHA-256 for each image, by setting and kind."""
 
 
-def fingerprints(folder: Path, torch: bool) -> dict[str, list[str]]:
-    """By setting and kind, a SHA-256 for each image in a folder; `torch`: of tier lm through torch alone."""
+def fingerprints(folder: Path, torch: bool) -> Fingerprints:
+    """Fingerprints of the images in a folder; with `torch`, of tier `lm` through torch alone."""
     digits = np.load(folder / "digits.npy")
-    photographs = [np.load(path) for path in sorted(folder.glob("photo-*.npy"))]
-    found: dict[str, list[str]] = {}
+    pictures = [np.load(path) for path in sorted(folder.glob("photo-*.npy"))]
+    found: Fingerprints = {}
 
-    def keep(name: str, parts: list[bytes]) -> None:
+    def keep(name: str, parts: Sequence[bytes]) -> None:
         found[name] = [hashlib.sha256(part).hexdigest() for part in parts]
 
     if torch:
         streams = rlcodec.encode_many(digits, tier="lm", device="cpu")
         keep("digits {'tier': 'lm'}: streams", streams)
-        keep(
-            "digits {'tier': 'lm'}: pixels",
-            [np.asarray(image).tobytes() for image in rlcodec.decode_many(streams, device="cpu")],
-        )
+        decoded = rlcodec.decode_many(streams, device="cpu")
+        keep("digits {'tier': 'lm'}: pixels", [np.asarray(image).tobytes() for image in decoded])
         return found
     for setting in DIGITS:
         streams = [rlcodec.encode(image, **setting) for image in digits]
         keep(f"digits {setting}: streams", streams)
         keep(f"digits {setting}: pixels", [np.asarray(rlcodec.decode(data)).tobytes() for data in streams])
-    model = load_photo_model()
     for setting in PHOTOGRAPHS:
-        streams = [rlcodec.encode(image, preset="photo", **setting) for image in photographs]
+        streams = [rlcodec.encode(image, preset="photo", **setting) for image in pictures]
         keep(f"photographs {setting}: streams", streams)
-        keep(f"photographs {setting}: coefficients", [decoded_values(model, data).tobytes() for data in streams])
+        values = [decoded_values(photo_weights(), data).tobytes() for data in streams]
+        keep(f"photographs {setting}: coefficients", values)
     return found
 
 
-def environment(folder: Path, python: str, numpy: str) -> Path:
-    """The Python of a new environment with the runtime and some numpy."""
+def make_environment(folder: Path, python: str, numpy: str) -> Path:
+    """The Python of a new environment with the runtime and a version of numpy."""
     subprocess.run([python, "-m", "venv", folder], check=True)
     inside = folder / "bin" / "python"
     root = Path(__file__).parents[1]
@@ -68,12 +76,12 @@ def environment(folder: Path, python: str, numpy: str) -> Path:
     return inside
 
 
-def run_there(python: str | Path, images: Path, more: dict[str, str], *flags: str) -> dict[str, list[str]]:
-    """The fingerprints that another process makes."""
+def fingerprints_of(python: str | Path, images: Path, environment: Mapping[str, str], *flags: str) -> Fingerprints:
+    """The fingerprints that another process computes."""
     with tempfile.TemporaryDirectory() as cache:
-        there = os.environ | {"NUMBA_CACHE_DIR": cache} | more
+        variables = os.environ | {"NUMBA_CACHE_DIR": cache} | {k: v for k, v in environment.items() if k != "NUMBA_CACHE_DIR"}
         done = subprocess.run(
-            [python, __file__, "--fingerprints", images, *flags], env=there, stdout=subprocess.PIPE, text=True, check=True
+            [python, __file__, "--fingerprints", images, *flags], env=variables, stdout=subprocess.PIPE, text=True, check=True
         )
     return json.loads(done.stdout)
 
@@ -88,46 +96,43 @@ def main() -> None:
     parser.add_argument(
         "--environments",
         default="python3.11:>=2,<3;python3.11:==1.26.*;python3.12:>=2,<3;python3.12:==1.26.*;python3.13:>=2,<3",
-        help="interpreters and numpy's versions",
+        help="interpreters and versions of numpy",
     )
     parser.add_argument(
         "--without-torch", action="store_true", help="leave tier lm through torch out, which takes most of the time"
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--fingerprints", type=Path, help="be another process, on the images in this folder")
-    parser.add_argument("--torch", action="store_true", help="the other process's tier lm runs in torch")
+    parser.add_argument("--torch", action="store_true", help="the other process runs tier lm in torch")
     options = parser.parse_args()
     if options.fingerprints:
         print(json.dumps(fingerprints(options.fingerprints, options.torch)))
         return
     if not options.photos:
         parser.error("name a folder of digits and one of photographs")
-
-    from common import print_result
-
-    from rlcodec.training.data import load_images, load_pictures
-
     with tempfile.TemporaryDirectory() as work:
         images = Path(work) / "images"
         images.mkdir()
         np.save(images / "digits.npy", load_images(options.data, "test", options.images))
-        for number, picture in enumerate(load_pictures(options.photos)[: options.photographs]):
+        for number, picture in enumerate(photographs(options.photos, options.photographs)):
             np.save(images / f"photo-{number:04d}.npy", picture)
-        runs = {"here, no vector instructions": run_there(sys.executable, images, NO_VECTORS)}
+        runs = {"here, no vector instructions": fingerprints_of(sys.executable, images, NO_VECTORS)}
         if not options.without_torch:
-            runs["tier lm through torch"] = run_there(sys.executable, images, {}, "--torch")
-            runs["tier lm through torch, no vector instructions"] = run_there(sys.executable, images, NO_VECTORS, "--torch")
+            runs["tier lm through torch"] = fingerprints_of(sys.executable, images, {}, "--torch")
+            runs["tier lm through torch, no vector instructions"] = fingerprints_of(
+                sys.executable, images, NO_VECTORS, "--torch"
+            )
         for number, text in enumerate(options.environments.split(";")):
             python, _, numpy = text.partition(":")
-            inside = environment(Path(work) / f"environment{number}", python, numpy)
+            inside = make_environment(Path(work) / f"environment{number}", python, numpy)
             versions = "import sys, numpy; print(f'Python {sys.version.split()[0]}, numpy {numpy.__version__}')"
             name = subprocess.run([inside, "-c", versions], stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
-            runs[name] = run_there(inside, images, {})
-        here = run_there(sys.executable, images, {})
-    compared = sum(map(len, here.values()))
+            runs[name] = fingerprints_of(inside, images, {})
+        reference = fingerprints_of(sys.executable, images, {})
+    compared = sum(map(len, reference.values()))
     result: dict[str, object] = {"digits": options.images, "photographs": options.photographs, "hashes here": compared}
-    for name, there in runs.items():
-        differ = {kind: sum(a != b for a, b in zip(here[kind], found, strict=True)) for kind, found in there.items()}
+    for name, found in runs.items():
+        differ = {kind: sum(a != b for a, b in zip(reference[kind], of_kind, strict=True)) for kind, of_kind in found.items()}
         result[f"differ: {name}"] = sum(differ.values())
         result |= {f"  of {kind}": count for kind, count in differ.items() if count}
     print_result(options, result)

@@ -2,63 +2,58 @@
 
 import json
 import resource
-import subprocess
-import sys
 import tempfile
-import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from common import arguments, print_result
+from common import arguments, in_process, photographs, print_result, seconds
 from PIL import Image
 
+import rlcodec
+
 MEGAPIXELS = (6, 12, 25, 50)
-WIDTH = 8192
+WIDTH, TILE = 8192, 512
+PRESET = "photo"
 
 
-def picture(photographs: list[Path], megapixels: int) -> np.ndarray:
+def mosaic(pictures: Sequence[np.ndarray], megapixels: int) -> np.ndarray:
     """Photographs side by side and below one another, uint8 (height, WIDTH, 3)."""
     height = megapixels * 1_000_000 // WIDTH
-    tiles = [np.asarray(Image.open(path).convert("RGB").resize((512, 512))) for path in photographs]
-    rows = -(-height // 512)
-    lines = [np.concatenate([tiles[(r * 7 + c) % len(tiles)] for c in range(WIDTH // 512)], 1) for r in range(rows)]
+    tiles = [np.asarray(Image.fromarray(picture).resize((TILE, TILE))) for picture in pictures]
+    rows = -(-height // TILE)
+    lines = [np.concatenate([tiles[(r * 7 + c) % len(tiles)] for c in range(WIDTH // TILE)], 1) for r in range(rows)]
     return np.concatenate(lines)[:height]
 
 
 def measure(step: str, folder: Path) -> None:
     """One step in this process; prints seconds and peak memory as JSON."""
-    import rlcodec
-
-    small = rlcodec.encode(np.zeros((300, 20, 3), np.uint8), preset="photo")
-    rlcodec.decode(small)
-    started = time.perf_counter()
+    stream = folder / "picture.rlc"
+    rlcodec.decode(rlcodec.encode(np.zeros((300, 20, 3), np.uint8), preset=PRESET))
     if step == "encode":
-        data = rlcodec.encode(np.load(folder / "picture.npy"), preset="photo")
-        (folder / "picture.rlc").write_bytes(data)
-    elif step == "decode":
-        rlcodec.decode((folder / "picture.rlc").read_bytes())
-    seconds = time.perf_counter() - started
-    print(json.dumps({"seconds": seconds, "gigabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20}))
+        taken = seconds(lambda: stream.write_bytes(rlcodec.encode(np.load(folder / "picture.npy"), preset=PRESET)))
+    else:
+        taken = seconds(lambda: rlcodec.decode(stream.read_bytes()))
+    print(json.dumps({"seconds": taken, "gigabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20}))
 
 
 def main() -> None:
     """Measures and prints."""
-    parser = arguments(__doc__ or "")
+    parser = arguments(__doc__)
     parser.add_argument("--step", nargs=2, metavar=("STEP", "FOLDER"), help="measure one step in this process")
     options = parser.parse_args()
     if options.step:
         measure(options.step[0], Path(options.step[1]))
         return
-    photographs = sorted(options.data.glob("*.png"))[: options.images]
+    pictures = photographs(options.data, options.images)
     result: dict[str, float] = {}
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory() as folder:
         for megapixels in MEGAPIXELS:
-            np.save(Path(name) / "picture.npy", picture(photographs, megapixels))
+            np.save(Path(folder) / "picture.npy", mosaic(pictures, megapixels))
             for step in ("encode", "decode"):
-                command = [sys.executable, __file__, str(options.data), "--step", step, name]
-                found = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-                result[f"{megapixels} megapixels, {step} s"] = found["seconds"]
-                result[f"{megapixels} megapixels, {step} peak GB"] = found["gigabytes"]
+                measured = in_process(__file__, [options.data, "--step", step, folder])
+                result[f"{megapixels} megapixels, {step} s"] = measured["seconds"]
+                result[f"{megapixels} megapixels, {step} peak GB"] = measured["gigabytes"]
     print_result(options, result)
 
 

@@ -1,52 +1,35 @@
-"""Milliseconds of encoding and decoding one image on one core, by setting."""
+"""Milliseconds of encoding and decoding one digit on one core, by setting."""
 
 import os
-import time
+from collections.abc import Callable, Sequence
+from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
-from common import arguments, print_result, test_images
+from common import arguments, print_result, seconds, test_images, use_one_core
 
-import rlcodec
-from rlcodec.api import encode_image
+from rlcodec.evaluation.codecs import codec_by_name
 
-SETTINGS: dict[str, dict[str, Any]] = {
-    "lossless, context": {"lossless": True},
-    "lossless, table": {"tier": "table"},
-    "lossless, lm": {"tier": "lm"},
-    "8 latent slices, context": {"bit_budget": 392, "rows": 0, "tier": "context"},
-    "policy, small": {"objective": "small"},
-    "policy, balanced": {"objective": "balanced"},
-    "policy, fast": {"objective": "fast"},
-}
+CODEC = "rlcodec:mnist/parts"
 
 
-def milliseconds(run: Callable[[Any], Any], items: list[Any]) -> float:
-    """Median time of one call, after a warm-up call."""
+def milliseconds(run: Callable[[Any], Any], items: Sequence[Any]) -> float:
+    """Median time of one call, after a first call that is not counted."""
     run(items[0])
-    times = []
-    for item in items:
-        started = time.perf_counter()
-        run(item)
-        times.append(time.perf_counter() - started)
-    return 1000 * float(np.median(times))
+    return 1000 * float(np.median([seconds(lambda item=item: run(item)) for item in items]))
 
 
 def main() -> None:
     """Measures and prints."""
-    options = arguments(__doc__ or "", images=500).parse_args()
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-    images = list(test_images(options))
+    options = arguments(__doc__, images=500).parse_args()
+    use_one_core()
+    codec, images = codec_by_name(CODEC), list(test_images(options))
     result: dict[str, Any] = {"images, each coded once": len(images)}
-    for name, setting in SETTINGS.items():
-        streams = [rlcodec.encode(image, **setting) for image in images]
-        result[f"encode ms, {name}"] = milliseconds(lambda image, s=setting: encode_image(image, **s), images)
-        result[f"decode ms, {name}"] = milliseconds(rlcodec.decode, streams)
+    for setting, choice in codec.settings.items():
+        streams = [codec.encode(image, choice) for image in images]
+        result[f"encode ms, {setting}"] = milliseconds(lambda image, c=choice: codec.encode(image, c), images)
+        result[f"decode ms, {setting}"] = milliseconds(lambda data: codec.decode(data, "L"), streams)
     print_result(options, result)
 
 

@@ -1,5 +1,6 @@
 """Tier `lm`: decoding by the kernel against the same network as a KV-cached float loop in torch, on one core, in one run."""
 
+import functools
 import os
 import time
 
@@ -7,20 +8,20 @@ os.environ["OMP_NUM_THREADS"] = "1"
 
 import numpy as np
 import torch
-from common import arguments, print_result, test_images
+from common import arguments, print_result, seconds, test_images, use_one_core
 from torch import Tensor
 
 import rlcodec
 from rlcodec.presets.mnist.bilevel.coder import scan_of
 from rlcodec.presets.mnist.bilevel.tokens import Contexts, scan_contexts
 from rlcodec.presets.mnist.bilevel.transformer import ATTENTION_SCALE, COLUMNS_ASIDE, HEAD_SIZE, RESIDUAL, ROWS_ABOVE, LmNet
-from rlcodec.presets.mnist.weights import load_model
+from rlcodec.presets.mnist.installed import installed_weights
 from rlcodec.training.raster import ACTIVATION_SCALE
 from rlcodec.training.transformer import LIMIT, normalise
 
 
 class CachedLoop:
-    """The network in float32, one token at a time, with its keys and values kept; symbols are given, nothing is coded."""
+    """The network in float32, one token at a time, with a KV cache. Symbols are given, and nothing is coded."""
 
     def __init__(self, net: LmNet, most: int):
         layers, width, _ = net.up.shape
@@ -84,34 +85,30 @@ class CachedLoop:
         for i, symbol in enumerate(symbols):
             logits.append(self.step(which[i], rows[i]))
             self.remember(symbol)
-        seconds = time.perf_counter() - started
+        taken = time.perf_counter() - started
         signed = np.where(np.array(symbols) > 0, -1, 1) * np.array(logits)
-        return float(np.logaddexp(0, signed).sum() / np.log(2)), seconds
+        return float(np.logaddexp(0, signed).sum() / np.log(2)), taken
 
 
 def main() -> None:
     """Measures and prints."""
-    options = arguments(__doc__ or "", images=40).parse_args()
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    options = arguments(__doc__, images=40).parse_args()
+    use_one_core()
     torch.set_num_threads(1)
-    model = load_model()
-    images = [image for image in test_images(options) if scan_of(model.scan_tables, image)]
-    contexts = scan_contexts(
-        [s for image in images if (s := scan_of(model.scan_tables, image))], model.scan_tables.near, ROWS_ABOVE, COLUMNS_ASIDE
-    )
-    loop = CachedLoop(model.scan_lm, max(len(c.symbols) for c in contexts))
+    weights = installed_weights()
+    sources = [(image, source) for image in test_images(options) if (source := scan_of(weights.scan_tables, image))]
+    images = [image for image, _ in sources]
+    contexts = scan_contexts([source for _, source in sources], weights.scan_tables.near, ROWS_ABOVE, COLUMNS_ASIDE)
+    loop = CachedLoop(weights.scan_lm, max(len(c.symbols) for c in contexts))
     streams = [rlcodec.encode(image, tier="lm") for image in images]
     rlcodec.decode(streams[0])
     loop.bits(contexts[0])
     kernel, torch_loop, bits = [], [], []
     for data, context in zip(streams, contexts, strict=True):  # in turns, so that both see the same machine
-        started = time.perf_counter()
-        rlcodec.decode(data)
-        kernel.append(time.perf_counter() - started)
-        found, seconds = loop.bits(context)
-        bits.append(found)
-        torch_loop.append(seconds)
+        kernel.append(seconds(functools.partial(rlcodec.decode, data)))
+        loop_bits, loop_seconds = loop.bits(context)
+        bits.append(loop_bits)
+        torch_loop.append(loop_seconds)
     result = {
         "digits, each once": len(images),
         "tokens a digit": float(np.mean([len(c.symbols) for c in contexts])),

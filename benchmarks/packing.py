@@ -1,43 +1,43 @@
-"""Packing the training digits into a collection on one core: bytes, digits a second, whether all come back exactly; and reading
-it beside reading the same digits from a folder of PNG files, in one run.
+"""Packing the training digits into a collection on one core (bytes, digits a second, exactness), and reading it beside reading
+the same digits from a folder of PNG files, in one run.
 
-Each repeat reads both, one right after the other and in turns first; ratios are medians over the repeats. Files are in the
-system's cache, which favours the folder.
+Each repeat reads both, in turns first; ratios are medians over the repeats. Files are in the system's cache, which favours the
+folder.
 """
 
 import functools
 import os
 import tempfile
-import time
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
-from common import arguments, print_result
+from common import arguments, in_turns, print_result, seconds, use_one_core
 from PIL import Image
 from tqdm import tqdm
 
 import rlcodec
-from rlcodec.archive.packing import PackSource, pack_images
+from rlcodec.archive.packing import PackOptions, PackSource, pack_images
 from rlcodec.training.data import load_images
 
 WARM_UP = 20
 BATCH = 64
 """Images that a loader asks for at once."""
 MIDDLE = 14, 14
-"""The pixel that readers look at; digits differ there."""
+"""The pixel that is read of each image; digits differ there."""
+ONE_THREAD = PackOptions(workers=1)
 
 
 def named(images: np.ndarray) -> list[PackSource]:
-    """The digits under the names that `rlcodec pack` gives those of MNIST; its labels are left out."""
+    """The digits with the names that `rlcodec pack` gives to those of MNIST, without labels."""
     return [PackSource(f"train/{number:05}", image) for number, image in enumerate(images)]
 
 
 def write_folder(folder: Path, images: np.ndarray) -> int:
-    """Writes the digits as PNG files of Pillow's best compression; their bytes, without what the file system adds."""
+    """Writes the digits as PNG files with Pillow's best compression; returns the sum of their bytes."""
     size = 0
     for number, image in enumerate(images):
         path = folder / f"{number:05}.png"
@@ -47,7 +47,7 @@ def write_folder(folder: Path, images: np.ndarray) -> int:
 
 
 def read_folder(folder: Path, numbers: Iterable[int]) -> int:
-    """Reads PNG files by number; the sum of one pixel of each."""
+    """Reads PNG files by number; returns the sum of one pixel of each."""
     total = 0
     for number in numbers:
         with Image.open(folder / f"{number:05}.png") as image:
@@ -56,7 +56,7 @@ def read_folder(folder: Path, numbers: Iterable[int]) -> int:
 
 
 def read_collection(path: Path, numbers: Sequence[int], at_once: int) -> int:
-    """Opens the collection and reads images by number, so many at once; by iteration where `at_once` is 0."""
+    """Opens the collection and reads images by number, `at_once` together, or by iteration if that is 0; sums one pixel."""
     with rlcodec.Collection(path) as collection:
         if not at_once:
             items: Iterable[rlcodec.CollectionItem] = collection
@@ -68,51 +68,26 @@ def read_collection(path: Path, numbers: Sequence[int], at_once: int) -> int:
         return sum(int(item.pixels[MIDDLE]) for item in items)
 
 
-def seconds(run: Callable[[], object]) -> float:
-    """What one call takes."""
-    started = time.perf_counter()
-    run()
-    return time.perf_counter() - started
-
-
-def beside(ours: Callable[[], object], theirs: Callable[[], object], repeats: int) -> tuple[float, float, float]:
-    """Medians of our seconds, theirs, and theirs over ours."""
-    pairs = []
-    for repeat in range(repeats):
-        if repeat % 2:
-            other, own = seconds(theirs), seconds(ours)
-        else:
-            own, other = seconds(ours), seconds(theirs)
-        pairs.append((own, other, other / own))
-    own, other, ratio = np.median(pairs, axis=0)
-    return float(own), float(other), float(ratio)
-
-
 def main() -> None:
     """Packs, checks, reads and prints."""
     parser = arguments(__doc__ or "")
     parser.add_argument("--repeats", type=int, default=5, help="of reading")
     parser.add_argument("--read", type=int, default=5000, help="images that each reading takes at most")
     options = parser.parse_args()
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    use_one_core()
     images = load_images(options.data, "train", options.images)
     with tempfile.TemporaryDirectory() as place:
-        pack_images(Path(place) / "warm.rlcz", named(images[:WARM_UP]), workers=1)
+        pack_images(Path(place) / "warm.rlcz", named(images[:WARM_UP]), ONE_THREAD)
         path = Path(place) / "digits.rlcz"
-        started = time.perf_counter()
-        packed = pack_images(path, named(images), workers=1)
-        packing = time.perf_counter() - started
-        if packed.failures:
-            raise AssertionError(packed.failures[0])
+        packing = seconds(functools.partial(pack_images, path, named(images), ONE_THREAD))
         with rlcodec.Collection(path) as collection:
             pairs = tqdm(zip(collection, images, strict=True), "comparing", len(images), leave=False, disable=None)
             wrong = sum(not np.array_equal(item.pixels, image) for item, image in pairs)
-        # Both are read from files of the same images, so that neither has less to look through.
+        # Both hold the same images and no others.
         read = images[: options.read]
         part, folder = Path(place) / "part.rlcz", Path(place) / "png"
         folder.mkdir()
-        pack_images(part, named(read), workers=1)
+        pack_images(part, named(read), ONE_THREAD)
         png_bytes = write_folder(folder, read)
         forwards = list(range(len(read)))
         order = np.random.default_rng(0).permutation(len(read)).tolist()
@@ -122,7 +97,7 @@ def main() -> None:
             if read_collection(part, numbers, at_once) != read_folder(folder, numbers):
                 raise AssertionError("the two do not hold the same images")
             ours = functools.partial(read_collection, part, numbers, at_once)
-            times[name] = beside(ours, functools.partial(read_folder, folder, numbers), options.repeats)
+            times[name] = in_turns([ours, functools.partial(read_folder, folder, numbers)], options.repeats).T
         result = {
             "images": len(images),
             "not exact": wrong,
@@ -134,10 +109,10 @@ def main() -> None:
             "of these: PNG files, bytes": png_bytes,
             "repeats": options.repeats,
         }
-        for name, (own, other, ratio) in times.items():
-            result[f"{name}: images a second, collection"] = len(read) / own
-            result[f"{name}: images a second, PNG files"] = len(read) / other
-            result[f"{name}: times as fast as PNG files"] = ratio
+        for name, (collection_seconds, folder_seconds) in times.items():
+            result[f"{name}: images a second, collection"] = len(read) / float(np.median(collection_seconds))
+            result[f"{name}: images a second, PNG files"] = len(read) / float(np.median(folder_seconds))
+            result[f"{name}: times as fast as PNG files"] = float(np.median(folder_seconds / collection_seconds))
         print_result(options, result)
 
 

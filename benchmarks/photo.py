@@ -1,99 +1,48 @@
-"""Photographs: rate against PSNR and MS-SSIM beside COMPACT, JPEG, WebP and AVIF, BD-rates, times; whole files, one run."""
+"""Photographs: BD-rates of rlcodec against JPEG, WebP and AVIF, by PSNR and MS-SSIM, and times; whole files, one run.
 
-import time
-from collections.abc import Callable
+The table is that of `rlcodec evaluate PHOTOS --codecs ...`.
+"""
+
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
-from bjontegaard import bd_rate
-from common import arguments
-from PIL import Image
+from common import arguments, print_result
+from tqdm import tqdm
 
-import rlcodec
-from rlcodec.core.container import unpack
-from rlcodec.core.metrics import ms_ssim, psnr_db
-from rlcodec.evaluation.photographs import CLASSICAL, classical_bytes, classical_pixels
-from rlcodec.presets.photo.decoder import decode_picture
+from rlcodec.evaluation.codecs import PHOTO_FORMATS
+from rlcodec.evaluation.curves import MEASURES, bd_rates, mean_curves, summary_of
+from rlcodec.evaluation.rate_distortion import TableOptions, measure_codecs
 
-QUALITIES = (10, 25, 45, 65, 80, 90)
-GAINS = (6, 12, 18, 24, 30, 36)
-
-
-def classical(name: str, quality: int) -> tuple[Callable, Callable]:
-    """Encoder and decoder of one of Pillow's formats."""
-    return (
-        lambda picture: classical_bytes(picture, name, quality),
-        classical_pixels,
-    )
-
-
-def ours(gain: int, width: str) -> tuple[Callable, Callable]:
-    """Encoder and decoder of rlcodec with one width of the synthesis."""
-    return (
-        lambda picture: rlcodec.encode(picture, preset="photo", gain=gain),
-        lambda data: np.asarray(decode_picture(unpack(data), width).image),
-    )
-
-
-def measure(pictures: list[Image.Image]) -> pd.DataFrame:
-    """One row for each codec, setting and picture."""
-    runs = [(name, q, *classical(name, q)) for name in CLASSICAL for q in QUALITIES]
-    runs += [(f"rlcodec {width}", g, *ours(g, width)) for width in ("light", "full") for g in GAINS]
-    runs.append(
-        ("COMPACT", 0, lambda picture: rlcodec.encode(picture, preset="compact"), lambda d: np.asarray(rlcodec.decode(d)))
-    )
-    rows = []
-    for name, setting, encode, decode in runs:
-        decode(encode(pictures[0]))
-        taken = []
-        for picture in pictures:
-            started = time.perf_counter()
-            data = encode(picture)
-            coded = time.perf_counter()
-            shown = decode(data)
-            taken.append((data, shown, coded - started, time.perf_counter() - coded))
-        for number, (picture, (data, shown, encoding, decoding)) in enumerate(zip(pictures, taken, strict=True)):
-            original = np.asarray(picture)
-            rows.append(
-                {
-                    "codec": name, "setting": setting, "picture": number, "bpp": 8 * len(data) / original[..., 0].size,
-                    "psnr_db": psnr_db(original, shown), "ms_ssim": ms_ssim(original, shown),
-                    "encode_ms": 1000 * encoding, "decode_ms": 1000 * decoding,
-                }
-            )  # fmt: skip
-    return pd.DataFrame(rows)
+CODECS = ("rlcodec:photo/light", "rlcodec:photo/full", "rlcodec:compact", *PHOTO_FORMATS)
 
 
 def main() -> None:
     """Measures and prints."""
-    parser = arguments(__doc__ or "")
-    parser.add_argument("--out", type=Path, help="where the rows go, .csv")
+    parser = arguments(__doc__)
+    parser.add_argument("--out", type=Path, help="where the table goes, .csv or .parquet")
     options = parser.parse_args()
-    files = sorted(options.data.glob("*.png"))[: options.images]
-    table = measure([Image.open(f).convert("RGB") for f in files])
-    if options.out:
-        table.to_csv(options.out, index=False)
-    means = table.groupby(["codec", "setting"]).mean(numeric_only=True).drop(columns="picture").reset_index()
-    print(means.to_string(index=False, float_format=lambda v: f"{v:.4f}"))
-    curves = {name: group.sort_values("bpp") for name, group in means.groupby("codec") if len(group) > 1}
-    for quality in ("psnr_db", "ms_ssim"):
-        for anchor in CLASSICAL:
-            for name, test in curves.items():
-                if name != anchor:
-                    a, scale = curves[anchor], (lambda v: v) if quality == "psnr_db" else (lambda v: -10 * np.log10(1 - v))
-                    rate = bd_rate(
-                        a.bpp, scale(a[quality]), test.bpp, scale(test[quality]), "pchip", require_matching_points=False,
-                        min_overlap=0,
-                    )  # fmt: skip
-                    low = max(c[quality].min() for c in (a, test))
-                    high = min(c[quality].max() for c in (a, test))
-                    print(f"BD-rate by {quality} of {name} against {anchor}: {rate:+.1f}% over {low:.4g} to {high:.4g}")
-    print(f"{len(files)} pictures; decode ms: median over pictures at the settings nearest to 1 bit per pixel")
-    for name, group in curves.items():
-        at = group.iloc[(group.bpp - 1).abs().argmin()].setting
-        rows = table[(table.codec == name) & (table.setting == at)]
-        print(f"  {name} {at}: encode {rows.encode_ms.median():.0f} ms, decode {rows.decode_ms.median():.1f} ms")
+    with tqdm(desc="pictures", disable=None) as bar:
+
+        def report(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        measured = measure_codecs(
+            options.data, CODECS, TableOptions(options.out, limit=options.images, workers=1, report=report)
+        )
+    curves = mean_curves(measured.table)
+    if not options.json:
+        print(curves.to_string(index=False, float_format=lambda value: f"{value:.4f}"))
+    result: dict[str, object] = {"pictures": measured.table.image.nunique()}
+    for anchor in PHOTO_FORMATS:
+        for row in bd_rates(curves, anchor).itertuples():
+            if row.bd_rate_percent == row.bd_rate_percent:
+                name = f"BD-rate by {MEASURES[row.measure]} of {row.codec} against {anchor}"
+                result[name] = f"{row.bd_rate_percent:+.1f}% from {row.low_db:.1f} to {row.high_db:.1f} dB"
+    for row in summary_of(curves, PHOTO_FORMATS[0]).itertuples():
+        result[f"times near 1 bit per pixel, medians, {row.codec}, {row.at}"] = (
+            f"encode {row.encode_ms:.0f} ms, decode {row.decode_ms:.1f} ms"
+        )
+    print_result(options, result)
 
 
 if __name__ == "__main__":

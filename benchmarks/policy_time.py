@@ -1,78 +1,51 @@
-"""Photographs: what deciding costs the encoder, in parts of the encode that is decided on, picture by picture in one run."""
+"""Photographs: what deciding costs the encoder, relative to encoding as decided, picture by picture in one run."""
 
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from common import arguments, print_result
+from common import arguments, in_turns, photographs, print_result, seconds
 
-from rlcodec.control.objective import Objective
-from rlcodec.control.onnx_policy import load_policy
-from rlcodec.images.color import ColorImage
-from rlcodec.presets.photo.decisions import ENDINGS, GAIN_CHOICES, STOPS
-from rlcodec.presets.photo.decoder import PhotoSetting, shown_pixels
-from rlcodec.presets.photo.policy import choose_under_policy, encode_under_policy, pack_photo
-from rlcodec.presets.photo.strips import encode_photo, strips_of
-from rlcodec.presets.photo.weights import load_photo_model
-from rlcodec.training.data import load_pictures
+from rlcodec.core.container import unpack
+from rlcodec.envs.measure import MeasureOptions
+from rlcodec.envs.tasks import task_of
+from rlcodec.presets.registry import preset_by_name
 
-OBJECTIVE = Objective("psnr", 5.6, 0.0056)
+PRESET = "photo"
+OBJECTIVE = {"distortion": "psnr", "lambda_rate": 5.6, "lambda_compute": 0.0056}
 """About one bit per pixel."""
-REPEATS, SEARCHED = 7, 2
-
-
-def seconds(run: Callable[[], object]) -> float:
-    """Wall time of one call."""
-    started = time.perf_counter()
-    run()
-    return time.perf_counter() - started
+REPEATS, MEASURED = 7, 2
 
 
 def main() -> None:
     """Measures and prints."""
-    parser = arguments(__doc__ or "", images=9)
+    parser = arguments(__doc__, images=9)
     parser.add_argument("--policy", type=Path, help="a policy file; the shipped one if not given")
-    parser.add_argument("--tiles", type=int, default=1, help="so many copies of the picture side by side, and as many below")
+    parser.add_argument("--tiles", type=int, default=1, help="copies of each picture side by side, and as many below")
     options = parser.parse_args()
-    model = load_photo_model()
-    policy = load_policy(options.policy, model)
+    preset, task = preset_by_name(PRESET), task_of(PRESET)
+    under_policy = preset.options(policy=options.policy, **OBJECTIVE)
     ratios, plain_ms, searches = [], [], []
-    for number, picture in enumerate(load_pictures(options.data)[: options.images]):
-        picture = np.tile(picture, (options.tiles, options.tiles, 1))
-        image = ColorImage(picture, False)
-        choice, _ = choose_under_policy(policy, strips_of(picture), image, OBJECTIVE)
-        setting = PhotoSetting(choice.gain, choice.width, False)
-
-        def as_chosen(picture=picture, choice=choice, setting=setting) -> None:
-            pack_photo(encode_photo(model, strips_of(picture), choice.gain), picture.shape, setting, choice.slices)
-
-        def search(picture=picture) -> None:
-            strips = strips_of(picture)
-            for gain in GAIN_CHOICES:
-                coded = encode_photo(model, strips, gain, keep=True)
-                for slices in STOPS:
-                    for width in ENDINGS:
-                        setting = PhotoSetting(gain, width, False)
-                        shown_pixels(model, coded.up_to(slices), setting, *picture.shape[:2], width)
-
-        pairs = [
-            (seconds(as_chosen), seconds(lambda image=image: encode_under_policy(policy, image, OBJECTIVE)))
-            for _ in range(REPEATS)
-        ]
-        plain, under = np.array(pairs).T
-        ratios.append(np.median(under / plain))
+    for number, picture in enumerate(photographs(options.data, options.images)):
+        pixels = np.tile(picture, (options.tiles, options.tiles, 1))
+        actions = preset.actions_of(unpack(preset.encode(pixels, under_policy).data))
+        runs = (
+            lambda pixels=pixels, actions=actions: preset.encode_actions(pixels, actions),
+            lambda pixels=pixels: preset.encode(pixels, under_policy),
+        )
+        plain, decided = in_turns(runs, REPEATS).T
+        ratios.append(np.median(decided / plain))
         plain_ms.append(1000 * np.median(plain))
-        if number < SEARCHED and options.tiles == 1:
-            searches.append(seconds(search) / np.median(plain))
+        if number < MEASURED and options.tiles == 1:
+            measure = seconds(lambda pixels=pixels: task.measure([pixels], MeasureOptions(workers=1)))
+            searches.append(measure / np.median(plain))
     result = {
         "pictures": len(ratios),
         "repeats": REPEATS,
-        "encode as chosen, ms, median": float(np.median(plain_ms)),
-        "deciding, of the encode, median of ratios": float(np.median(ratios) - 1),
+        "encode as decided, ms, median": float(np.median(plain_ms)),
+        "deciding, relative to that, median of ratios": float(np.median(ratios) - 1),
     }
     if searches:
-        result["trying everything, in encodes"] = float(np.mean(searches))
+        result["measuring every choice, relative to that"] = float(np.mean(searches))
     print_result(options, result)
 
 

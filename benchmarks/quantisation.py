@@ -14,7 +14,7 @@ from rlcodec.presets.mnist.bilevel.tokens import scan_contexts
 from rlcodec.presets.mnist.bilevel.torch_transformer import IntegerTransformer, padded
 from rlcodec.presets.mnist.bilevel.transformer import COLUMNS_ASIDE as LM_COLUMNS_ASIDE
 from rlcodec.presets.mnist.bilevel.transformer import ROWS_ABOVE as LM_ROWS_ABOVE
-from rlcodec.presets.mnist.weights import load_model
+from rlcodec.presets.mnist.installed import installed_weights
 from rlcodec.training.loop import CHECKPOINT
 from rlcodec.training.raster import RasterNet
 from rlcodec.training.scans import context_logits, one_hot
@@ -46,16 +46,16 @@ def table_bits(index: np.ndarray, sigmoid: np.ndarray, symbols: np.ndarray) -> f
 @torch.no_grad()
 def main() -> None:
     """Measures and prints."""
-    parser = arguments(__doc__ or "", images=1000)
+    parser = arguments(__doc__, images=1000)
     parser.add_argument("--checkpoints", type=Path, default=Path("runs/pretrain/scans"), help="folder with context/ and lm/")
     options = parser.parse_args()
-    model = load_model()
-    tables = model.scan_tables
+    weights = installed_weights()
+    tables = weights.scan_tables
     scans: list[Scan] = [s for image in test_images(options) if (s := scan_of(tables, image))]
     context = load(RasterNet(window_size(ROWS_ABOVE, COLUMNS_ASIDE), SELECTED_ROWS, 64, 32, 1), options.checkpoints / "context")
     lm, integers = (
         load(RasterTransformer(), options.checkpoints / "lm"),
-        IntegerTransformer(model.scan_lm, torch.device("cpu")),
+        IntegerTransformer(weights.scan_lm, torch.device("cpu")),
     )
     bits = np.zeros((2, 2))
     for start in range(0, len(scans), CHUNK):
@@ -64,12 +64,12 @@ def main() -> None:
         inputs, symbols = one_hot(found)
         hidden = context.hidden(torch.from_numpy(inputs).float())  # type: ignore[operator]
         bits[0, 0] += float_bits(context.nodes(hidden)[:, 0].double().numpy(), symbols)  # type: ignore[operator]
-        bits[0, 1] += table_bits(context_logits(model.scan_net, found), model.scan_net.sigmoid, symbols)
+        bits[0, 1] += table_bits(context_logits(weights.scan_net, found), weights.scan_net.sigmoid, symbols)
         found = scan_contexts(part, tables.near, LM_ROWS_ABOVE, LM_COLUMNS_ASIDE)
         window, rows, outcomes, mask = padded(found, torch.device("cpu"))
         symbols = outcomes[mask].numpy()
         bits[1, 0] += float_bits(lm(window.float(), rows, outcomes)[mask].double().numpy(), symbols)
-        bits[1, 1] += table_bits(integers.logits(window, rows, outcomes)[mask].numpy(), model.scan_lm.sigmoid, symbols)
+        bits[1, 1] += table_bits(integers.logits(window, rows, outcomes)[mask].numpy(), weights.scan_lm.sigmoid, symbols)
     result = {"digits": len(scans)}
     for name, (exact, coded) in zip(("context", "lm"), bits / len(scans), strict=True):
         result[f"{name}: bits a digit, float"] = float(exact)

@@ -1,59 +1,67 @@
-"""Whether episodes on traces and the real codec agree: bits, compute and distortion, exactly."""
+"""Whether episodes on traces and the real codec agree exactly: bits, compute, distortion, and the stream under the policy."""
 
 import numpy as np
-from common import arguments, print_result, test_images
+from common import held_out, policy_arguments, print_result
 
-from rlcodec.control.objective import KINDS, Objective
-from rlcodec.control.onnx_policy import load_policy
-from rlcodec.core.container import header_bytes
+from rlcodec.control.actor import Actor, best_legal
+from rlcodec.control.decision_process import DecisionProcess
+from rlcodec.control.objective import Objectives
 from rlcodec.core.metrics import ms_ssim_loss
-from rlcodec.core.range_coder import payload_bytes
-from rlcodec.envs.mnist.batch import Episodes
-from rlcodec.envs.mnist.trace import build_trace
-from rlcodec.envs.tasks import encode_digit
-from rlcodec.presets.mnist.policy import encode_under_policy
-from rlcodec.presets.mnist.weights import load_model
+from rlcodec.core.segments import MACS_PER_KMAC
 
 RANDOM_SHARE = 0.5
-"""Half of the episodes act at random, half as the shipped policy does."""
+"""Share of the episodes that act at random; the others act as the policy does."""
+
+
+def run(
+    process: DecisionProcess, images: np.ndarray, objectives: Objectives, policy: Actor, at_random: np.ndarray
+) -> tuple[list[tuple[int, ...]], object]:
+    """Runs episodes; returns their actions and what they come to.
+
+    Args:
+        process: on the trace.
+        images: int64 (n,), of the episodes.
+        objectives: of the episodes.
+        policy: makes the decisions of some.
+        at_random: bool (n,), whose decisions are random.
+    """
+    rng, state = np.random.default_rng(1), process.initial(images, objectives)
+    actions: list[list[int]] = [[] for _ in images]
+    while not state.done.all():
+        legal = process.legal(state)
+        drawn = (rng.random(legal.shape) * legal).argmax(1)
+        action = np.where(at_random, drawn, best_legal(policy.logits(process.observe(state)), legal))
+        for number in np.flatnonzero(~state.done):
+            actions[number].append(int(action[number]))
+        process.apply(state, action)
+    return [tuple(sequence) for sequence in actions], process.totals(state)
 
 
 def main() -> None:
     """Measures and prints."""
-    parser = arguments(__doc__ or "", images=250)
+    parser = policy_arguments(__doc__, images=250)
     parser.add_argument("--episodes", type=int, default=1000)
     options = parser.parse_args()
-    model = load_model()
-    policy, trace, random = load_policy(None, model), build_trace(test_images(options)), np.random.default_rng(0)
-    n = options.episodes
-    episodes = Episodes(trace, model, policy.predictor, n)
-    kind, rate, compute = episodes.draw_objectives(random, n)
-    episodes.reset(np.arange(n), random.integers(0, len(trace), n), kind, rate, compute)
-    by_chance = np.arange(n) < RANDOM_SHARE * n
-    actions: list[list[int]] = [[] for _ in range(n)]
-    while not episodes.done.all():
-        legal = episodes.masks()
-        drawn = (random.random(legal.shape) * legal).argmax(1)
-        action = np.where(by_chance, drawn, policy.logits(episodes.observe()).argmax(1))
-        for i in np.nonzero(~episodes.done)[0]:
-            actions[i].append(int(action[i]))
-        episodes.step(action)
-    mse, ms_ssim = episodes.mse, episodes.ms_ssim
-    differ = {"bits": 0, "compute": 0, "distortion": 0, "file size": 0, "policy encoder": 0}
-    for i in range(n):
-        image = trace.images[episodes.image[i]]
-        real = encode_digit(model, image, tuple(actions[i]))
-        cost = sum(segment.cost for segment in real.segments)
-        differ["bits"] += cost != episodes.cost[i]
-        differ["compute"] += real.decoder_macs != episodes.macs[i]
-        differ["distortion"] += real.mse != mse[i] or 1 - float(ms_ssim_loss(real.picture, image)) != ms_ssim[i]
-        payload = payload_bytes(int(episodes.cost[i]))
-        size = payload + header_bytes(model.preset, *image.shape, real.bit_budget, payload)
-        differ["file size"] += size != len(real.data)
-        if not by_chance[i]:
-            objective = Objective(KINDS[kind[i]], float(rate[i]), float(compute[i]))
-            differ["policy encoder"] += encode_under_policy(policy, model, image, objective).data != real.data
-    print_result(options, {"episodes": n, **{f"differ in {name}": int(count) for name, count in differ.items()}})
+    task, trace = held_out(options)
+    policy, rng, count = task.load_policy(options.policy), np.random.default_rng(0), options.episodes
+    process = task.process(trace, policy.predictor)
+    objectives = task.spec.draw_objectives(rng, count)
+    images = rng.integers(0, len(trace), count)
+    at_random = np.arange(count) < RANDOM_SHARE * count
+    actions, totals = run(process, images, objectives, policy, at_random)
+    differ = {"bits": 0, "compute": 0, "distortion": 0, "stream under the policy": 0}
+    for number, (image, sequence) in enumerate(zip(images, actions, strict=True)):
+        pixels = task.image(trace, int(image))
+        real = task.encode(pixels, sequence)
+        macs = round(totals.decoder_kmac_per_pixel[number] * MACS_PER_KMAC * pixels.shape[0] * pixels.shape[1])
+        ms_ssim = 1 - float(ms_ssim_loss(real.picture, pixels))
+        differ["bits"] += real.bits != totals.bits[number]
+        differ["compute"] += real.decoder_macs != macs
+        differ["distortion"] += real.mse != totals.mse[number] or ms_ssim != totals.ms_ssim[number]
+        if not at_random[number]:
+            stream = task.encode_under(options.policy, pixels, objectives.one(number, task.spec.kinds))
+            differ["stream under the policy"] += stream != real.data
+    print_result(options, {"episodes": count, **{f"differ in {name}": int(n) for name, n in differ.items()}})
 
 
 if __name__ == "__main__":

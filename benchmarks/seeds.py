@@ -1,6 +1,5 @@
-"""Several trainings that differ in their seed alone, each evaluated on held-out images: learning's own spread."""
+"""The spread of learning: trainings that differ in their seed alone, each evaluated on held-out images."""
 
-import functools
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,23 +8,21 @@ import pandas as pd
 import torch
 from common import arguments, print_result
 
-from rlcodec.agents.evaluate import contest_of, evaluate_policy
-from rlcodec.agents.export import export_policy
+from rlcodec.agents.evaluate import evaluate_policy
+from rlcodec.agents.export import export_trained
 from rlcodec.agents.hyperparameters import read_settings
-from rlcodec.agents.ppo import train_ppo
-from rlcodec.control.onnx_policy import load_policy
+from rlcodec.agents.training import TrainOptions, train
 from rlcodec.core.files import make_folder
-from rlcodec.core.preset_ids import MNIST
 from rlcodec.envs.tasks import task_of
 
 
 def main() -> None:
     """Trains, evaluates and prints."""
-    parser = arguments(__doc__ or "", data=False)
+    parser = arguments(__doc__, data=False)
     parser.add_argument("train", type=Path, help="trace of training images")
     parser.add_argument("held_out", type=Path, help="trace of held-out images")
-    parser.add_argument("--preset", default=MNIST.name, help="mnist or photo")
-    parser.add_argument("--seeds", type=int, default=5, help="how many trainings")
+    parser.add_argument("--preset", default="mnist", help="whose traces they are")
+    parser.add_argument("--seeds", type=int, default=5, help="number of trainings")
     parser.add_argument("--timesteps", type=int, help="of each; those of the packaged hyperparameters if not given")
     parser.add_argument("--hyperparameters", type=Path, help="YAML file; the packaged one if not given")
     parser.add_argument("--imitate", type=int, default=0, help="objectives under which the oracle is imitated first")
@@ -33,23 +30,21 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     task = task_of(options.preset)
-    # Predictions do not depend on the seed.
-    task = replace(task, fit=_once(task.fit), fit_unseen=_once(task.fit_unseen))
     trace, held_out = task.load(options.train), task.load(options.held_out)
-    settings = replace(read_settings(options.hyperparameters), imitation=options.imitate)
+    settings = replace(read_settings(path=options.hyperparameters), imitation=options.imitate)
     if options.timesteps:
         settings = replace(settings, n_timesteps=options.timesteps)
     make_folder(options.out)
     rows = []
     for seed in range(options.seeds):
         folder = options.out / f"seed-{seed}"
-        policy, predictor = train_ppo(trace, task, replace(settings, seed=seed), folder, resume=True, progress=False)
-        export_policy(policy, predictor, task, folder / "policy.onnx", {"seed": seed, "timesteps": settings.n_timesteps})
-        loaded = load_policy(folder / "policy.onnx", task.model)
-        found = evaluate_policy(contest_of(task, held_out, predictor), functools.partial(_choose, loaded))
-        counted = found.table[found.table.gap_counts]
+        trained = train(trace, task, replace(settings, seed=seed), folder, TrainOptions(resume=True))
+        export_trained(trained, folder / "policy.onnx")
+        policy = task.load_policy(folder / "policy.onnx")
+        evaluation = evaluate_policy(task.hindsight(held_out, policy.predictor), policy)
+        counted = evaluation.table[evaluation.table.gap_counts]
         by_kind = counted.groupby("kind").share_policy.mean().to_dict()
-        rows.append({"seed": seed, "share": found.share, "low": found.low, "high": found.high} | by_kind)
+        rows.append({"seed": seed, "share": evaluation.share, "low": evaluation.low, "high": evaluation.high} | by_kind)
         print(rows[-1], flush=True)
     table = pd.DataFrame(rows)
     table.to_csv(options.out / "seeds.csv", index=False)
@@ -65,22 +60,6 @@ def main() -> None:
             "share of the gap, planner": float(np.mean(counted.share_planner)),
         },
     )
-
-
-def _once(function):
-    """The function, whose first answer is every answer."""
-    kept = []
-
-    def call(argument):
-        if not kept:
-            kept.append(function(argument))
-        return kept[0]
-
-    return call
-
-
-def _choose(policy, seen):
-    return policy.logits(seen).argmax(1)
 
 
 if __name__ == "__main__":

@@ -5,10 +5,9 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
-from common import arguments, print_result
+from common import arguments, print_result, seconds
 
 import rlcodec
 from rlcodec.envs.sample_images import sample_images
@@ -18,24 +17,24 @@ REPEATS = 9
 
 def main() -> None:
     """Measures and prints."""
-    options = arguments(__doc__ or "", data=False).parse_args()
+    options = arguments(__doc__, data=False).parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "digit.rlc").write_bytes(rlcodec.encode(sample_images(1)[0], lossless=True))
         environment = os.environ | {"NUMBA_CACHE_DIR": str(folder / "cache")}
-        command = [sys.executable, "-m", "rlcodec.cli.main", "decode", str(folder / "digit.rlc"), str(folder / "digit.png")]
-        seconds, said = [], ""
-        for _ in range(REPEATS + 1):
-            started = time.perf_counter()
+        command = [sys.executable, "-m", "rlcodec", "decode", str(folder / "digit.rlc"), str(folder / "digit.png")]
+        messages: list[str] = []
+
+        def run() -> None:
             done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
-            seconds.append(time.perf_counter() - started)
-            said = said or done.stderr.strip()
-    later = seconds[1:]
+            messages.append(done.stderr.strip())
+
+        first, *later = (seconds(run) for _ in range(REPEATS + 1))
     print_result(
         options,
         {
-            "first run, seconds": seconds[0],
-            "first run says": said,
+            "first run, seconds": first,
+            "message of the first run": messages[0],
             f"later runs, seconds, median of {REPEATS}": statistics.median(later),
             "later runs, seconds, slowest": max(later),
         },

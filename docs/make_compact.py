@@ -1,4 +1,4 @@
-"""Draws the published figure of COMPACT (the original, COMPACT, JPEG and WebP) from a photograph that comes with scikit-learn."""
+"""Draws the published figure of COMPACT (the original, COMPACT, JPEG and WebP) from a photograph of scikit-learn."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Traces of preset `compact`: what every channel of every picture costs in each tier, and what is lost without the others."""
+"""Traces of preset `compact`: what every channel of a picture costs in each tier, and the distortion without the others."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,26 +7,28 @@ from pathlib import Path
 import numpy as np
 
 from rlcodec.core.segment_choice import LATENT_TIERS
-from rlcodec.envs.measure import Report, Tables
-from rlcodec.envs.pictures import Pictures, trace_with
+from rlcodec.envs.measure import MeasureOptions, Tables
+from rlcodec.envs.pictures import PictureTrace, measure_pictures
 from rlcodec.envs.trace_file import check_shapes, load_tables
-from rlcodec.parallel.backends import LOCAL
-from rlcodec.presets.compact.decisions import COUNTS, PROBES, STATISTICS, Facts, measure_latent, measure_quality, statistics_of
-from rlcodec.presets.compact.decoder import synthesis_macs
-from rlcodec.presets.compact.transform import LATENT_CHANNELS, analyse, latent_size
-from rlcodec.presets.compact.weights import load_compact_model
-from rlcodec.presets.photo.transform import PLANES
+from rlcodec.images.color import ColorImage
+from rlcodec.presets.compact.choices import COUNTS
+from rlcodec.presets.compact.encoder import AnalysedPicture
+from rlcodec.presets.compact.installed import load_weights
+from rlcodec.presets.compact.measurements import STATISTICS, CompactMeasurements, distortion_at, statistics_of
+from rlcodec.presets.compact.transform import LATENT_CHANNELS, latent_size, synthesis_macs
+
+COLORS = 3
 
 
 @dataclass(frozen=True)
-class CompactTrace(Pictures):
+class CompactTrace(PictureTrace):
     """Tables over n pictures.
 
     Attributes:
-        statistics: float64 (n, s), see `Facts`.
-        cost: int64 (n, tiers, channels), in 1/COST_UNIT bit.
-        macs: int64 (n, tiers, channels).
-        sse: int64 (n, len(COUNTS)), squared error over all colours by numbers of channels.
+        statistics: float64 (n, len(STATISTICS)).
+        cost: int64 (n, LATENT_TIERS, LATENT_CHANNELS), code length in 1/COST_UNIT bit without the tier's name.
+        macs: int64 (n, LATENT_TIERS, LATENT_CHANNELS), multiply-accumulates of decoding.
+        sse: int64 (n, len(COUNTS)), sum of squared errors over all colours by number of channels.
         ms_ssim: float64 (n, len(COUNTS)).
     """
 
@@ -38,51 +40,44 @@ class CompactTrace(Pictures):
 
     @property
     def mse(self) -> np.ndarray:
-        """Mean squared error by numbers of channels, float64 (n, len(COUNTS))."""
-        return self.sse / (PLANES * self.areas[:, None])
+        """Mean squared error by number of channels, float64 (n, len(COUNTS))."""
+        return self.sse / (COLORS * self.areas[:, None])
 
-    def facts(self) -> Facts:
-        """What encoders know of the pictures before anything is chosen."""
+    def measurements(self) -> CompactMeasurements:
+        """What the decision process runs on, complete."""
         synthesis = np.array([synthesis_macs(*latent_size(*size)) for size in self.sizes.tolist()], np.int64)
-        return Facts(self.areas, self.statistics, self.cost, self.macs, synthesis, self.mse[:, PROBES], self.ms_ssim[:, PROBES])
+        return CompactMeasurements(self.areas, self.statistics, self.cost, self.macs, synthesis, self.mse, self.ms_ssim)
 
 
-def _trace_one(picture: np.ndarray) -> Tables:
-    model = load_compact_model()
-    latent = analyse(picture, model.folder)
-    cost, macs = measure_latent(model, latent)
-    quality = [measure_quality(model, latent, picture, int(channels)) for channels in COUNTS]
+def _measure_picture(picture: np.ndarray) -> Tables:
+    source = AnalysedPicture(load_weights(), ColorImage(picture, gray=False))
+    cost, macs = source.channel_costs
+    distortion = [distortion_at(source, int(channels)) for channels in COUNTS]
     return {
         "statistics": statistics_of(picture),
         "cost": cost,
         "macs": macs,
-        "sse": np.array([sse for sse, _ in quality], np.int64),
-        "ms_ssim": np.array([similar for _, similar in quality]),
+        "sse": np.array([sse for sse, _ in distortion], np.int64),
+        "ms_ssim": np.array([ms_ssim for _, ms_ssim in distortion]),
     }
 
 
-def trace_compact(
-    pictures: Sequence[np.ndarray],
-    workers: int | None = None,
-    report: Report | None = None,
-    kept: Path | None = None,
-    engine: str = LOCAL,
-) -> CompactTrace:
-    """The trace of some pictures; arguments and errors as `rlcodec.envs.pictures.trace_with`."""
-    return trace_with(CompactTrace, load_compact_model().digest, _trace_one, pictures, workers, report, kept, engine)
+def measure_compact(pictures: Sequence[np.ndarray], options: MeasureOptions = MeasureOptions()) -> CompactTrace:
+    """The trace of some pictures, uint8 (height, width, 3); raises as `rlcodec.envs.pictures.measure_pictures`."""
+    return measure_pictures(CompactTrace, load_weights().digest, _measure_picture, pictures, options)
 
 
 def load_compact_trace(path: Path) -> CompactTrace:
-    """Reads a trace; nothing in it is executed.
+    """Reads a trace; nothing in the file is executed.
 
     Raises:
         DataError: it is missing, broken, or was made by another codec.
     """
-    trace = load_tables(path, CompactTrace, load_compact_model().digest)
+    trace = load_tables(path, CompactTrace, load_weights().digest)
     n = len(trace.cost)
     check_shapes(path, trace, {"sizes": (n, 2)})
     shapes = {
-        "pixels": (PLANES * int(trace.areas.sum()),), "statistics": (n, len(STATISTICS)),
+        "pixels": (COLORS * int(trace.areas.sum()),), "statistics": (n, len(STATISTICS)),
         **dict.fromkeys(("cost", "macs"), (n, LATENT_TIERS, LATENT_CHANNELS)),
         **dict.fromkeys(("sse", "ms_ssim"), (n, len(COUNTS))),
     }  # fmt: skip

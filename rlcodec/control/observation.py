@@ -124,4 +124,5 @@ def advice_of(
 
 def joined(parts: Sequence[np.ndarray]) -> np.ndarray:
     """Fields side by side, within limits, float32 (B, size)."""
-    return np.clip(np.concatenate(parts, 1), -OBSERVATION_LIMIT, OBSERVATION_LIMIT).astype(np.float32)
+    out = np.concatenate(parts, 1, dtype=np.float32, casting="same_kind")
+    return np.clip(out, -OBSERVATION_LIMIT, OBSERVATION_LIMIT, out=out)

@@ -95,12 +95,18 @@ def _read(path: Path, modified: float) -> _PolicyFile:
         raise PolicyError(f"{path}: not a policy file ({type(error).__name__})") from error
 
 
-def _read_file(path: Path) -> _PolicyFile:
+@functools.lru_cache(maxsize=8)
+def _read_predictor(path: Path, modified: float, read_predictor: Callable[[str], Predictor]) -> Predictor:
+    """The predictor in a policy file, kept since its JSON takes longer to parse than an image takes to encode."""
+    return read_predictor(json.dumps(_read(path, modified).metadata["predictor"]))
+
+
+def _modified(path: Path) -> float:
+    """When a policy file was last written; raises PolicyError if there is no such file."""
     try:
-        modified = path.stat().st_mtime
+        return path.stat().st_mtime
     except OSError as error:
         raise PolicyError(f"{path}: no such policy file") from error
-    return _read(path, modified)
 
 
 def metadata_of_policy(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -109,7 +115,7 @@ def metadata_of_policy(path: str | os.PathLike[str]) -> dict[str, Any]:
     Raises:
         PolicyError: it is missing or broken.
     """
-    return _read_file(Path(path)).metadata
+    return _read(Path(path), _modified(Path(path))).metadata
 
 
 def preset_of_policy(path: str | os.PathLike[str]) -> str:
@@ -133,7 +139,8 @@ def load_policy(path: str | os.PathLike[str], spec: ProcessSpec, read_predictor:
     Raises:
         PolicyError: the file is missing or broken, or was trained for another codec, preset or version.
     """
-    file = _read_file(Path(path))
+    modified = _modified(Path(path))
+    file = _read(Path(path), modified)
     found = file.metadata
     if found["format"] != FORMAT:
         raise PolicyError(f"{path}: has policy format {found['format']}; this rlcodec reads {FORMAT}")
@@ -148,7 +155,7 @@ def load_policy(path: str | os.PathLike[str], spec: ProcessSpec, read_predictor:
     if file.shapes[0] != [spec.observation_size] or len(file.shapes) != 2:
         raise PolicyError(f"{path}: takes {file.shapes[0]} values, not the {spec.observation_size} of its layout")
     try:
-        predictor = read_predictor(json.dumps(found["predictor"]))
+        predictor = _read_predictor(Path(path), modified, read_predictor)
     except (ValueError, KeyError, TypeError) as error:
         raise PolicyError(f"{path}: not a policy file (its predictions: {type(error).__name__})") from error
     return OnnxPolicy(file.session, predictor, str(found["codec_digest"]), int(found["macs"]), found)

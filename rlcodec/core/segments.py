@@ -11,17 +11,19 @@ MACS_PER_KMAC = 1000
 
 @dataclass(frozen=True)
 class Segment:
-    """A place in the stream: a latent slice or a row of pixels.
+    """A place in the stream: a slice of latents, a row of pixels, or a slice of a strip of a photograph.
 
     Attributes:
-        kind: "latent" or "pixels".
+        kind: "latent", "pixels" or "slice".
         index: of the slice or row.
-        symbols: bits of the slice that the budget keeps, or pixels of the row.
+        symbols: bits of the slice that the budget keeps, or pixels of the row; 0 if they are not counted.
+        strip: of a photograph, from the top.
     """
 
     kind: str
     index: int
     symbols: int
+    strip: int = 0
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,11 @@ class ColorImage:
     pixels: np.ndarray
     gray: bool
 
+    @property
+    def original(self) -> np.ndarray:
+        """The pixels that decoders should give back: uint8 (height, width, 3), or (height, width) if there are no colours."""
+        return self.pixels[..., 0] if self.gray else self.pixels
+
 
 def read_color(image: ImageLike, preset: PresetFormat | None, max_pixels: int = MAX_PIXELS) -> ColorImage:
     """The picture as 8-bit sRGB, upright.

@@ -75,7 +75,8 @@ def _from_pil(image: Image.Image, name: str, preset: PresetFormat | None) -> np.
     check_size(image.height, image.width, name, preset)
     if image.mode not in GRAY_MODES:
         raise ImageError(
-            f"{name}: is {image.mode}, and this preset codes 8-bit gray; take a preset for colours, for instance photo, or convert it: image.convert('L')"
+            f"{name}: is {image.mode}, and this preset codes 8-bit gray; take a preset for colours, for instance photo, "
+            "or convert it: image.convert('L')"
         )
     try:
         return np.array(image.convert("L"), np.uint8)

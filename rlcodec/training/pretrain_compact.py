@@ -1,4 +1,4 @@
-"""Pretraining of preset `compact`: the auto-encoder as published, then what codes its bits."""
+"""Pretraining of preset `compact`: the auto-encoder as published, then the network that codes its bits."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -8,8 +8,9 @@ import torch
 
 from rlcodec.core.files import make_folder
 from rlcodec.core.weights_file import save_model
+from rlcodec.presets.compact.installed import FILE
 from rlcodec.presets.compact.transform import analyse
-from rlcodec.presets.compact.weights import NEIGHBOURS, compact_arrays, compact_model_from_arrays
+from rlcodec.presets.compact.weights import NEIGHBOURS, arrays_of_weights, weights_of_arrays
 from rlcodec.training.compact import HELD_OUT, export_compact, train_compact
 from rlcodec.training.data import load_pictures
 from rlcodec.training.known_answers import compact_answers
@@ -50,13 +51,13 @@ def pretrain_compact(data: Path, options: AutoencoderOptions) -> Path:
     net = train_latents(train, held, latents_schedule, out / "latents", resume, device, around=NEIGHBOURS, grid=1)
     ones = (train > 0).sum((0, 2, 3), keepdims=True)[0]
     frequency = probability(ones, train[:, 0].size - ones)
-    path, arrays = out / "compact.safetensors", compact_arrays(export_net(net, None, 1, 1.0, 1.0, 1), frequency, out)
-    save_model(path, arrays, compact_answers(compact_model_from_arrays(arrays, out), pictures[0]))
+    path, arrays = out / FILE, arrays_of_weights(export_net(net, None, 1, 1.0, 1.0, 1), frequency, out)
+    save_model(path, arrays, compact_answers(weights_of_arrays(arrays, out), pictures[0]))
     return out
 
 
 def crop_latents(pictures: list[np.ndarray], folder: Path, seed: int) -> np.ndarray:
-    """Latents of random crops, int8 (n, channels, rows, columns), by the analysis in a folder."""
+    """Latents of random crops, int8 (n, channels, rows, columns), by the exported analysis transform in a folder."""
     rng = np.random.default_rng(seed)
     out = []
     for picture in pictures:

@@ -14,7 +14,7 @@ from rlcodec.errors import ModelError
 from rlcodec.presets.compact.weights import load_compact_model
 from rlcodec.presets.mnist.session import decoded_pixels
 from rlcodec.presets.mnist.weights import load_model, model_from_arrays
-from rlcodec.presets.photo.weights import load_photo_model
+from rlcodec.presets.photo.installed import photo_weights
 from rlcodec.training.known_answers import digit_answers
 
 
@@ -26,7 +26,7 @@ def answers_of(name: str) -> list[dict[str, str]]:
 @pytest.mark.parametrize(("name", "count"), [("mnist", 10), ("photo", 2), ("compact", 2)])
 def test_shipped_weights_carry_answers_that_hold_here(name, count):
     assert len(answers_of(name)) == count
-    {"mnist": load_model, "photo": lambda _: load_photo_model(), "compact": lambda _: load_compact_model()}[name](name)
+    {"mnist": load_model, "photo": lambda _: photo_weights(), "compact": lambda _: load_compact_model()}[name](name)
 
 
 @pytest.mark.parametrize("name", ["mnist", "photo", "compact"])
@@ -38,7 +38,7 @@ def test_a_machine_that_computes_differently_is_refused(name, tmp_path):
     save_model(path, load_arrays(WEIGHTS / f"{name}.safetensors"), {METADATA_KEY: json.dumps(answers)})
     load = {
         "mnist": lambda: check_known_answers(path, lambda data: decoded_pixels(load_model(), data)),
-        "photo": lambda: load_photo_model(path),
+        "photo": lambda: photo_weights(path),
         "compact": lambda: load_compact_model(tmp_path),
     }[name]
     with pytest.raises(ModelError, match=f"known answer {len(answers) - 1} to something else"):

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from rlcodec.errors import ModelError
+from rlcodec.presets.compact.installed import load_weights
 from rlcodec.presets.compact.transform import FILES, LATENT_CHANNELS, analyse, synthesise
-from rlcodec.presets.compact.weights import load_compact_model
 from rlcodec.training.compact import CROP, DivisiveNormalisation, torch
 from rlcodec.training.options import AutoencoderOptions
 from rlcodec.training.pretrain_compact import pretrain_compact
@@ -28,15 +28,15 @@ def test_trained_files_code_pictures(photograph, tmp_path):
         large.rotate(i).save(pictures / f"{i:02d}.png")
     options = AutoencoderOptions(out=tmp_path / "out", steps=2, batch=1, resume=False, device="cpu")
     out = pretrain_compact(pictures, options)
-    model = load_compact_model(out)
+    weights = load_weights(out)
     picture = np.asarray(photograph)
     latent = analyse(picture, out)
     assert latent.shape == (LATENT_CHANNELS, 4, 5)
     assert synthesise(latent, *picture.shape[:2], out).shape == picture.shape
     assert pretrain_compact(pictures, replace(options, resume=True)) == out
-    load_compact_model.cache_clear()
-    assert load_compact_model(out).digest == model.digest
+    load_weights.cache_clear()
+    assert load_weights(out).digest == weights.digest
     (out / FILES["synthesis"]).write_bytes(b"another")
-    load_compact_model.cache_clear()
+    load_weights.cache_clear()
     with pytest.raises(ModelError, match="another synthesis"):
-        load_compact_model(out)
+        load_weights(out)

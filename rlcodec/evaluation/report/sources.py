@@ -1,4 +1,4 @@
-"""What a report is made from: files and folders that commands leave, told apart by what is in them."""
+"""What a report is made from: files and folders that commands write, recognised by their content."""
 
 import json
 import math
@@ -10,19 +10,21 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from rlcodec.agents.reported_results import RESULTS_FILE, EpisodeClaim, read_claims
-from rlcodec.envs.tasks import task_of
+from rlcodec.agents.evaluate import RULES
+from rlcodec.agents.reported_results import RESULTS_FILE, ReportedEpisode, read_results
+from rlcodec.core.metrics import PEAK_SQUARED
 from rlcodec.errors import DataError, RlcodecError
 from rlcodec.evaluation.curves import read_curve
 from rlcodec.evaluation.rate_distortion import COLUMNS, CSV, KEY, PARQUET, Row, load_table
+from rlcodec.presets.registry import preset_by_name
 
 RUN_FILE = "run.json"
+"""As in `rlcodec.agents.run_folder`, which needs torch."""
 EVENTS = "events.out.tfevents"
 MAX_TABLE_BYTES = 256 << 20
 MAX_JSON_BYTES = 16 << 20
-CONTENDERS = ("policy", "planner", "threshold")
-EVALUATED = ("kind", "lambda_rate", "lambda_compute", "J_fixed", "J_oracle", "gap_counts", *(f"share_{c}" for c in CONTENDERS))
-"""Columns of the table of `rlcodec evaluate TRACE` that are needed here."""
+EVALUATED = ("kind", "lambda_rate", "lambda_compute", "J_fixed", "J_oracle", "gap_counts", *(f"share_{name}" for name in RULES))
+"""Columns of a table of `rlcodec evaluate TRACE` that are read."""
 KINDS = "a run's folder, a table of `rlcodec evaluate`, or a curve's JSON"
 POSITIVE = ("width", "height", "size_bytes", "bpp")
 
@@ -34,9 +36,9 @@ class Table:
     Attributes:
         name: of its file.
         rows: columns as `rlcodec.evaluation.rate_distortion.Row`.
-        data: where its pictures come from, if that is told.
+        data: folder of its pictures, if known.
         split: of folders of idx files.
-        about: how each codec ran, as far as that is told.
+        about: how codecs ran, of those for which it is known.
     """
 
     name: str
@@ -52,8 +54,8 @@ class Trained:
 
     Attributes:
         name: of the run's folder.
-        curves: by tag, steps and values, float64 (n,) each.
-        settings: hyperparameters, where the run tells them.
+        curves: steps and values, float64 (n,) each, by tag.
+        settings: hyperparameters; empty if unknown.
     """
 
     name: str
@@ -63,15 +65,16 @@ class Trained:
 
 @dataclass(frozen=True)
 class Shares:
-    """How near a policy came to the oracle.
+    """Shares of the gap from the best fixed setting to the oracle.
 
     Attributes:
         name: of the run's folder or the table's file.
-        table: a row per objective: kind, lambda_rate, lambda_compute, counts, and share of the gap of each of `CONTENDERS`.
+        table: a row for each objective: kind, lambda_rate, lambda_compute, counts, and share_policy, share_planner and
+            share_threshold.
         share: mean of the policy's, over the objectives that count.
-        interval: 95%, where it is claimed.
-        images: how many, where that is told.
-        episodes: that were claimed, a row each: image, objective, choice, bits, psnr_db.
+        interval: its 95% interval, if known.
+        images: number of images, if known.
+        episodes: reported episodes, a row each: image, objective, choice, bits, psnr_db.
     """
 
     name: str
@@ -84,7 +87,14 @@ class Shares:
 
 @dataclass
 class Sources:
-    """Everything that was named, by kind; `curves` are of files, a frame each as `read_curve`."""
+    """Everything that was named, by kind.
+
+    Attributes:
+        tables: of codecs.
+        curves: of files, each as `read_curve`.
+        trained: learning curves.
+        shares: results of policies.
+    """
 
     tables: list[Table] = field(default_factory=list)
     curves: list[pd.DataFrame] = field(default_factory=list)
@@ -93,48 +103,48 @@ class Sources:
 
 
 def read_sources(paths: Sequence[Path]) -> Sources:
-    """Reads files and folders of any kind.
+    """Reads files and folders.
 
-    A folder is read as a run and for the tables and curves that lie in it; what else lies there is passed over.
+    A folder is read as a run, and for the tables and curves in it; other files in it are ignored.
 
     Raises:
-        DataError: one is nothing that a report is made from, or is damaged.
+        DataError: one of the paths is nothing that a report is made from, or is damaged.
     """
-    found = Sources()
+    sources = Sources()
     for path in paths:
         if path.is_dir():
-            _read_folder(path, found)
+            _read_folder(path, sources)
         elif path.is_file():
-            _read_file(path, found)
+            _read_file(path, sources)
         else:
             raise DataError(f"{path}: no such file or folder")
-    return found
+    return sources
 
 
-def _read_folder(folder: Path, found: Sources) -> None:
-    before = _count(found)
+def _read_folder(folder: Path, sources: Sources) -> None:
+    before = _count(sources)
     if (folder / RESULTS_FILE).exists():
-        found.shares.append(_claimed(folder))
+        sources.shares.append(_reported(folder))
     if _event_folders(folder):
-        found.trained += _trained(folder)
+        sources.trained += _trained(folder)
     for path in sorted(folder.iterdir()):
         if path.suffix in (CSV, PARQUET) and _table_kind(path):
-            _read_file(path, found)
+            _read_file(path, sources)
         elif path.suffix == ".json" and path.name not in (RESULTS_FILE, RUN_FILE) and _is_curve(path):
-            found.curves.append(_curve(path))
-    if _count(found) == before:
+            sources.curves.append(_curve(path))
+    if _count(sources) == before:
         raise DataError(f"{folder}: holds nothing to report on; name {KINDS}")
 
 
-def _count(found: Sources) -> int:
-    return sum(map(len, vars(found).values()))
+def _count(sources: Sources) -> int:
+    return sum(map(len, vars(sources).values()))
 
 
-def _read_file(path: Path, found: Sources) -> None:
+def _read_file(path: Path, sources: Sources) -> None:
     if path.name == RESULTS_FILE:
-        found.shares.append(_claimed(path.parent))
+        sources.shares.append(_reported(path.parent))
     elif path.suffix == ".json":
-        found.curves.append(_curve(path))
+        sources.curves.append(_curve(path))
     elif path.suffix not in (CSV, PARQUET):
         raise DataError(f"{path}: is nothing to report on; name {KINDS}")
     elif path.stat().st_size > MAX_TABLE_BYTES:
@@ -142,16 +152,16 @@ def _read_file(path: Path, found: Sources) -> None:
     else:
         kind = _table_kind(path)
         if kind == "":
-            load_table(path)  # a Parquet or CSV file that cannot be read says why
+            load_table(path)  # raises an error that says why, if the file is damaged
             raise DataError(f"{path}: is nothing to report on; name {KINDS}")
         if kind == "codecs":
-            found.tables.append(_table(path))
+            sources.tables.append(_table(path))
         else:
-            found.shares.append(_evaluated(path))
+            sources.shares.append(_evaluated(path))
 
 
 def _table_kind(path: Path) -> str:
-    """Which table a file holds, by the names of its columns: "codecs", "evaluation" or ""."""
+    """The kind of table that a file holds, by the names of its columns: "codecs", "evaluation" or ""."""
     try:
         if path.suffix == PARQUET:
             from pyarrow.parquet import read_schema
@@ -181,7 +191,7 @@ def _curve(path: Path) -> pd.DataFrame:
 
 
 def _json(path: Path) -> dict[str, Any]:
-    """What a JSON file holds; nothing where it cannot be read, is too large or holds no object."""
+    """The object in a JSON file; empty if the file cannot be read, is too large or holds no object."""
     try:
         content = json.loads(path.read_text()) if path.stat().st_size <= MAX_JSON_BYTES else {}
     except (OSError, ValueError, RecursionError):
@@ -200,9 +210,9 @@ def _table(path: Path) -> Table:
     numbers = rows[[name for name, kind in Row.__annotations__.items() if kind in (int, float)]]
     finite = numbers.drop(columns=["decoder_kmac_per_pixel", "psnr_db"])
     if not np.isfinite(finite).all(axis=None) or (numbers[list(POSITIVE)] <= 0).any(axis=None) or rows.psnr_db.isna().any():
-        raise DataError(f"{path}: holds figures that cannot be: sizes are positive, quality and times are numbers")
+        raise DataError(f"{path}: holds impossible values: sizes are positive, quality and times are numbers")
     if (rows.psnr_db == -math.inf).any() or np.isinf(rows.decoder_kmac_per_pixel).any() or (rows.ms_ssim > 1).any():
-        raise DataError(f"{path}: holds figures that cannot be: an infinite error or compute, or MS-SSIM above 1")
+        raise DataError(f"{path}: holds impossible values: an infinite error or compute, or MS-SSIM above 1")
     if rows[KEY].duplicated().any():
         raise DataError(f"{path}: has a picture twice at the same setting of a codec")
     beside = _json(path.with_suffix(".json"))
@@ -220,43 +230,40 @@ def _evaluated(path: Path) -> Shares:
     try:
         read = pd.read_parquet(path) if path.suffix == PARQUET else pd.read_csv(path)
         table = pd.DataFrame({"kind": read.kind.astype(str), "counts": read.gap_counts.astype(bool)})
-        for name in ("lambda_rate", "lambda_compute", *(f"share_{c}" for c in CONTENDERS)):
+        for name in ("lambda_rate", "lambda_compute", *(f"share_{name}" for name in RULES)):
             table[name] = read[name].astype(float)
     except (OSError, ValueError, TypeError) as error:
         raise DataError(f"{path}: cannot be read as a table ({' '.join(str(error).split())})") from error
     counted = table[table.counts].share_policy
     if counted.empty or not np.isfinite(counted).all() or not (table[["lambda_rate", "lambda_compute"]] > 0).all(axis=None):
-        raise DataError(f"{path}: tells of no share of the gap")
+        raise DataError(f"{path}: holds no share of the gap")
     return Shares(path.stem, table, float(counted.mean()))
 
 
-def _claimed(folder: Path) -> Shares:
-    claims = read_claims(folder)
+def _reported(folder: Path) -> Shares:
+    results = read_results(folder)
     rows = []
-    for claim in claims.table:
-        gap = claim.fixed - claim.oracle
-        shares = {f"share_{c}": (claim.fixed - getattr(claim, c)) / gap if gap else math.nan for c in CONTENDERS}
-        goal = claim.objective
-        rows.append(
-            {"kind": goal.kind, "lambda_rate": goal.lambda_rate, "lambda_compute": goal.lambda_compute} | shares
-            | {"counts": claim.counts}
-        )  # fmt: skip
+    for row in results.table:
+        gap, objective = row.fixed - row.oracle, row.objective
+        shares = {f"share_{name}": (row.fixed - getattr(row, name)) / gap if gap else math.nan for name in RULES}
+        weights = {"lambda_rate": objective.lambda_rate, "lambda_compute": objective.lambda_compute}
+        rows.append({"kind": objective.kind, **weights, **shares, "counts": row.counts})
     return Shares(
         folder.resolve().name,
         pd.DataFrame(rows),
-        claims.share,
-        (claims.low, claims.high),
-        claims.images,
-        _episodes(claims.preset, claims.episodes),
+        results.share,
+        (results.low, results.high),
+        results.images,
+        _episodes(results.preset, results.episodes),
     )
 
 
-def _episodes(preset: str, episodes: Sequence[EpisodeClaim]) -> pd.DataFrame:
+def _episodes(preset: str, episodes: Sequence[ReportedEpisode]) -> pd.DataFrame:
     try:
-        actions = task_of(preset).describe()["actions"]
-        words = [choice_in_words(actions, episode.actions) for episode in episodes]
+        actions = preset_by_name(preset).process_spec().action_names
+        choices = [choice_in_words(actions, episode.actions) for episode in episodes]
     except (RlcodecError, IndexError) as error:
-        raise DataError(f"{RESULTS_FILE}: claims actions that preset {preset!r} does not have ({error})") from error
+        raise DataError(f"{RESULTS_FILE}: reports actions that preset {preset!r} does not have ({error})") from error
     rows = [
         {
             "image": episode.image,
@@ -264,9 +271,9 @@ def _episodes(preset: str, episodes: Sequence[EpisodeClaim]) -> pd.DataFrame:
             f"λ compute {episode.objective.lambda_compute:.2g}",
             "choice": choice,
             "bits": episode.bits,
-            "psnr_db": 10 * math.log10(255**2 / episode.mse) if episode.mse > 0 else math.inf,
+            "psnr_db": 10 * math.log10(PEAK_SQUARED / episode.mse) if episode.mse > 0 else math.inf,
         }
-        for episode, choice in zip(episodes, words, strict=True)
+        for episode, choice in zip(episodes, choices, strict=True)
     ]
     return pd.DataFrame(rows)
 
@@ -275,7 +282,7 @@ def choice_in_words(actions: Mapping[str, Sequence[str]], taken: Sequence[int]) 
     """What an episode's actions mean.
 
     Args:
-        actions: names of actions as a task describes them.
+        actions: names of actions by phase, as `rlcodec.control.decision_process.ProcessSpec` has them.
         taken: the actions, from the first.
 
     Raises:
@@ -284,20 +291,20 @@ def choice_in_words(actions: Mapping[str, Sequence[str]], taken: Sequence[int]) 
     if not taken or min(taken) < 0:
         raise IndexError("actions are numbered from 0, and the first is always taken")
     first, later = actions["first"][taken[0]], list(taken[1:])
-    if "last" in actions:
+    if "stops" in actions:
         stop = 0
         while stop < len(actions["stops"]) - 1 and later:
             if later.pop(0) == 0:
                 break
             stop += 1
-        return f"{first}, {actions['stops'][stop]}" + (f", {actions['last'][later[0]]}" if later else "")
+        return ", ".join([first, actions["stops"][stop], *(actions["last"][action] for action in later[:1])])
     names = [actions["later"][action] for action in later]
     counts = [f"{name} {names.count(name)} times" for name in dict.fromkeys(names) if name != "stop"]
     return ", ".join([first, *counts])
 
 
 def _event_folders(folder: Path) -> list[Path]:
-    """A folder and those in it that hold TensorBoard's events."""
+    """Those of a folder and its subfolders that hold TensorBoard's events."""
     inside = sorted(path for path in folder.iterdir() if path.is_dir())
     return [path for path in (folder, *inside) if any(path.glob(f"{EVENTS}*"))]
 
@@ -305,8 +312,8 @@ def _event_folders(folder: Path) -> list[Path]:
 def _trained(folder: Path) -> list[Trained]:
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    found, settings = [], _settings(folder / RUN_FILE)
-    folders = _event_folders(folder)
+    trained, settings = [], _settings(folder / RUN_FILE)
+    folders, run = _event_folders(folder), folder.resolve().name
     for path in folders:
         events = EventAccumulator(str(path), size_guidance={"scalars": 0})
         try:
@@ -315,16 +322,15 @@ def _trained(folder: Path) -> list[Trained]:
         except Exception as error:  # protobuf, TensorBoard and the file system all raise their own
             raise DataError(f"{path}: its TensorBoard events cannot be read ({type(error).__name__})") from error
         curves = {
-            tag: (np.array([s.step for s in some], np.float64), np.array([s.value for s in some], np.float64))
-            for tag, some in series.items()
+            tag: (np.array([p.step for p in points], np.float64), np.array([p.value for p in points], np.float64))
+            for tag, points in series.items()
         }
-        own = folder.resolve().name
         if curves:
-            found.append(Trained(own if len(folders) == 1 else f"{own}/{path.name}", curves, settings))
-    return found
+            trained.append(Trained(run if len(folders) == 1 else f"{run}/{path.name}", curves, settings))
+    return trained
 
 
 def _settings(path: Path) -> dict[str, Any]:
-    """Hyperparameters of a run, those that are a word or a number; none where the run tells none."""
+    """Hyperparameters of a run, those that are strings or numbers; empty if the file has none."""
     settings = _json(path).get("settings")
     return {k: v for k, v in settings.items() if isinstance(v, str | int | float)} if isinstance(settings, dict) else {}

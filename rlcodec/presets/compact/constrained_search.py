@@ -14,7 +14,7 @@ import numpy as np
 
 from rlcodec.control.constraints import Candidate, Constraints
 from rlcodec.control.decode_time import Calibration
-from rlcodec.control.objective import Objective
+from rlcodec.control.objective import Objective, distortion
 from rlcodec.core.container import header_bytes
 from rlcodec.core.metrics import ms_ssim, psnr_db
 from rlcodec.core.segments import MACS_PER_KMAC
@@ -49,14 +49,11 @@ class Quality:
 
     Attributes:
         psnr_db: infinite if it is exact.
-        error: in the measure of the objective's kind, see `rlcodec.control.objective`; 0 if there is no objective.
+        distortion: D in the objective's kind; 0 if there is no objective.
     """
 
     psnr_db: float
-    error: float
-
-
-PERFECT = Quality(math.inf, 0.0)
+    distortion: float
 
 
 def choice_of(budget: int, node: int) -> int:
@@ -82,6 +79,7 @@ class ChoiceSearch:
         calibration: Calibration | None,
     ):
         self.source, self.objective, self.constraints = source, objective, constraints
+        self._perfect = Quality(math.inf, 0.0 if objective is None else float(distortion(objective.kind, 0.0)))
         self._qualities: dict[int, Quality] = {}
         cost, macs = source.channel_costs
         height, width = source.original.shape[:2]
@@ -110,12 +108,12 @@ class ChoiceSearch:
         if count not in self._qualities:
             original = self.source.original
             picture = self.source.show(int(COUNTS[count]) * self.source.latent[0].size)
-            error = 0.0
-            if self.objective is not None and self.objective.kind == "ms-ssim":
-                error = 1 - ms_ssim(original, picture)
-            elif self.objective is not None:
-                error = float(np.square(picture.astype(np.int64) - original).mean())
-            self._qualities[count] = Quality(psnr_db(original, picture), error)
+            measured = 0.0
+            if self.objective is not None:
+                in_loss = self.objective.kind == "ms-ssim"
+                error = 1 - ms_ssim(original, picture) if in_loss else np.square(picture.astype(np.int64) - original).mean()
+                measured = float(distortion(self.objective.kind, error))
+            self._qualities[count] = Quality(psnr_db(original, picture), measured)
         return self._qualities[count]
 
     def _candidate(self, choice: int, quality: Quality | None = None) -> Candidate[int]:
@@ -123,13 +121,13 @@ class ChoiceSearch:
         psnr = (quality or self._quality(int(COUNT_OF_CHOICE[choice]))).psnr_db
         return Candidate(int(self._size_bytes[choice]), psnr, float(self._decode_ms[choice]), choice)
 
-    def _key(self, candidate: Candidate[int], error: float) -> tuple[float, ...]:
+    def _key(self, candidate: Candidate[int], lost: float) -> tuple[float, ...]:
         """Sort key: the best choice minimises it."""
         if self.objective is None:
             tie_break = -candidate.psnr_db, candidate.size_bytes, candidate.decode_ms
             return self.constraints.sort_key(candidate, tie_break)
         rate, kmac = self._rate_bpp[candidate.source], self._decoder_kmac_per_pixel[candidate.source]
-        return float(self.objective.value(error, rate, kmac)), candidate.size_bytes
+        return float(self.objective.value(lost, rate, kmac)), candidate.size_bytes
 
     def meets_constraints(self, choice: int) -> bool:
         """Whether a choice's stream meets all constraints."""
@@ -144,9 +142,9 @@ class ChoiceSearch:
         bounds: dict[int, tuple[float, ...]] = {}
         choices: dict[int, list[int]] = {}
         for choice, count in enumerate(COUNT_OF_CHOICE.tolist()):
-            candidate = self._candidate(choice, PERFECT)
+            candidate = self._candidate(choice, self._perfect)
             if self.constraints.met_by(candidate):
-                key = self._key(candidate, PERFECT.error)
+                key = self._key(candidate, self._perfect.distortion)
                 bounds[count] = min(key, bounds.get(count, key))
                 choices.setdefault(count, []).append(choice)
         best: tuple[tuple[float, ...], int] | None = None
@@ -156,7 +154,7 @@ class ChoiceSearch:
             quality = self._quality(count)
             for candidate in (self._candidate(choice, quality) for choice in choices[count]):
                 if self.constraints.met_by(candidate):
-                    keyed = self._key(candidate, quality.error), candidate.source
+                    keyed = self._key(candidate, quality.distortion), candidate.source
                     best = min(keyed, best or keyed)
         if best is None:
             raise self.constraints.refusal([self._candidate(choice) for choice in range(CHOICES)])

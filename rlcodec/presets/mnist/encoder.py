@@ -63,7 +63,9 @@ def finish_encoder(session: Session) -> Encoded:
     )
 
 
-def encode_with(weights: MnistWeights, pixels: np.ndarray, bit_budget: int, choose: Chooser) -> Encoded:
+def encode_with(
+    weights: MnistWeights, pixels: np.ndarray, bit_budget: int, choose: Chooser, search_source: bool = True
+) -> Encoded:
     """Encodes an image under choices that are known before it starts.
 
     Args:
@@ -71,12 +73,15 @@ def encode_with(weights: MnistWeights, pixels: np.ndarray, bit_budget: int, choo
         pixels: uint8 (height, width).
         bit_budget: binary latents to keep.
         choose: gives the choices for the segments.
+        search_source: whether a bilevel source of the image is searched for; otherwise rows are coded pixel by pixel.
 
     Raises:
         MisfitError: the image has fewer latents, or `choose` raises it.
         OptionError: a segment cannot be coded in the tier that was chosen for it.
     """
     session = start_encoder(weights, pixels, bit_budget)
+    if not search_source:
+        session.skip_source()
     session.run(np.array(choose(session.segments), np.int64))
     return finish_encoder(session)
 

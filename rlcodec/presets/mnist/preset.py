@@ -40,6 +40,15 @@ BY_SOURCE = "by_bilevel_source"
 from."""
 DEVICE_OPTIONS = {"tier", "bit_budget", "rows"}
 COMPARED_BIT_BUDGETS = (49, 98, 196, 392)
+PARTS = "parts"
+PART_SETTINGS: dict[str, dict[str, Any]] = {
+    **{f"auto-encoder alone: {bits} bits": {"bit_budget": bits, "rows": 0} for bits in (*COMPARED_BIT_BUDGETS, 784)},
+    **{f"raster-encoder alone: {rows} rows": {"bit_budget": 0, "rows": rows} for rows in (10, 14, 18)},
+    **{f"raster-encoder alone: lossless, {tier}": {"tier": tier} for tier in TIERS},
+    **{f"both: {bits} bits, {rows} rows": {"bit_budget": bits, "rows": rows} for bits, rows in ((49, 14), (98, 14), (98, 18))},
+    **{f"both, by the policy: {name}": {"objective": name} for name in NAMED},
+}
+"""Settings of the comparison in "Efficient Image Compression", whose codec has two parts."""
 
 
 class MnistPreset(Preset):
@@ -159,7 +168,7 @@ class MnistPreset(Preset):
         options = cast(MnistOptions, options)
         if options.tier != TIERS[LM] or set(options.given()) - DEVICE_OPTIONS:
             raise OptionError(f"a device is for tier {TIERS[LM]}, with bit_budget and rows; other tiers run on the processor")
-        from rlcodec.presets.mnist.bilevel.torch_batch import encode_batch
+        from rlcodec.presets.mnist.torch_batch import encode_batch
 
         pixels = [self.read_pixels(image, options) for image in images]
         encoded = encode_batch(self.weights(), pixels, device, options.bit_budget or 0, options.rows)
@@ -167,7 +176,7 @@ class MnistPreset(Preset):
 
     def decode_on_device(self, streams: Sequence[Stream], options: DecodeOptions, device: str) -> list[Decoded]:
         """Decodes several streams with the network of tier `lm` run on a device; raises OptionError if torch has no such."""
-        from rlcodec.presets.mnist.bilevel.torch_batch import DECODED_AT_ONCE, decode_batch
+        from rlcodec.presets.mnist.torch_batch import DECODED_AT_ONCE, decode_batch
 
         decoded = []
         for start in range(0, len(streams), DECODED_AT_ONCE):  # sessions are large: only those of one group exist at a time
@@ -209,12 +218,12 @@ class MnistPreset(Preset):
         return budget, *(decisions.action_of(segment.tier) for segment in segments)
 
     def compared_settings(self, variant: str) -> ComparedSettings:
-        """Settings for evaluations; there are no variants."""
-        if variant:
-            raise OptionError(f"preset {self.name} has no variant {variant!r}")
+        """Settings for evaluations; variant "parts" has more of them, by the parts of the codec that they use."""
+        if variant not in ("", PARTS):
+            raise OptionError(f"preset {self.name} has no variant {variant!r}, only {PARTS!r}")
         fixed: dict[str, dict[str, Any]] = {f"{bits} bits": {"bit_budget": bits, "rows": 0} for bits in COMPARED_BIT_BUDGETS}
         fixed |= {f"lossless, {tier}": {"tier": tier} for tier in TIERS}
-        return ComparedSettings(fixed, "psnr", (1.6, 1.75, 1.9, 2.05, 2.2))
+        return ComparedSettings(PART_SETTINGS if variant else fixed, "psnr", (1.6, 1.75, 1.9, 2.05, 2.2))
 
 
 def _decoded(session: Session, stream: Stream) -> Decoded:

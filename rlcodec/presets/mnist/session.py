@@ -55,6 +55,7 @@ class Session:
         self._reconstruction: np.ndarray | None = None
         self._rows: RowCoder | None = None
         self._memory: Memory | None = None
+        self._search_source = True
 
     @property
     def next_segment(self) -> Segment:
@@ -76,6 +77,10 @@ class Session:
     def use_memory(self, memory: Memory) -> None:
         """Has tier `lm` told what its network finds, which something else runs; before the first row."""
         self._memory = memory
+
+    def skip_source(self) -> None:
+        """Codes rows pixel by pixel, without searching for a bilevel source; to be called before the first row."""
+        self._search_source = False
 
     @property
     def uses_source(self) -> bool:
@@ -153,7 +158,8 @@ class Session:
     def _code_rows(self, start: int, choices: np.ndarray, costs: np.ndarray, macs: np.ndarray) -> int:
         if self._rows is None:
             encoding = self.state[DIRECTION] == ENCODE and choices[0] != STOP
-            self._rows = self.start_rows(scan_of(self.weights.scan_tables, self.image) if encoding else None, encoding)
+            search = encoding and self._search_source
+            self._rows = self.start_rows(scan_of(self.weights.scan_tables, self.image) if search else None, encoding)
         coded, self.rows_done, self.pixels_of_next_row = code_pixel_rows(
             self.state, self.data, COSTS, self._rows, self.image, self.rows_done, self.slices_touched, choices, costs, macs
         )

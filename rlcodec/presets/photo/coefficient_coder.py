@@ -73,14 +73,14 @@ EXTENT_SCALE = 16
 
 
 class PhotoNets(NamedTuple):
-    """The integer networks, one for brightness and one for the other planes, and the one of the extents."""
+    """The integer networks: one for the coefficients of luma, one for those of chroma, and one for the blocks' extents."""
 
-    light: ContextNet
-    color: ContextNet
+    luma: ContextNet
+    chroma: ContextNet
     extent: ContextNet
 
 
-class PhotoState(NamedTuple):
+class StripState(NamedTuple):
     """What is known of a strip of blocks.
 
     Shapes: `values` (3, rows, columns, BLOCK, BLOCK) int16, quantised; `logs` (3, rows + 2 pad, columns + 2 pad, SPAN, SPAN)
@@ -94,29 +94,29 @@ class PhotoState(NamedTuple):
     extents: np.ndarray
 
 
-class PhotoWork(NamedTuple):
+class ScratchBuffers(NamedTuple):
     """Working space: the networks' layers; `selected` (SELECTED,) and `chosen` (EXTENT_SELECTED,) int64, learned rows; `sums`
     int64 (DIAGONALS + 1,), of a block's magnitudes by diagonal."""
 
-    light: Layers
-    color: Layers
+    luma: Layers
+    chroma: Layers
     extent: Layers
     selected: np.ndarray
     chosen: np.ndarray
     sums: np.ndarray
 
 
-def photo_work(nets: PhotoNets) -> PhotoWork:
+def scratch_buffers(nets: PhotoNets) -> ScratchBuffers:
     """Working space for the networks."""
     selected, chosen = np.empty(SELECTED, np.int64), np.empty(EXTENT_SELECTED, np.int64)
-    light, color, extent = (layers_of(net) for net in nets)
-    return PhotoWork(light, color, extent, selected, chosen, np.zeros(DIAGONALS + 1, np.int64))
+    luma, chroma, extent = (layers_of(net) for net in nets)
+    return ScratchBuffers(luma, chroma, extent, selected, chosen, np.zeros(DIAGONALS + 1, np.int64))
 
 
-def photo_state(rows: int, columns: int) -> PhotoState:
+def strip_state(rows: int, columns: int) -> StripState:
     """The state of a strip of which nothing is known."""
     around = (PLANES, rows + 2 * BLOCK_PAD, columns + 2 * BLOCK_PAD)
-    return PhotoState(
+    return StripState(
         np.zeros((PLANES, rows, columns, BLOCK, BLOCK), np.int16),
         np.zeros((*around, SPAN, SPAN), np.int16),
         np.zeros((*around, DIAGONALS + 1), np.int32),
@@ -142,7 +142,7 @@ def frequency_order() -> np.ndarray:
 
 @functools.cache
 def gather_offsets(rows: int, columns: int) -> np.ndarray:
-    """Flat offsets in `PhotoState.logs` of the magnitudes around a coefficient, int64 (GATHERED,), planes before it last."""
+    """Flat offsets in `StripState.logs` of the magnitudes around a coefficient, int64 (GATHERED,), planes before it last."""
     block = SPAN * SPAN
     line = (columns + 2 * BLOCK_PAD) * block
     plane = (rows + 2 * BLOCK_PAD) * line
@@ -160,7 +160,7 @@ def context_of(ps, flat, offsets, logs, gain, plane, y, x, u, v, sums, total, in
     """Writes inputs and learned rows of one coefficient.
 
     Args:
-        ps: `PhotoState`.
+        ps: `StripState`.
         flat: its `logs`, flat.
         offsets: from `gather_offsets`.
         logs: from `log_table`.
@@ -244,7 +244,7 @@ def choose_extents(coefficients, weight, worth, extents):
         coefficients: float32 (3, rows, columns, BLOCK, BLOCK), in quantiser steps.
         weight: squared quantiser steps that a bit is worth.
         worth: float64 (DIAGONALS,), working space.
-        extents: as in `PhotoState`, written.
+        extents: as in `StripState`, written.
     """
     planes, rows, columns = coefficients.shape[:3]
     for plane in range(planes):
@@ -370,7 +370,7 @@ def code_constants(state, data, costs, nets, logs, ps, work, offsets, coefficien
         costs: `rlcodec.core.range_coder.COSTS`.
         nets: `PhotoNets`.
         logs: from `log_table`.
-        ps: `PhotoState`; when encoding, `extents` are read and `values` are written all the same.
+        ps: `StripState`; when encoding, `extents` are read and `values` are written all the same.
         work: from `photo_work`.
         offsets: from `gather_offsets`.
         coefficients: float32 (3, rows, columns, BLOCK, BLOCK), in quantiser steps; read when encoding.
@@ -386,7 +386,7 @@ def code_constants(state, data, costs, nets, logs, ps, work, offsets, coefficien
     for y in range(rows):
         for x in range(columns):
             for plane in range(planes):
-                net, layers = (nets.light, work.light) if plane == 0 else (nets.color, work.color)
+                net, layers = (nets.luma, work.luma) if plane == 0 else (nets.chroma, work.chroma)
                 expected = predicted_constant(ps.values[plane], y, x)
                 shift = constant_shift(ps.logs, plane, y, x)
                 difference = np.int64(np.rint(coefficients[plane, y, x, 0, 0])) - expected if encoding else np.int64(0)
@@ -436,7 +436,7 @@ def code_diagonals(state, data, costs, nets, logs, ps, work, offsets, order, coe
     for y in range(rows):
         for x in range(columns):
             for plane in range(planes):
-                net, layers = (nets.light, work.light) if plane == 0 else (nets.color, work.color)
+                net, layers = (nets.luma, work.luma) if plane == 0 else (nets.chroma, work.chroma)
                 by, bx = y + BLOCK_PAD, x + BLOCK_PAD
                 last = min(np.int64(ps.extents[plane, by, bx]), high)
                 if last < low:

@@ -1,305 +1,216 @@
-"""Encoding a photograph: at a gain, under a policy, or within limits that people name: so many bytes, dB, milliseconds.
+"""Encoding a photograph within constraints: so many bytes, so many dB, so many milliseconds of decoding.
 
-What is searched for a limit is one number, the gain and between two gains the encoder's own lambda, the weight of bits when
-coefficients are rounded, of which decoders know nothing. The policy's predictions say where to begin, so that few encodes are
-needed; each is measured, and only what was measured comes back.
+The search is over one number: the gain and, between two gains, the weight of bits with which the encoder rounds coefficients,
+which decoders need not know. The policy's predictions say where to begin, so that few encodes are needed; each is measured, and
+only measured streams are returned.
 """
 
-import functools
 import math
-import os
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 
 import numpy as np
 
-from rlcodec.control.constraints import Limits
+from rlcodec.control.constraints import Candidate, Constraints, least_compute
 from rlcodec.control.decode_time import Calibration
-from rlcodec.control.objective import Objective
-from rlcodec.control.onnx_policy import Policy, load_policy
+from rlcodec.control.objective import KINDS, Objective
 from rlcodec.core.metrics import psnr_db
-from rlcodec.core.preset_ids import PHOTO
-from rlcodec.core.segments import MACS_PER_KMAC
-from rlcodec.errors import MisfitError, OptionError
-from rlcodec.images.color import ColorImage, check_pixels
-from rlcodec.presets.mnist.constrained_search import least_compute
+from rlcodec.presets.base import Encoded
 from rlcodec.presets.photo.coefficient_coder import GAINS, SLICE_COUNT
-from rlcodec.presets.photo.decisions import ENDINGS, GAIN_CHOICES, KINDS, Prospect, expect, photo_features
-from rlcodec.presets.photo.decode_cost import photo_work
-from rlcodec.presets.photo.decoder import PhotoSetting, check_width, shown_pixels
-from rlcodec.presets.photo.policy import Choice, choose_under_policy, pack_photo
-from rlcodec.presets.photo.strips import WEIGHT, CodedStrip, encode_photo, strips_of
-from rlcodec.presets.photo.transform import padded_size
-from rlcodec.presets.photo.weights import load_photo_model
+from rlcodec.presets.photo.decisions import ENDINGS, GAIN_CHOICES
+from rlcodec.presets.photo.decode_cost import decode_work
+from rlcodec.presets.photo.decoder import shown_pixels
+from rlcodec.presets.photo.encoder import PolicyEncoder, stream_of
+from rlcodec.presets.photo.format import PHOTO
+from rlcodec.presets.photo.process import Choice
+from rlcodec.presets.photo.settings import PhotoSettings
+from rlcodec.presets.photo.strips import BIT_WEIGHT, CodedPicture, encode_photo
 
-DEFAULT_WIDTH = "light"
-"""Where nothing asks for another; the full width takes four times the compute for one or two per cent of the rate."""
-WHOLE_GAIN = {"max_bytes": 0.68, "min_psnr": 1.3}
-"""By how much the weight of bits changes when it stands for a whole gain: down to more bytes, or up to fewer."""
-NEAR = {"max_bytes": 0.010, "min_psnr": 0.06}
-"""What keeps to a limit by less is near enough: natural logarithm of bytes, and dB."""
+DEFAULT_SYNTHESIS = "light"
+"""Used if nothing else decides; "full" takes four times the compute for one or two per cent of the rate."""
+WEIGHT_OF_GAIN = {"max_bytes": 0.68, "min_psnr": 1.3}
+"""Factor by which the weight of bits changes where it replaces a whole step of the gain, by constraint."""
+TOLERANCE = {"max_bytes": 0.010, "min_psnr": 0.06}
+"""The search ends at a stream that meets a constraint by less: natural logarithm of bytes, or dB."""
 TRIALS = 5
-"""Encodes within one gain that a search takes at most."""
+"""The most encodes of a search once a stream meets the constraint."""
+PLACES_PER_GAIN = 16
+"""Resolution at which predictions are searched."""
 
 
-@dataclass(frozen=True)
-class Attempt:
-    """A stream and what is known of it.
-
-    Attributes:
-        data: the whole stream.
-        psnr: that decoders find, in dB; NaN where nobody asked.
-        decode_ms: predicted milliseconds of decoding; 0 where nobody asked.
-    """
-
-    data: bytes
-    psnr: float = math.nan
-    decode_ms: float = 0.0
-
-    def keeps(self, limits: Limits) -> bool:
-        """Whether it keeps to all limits."""
-        return not limits.shortfalls(len(self.data), self.psnr, self.decode_ms)
-
-
-class Encoder:
-    """Encodes one picture again and again.
+class ConstrainedSearch:
+    """Encodes one picture again and again until a stream meets constraints.
 
     Args:
-        picture: what to code.
-        policy: whose predictions say where to begin.
-        limits: what streams should keep to.
-        calibration: of this machine, where decoding is limited.
-        workers: threads.
+        encoder: of the picture; it keeps coefficients if there is a `min_psnr`.
+        constraints: what the stream must meet.
+        calibration: of this machine, if decoding time is limited.
     """
 
-    def __init__(
-        self, picture: ColorImage, policy: Policy, limits: Limits, calibration: Calibration | None, workers: int | None
-    ):
-        self.picture, self.policy, self.limits, self.workers = picture, policy, limits, workers
-        self.calibration = calibration
-        self.model = load_photo_model()
-        self.original = picture.pixels[..., 0] if picture.gray else picture.pixels
+    def __init__(self, encoder: PolicyEncoder, constraints: Constraints, calibration: Calibration | None):
+        self.encoder, self.constraints, self.calibration = encoder, constraints, calibration
+        self.tried: list[Candidate[Encoded]] = []
 
-    @functools.cached_property
-    def strips(self) -> list[np.ndarray]:
-        """The picture's coefficients."""
-        return strips_of(self.picture.pixels, self.workers)
+    def encode(self, objective: Objective | None, synthesis: str | None) -> Encoded:
+        """Encodes the picture.
 
-    @functools.cached_property
-    def _expected(self) -> Prospect:
-        return expect(self.policy.predictor, photo_features(self.strips, self.workers)[None])
+        Args:
+            objective: what the policy minimises; its stream is taken if it meets the constraints. If None, the stream comes as
+                near to the constraints as possible: with `min_psnr` it is about as small as possible, else about as fine.
+            synthesis: one of `rlcodec.presets.photo.repair.WIDTHS`; if None the policy's choice, or without an objective the
+                widest that decodes in time, or DEFAULT_SYNTHESIS if decoding time is not limited.
 
-    def attempt(self, gain: int, width: str, weight: float = WEIGHT) -> Attempt:
-        """The stream at a gain, a width of the synthesis and a weight of bits."""
-        coded = encode_photo(self.model, self.strips, gain, weight, self.workers, keep=self.limits.min_psnr is not None)
-        return self.measured(coded, Choice(gain, SLICE_COUNT, width))
+        Raises:
+            MisfitError: the constraints cannot be met; the message names the nearest that can.
+            OptionError: policies are not trained for the objective.
+        """
+        found = self._under_policy(objective, synthesis) if objective else None
+        if found is None and (objective is None or self.constraints.limits_rate_or_quality):
+            found = self._nearest(synthesis)
+        if found is None:
+            raise self.constraints.refusal(self.tried)
+        return found.source
 
-    def measured(self, coded: CodedStrip, choice: Choice) -> Attempt:
-        """The stream that ends as chosen, with what the limits are about."""
-        height, width = self.picture.pixels.shape[:2]
-        setting = PhotoSetting(choice.gain, choice.width, self.picture.gray)
-        data = pack_photo(coded, self.picture.pixels.shape, setting, choice.slices)
-        psnr, decode_ms = math.nan, 0.0
-        if self.limits.min_psnr is not None:
-            shown = shown_pixels(self.model, coded.up_to(choice.slices), setting, height, width, choice.width)
-            psnr = psnr_db(self.original, shown)
-        if self.calibration is not None:
-            by_strip = coded.macs[:, : choice.slices].sum(1) / MACS_PER_KMAC
-            work = photo_work(math.prod(padded_size(height, width)), by_strip.tolist(), choice.width)
-            decode_ms = self.calibration.predicted_ms(PHOTO.name, work)
-        return Attempt(data, psnr, decode_ms)
+    def _under_policy(self, objective: Objective, synthesis: str | None) -> Candidate[Encoded] | None:
+        """The policy's stream, with as little weight on compute as decoding in time takes; None if it violates a constraint."""
 
-    def expected_scores(self, name: str, width: str) -> np.ndarray:
-        """What a limit is about at every gain, as predicted, float64 (GAINS,): see `score`."""
-        area = self.picture.pixels[..., 0].size
-        if name == "max_bytes":
-            scores = -np.log(self._expected.rate[0, :, -1] * area / 8)
+        def encode(objective: Objective) -> Candidate[Encoded]:
+            choice, coded = self.encoder.choose(objective)
+            return self._measured(coded, choice.with_synthesis(synthesis))
+
+        if self.constraints.limits_rate_or_quality:
+            found = encode(objective)
         else:
-            scores = -self._expected.quality[KINDS.index("psnr"), 0, :, -1, ENDINGS.index(width)]
+            found = least_compute(objective, encode, lambda candidate: not self.constraints.met_by(candidate))
+        return found if self.constraints.met_by(found) else None
+
+    def _nearest(self, synthesis: str | None) -> Candidate[Encoded] | None:
+        """The stream that comes nearest to the constraints, with the widest synthesis that allows to meet them."""
+        widest_first = list(reversed(ENDINGS)) if self.constraints.max_decode_ms is not None else [DEFAULT_SYNTHESIS]
+        for used in [synthesis] if synthesis else widest_first:
+            if self.constraints.min_psnr is not None:
+                found = self._search("min_psnr", self.constraints.min_psnr, used)
+            elif self.constraints.max_bytes is not None:
+                found = self._search("max_bytes", -math.log(max(self.constraints.max_bytes, 1)), used)
+            else:
+                found = self._finest_in_time(used)
+            if found is not None and self.constraints.met_by(found):
+                return found
+        return None
+
+    def _search(self, name: str, wanted: float, synthesis: str) -> Candidate[Encoded] | None:
+        """The stream that just meets one constraint; None if no gain meets it.
+
+        Scores grow along the search's axis: from the finest gain to the coarsest for bytes, the other way for dB. A place
+        between two gains stands for the one that meets the constraint, with the weight of bits changed towards the other.
+
+        Args:
+            name: "max_bytes" or "min_psnr".
+            wanted: score to reach, see `_score`.
+            synthesis: of the stream.
+        """
+        axis = list(range(GAINS)) if name == "max_bytes" else list(range(GAINS - 1, -1, -1))
+        predictions = np.maximum.accumulate(self._predicted_scores(name, synthesis)[axis])
+        tolerance, target = TOLERANCE[name], wanted + TOLERANCE[name] / 2
+        error = 0.0
+        """Of the predictions at the last trial."""
+
+        def predicted(place: float) -> float:
+            return float(np.interp(place, np.arange(GAINS), predictions)) + error
+
+        low, high, found = -1.0, float(GAINS - 1), None
+        scores: dict[float, float] = {}
+        for trial in range(GAINS + TRIALS):
+            if high - low < 1e-3 or (found is not None and (trial >= TRIALS or scores[high] - wanted < tolerance)):
+                break
+            place = _next_place(low, high, scores, target, predicted, trial)
+            step = math.ceil(place)
+            candidate = self._at(axis[step], synthesis, BIT_WEIGHT * WEIGHT_OF_GAIN[name] ** (step - place))
+            scores[place] = _score(name, candidate)
+            error += scores[place] - predicted(place)
+            if scores[place] >= wanted:
+                found, high = candidate, place
+            else:
+                low = place
+        return found
+
+    def _predicted_scores(self, name: str, synthesis: str) -> np.ndarray:
+        """Predicted score of every gain, float64 (GAINS,)."""
+        predicted = self.encoder.process.predicted_before
+        if name == "max_bytes":
+            scores = -np.log(predicted.rate[0, :, -1] * self.encoder.picture.pixels[..., 0].size / 8)
+        else:
+            scores = -predicted.quality[KINDS.index("psnr"), 0, :, -1, ENDINGS.index(synthesis)]
         return np.interp(np.arange(GAINS), GAIN_CHOICES, scores)
 
+    def _finest_in_time(self, synthesis: str) -> Candidate[Encoded]:
+        """The finest stream that decodes in time, or else the fastest; finer gains take longer."""
+        low, high = -1, GAINS - 1
+        found = self._at(high, synthesis)
+        while self.constraints.met_by(found) and high - low > 1:
+            middle = (low + high) // 2
+            candidate = self._at(middle, synthesis)
+            if self.constraints.met_by(candidate):
+                found, high = candidate, middle
+            else:
+                low = middle
+        return found
 
-def score(name: str, attempt: Attempt) -> float:
-    """How well an attempt does by a limit, the more the better: less bytes, in logarithms; dB."""
-    return -math.log(len(attempt.data)) if name == "max_bytes" else attempt.psnr
+    def _at(self, gain: int, synthesis: str, bit_weight: float = BIT_WEIGHT) -> Candidate[Encoded]:
+        """The stream at a gain, a synthesis and a weight of bits."""
+        live = self.encoder.live
+        coded = encode_photo(live.weights, live.strips, gain, bit_weight, live.workers, keep=live.scored)
+        return self._measured(coded, Choice(gain, SLICE_COUNT, synthesis))
+
+    def _measured(self, coded: CodedPicture, choice: Choice) -> Candidate[Encoded]:
+        """The stream of a coded picture, with what the constraints are about."""
+        live = self.encoder.live
+        encoded, size = stream_of(live.weights, coded, self.encoder.picture, choice), live.pixels.shape[:2]
+        quality, decode_ms = math.nan, 0.0
+        if self.constraints.min_psnr is not None:
+            settings = PhotoSettings(choice.gain, choice.synthesis, self.encoder.picture.gray)
+            shown = shown_pixels(live.weights, coded.values_of(choice.slices), settings, size, choice.synthesis)
+            quality = psnr_db(encoded.original, shown)
+        if self.calibration is not None:
+            work = decode_work(size, encoded.segments, choice.synthesis)
+            decode_ms = self.calibration.predicted_ms(PHOTO.name, live.weights.digest, work)
+        candidate = Candidate(len(encoded.data), quality, decode_ms, encoded)
+        self.tried.append(candidate)
+        return candidate
 
 
-def search(encoder: Encoder, name: str, width: str) -> Attempt | None:
-    """The stream that just keeps to one limit, "max_bytes" or "min_psnr"; None where no gain does.
-
-    Along the search's axis scores grow: gains from the finest on for bytes, from the coarsest on for dB. A place between two
-    gains is the one that keeps to the limit, with the weight moved towards the other.
-    """
-    limits = encoder.limits
-    wanted = -math.log(max(limits.max_bytes or 0, 1)) if name == "max_bytes" else limits.min_psnr or 0.0
-    axis = list(range(GAINS)) if name == "max_bytes" else list(range(GAINS - 1, -1, -1))
-    expected = encoder.expected_scores(name, width)[axis]
-    error = 0.0
-    """Of the predictions, as the last trial showed it."""
-
-    def at(place: float) -> Attempt:
-        step = math.ceil(place)
-        return encoder.attempt(axis[step], width, WEIGHT * WHOLE_GAIN[name] ** (step - place))
-
-    def predicted(place: float) -> float:
-        return float(np.interp(place, np.arange(GAINS), np.maximum.accumulate(expected))) + error
-
-    low, high, found = -1.0, float(GAINS - 1), None
-    known: dict[float, float] = {}
-    near, target = NEAR[name], wanted + NEAR[name] / 2
-    for trial in range(GAINS + TRIALS):
-        if high - low < 1e-3 or (found is not None and (trial >= TRIALS or known[high] - wanted < near)):
-            break
-        place = _next_place(low, high, known, target, predicted, trial)
-        tried = at(place)
-        known[place] = score(name, tried)
-        error += known[place] - predicted(place)
-        if known[place] >= wanted:
-            found, high = tried, place
-        else:
-            low = place
-    return found
+def _score(name: str, candidate: Candidate[Encoded]) -> float:
+    """How well a stream does by a constraint, more is better: for bytes minus their logarithm; dB."""
+    return -math.log(candidate.size_bytes) if name == "max_bytes" else candidate.psnr_db
 
 
 def _next_place(
     low: float,
     high: float,
-    known: dict[float, float],
+    scores: dict[float, float],
     target: float,
     predicted: Callable[[float], float],
     trial: int,
 ) -> float:
-    """Where to try next: where the last trials' line, or the predictions, meet the target, well inside what is open."""
-    if low in known and high in known:
-        rise = max((known[high] - known[low]) / (high - low), 1e-6)
-        place = low + (target - known[low]) / rise
+    """Where to try next: where a line through the ends, or the predictions, reach the target, well inside of the bracket.
+
+    Args:
+        low: the largest place that is known to miss the constraint, or -1.
+        high: the smallest place that is known to meet it, or the last place.
+        scores: of the places tried.
+        target: score.
+        predicted: score of a place.
+        trial: number of places tried.
+    """
+    if low in scores and high in scores:
+        slope = max((scores[high] - scores[low]) / (high - low), 1e-6)
+        place = low + (target - scores[low]) / slope
     else:
-        places = np.linspace(max(low, 0.0), high, 16 * GAINS)
+        places = np.linspace(max(low, 0.0), high, PLACES_PER_GAIN * GAINS)
         enough = np.flatnonzero([predicted(p) >= target for p in places])
         place = float(places[enough[0]]) if len(enough) else high
-        if trial > 2:  # the predictions lead nowhere
+        if trial > 2:  # the predictions are of no use here
             place = (max(low, 0.0) + high) / 2 if high - low > 1 else high
     margin = min((high - max(low, 0.0)) / 20, 0.05)
     lowest = 0.0 if low < 0 else low + margin
-    highest = high - margin if high in known else high
+    highest = high - margin if high in scores else high
     return min(max(place, lowest), highest)
-
-
-def encode_within(encoder: Encoder, width: str | None) -> bytes:
-    """The best stream within the limits: with `min_psnr` about as small as it may be, else as fine.
-
-    Args:
-        encoder: of the picture, with the limits.
-        width: of the synthesis; where None the widest that decodes in time, or DEFAULT_WIDTH where nothing limits that.
-
-    Raises:
-        MisfitError: the limits cannot be met; the message names the nearest that can.
-    """
-    limits = encoder.limits
-    widths = [width] if width else list(reversed(ENDINGS)) if limits.max_decode_ms is not None else [DEFAULT_WIDTH]
-    best: list[Attempt] = []
-    for one in widths:
-        if _bounded(limits):
-            found = search(encoder, "min_psnr" if limits.min_psnr is not None else "max_bytes", one)
-        else:
-            found = _fast(encoder, one)
-        if found is not None:
-            best.append(found)
-            if found.keeps(limits):
-                return found.data
-    raise _refusal(encoder, widths, best)
-
-
-def _bounded(limits: Limits) -> bool:
-    return limits.min_psnr is not None or limits.max_bytes is not None
-
-
-def _fast(encoder: Encoder, width: str) -> Attempt:
-    """The finest stream that decodes in time, or the fastest; finer gains take longer."""
-    low, high = -1, GAINS - 1
-    found = encoder.attempt(high, width)
-    while found.keeps(encoder.limits) and high - low > 1:
-        middle = (low + high) // 2
-        tried = encoder.attempt(middle, width)
-        if tried.keeps(encoder.limits):
-            found, high = tried, middle
-        else:
-            low = middle
-    return found
-
-
-def _refusal(encoder: Encoder, widths: list[str], best: list[Attempt]) -> MisfitError:
-    limits, asked = encoder.limits, []
-    if limits.min_psnr is not None:
-        asked.append(f"{limits.min_psnr:g} dB")
-        if not best:
-            finest = max(encoder.attempt(0, one).psnr for one in widths)
-            return MisfitError(f"no stream of this picture has {limits.min_psnr:g} dB; the finest has {finest:.2f}")
-    if limits.max_bytes is not None:
-        asked.append(f"{limits.max_bytes} bytes")
-        if not best:
-            least = len(encoder.attempt(GAINS - 1, widths[-1]).data)
-            return MisfitError(f"no stream of this picture is as small as {limits.max_bytes} bytes; the smallest has {least}")
-    near = min(best, key=lambda attempt: attempt.decode_ms)
-    if limits.max_decode_ms is not None:
-        asked.append(f"{limits.max_decode_ms:g} ms")
-    found = f"{len(near.data)} bytes" + ("" if math.isnan(near.psnr) else f", {near.psnr:.2f} dB")
-    if limits.max_decode_ms is not None:
-        found += f", {math.ceil(1e3 * near.decode_ms) / 1e3:.3f} ms"
-    return MisfitError(f"no stream of this picture keeps to {' and '.join(asked)}; the nearest has {found}")
-
-
-def encode_picture(
-    picture: ColorImage,
-    policy: str | os.PathLike[str] | None = None,
-    gain: int | None = None,
-    objective: Objective | None = None,
-    limits: Limits = Limits(),
-    width: str | None = None,
-    calibration: Calibration | None = None,
-    workers: int | None = None,
-) -> bytes:
-    """Encodes a picture.
-
-    Args:
-        picture: what to code.
-        policy: file of the policy that makes the choices which nothing else makes; the shipped one when None.
-        gain: index of the quantiser's setting, 0 the finest, instead of the policy's choice.
-        objective: what the policy minimises. With limits its choice is taken where it keeps to them.
-        limits: what the stream keeps to; see `encode_within`.
-        width: of the synthesis that decoders should use, and by which quality is judged, instead of the policy's choice.
-        calibration: of this machine, where `limits.max_decode_ms` is given.
-        workers: threads.
-
-    Raises:
-        OptionError: options contradict each other.
-        MisfitError: the limits cannot be met; the message names the nearest that can.
-    """
-    limited = limits != Limits()
-    if gain is not None and (limited or objective is not None):
-        raise OptionError("give either gain, or an objective and limits")
-    if gain is not None and not 0 <= gain < GAINS:
-        raise OptionError(f"gain is {gain}; there are 0 to {GAINS - 1}")
-    check_width(width)
-    check_pixels(picture)
-    if gain is not None:
-        setting = PhotoSetting(gain, width or DEFAULT_WIDTH, picture.gray)
-        return pack_photo(
-            encode_photo(load_photo_model(), picture.pixels, gain, workers=workers), picture.pixels.shape, setting
-        )
-    encoder = Encoder(picture, load_policy(policy, load_photo_model()), limits, calibration, workers)
-    if objective is None:
-        return encode_within(encoder, width)
-    if _bounded(limits):
-        chosen = _under_policy(encoder, objective, width)
-        return chosen.data if chosen.keeps(limits) else encode_within(encoder, width)
-    chosen = least_compute(objective, lambda o: _under_policy(encoder, o, width), lambda attempt: not attempt.keeps(limits))
-    if not chosen.keeps(limits):
-        raise _refusal(encoder, [width or ENDINGS[0]], [chosen])
-    return chosen.data
-
-
-def _under_policy(encoder: Encoder, objective: Objective, width: str | None) -> Attempt:
-    keep = encoder.limits.min_psnr is not None
-    choice, coded = choose_under_policy(encoder.policy, encoder.strips, encoder.picture, objective, encoder.workers, keep)
-    return encoder.measured(coded, replace(choice, width=width) if width else choice)

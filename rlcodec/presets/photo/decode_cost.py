@@ -1,55 +1,69 @@
-"""The work that decoding a stream of preset `photo` takes, by stage."""
+"""The work of decoding a photograph by stage of the decoder, and the decodes by which a machine is calibrated."""
 
-import math
-from collections.abc import Sequence
+import functools
+from collections.abc import Iterable
 
-from rlcodec.control.decode_time import SYNTHESIS, Calibration, Work, this_machine
-from rlcodec.core.preset_ids import PHOTO
-from rlcodec.errors import OptionError
+import numpy as np
+
+from rlcodec.control.decode_time import SYNTHESIS, DecodeSample, Work, this_machine
+from rlcodec.core.container import unpack
+from rlcodec.core.segments import MACS_PER_KMAC, CodedSegment
+from rlcodec.images.color import ColorImage
+from rlcodec.images.synthetic import colours
+from rlcodec.presets.photo.coefficient_coder import step_of
+from rlcodec.presets.photo.decoder import decode_picture
+from rlcodec.presets.photo.encoder import encode_at_gain
+from rlcodec.presets.photo.repair import KMAC, WIDTHS
+from rlcodec.presets.photo.strips import decode_values
+from rlcodec.presets.photo.transform import dequantised_planes, padded_size
+from rlcodec.presets.photo.weights import PhotoWeights
 
 COEFFICIENTS, INVERSE = "coefficients", "inverse transform"
+"""Stages of the decoder before the synthesis."""
+SAMPLE_SIZES = ((160, 224), (256, 384), (512, 512))
+SAMPLE_GAINS = (8, 24, 40, 24, 40, 8)
+"""Heights and widths in pixels of the calibration's pictures, and gains; every size is coded at two of them."""
 
 
-def photo_work(pixels: float, kmac_by_strip: Sequence[float], width: str) -> Work:
-    """What decoding a stream of preset "photo" does.
+def decode_work(size: tuple[int, int], segments: Iterable[CodedSegment], synthesis: str) -> Work:
+    """The work of decoding a stream.
 
     Args:
-        pixels: of the picture, in whole blocks.
-        kmac_by_strip: kMAC of the coefficients of every strip, from the top; cores take them one after another.
-        width: of the synthesis.
+        size: height and width of the picture in pixels.
+        segments: of the stream; each core decodes the strip that comes next as soon as it is free.
+        synthesis: one of `rlcodec.presets.photo.repair.WIDTHS`.
     """
-    from rlcodec.presets.photo.repair import KMAC
-
+    kmac_by_strip: dict[int, float] = {}
+    for coded in segments:
+        strip = coded.segment.strip
+        kmac_by_strip[strip] = kmac_by_strip.get(strip, 0.0) + coded.macs / MACS_PER_KMAC
     loads = [0.0] * this_machine().cores
-    for kmac in kmac_by_strip:
-        loads[loads.index(min(loads))] += kmac
-    synthesis = (KMAC[width] * pixels, 0.0) if KMAC[width] else (0.0, pixels)
-    return {COEFFICIENTS: (max(loads), 0.0), INVERSE: (0.0, pixels), f"{SYNTHESIS}, {width}": synthesis}
+    for strip in sorted(kmac_by_strip):
+        loads[loads.index(min(loads))] += kmac_by_strip[strip]
+    pixels = float(np.prod(padded_size(*size)))
+    repair = (KMAC[synthesis] * pixels, 0.0) if KMAC[synthesis] else (0.0, pixels)
+    return {COEFFICIENTS: (max(loads), 0.0), INVERSE: (0.0, pixels), f"{SYNTHESIS}, {synthesis}": repair}
 
 
-def photo_decode_ms(
-    calibration: Calibration, pixels: float, coefficient_kmac: float, width: str, height: int | None = None
-) -> float:
-    """Predicted milliseconds of decoding a photograph on all cores.
+def decode_samples(weights: PhotoWeights) -> list[DecodeSample]:
+    """Decodes of synthetic pictures: with every synthesis, of the coefficients alone, and up to the inverse transform."""
+    samples = []
+    for seed, (size, gain) in enumerate(zip(SAMPLE_SIZES * 2, SAMPLE_GAINS, strict=True)):
+        picture = ColorImage(colours(*size, seed), False)
+        for synthesis in WIDTHS:
+            encoded = encode_at_gain(weights, picture, gain, synthesis)
+            stream, work = unpack(encoded.data), decode_work(size, encoded.segments, synthesis)
+            samples.append(DecodeSample(work, functools.partial(decode_picture, weights, stream)))
+        values = functools.partial(_values, weights, stream.payload, size, gain)
+        samples.append(DecodeSample({COEFFICIENTS: work[COEFFICIENTS]}, values))
+        planes = functools.partial(_planes, weights, stream.payload, size, gain)
+        samples.append(DecodeSample({stage: work[stage] for stage in (COEFFICIENTS, INVERSE)}, planes))
+    return samples
 
-    Args:
-        calibration: of this machine.
-        pixels: of the picture.
-        coefficient_kmac: kMAC of decoding all coefficients.
-        width: of the synthesis.
-        height: of the picture in pixels, which says how many strips there are for the cores to share; of a square when None.
 
-    Raises:
-        DataError: the calibration is of another model, or does not know the width.
-        OptionError: there is no such width.
-    """
-    from rlcodec.parallel.threads import parts_of
-    from rlcodec.presets.photo.repair import WIDTHS
-    from rlcodec.presets.photo.strips import STRIP_ROWS
-    from rlcodec.presets.photo.transform import BLOCK
+def _values(weights: PhotoWeights, payload: np.ndarray, size: tuple[int, int], gain: int) -> np.ndarray:
+    return decode_values(weights, payload, size, gain)[0]
 
-    if width not in WIDTHS:
-        raise OptionError(f"unknown synthesis {width!r}; there are: {', '.join(WIDTHS)}")
-    rows = max(math.ceil((height or math.sqrt(pixels)) / BLOCK), 1)
-    strips = [(part.stop - part.start) / rows * coefficient_kmac for part in parts_of(rows, STRIP_ROWS)]
-    return calibration.predicted_ms(PHOTO.name, photo_work(pixels, strips, width))
+
+def _planes(weights: PhotoWeights, payload: np.ndarray, size: tuple[int, int], gain: int) -> np.ndarray:
+    return dequantised_planes(_values(weights, payload, size, gain), weights.centroids, step_of(gain))

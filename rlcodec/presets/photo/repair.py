@@ -15,7 +15,7 @@ from rlcodec.core.weights_file import WEIGHTS
 from rlcodec.parallel.threads import parts_of, side_by_side
 from rlcodec.presets.photo.coefficient_coder import step_of
 from rlcodec.presets.photo.transform import BLOCK, PLANES, dequantised_planes
-from rlcodec.presets.photo.weights import PhotoModel
+from rlcodec.presets.photo.weights import PhotoWeights
 
 FACTOR = 4
 """Side of the squares of pixels that become channels."""
@@ -133,7 +133,7 @@ def _nothing(height: int, width: int) -> np.ndarray:
     return np.broadcast_to(np.float32(0), (PLANES * FACTOR**2, height // FACTOR, width // FACTOR))
 
 
-def render(model: PhotoModel, values: np.ndarray, gain: int, width: str, folder: Path = WEIGHTS) -> np.ndarray:
+def render(model: PhotoWeights, values: np.ndarray, gain: int, width: str, folder: Path = WEIGHTS) -> np.ndarray:
     """The picture that quantised coefficients stand for, made band by band, so that memory stays with what goes in and out.
 
     Args:

@@ -1,7 +1,7 @@
-"""Photographs there and back: strips of blocks, each in slices from coarse to fine, every pair a segment of its own.
+"""Codes the coefficients of photographs: strips of blocks, each in slices from coarse to fine, every pair a segment of its own.
 
-A strip is STRIP_ROWS rows of blocks; strips know nothing of one another, so they are coded side by side. The payload begins
-with the lengths of all segments and holds them slice by slice: what a cut stream loses is detail first.
+A strip is STRIP_ROWS rows of blocks. No strip depends on another, so they are coded in parallel. The payload holds the lengths
+of all segments and then the segments, slice by slice: a stream that is cut loses detail first.
 """
 
 from collections.abc import Sequence
@@ -11,65 +11,48 @@ import numpy as np
 
 from rlcodec.core.leb128 import read_leb128, write_leb128
 from rlcodec.core.range_coder import COST_UNIT, COSTS, MACS, decoder_state, encoder_state, finish
+from rlcodec.core.segment_choice import CONTEXT
+from rlcodec.core.segments import CodedSegment, Segment
 from rlcodec.parallel.threads import parts_of, side_by_side
 from rlcodec.presets.photo.coefficient_coder import (
     DIAGONALS,
     SLICE_COUNT,
     SLICE_OF,
     SLICES,
-    PhotoState,
-    PhotoWork,
+    ScratchBuffers,
+    StripState,
     choose_extents,
     code_constants,
     code_diagonals,
     frequency_order,
     gather_offsets,
-    photo_state,
-    photo_work,
+    scratch_buffers,
     step_of,
+    strip_state,
 )
 from rlcodec.presets.photo.transform import BLOCK, PLANES, padded_size, slice_errors, to_coefficients
-from rlcodec.presets.photo.weights import PhotoModel
+from rlcodec.presets.photo.weights import PhotoWeights
 
 STRIP_ROWS = 16
-WEIGHT = 0.13
-"""Squared quantiser steps that a bit is worth to the encoder."""
+BIT_WEIGHT = 0.13
+"""Squared quantiser steps that a bit is worth when an encoder rounds coefficients."""
 BYTES_PER_COEFFICIENT = 36
-"""No coefficient takes more: 15 decisions down the chain of at most 16 bits each, an Exp-Golomb code and a sign."""
+"""The most that a coefficient takes: 15 decisions of at most 16 bits each, an Exp-Golomb code and a sign."""
 ORDER = frequency_order()
 MAX_LENGTH_BYTES = 5
-"""Of the length of a segment in the payload."""
+"""The most bytes of the length of a segment."""
 
 
 @dataclass(frozen=True)
-class PhotoSegment:
-    """One slice of one strip, as a decoder found it.
+class CodedPicture:
+    """The coded coefficients of a picture, or of one of its strips.
 
     Attributes:
-        slice: index, 0 the coarsest.
-        strip: index, from the top.
-        size_bytes: that it should have.
-        complete: all of its bytes are there.
-        macs: multiply-accumulates of decoding it.
-    """
-
-    slice: int
-    strip: int
-    size_bytes: int
-    complete: bool
-    macs: int
-
-
-@dataclass(frozen=True)
-class CodedStrip:
-    """A coded strip, or with its numbers summed a picture's.
-
-    Attributes:
-        segments: payloads by slice; of a picture those of all strips, slice by slice.
-        values: int16 (3, block rows, block columns, BLOCK, BLOCK), quantised; empty where they were not kept.
+        segments: payload of each segment, slice by slice, the strips of a slice one after another.
+        values: int16 (3, block rows, block columns, BLOCK, BLOCK), quantised; no block rows if they were not kept.
         macs: int64 (strips, slices), multiply-accumulates of decoding each segment.
-        errors: float64 (2, slices), squared errors of each slice's coefficients where it is sent and where it is not; zeros
-            where nobody asked.
+        errors: float64 (2, slices), squared errors of each slice's coefficients if it is sent and if it is not; zeros if they
+            were not measured.
     """
 
     segments: tuple[bytes, ...]
@@ -78,160 +61,188 @@ class CodedStrip:
     errors: np.ndarray
 
     def payload(self, slices: int = SLICE_COUNT) -> bytes:
-        """What a stream holds that ends after so many slices: lengths of the segments, LEB128 each, then the segments."""
-        sent = len(self.segments) // SLICE_COUNT * slices
+        """The payload of a stream that ends after so many slices: LEB128 lengths of all segments, then the segments."""
+        sent = len(self.macs) * slices
         segments = (*self.segments[:sent], *[b""] * (len(self.segments) - sent))
         return b"".join(write_leb128(len(segment)) for segment in segments) + b"".join(segments)
 
     def payload_bytes(self, slices: int = SLICE_COUNT) -> int:
         """Length of `payload`."""
-        sent = [len(segment) for segment in self.segments[: len(self.segments) // SLICE_COUNT * slices]]
+        sent = [len(segment) for segment in self.segments[: len(self.macs) * slices]]
         return sum(sent) + sum(len(write_leb128(length)) for length in sent) + len(self.segments) - len(sent)
 
-    def up_to(self, slices: int) -> np.ndarray:
-        """The values that a stream holds which ends after so many slices."""
+    def values_of(self, slices: int) -> np.ndarray:
+        """The values that a stream holds that ends after so many slices."""
         return np.where(slices > SLICE_OF, self.values, np.int16(0))
+
+    def coded_segments(self, slices: int = SLICE_COUNT) -> tuple[CodedSegment, ...]:
+        """Cost and compute of every segment of a stream that ends after so many slices, as decoders find them."""
+        strips = len(self.macs)
+        return tuple(
+            coded_segment(i // strips, i % strips, len(segment), int(self.macs[i % strips, i // strips]))
+            if i < strips * slices
+            else coded_segment(i // strips, i % strips, 0, 0)
+            for i, segment in enumerate(self.segments)
+        )
+
+
+def coded_segment(index: int, strip: int, size_bytes: int, macs: int, complete: bool = True) -> CodedSegment:
+    """Slice `index` of a strip with its size, compute, and whether all of its bytes are there."""
+    return CodedSegment(Segment("slice", index, 0, strip), CONTEXT, 8 * size_bytes * COST_UNIT, macs, complete)
 
 
 def _code_slice(
-    model: PhotoModel, state: np.ndarray, data: np.ndarray, ps: PhotoState, work: PhotoWork, coefficients: np.ndarray,
-    gain: int, index: int, weight: float,
+    weights: PhotoWeights, state: np.ndarray, data: np.ndarray, strip: StripState, scratch: ScratchBuffers,
+    coefficients: np.ndarray, gain: int, index: int, bit_weight: float,
 ) -> None:  # fmt: skip
-    _, rows, columns = ps.values.shape[:3]
+    _, rows, columns = strip.values.shape[:3]
     offsets = gather_offsets(rows, columns)
     if index == 0:
-        code_constants(state, data, COSTS, model.nets, model.logs, ps, work, offsets, coefficients, gain)
+        code_constants(state, data, COSTS, weights.nets, weights.logs, strip, scratch, offsets, coefficients, gain)
         return
     low, high = SLICES[index - 1]
     code_diagonals(
-        state, data, COSTS, model.nets, model.logs, ps, work, offsets, ORDER, coefficients, gain, weight / COST_UNIT, low, high
-    )
+        state, data, COSTS, weights.nets, weights.logs, strip, scratch, offsets, ORDER, coefficients, gain,
+        bit_weight / COST_UNIT, low, high,
+    )  # fmt: skip
 
 
-def strips_of(picture: np.ndarray, workers: int | None = None) -> list[np.ndarray]:
+def strips_of(pixels: np.ndarray, workers: int | None = None) -> list[np.ndarray]:
     """Coefficients of a picture, uint8 (height, width, 3), strip by strip; see `to_coefficients`."""
-    rows = padded_size(*picture.shape[:2])[0] // BLOCK
+    rows = padded_size(*pixels.shape[:2])[0] // BLOCK
     strips = parts_of(rows, STRIP_ROWS)
-    return side_by_side(lambda strip: to_coefficients(picture[strip.start * BLOCK : strip.stop * BLOCK]), strips, workers)
+    return side_by_side(lambda strip: to_coefficients(pixels[strip.start * BLOCK : strip.stop * BLOCK]), strips, workers)
 
 
 def encode_photo(
-    model: PhotoModel,
+    weights: PhotoWeights,
     picture: np.ndarray | Sequence[np.ndarray],
     gain: int,
-    weight: float = WEIGHT,
+    bit_weight: float = BIT_WEIGHT,
     workers: int | None = None,
     keep: bool = False,
     measure: bool = False,
-) -> CodedStrip:
+) -> CodedPicture:
     """Codes a picture.
 
     Args:
-        model: the preset's model.
+        weights: of the preset.
         picture: uint8 (height, width, 3), or what `strips_of` made of it.
-        gain: index of the quantiser's setting, 0 the finest.
-        weight: squared quantiser steps that a bit is worth.
-        workers: threads; as many as there are cores when None.
+        gain: index of the quantiser's step, 0 the finest.
+        bit_weight: squared quantiser steps that a bit is worth.
+        workers: threads; as many as there are cores if None.
         keep: whether to return the quantised coefficients, which take four times the picture's memory.
         measure: whether to return the errors.
     """
 
-    def run(strip: slice) -> CodedStrip:
+    def run(strip: slice) -> CodedPicture:
         if isinstance(picture, np.ndarray):
             part = to_coefficients(picture[strip.start * BLOCK : strip.stop * BLOCK])
         else:
             part = picture[strip.start // STRIP_ROWS]
-        coded = encode_strip(model, part, gain, weight, measure)
+        coded = encode_strip(weights, part, gain, bit_weight, measure)
         return coded if keep else replace(coded, values=coded.values[:, :0])
 
     if isinstance(picture, np.ndarray):
         rows = padded_size(*picture.shape[:2])[0] // BLOCK
     else:
         rows = sum(part.shape[1] for part in picture)
-    found = side_by_side(run, parts_of(rows, STRIP_ROWS), workers)
-    return CodedStrip(
-        tuple(strip.segments[index] for index in range(SLICE_COUNT) for strip in found),
-        np.concatenate([strip.values for strip in found], 1),
-        np.concatenate([strip.macs for strip in found]),
-        np.sum([strip.errors for strip in found], 0),
+    strips = side_by_side(run, parts_of(rows, STRIP_ROWS), workers)
+    return CodedPicture(
+        tuple(strip.segments[index] for index in range(SLICE_COUNT) for strip in strips),
+        np.concatenate([strip.values for strip in strips], 1),
+        np.concatenate([strip.macs for strip in strips]),
+        np.sum([strip.errors for strip in strips], 0),
     )
 
 
 def encode_strip(
-    model: PhotoModel, coefficients: np.ndarray, gain: int, weight: float = WEIGHT, measure: bool = False
-) -> CodedStrip:
+    weights: PhotoWeights, coefficients: np.ndarray, gain: int, bit_weight: float = BIT_WEIGHT, measure: bool = False
+) -> CodedPicture:
     """Codes one strip.
 
     Args:
-        model: the preset's model.
+        weights: of the preset.
         coefficients: float32 (3, block rows, block columns, BLOCK, BLOCK).
-        gain: index of the quantiser's setting.
-        weight: squared quantiser steps that a bit is worth.
+        gain: index of the quantiser's step.
+        bit_weight: squared quantiser steps that a bit is worth.
         measure: whether to return the errors.
     """
     part = coefficients * np.float32(1 / step_of(gain))
-    ps = photo_state(*part.shape[1:3])
-    choose_extents(part, weight, np.empty(DIAGONALS), ps.extents)
+    strip = strip_state(*part.shape[1:3])
+    choose_extents(part, bit_weight, np.empty(DIAGONALS), strip.extents)
     data = np.zeros(part.size * BYTES_PER_COEFFICIENT + 64, np.uint8)
-    parts, macs, work = [], np.zeros((1, SLICE_COUNT), np.int64), photo_work(model.nets)
+    parts, macs, scratch = [], np.zeros((1, SLICE_COUNT), np.int64), scratch_buffers(weights.nets)
     for index in range(SLICE_COUNT):
         state = encoder_state()
-        _code_slice(model, state, data, ps, work, part, gain, index, weight)
+        _code_slice(weights, state, data, strip, scratch, part, gain, index, bit_weight)
         parts.append(finish(state, data))
         macs[0, index] = state[MACS]
     errors = np.zeros((2, SLICE_COUNT))
     if measure:
-        slice_errors(part, ps.values, model.centroids, SLICE_OF, np.zeros((BLOCK, BLOCK)), errors)
+        slice_errors(part, strip.values, weights.centroids, SLICE_OF, np.zeros((BLOCK, BLOCK)), errors)
         errors *= step_of(gain) ** 2
-    return CodedStrip(tuple(parts), ps.values, macs, errors)
+    return CodedPicture(tuple(parts), strip.values, macs, errors)
 
 
 def unpack_segments(payload: np.ndarray, count: int) -> list[tuple[np.ndarray, int]]:
     """The bytes that are there of every segment, and how many there should be.
 
     Raises:
-        DamagedStreamError: the lengths make no sense.
+        DamagedStreamError: a length is impossible.
     """
     lengths, at = [], 0
     for _ in range(count):
-        length = read_leb128(payload, at, MAX_LENGTH_BYTES)
-        at = length.stop
-        lengths.append(length.value)
+        number = read_leb128(payload, at, MAX_LENGTH_BYTES)
+        at = number.stop
+        lengths.append(number.value)
     segments = []
-    for length in lengths:
-        segments.append((payload[at : at + length], length))
-        at += length
+    for size_bytes in lengths:
+        segments.append((payload[at : at + size_bytes], size_bytes))
+        at += size_bytes
     return segments
 
 
+def strip_slices(height: int, width: int) -> list[slice]:
+    """Rows of blocks of each strip of a picture."""
+    return parts_of(padded_size(height, width)[0] // BLOCK, STRIP_ROWS)
+
+
 def decode_values(
-    model: PhotoModel, payload: np.ndarray, height: int, width: int, gain: int, workers: int | None = None
-) -> tuple[np.ndarray, list[PhotoSegment]]:
-    """What a payload holds, as far as its bytes go.
+    weights: PhotoWeights, payload: np.ndarray, size: tuple[int, int], gain: int, workers: int | None = None
+) -> tuple[np.ndarray, tuple[CodedSegment, ...]]:
+    """Decodes a payload as far as its bytes go.
+
+    Args:
+        weights: of the preset.
+        payload: uint8, the bytes that are there.
+        size: height and width of the picture in pixels.
+        gain: index of the quantiser's step.
+        workers: threads; as many as there are cores if None.
 
     Returns:
         Quantised coefficients, int16 (3, block rows, block columns, BLOCK, BLOCK), and the segments in the order of coding.
     """
-    rows, columns = (n // BLOCK for n in padded_size(height, width))
-    strips = parts_of(rows, STRIP_ROWS)
+    columns = padded_size(*size)[1] // BLOCK
+    strips = strip_slices(*size)
     segments = unpack_segments(payload, len(strips) * SLICE_COUNT)
+    no_coefficients = np.zeros((PLANES, 1, 1, BLOCK, BLOCK), np.float32)
 
-    def run(strip: slice) -> tuple[np.ndarray, list[PhotoSegment]]:
-        ps, work, found = photo_state(strip.stop - strip.start, columns), photo_work(model.nets), []
-        nothing = np.zeros((PLANES, 1, 1, BLOCK, BLOCK), np.float32)
-        number = strip.start // STRIP_ROWS
+    def run(rows: slice) -> tuple[np.ndarray, list[CodedSegment]]:
+        strip, scratch = strip_state(rows.stop - rows.start, columns), scratch_buffers(weights.nets)
+        number, decoded = rows.start // STRIP_ROWS, []
         for index in range(SLICE_COUNT):
             data, length = segments[index * len(strips) + number]
-            if index and not length:  # not sent, or there is nothing in it
-                found.append(PhotoSegment(index, number, 0, True, 0))
+            if index and not length:  # the slice was not sent, or all of its coefficients are zero
+                decoded.append(coded_segment(index, number, 0, 0))
                 continue
             state = decoder_state(data, length)
-            _code_slice(model, state, data, ps, work, nothing, gain, index, 0.0)
-            found.append(PhotoSegment(index, number, length, len(data) == length, int(state[MACS])))
+            _code_slice(weights, state, data, strip, scratch, no_coefficients, gain, index, 0.0)
+            decoded.append(coded_segment(index, number, length, int(state[MACS]), len(data) == length))
             if len(data) < length:
                 break
-        return ps.values, found
+        return strip.values, decoded
 
     parts = side_by_side(run, strips, workers)
-    found = sorted((s for _, some in parts for s in some), key=lambda s: (s.slice, s.strip))
-    return np.concatenate([values for values, _ in parts], 1), found
+    in_order = sorted((s for _, decoded in parts for s in decoded), key=lambda s: (s.segment.index, s.segment.strip))
+    return np.concatenate([values for values, _ in parts], 1), tuple(in_order)

@@ -1,4 +1,4 @@
-"""Preset compact under objectives and within limits: the best of everything that can be chosen, or what can be met instead."""
+"""Preset compact under objectives and constraints: the best of all choices, or a refusal that names what can be met."""
 
 import itertools
 import math
@@ -10,13 +10,14 @@ import pytest
 import rlcodec
 from rlcodec import OptionError
 from rlcodec.control.decode_time import save_calibration
-from rlcodec.control.objective import Objective
+from rlcodec.control.objective import Objective, distortion
 from rlcodec.core.metrics import ms_ssim, psnr_db
-from rlcodec.presets.compact.decisions import NAMED, NODES, SETTINGS, actions_to
-from rlcodec.presets.compact.policy import encode_actions
+from rlcodec.presets.compact.choices import BUDGETS, NODES
+from rlcodec.presets.compact.preset import PRESET
+from rlcodec.presets.compact.process import OBJECTIVES, actions_to
 
-OBJECTIVES = [
-    *NAMED.values(),
+TRIED = [
+    *OBJECTIVES.values(),
     Objective("mse", 3e3, 2.0),
     Objective("mse", 1e6, 0.0),
     Objective("psnr", 3.0, 0.0),
@@ -27,12 +28,12 @@ OBJECTIVES = [
 
 @dataclass(frozen=True)
 class Choice:
-    """One of all the streams that there are of the picture, and what anyone can measure of it."""
+    """One of all streams of the picture, and what is measured of it."""
 
     data: bytes
     psnr: float
     mse: float
-    similar: float
+    ms_ssim: float
     kmac: float
     payload_bytes: int
     milliseconds: float
@@ -46,19 +47,19 @@ def picture(photograph) -> np.ndarray:
 @pytest.fixture(scope="module")
 def every(picture, made_up) -> list[Choice]:
     """Every choice, coded and decoded."""
-    found = []
-    for place in (*itertools.product(range(SETTINGS), range(NODES)), None):
-        data = encode_actions(picture, actions_to(*place)).data if place else encode(picture, bit_budget=0)
+    choices = []
+    for end in (*itertools.product(range(len(BUDGETS)), range(NODES)), None):
+        data = PRESET.encode_actions(picture, actions_to(*end)).data if end else encode(picture, bit_budget=0)
         shown, info = np.asarray(rlcodec.decode(data)), rlcodec.inspect(data)
         mse = float(np.square(shown.astype(int) - picture).mean())
         kmac, ms = info.decoder_kmac_per_pixel, rlcodec.predicted_decode_ms(info, made_up)
-        found.append(Choice(data, psnr_db(picture, shown), mse, ms_ssim(picture, shown), kmac, info.payload_bytes, ms))
-    return found
+        choices.append(Choice(data, psnr_db(picture, shown), mse, ms_ssim(picture, shown), kmac, info.payload_bytes, ms))
+    return choices
 
 
 @pytest.fixture(autouse=True)
 def calibrated(made_up, tmp_path, monkeypatch):
-    """A made-up calibration where rlcodec looks for one."""
+    """A made-up calibration for rlcodec to find."""
     monkeypatch.setenv("RLCODEC_CALIBRATION", str(save_calibration(made_up, tmp_path / "calibration.json")))
 
 
@@ -72,22 +73,22 @@ def lambdas(objective: Objective) -> dict:
     }  # fmt: skip
 
 
-def of(data: bytes, every: list[Choice]) -> Choice:
+def choice_of(data: bytes, every: list[Choice]) -> Choice:
     return next(choice for choice in every if choice.data == data)
 
 
 def value(choice: Choice, objective: Objective, picture: np.ndarray) -> float:
-    error = 1 - choice.similar if objective.kind == "ms-ssim" else choice.mse
-    return float(objective.value(error, 8 * choice.payload_bytes / picture[..., 0].size, choice.kmac))
+    lost = distortion(objective.kind, 1 - choice.ms_ssim if objective.kind == "ms-ssim" else choice.mse)
+    return float(objective.value(lost, 8 * choice.payload_bytes / picture[..., 0].size, choice.kmac))
 
 
-def keeping(every, max_bytes=math.inf, min_psnr=-math.inf, max_decode_ms=math.inf) -> list[Choice]:
+def meeting(every, max_bytes=math.inf, min_psnr=-math.inf, max_decode_ms=math.inf) -> list[Choice]:
     return [c for c in every if len(c.data) <= max_bytes and c.psnr >= min_psnr and c.milliseconds <= max_decode_ms]
 
 
 @pytest.fixture(scope="module")
 def middle(every) -> dict[str, float]:
-    """Limits that some streams keep to and others do not, alone and together."""
+    """Constraints that some streams meet and others do not, alone and together."""
     sizes, psnrs, times = (
         sorted(values) for values in zip(*((len(c.data), c.psnr, c.milliseconds) for c in every), strict=True)
     )
@@ -96,25 +97,25 @@ def middle(every) -> dict[str, float]:
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("objective", OBJECTIVES, ids=str)
+@pytest.mark.parametrize("objective", TRIED, ids=str)
 def test_an_objective_gets_the_best_of_all_choices(picture, every, objective):
-    found = of(encode(picture, **lambdas(objective)), every)
+    found = choice_of(encode(picture, **lambdas(objective)), every)
     assert value(found, objective, picture) == pytest.approx(min(value(c, objective, picture) for c in every), rel=1e-12)
 
 
 def test_the_objectives_want_different_streams(picture):
-    assert len({encode(picture, **lambdas(objective)) for objective in OBJECTIVES}) > 3
-    assert encode(picture, objective="fast") == encode(picture, **lambdas(NAMED["fast"]))
+    assert len({encode(picture, **lambdas(objective)) for objective in TRIED}) > 3
+    assert encode(picture, objective="fast") == encode(picture, **lambdas(OBJECTIVES["fast"]))
 
 
 @pytest.mark.parametrize(
     "names", [n for k in (1, 2, 3) for n in itertools.combinations(("max_bytes", "min_psnr", "max_decode_ms"), k)]
 )
-def test_limits_are_kept_and_what_they_leave_is_used(picture, every, middle, names):
+def test_constraints_are_met_by_the_best_stream(picture, every, middle, names):
     limits = {name: middle[name] for name in names}
-    kept = keeping(every, **limits)
+    kept = meeting(every, **limits)
     assert 0 < len(kept) < len(every)
-    found = of(encode(picture, **limits), every)
+    found = choice_of(encode(picture, **limits), every)
     assert found in kept
     if "min_psnr" in limits:
         assert len(found.data) == min(len(c.data) for c in kept)
@@ -124,24 +125,24 @@ def test_limits_are_kept_and_what_they_leave_is_used(picture, every, middle, nam
         assert len(found.data) == min(len(c.data) for c in kept if c.psnr == finest)
 
 
-@pytest.mark.parametrize("objective", OBJECTIVES[1:6:2], ids=str)
-def test_beside_an_objective_the_best_that_keeps_to_the_limits(picture, every, middle, objective):
+@pytest.mark.parametrize("objective", TRIED[1:6:2], ids=str)
+def test_an_objective_with_constraints_gets_the_best_that_meets_them(picture, every, middle, objective):
     free = encode(picture, **lambdas(objective))
-    for limits in ({"max_bytes": len(free) - 1}, {"min_psnr": of(free, every).psnr + 0.01}, middle):
-        kept = keeping(every, **limits)
+    for limits in ({"max_bytes": len(free) - 1}, {"min_psnr": choice_of(free, every).psnr + 0.01}, middle):
+        kept = meeting(every, **limits)
         if kept:
-            found = of(encode(picture, **lambdas(objective), **limits), every)
+            found = choice_of(encode(picture, **lambdas(objective), **limits), every)
             assert value(found, objective, picture) == pytest.approx(min(value(c, objective, picture) for c in kept), rel=1e-12)
-    assert encode(picture, **lambdas(objective), max_bytes=len(free), max_decode_ms=of(free, every).milliseconds) == free
+    assert encode(picture, **lambdas(objective), max_bytes=len(free), max_decode_ms=choice_of(free, every).milliseconds) == free
 
 
-def test_limits_at_the_very_figures_of_a_stream(picture, every):
+def test_constraints_at_the_exact_values_of_a_stream(picture, every):
     for choice in every[::40]:
         limits = {"max_bytes": len(choice.data), "min_psnr": choice.psnr, "max_decode_ms": choice.milliseconds}
-        assert of(encode(picture, **limits), every) in keeping(every, **limits)
+        assert choice_of(encode(picture, **limits), every) in meeting(every, **limits)
 
 
-def test_what_cannot_be_met_is_said_with_the_nearest_that_can(picture, every, middle):
+def test_a_refusal_names_the_nearest_that_can_be_met(picture, every, middle):
     least, finest, quickest = min(len(c.data) for c in every), max(c.psnr for c in every), min(c.milliseconds for c in every)
     for limits, nearest in (
         ({"max_bytes": least - 1}, f"max_bytes {least}"),
@@ -155,7 +156,7 @@ def test_what_cannot_be_met_is_said_with_the_nearest_that_can(picture, every, mi
     limits = {"max_bytes": least, "min_psnr": middle["min_psnr"]}
     with pytest.raises(OptionError) as refused:
         encode(picture, **limits)
-    bytes_enough = min(len(c.data) for c in keeping(every, min_psnr=middle["min_psnr"]))
+    bytes_enough = min(len(c.data) for c in meeting(every, min_psnr=middle["min_psnr"]))
     assert f"max_bytes {bytes_enough} or min_psnr" in str(refused.value)
     assert len(encode(picture, max_bytes=bytes_enough, min_psnr=middle["min_psnr"])) == bytes_enough
 
@@ -186,7 +187,7 @@ def test_bad_values_are_refused(picture, options):
         encode(picture, **options)
 
 
-def test_gray_pictures_are_judged_in_gray(picture):
+def test_quality_of_gray_pictures_is_measured_in_gray(picture):
     gray = picture[..., 1]
     data = encode(gray, min_psnr=16)
     shown = np.asarray(rlcodec.decode(data))
@@ -197,7 +198,7 @@ def test_gray_pictures_are_judged_in_gray(picture):
         encode(gray, min_psnr=psnr_db(gray, shown) + 0.005, max_bytes=len(data))
 
 
-def test_the_command_line_takes_them(run, photograph, tmp_path):
+def test_the_command_line_takes_objectives_and_constraints(run, photograph, tmp_path):
     source, target = tmp_path / "a.png", tmp_path / "a.rlc"
     photograph.crop((0, 0, 120, 90)).save(source)
     command = ("encode", source, target, "--preset", "compact")
@@ -213,7 +214,7 @@ def test_the_command_line_takes_them(run, photograph, tmp_path):
     assert target.read_bytes() == before
 
 
-def test_time_is_limited_only_where_it_was_measured(picture, tmp_path, monkeypatch):
+def test_a_limit_on_time_needs_a_calibration(picture, tmp_path, monkeypatch):
     monkeypatch.setenv("RLCODEC_CALIBRATION", str(tmp_path / "none.json"))
     with pytest.raises(rlcodec.DataError, match="rlcodec calibrate"):
         encode(picture, max_decode_ms=5)

@@ -1,7 +1,7 @@
-"""Golden streams of preset compact: the bits that a decoder reads from them may not change by accident.
+"""Golden streams of preset compact: the bits that a decoder reads from them must not change.
 
-Bits are compared exactly; the synthesis is in float, and its last digit may differ by machine, as may what the analysis says.
-`python tests/compact/test_golden_compact.py` writes them anew. Only a new format or new weights are a reason to.
+Bits are compared exactly. Analysis and synthesis are float networks, so latents and pixels may differ slightly by machine.
+`python tests/presets/compact/test_golden.py` rewrites them, which only a new format or new weights justify.
 """
 
 import hashlib

@@ -1,7 +1,7 @@
 """Golden streams of preset photo: what a decoder reads from them may not change by accident.
 
 Coefficients are compared exactly; what an encoder chooses and the last, float step of the synthesis may differ by machine.
-`python tests/photo/test_golden_photo.py` writes them anew. Only a new format or new weights are a reason to.
+`python tests/presets/photo/test_golden.py` writes them anew. Only a new format or new weights are a reason to.
 """
 
 import hashlib
@@ -14,10 +14,12 @@ from PIL import Image
 
 import rlcodec
 from rlcodec.core.metrics import psnr_db
-from rlcodec.presets.photo.decoder import PhotoSetting, decoded_values
-from rlcodec.presets.photo.policy import pack_photo
+from rlcodec.images.color import ColorImage
+from rlcodec.presets.photo.decoder import decoded_values
+from rlcodec.presets.photo.encoder import stream_of
+from rlcodec.presets.photo.installed import photo_weights
+from rlcodec.presets.photo.process import Choice
 from rlcodec.presets.photo.strips import encode_photo
-from rlcodec.presets.photo.weights import load_photo_model
 
 FOLDER = Path(__file__).parents[2] / "golden"
 PICTURE, HASHES = FOLDER / "photo.png", FOLDER / "photo.json"
@@ -29,15 +31,14 @@ STREAMS = {
 
 
 def values_hash(data: bytes) -> str:
-    return hashlib.sha256(decoded_values(load_photo_model(), data).tobytes()).hexdigest()
+    return hashlib.sha256(decoded_values(photo_weights(), data).tobytes()).hexdigest()
 
 
 def encoded(name: str) -> bytes:
     gain, width, slices = STREAMS[name]
     original = np.asarray(Image.open(PICTURE))
-    return pack_photo(
-        encode_photo(load_photo_model(), original, gain), original.shape, PhotoSetting(gain, width, False), slices
-    )
+    coded = encode_photo(photo_weights(), original, gain)
+    return stream_of(photo_weights(), coded, ColorImage(original, False), Choice(gain, slices, width)).data
 
 
 @pytest.mark.parametrize("name", STREAMS)

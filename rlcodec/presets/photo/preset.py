@@ -1,0 +1,138 @@
+"""Preset `photo`: photographs and other pictures in colour or gray, lossy, of any size."""
+
+from typing import ClassVar, cast
+
+import numpy as np
+
+from rlcodec.control.decision_process import DecisionProcess, Predictor, ProcessSpec
+from rlcodec.control.decode_time import DecodeSample, Work, load_calibration
+from rlcodec.core.container import Header, Stream
+from rlcodec.core.preset_format import MOST_PIXELS, PresetFormat
+from rlcodec.errors import MisfitError, OptionError
+from rlcodec.images.color import check_pixels, read_color
+from rlcodec.images.gray import ImageLike
+from rlcodec.options import DecodeOptions, EncodeOptions
+from rlcodec.presets.base import ComparedSettings, Decoded, Encoded, Preset, StreamInfo
+from rlcodec.presets.photo.coefficient_coder import GAINS, SLICE_COUNT
+from rlcodec.presets.photo.constrained_search import DEFAULT_SYNTHESIS, ConstrainedSearch
+from rlcodec.presets.photo.decisions import ENDINGS, GAIN_CHOICES, OBJECTIVES, STOPS, photo_spec
+from rlcodec.presets.photo.decode_cost import decode_samples, decode_work
+from rlcodec.presets.photo.decoder import decode_picture
+from rlcodec.presets.photo.encoder import PolicyEncoder, encode_actions, encode_at_gain
+from rlcodec.presets.photo.format import PHOTO
+from rlcodec.presets.photo.installed import photo_weights
+from rlcodec.presets.photo.measurements import MIDDLE_GRAY, LivePicture
+from rlcodec.presets.photo.options import PhotoDecodeOptions, PhotoOptions
+from rlcodec.presets.photo.predictor import PhotoPredictor
+from rlcodec.presets.photo.process import PhotoProcess, actions_of_choice
+from rlcodec.presets.photo.settings import PhotoSettings, check_synthesis
+from rlcodec.presets.photo.strips import strip_slices, unpack_segments
+from rlcodec.presets.photo.weights import PhotoWeights
+from rlcodec.presets.policies import policy_of
+
+COMPARED_GAINS = (6, 12, 18, 24, 30, 36)
+COMPARED_LOG10_RATES = (0.45, 0.65, 0.85, 1.05, 1.3, 1.55)
+"""Gains, and log10 of lambda_rate of objectives in PSNR, that evaluations measure."""
+
+
+class PhotoPreset(Preset):
+    """The preset; see `rlcodec.presets.base.Preset` for its methods."""
+
+    format: ClassVar[PresetFormat] = PHOTO
+    options: ClassVar[type[EncodeOptions]] = PhotoOptions
+    decode_options: ClassVar[type[DecodeOptions]] = PhotoDecodeOptions
+    objectives = OBJECTIVES
+
+    def weights(self) -> PhotoWeights:
+        """As `Preset.weights`."""
+        return photo_weights()
+
+    def encode(self, image: ImageLike, options: EncodeOptions) -> Encoded:
+        """Encodes an image: at a gain, under an objective, within constraints, or both of these; see `Preset.encode`."""
+        options = cast(PhotoOptions, options)
+        if options.asks_for_exact_pixels:
+            raise OptionError("preset photo is lossy; it takes gain, an objective and a policy, constraints, and synthesis")
+        if options.gain is not None and (options.constraints or options.names_objective):
+            raise OptionError("give either gain, or an objective and constraints")
+        by_objective = options.names_objective or not options.constraints
+        objective = options.resolve(self.objectives) if by_objective else None
+        picture = read_color(image, PHOTO, options.max_pixels)
+        check_pixels(picture)
+        if options.gain is not None:
+            synthesis = options.synthesis or DEFAULT_SYNTHESIS
+            return encode_at_gain(self.weights(), picture, options.gain, synthesis, options.workers)
+        calibration = load_calibration() if options.max_decode_ms is not None else None
+        policy, keep = policy_of(self, options.policy), options.min_psnr is not None
+        encoder = PolicyEncoder(self.weights(), self.process_spec(), policy, picture, options.workers, keep)
+        if objective is not None and not options.constraints:
+            return encoder.encode(objective, options.synthesis)
+        return ConstrainedSearch(encoder, options.constraints, calibration).encode(objective, options.synthesis)
+
+    def decode(self, stream: Stream, options: DecodeOptions) -> Decoded:
+        """As `Preset.decode`."""
+        options = cast(PhotoDecodeOptions, options)
+        return decode_picture(self.weights(), stream, options.synthesis, options.workers)
+
+    def read_pixels(self, image: ImageLike, options: EncodeOptions) -> np.ndarray:
+        """The image as 8-bit sRGB, upright; see `rlcodec.images.color.read_color`."""
+        return read_color(image, PHOTO, options.max_pixels).original
+
+    def settings(self, header: Header) -> PhotoSettings:
+        """As `Preset.settings`."""
+        return PhotoSettings.of(header)
+
+    def mode(self, header: Header) -> str:
+        """As `Preset.mode`."""
+        return "L" if self.settings(header).gray else "RGB"
+
+    def decode_work(self, info: StreamInfo) -> Work:
+        """As `Preset.decode_work`."""
+        return decode_work((info.height, info.width), info.segments, cast(PhotoSettings, info.settings).synthesis)
+
+    def decode_samples(self) -> list[DecodeSample]:
+        """As `Preset.decode_samples`."""
+        return decode_samples(self.weights())
+
+    def process_spec(self) -> ProcessSpec:
+        """As `Preset.process_spec`."""
+        return photo_spec(self.weights().digest)
+
+    def read_predictor(self, text: str) -> PhotoPredictor:
+        """As `Preset.read_predictor`."""
+        return PhotoPredictor.from_json(text)
+
+    def live_process(self, pixels: np.ndarray, predictor: Predictor) -> DecisionProcess:
+        """As `Preset.live_process`; costs and quality of a gain are measured when they are first needed."""
+        picture = read_color(pixels, PHOTO, MOST_PIXELS)
+        live = LivePicture(self.weights(), picture.pixels, scored=True)
+        return PhotoProcess(self.process_spec(), live, cast(PhotoPredictor, predictor))
+
+    def encode_actions(self, pixels: np.ndarray, actions: tuple[int, ...]) -> Encoded:
+        """As `Preset.encode_actions`; the first action chooses the gain and cannot be left out."""
+        return encode_actions(self.weights(), read_color(pixels, PHOTO, MOST_PIXELS), actions)
+
+    def show_nothing(self, pixels: np.ndarray) -> np.ndarray:
+        """As `Preset.show_nothing`."""
+        return np.full(pixels.shape, MIDDLE_GRAY, np.uint8)
+
+    def actions_of(self, stream: Stream) -> tuple[int, ...]:
+        """As `Preset.actions_of`."""
+        settings, size = self.settings(stream.header), (stream.header.height, stream.header.width)
+        if settings.gain not in GAIN_CHOICES:
+            raise MisfitError(f"no action chooses gain {settings.gain}")
+        strips = len(strip_slices(*size))
+        lengths = [length for _, length in unpack_segments(stream.payload, strips * SLICE_COUNT)]
+        slices = 1 + max((i // strips for i, length in enumerate(lengths) if length), default=-1)
+        stop = next(k for k, count in enumerate(STOPS) if count >= slices)
+        return actions_of_choice(GAIN_CHOICES.index(settings.gain), stop, ENDINGS.index(settings.synthesis))
+
+    def compared_settings(self, variant: str) -> ComparedSettings:
+        """As `Preset.compared_settings`; a variant is the name of a synthesis."""
+        check_synthesis(variant or None)
+        synthesis = {"synthesis": variant} if variant else {}
+        coarse_to_fine = {f"gain {gain}": {"gain": gain, **synthesis} for gain in reversed(range(GAINS))}
+        fixed = {f"gain {gain}": {"gain": gain, **synthesis} for gain in COMPARED_GAINS}
+        return ComparedSettings(fixed, "psnr", COMPARED_LOG10_RATES, coarse_to_fine)
+
+
+PRESET = PhotoPreset()

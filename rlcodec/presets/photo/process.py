@@ -1,0 +1,260 @@
+"""The decision process of photographs: the gain, how many slices are sent, and the synthesis.
+
+`rlcodec.presets.photo.decisions` says what the actions mean and what is observed.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from rlcodec.control.decision_process import DecisionProcess, EpisodeState, ProcessSpec, Rows, Totals, in_turns
+from rlcodec.control.objective import KINDS
+from rlcodec.control.observation import advice_of, joined
+from rlcodec.control.regressor import distortions
+from rlcodec.core.segments import MACS_PER_KMAC
+from rlcodec.presets.photo.decisions import (
+    ACTION_COUNTS,
+    ACTIONS,
+    ENDINGS,
+    GAIN_CHOICES,
+    GAIN_PHASE,
+    GO_ACTION,
+    RATE_RANGE,
+    SETTINGS,
+    SLICE_PHASE,
+    STOP_ACTION,
+    STOPS,
+    SYNTHESIS_PHASE,
+)
+from rlcodec.presets.photo.measurements import LivePicture, PhotoMeasurements
+from rlcodec.presets.photo.predictor import CostTables, PhotoPredictor, predict_after_coding, predict_before_coding
+from rlcodec.presets.photo.transform import PLANES
+
+MS_SSIM_OF_NOTHING = 0.0
+"""MS-SSIM of any picture and an even gray is close to this."""
+PSNR, MS_SSIM = KINDS.index("psnr"), KINDS.index("ms-ssim")
+
+
+@dataclass
+class PhotoEpisodes(EpisodeState):
+    """States of B episodes.
+
+    Attributes:
+        phase: int64 (B,), GAIN_PHASE, SLICE_PHASE or SYNTHESIS_PHASE.
+        setting: int64 (B,), index of the chosen gain in GAIN_CHOICES.
+        stop: int64 (B,), index of the stop in STOPS that was reached.
+        synthesis: int64 (B,), index of the chosen synthesis in ENDINGS.
+    """
+
+    phase: np.ndarray
+    setting: np.ndarray
+    stop: np.ndarray
+    synthesis: np.ndarray
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What an episode decided: the gain, how many slices are sent, and the synthesis."""
+
+    gain: int
+    slices: int
+    synthesis: str
+
+    def with_synthesis(self, synthesis: str | None) -> "Choice":
+        """The same with another synthesis, unless that is None."""
+        return replace(self, synthesis=synthesis) if synthesis else self
+
+
+def advance(state: PhotoEpisodes, action: np.ndarray) -> None:
+    """Takes one legal action, int64 (B,), in every episode that is not done."""
+    going = ~state.done
+    choosing, between, last = (going & (state.phase == phase) for phase in (GAIN_PHASE, SLICE_PHASE, SYNTHESIS_PHASE))
+    stopping = between & (action == STOP_ACTION)
+    state.setting[choosing] = action[choosing]
+    state.stop[between & ~stopping] += 1
+    state.synthesis[last] = action[last]
+    state.done |= last
+    state.phase[choosing] = SLICE_PHASE
+    state.phase[stopping | ((choosing | between) & (state.stop == len(STOPS) - 1))] = SYNTHESIS_PHASE
+
+
+def choice_of(state: PhotoEpisodes, row: int = 0) -> Choice:
+    """What an episode decided so far; the first synthesis if it has not come to that."""
+    return Choice(GAIN_CHOICES[state.setting[row]], STOPS[state.stop[row]], ENDINGS[state.synthesis[row]])
+
+
+def choice_of_actions(actions: Iterable[int]) -> Choice:
+    """What an episode decided with these actions, the first of which chooses a gain."""
+    state = PhotoEpisodes.empty(1)
+    state.done[:] = False
+    for action in actions:
+        advance(state, np.array([action]))
+    return choice_of(state)
+
+
+def actions_of_choice(setting: int, stop: int, synthesis: int) -> tuple[int, ...]:
+    """The actions of an episode that chooses a gain, a stop and a synthesis, by their indices."""
+    stopping = (STOP_ACTION,) if stop < len(STOPS) - 1 else ()
+    return setting, *[GO_ACTION] * stop, *stopping, synthesis
+
+
+def _legal_actions(phase: np.ndarray) -> np.ndarray:
+    return np.arange(ACTIONS)[None] < np.array(ACTION_COUNTS)[phase][:, None]
+
+
+class PhotoProcess(DecisionProcess[PhotoEpisodes]):
+    """The decisions about photographs.
+
+    Args:
+        spec: of the preset.
+        measurements: of many pictures, complete; or one picture that is measured when an observation or a value needs it.
+        predictors: the encoder's predictions; or several, which take turns with the pictures.
+
+    Attributes:
+        predicted_before: predictions for every picture and gain before coding.
+    """
+
+    state_type = PhotoEpisodes
+
+    def __init__(
+        self,
+        spec: ProcessSpec,
+        measurements: PhotoMeasurements | LivePicture,
+        predictors: PhotoPredictor | Sequence[PhotoPredictor],
+    ):
+        self.spec = spec
+        self._live = measurements if isinstance(measurements, LivePicture) else None
+        self._tables = measurements.measurements if isinstance(measurements, LivePicture) else measurements
+        self._turns = in_turns(predictors, self.image_count)
+        nothing = (self._tables.nothing_mse, self._tables.energy)
+        self._nothing, self._nothing_known = (distortions(mse, np.full(mse.shape, MS_SSIM_OF_NOTHING)) for mse in nothing)
+        shape = self._tables.macs.shape
+        self._mse = np.ones(shape)
+        self.predicted_before, self._measured = (
+            CostTables(np.ones(shape[:3]), np.ones(shape), np.ones((len(KINDS), *shape))) for _ in range(2)
+        )
+        self._after = CostTables(self._measured.rate, self._measured.kmac, np.ones((len(KINDS), *shape)))
+        """Measured cost, and the quality that the encoder predicts once it has coded."""
+        for predictor, images in self._turns:
+            predicted = predict_before_coding(predictor, self._tables.features[images])
+            self.predicted_before.rate[images], self.predicted_before.kmac[images] = predicted.rate, predicted.kmac
+            self.predicted_before.quality[:, images] = predicted.quality
+        if self._live is None:
+            self._read_costs(slice(None))
+            self._read_quality(slice(None))
+
+    @property
+    def image_count(self) -> int:
+        """Number of pictures."""
+        return len(self._tables.areas)
+
+    def legal(self, state: PhotoEpisodes) -> np.ndarray:
+        """Legal actions, bool (B, actions): the first few of each phase."""
+        return _legal_actions(state.phase)
+
+    def apply(self, state: PhotoEpisodes, action: np.ndarray) -> None:
+        """As `advance`."""
+        advance(state, action)
+
+    def totals(self, state: PhotoEpisodes) -> Totals:
+        """As `DecisionProcess.totals`."""
+        self._measure(state, quality=True)
+        begun, at = state.phase != GAIN_PHASE, (state.image, state.setting, state.stop, state.synthesis)
+        bits = begun * 8.0 * self._tables.payload_bytes[at[:3]]
+        mse = np.where(begun, self._mse[at], self._tables.nothing_mse[state.image])
+        similarity = np.where(begun, self._tables.ms_ssim[at], MS_SSIM_OF_NOTHING)
+        distortion, rate, kmac = self._parts(state)
+        return Totals(bits, rate, kmac, distortion, mse, similarity)
+
+    def parts(self, state: PhotoEpisodes) -> np.ndarray:
+        """As `DecisionProcess.parts`."""
+        self._measure(state, quality=True)
+        return self._parts(state)
+
+    def _parts(self, state: PhotoEpisodes) -> np.ndarray:
+        begun, at = state.phase != GAIN_PHASE, (state.image, state.setting, state.stop, state.synthesis)
+        kind = state.objectives.kind
+        quality = np.where(begun, self._measured.quality[kind, *at], self._nothing[kind, state.image])
+        return np.stack([quality, begun * self._measured.rate[at[:3]], begun * self._measured.kmac[at]])
+
+    def observe(self, state: PhotoEpisodes, rows: Rows = slice(None)) -> np.ndarray:
+        """Observations of some episodes, float32 (rows, size)."""
+        self._measure(state)
+        objectives, phase = state.objectives.take(rows), state.phase[rows]
+        image, setting, stop = state.image[rows], state.setting[rows], state.stop[rows]
+        every = np.arange(len(phase))
+        after, choosing = self._after.take(image, setting), phase == GAIN_PHASE
+        values = after.values(objectives)
+        costs = self._costs_to_go(phase, stop, values)
+        costs[choosing, :SETTINGS] = self.predicted_before.take(image[choosing]).values(objectives.take(choosing)).min((2, 3))
+        value_now = np.where(choosing, self._nothing_known[objectives.kind, image], values[every, stop, 0])
+        chosen = (~choosing).astype(np.float64)
+        psnr_db, ms_ssim_db = (-after.quality[kind][every, stop, 0] for kind in (PSNR, MS_SSIM))
+        rates = self.predicted_before.rate[image, :, -1]
+        psnrs_db = -self.predicted_before.quality[PSNR][image, :, -1, 0]
+        surprise = [
+            np.log2(after.rate[:, -1] / rates[every, setting]),
+            (-after.quality[PSNR][:, -1, 0] - psnrs_db[every, setting]) / 2,
+        ]
+        parts = [
+            advice_of(costs, _legal_actions(phase), value_now, objectives, RATE_RANGE),
+            np.eye(3)[phase],
+            (chosen * setting / SETTINGS)[:, None],
+            (chosen * stop / len(STOPS))[:, None],
+            (chosen * np.log2(1 + after.rate[every, stop]))[:, None],
+            (chosen * after.kmac[every, stop, 0] / 10)[:, None],
+            (chosen * psnr_db / 50)[:, None],
+            (chosen * ms_ssim_db / 30)[:, None],
+            *((chosen * value)[:, None] for value in surprise),
+            np.log2(rates) / 5,
+            psnrs_db / 50,
+        ]
+        return joined(parts)
+
+    def _costs_to_go(self, phase: np.ndarray, stop: np.ndarray, values: np.ndarray) -> np.ndarray:
+        """Predicted J that each action leads to after a gain was chosen, float64 (B, actions), infinite if it is not legal.
+
+        Args:
+            phase: int64 (B,).
+            stop: int64 (B,).
+            values: float64 (B, stops, syntheses), predicted J.
+        """
+        every = np.arange(len(phase))
+        costs = np.full((len(phase), ACTIONS), np.inf)
+        by_stop = values.min(2)
+        beyond = np.where(np.arange(len(STOPS))[None] > stop[:, None], by_stop, np.inf).min(1)
+        between, last = phase == SLICE_PHASE, phase == SYNTHESIS_PHASE
+        costs[between, STOP_ACTION] = by_stop[every, stop][between]
+        costs[between, GO_ACTION] = beyond[between]
+        costs[last, : len(ENDINGS)] = values[every, stop][last]
+        return costs
+
+    def _measure(self, state: PhotoEpisodes, quality: bool = False) -> None:
+        """Measures the chosen gains of a live picture, if that was not done before."""
+        if self._live is None:
+            return
+        for setting in np.unique(state.setting[state.phase != GAIN_PHASE]).tolist():
+            if self._live.code(setting):
+                self._read_costs(slice(setting, setting + 1))
+            if quality and self._live.score(setting):
+                self._read_quality(slice(setting, setting + 1))
+
+    def _read_costs(self, settings: slice) -> None:
+        """Computes R, C and the quality that the encoder predicts after coding, at some gains."""
+        tables, areas = self._tables, self._tables.areas[:, None, None].astype(np.float64)
+        self._measured.rate[:, settings] = 8 * tables.payload_bytes[:, settings] / areas
+        self._measured.kmac[:, settings] = tables.macs[:, settings] / MACS_PER_KMAC / areas[..., None]
+        for predictor, images in self._turns:
+            self._after.quality[:, images, settings] = predict_after_coding(
+                predictor,
+                tables.features[images, settings],
+                self._measured.rate[images, settings],
+                tables.coefficient_mse[images, settings],
+            )
+
+    def _read_quality(self, settings: slice) -> None:
+        """Computes D at some gains."""
+        tables, areas = self._tables, self._tables.areas[:, None, None, None].astype(np.float64)
+        self._mse[:, settings] = tables.sse[:, settings] / (PLANES * areas)
+        self._measured.quality[:, :, settings] = distortions(self._mse[:, settings], tables.ms_ssim[:, settings])
