@@ -43,8 +43,8 @@ def clipped_relu(x: Tensor) -> Tensor:
 class AutoEncoder(nn.Module):
     """The two transforms.
 
-    `analyse` maps images, float (b, 1, h, w), to logits of bits, (b, c, h/4, w/4); `synthesise` maps latents of -1, 0 (not sent)
-    and +1 back to images.
+    `analyse` maps images, float (b, 1, h, w), to logits of bits, (b, c, h/4, w/4); `synthesise` maps latents of -1, 0 (not
+    sent) and +1 back to images.
     """
 
     def __init__(self, config: AutoEncoderConfig = AutoEncoderConfig()):

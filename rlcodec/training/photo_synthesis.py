@@ -77,7 +77,9 @@ def _crop(pictures: list[np.ndarray], rng: np.random.Generator) -> tuple[np.ndar
     return picture[y : y + CROP, x : x + CROP], int(rng.integers(6, GAINS))
 
 
-def decoded_crops(model: PhotoWeights, pictures: list[np.ndarray], rng: np.random.Generator, count: int) -> tuple[Tensor, Tensor]:
+def decoded_crops(
+    model: PhotoWeights, pictures: list[np.ndarray], rng: np.random.Generator, count: int
+) -> tuple[Tensor, Tensor]:
     """Inputs of the networks, float16 (count, CHANNELS, rows, columns), and their targets, for random crops and gains."""
     side = CROP // FACTOR
     inputs = torch.empty((count, CHANNELS, side, side), dtype=torch.float16)
