@@ -301,4 +301,6 @@ def test_sample_images_stand_in_where_no_trace_is_given(case):
         with pytest.raises(OptionError, match="trace"):
             FlatEnv(preset="external")
         return
-    assert FlatEnv(preset=case.preset).reset(seed=1)[0].shape == (case.task.spec.observation_size,)
+    env = FlatEnv(preset=case.preset, predictor=case.predictor)
+    assert env.reset(seed=1)[0].shape == (case.task.spec.observation_size,)
+    assert len(env.source) == len(case.task.samples())
