@@ -1,4 +1,4 @@
-"""Checks what sdist and wheel hold: code, weights and licence in; tests, data, runs and documentation out."""
+"""Checks the contents of sdist and wheel: code, weights and licence are in; tests, data, runs and documentation are not."""
 
 import sys
 import tarfile
@@ -7,11 +7,11 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 FORBIDDEN = ("tests/", "runs/", "docs/", "benchmarks/", ".ci/", "data/")
-MOST_BYTES = 16 << 20
+MAX_BYTES = 16 << 20
 
 
 def members(path: Path) -> set[str]:
-    """Names of the files in an archive, without the folder that an sdist has all in."""
+    """Names of the files in an archive, without the top folder of an sdist."""
     if path.suffix == ".whl":
         with zipfile.ZipFile(path) as archive:
             return set(archive.namelist())
@@ -20,21 +20,21 @@ def members(path: Path) -> set[str]:
 
 
 def problems(path: Path) -> list[str]:
-    """What is wrong with an archive."""
-    found, wheel = members(path), path.suffix == ".whl"
+    """What is wrong with an archive, one line each."""
+    held, is_wheel = members(path), path.suffix == ".whl"
     wanted = {f"rlcodec/{file.relative_to(ROOT / 'rlcodec')}" for file in (ROOT / "rlcodec").rglob("*.py")}
     wanted |= {"rlcodec/py.typed"}
     for folder in ("weights", "evaluation/report/page"):
         wanted |= {f"rlcodec/{folder}/{file.name}" for file in (ROOT / "rlcodec" / folder).iterdir()}
-    for folder in ("envs", "agents"):
-        wanted |= {f"{'rlcodec/' if wheel else ''}{folder}/{file.name}" for file in (ROOT / folder).glob("*.py")}
-    wanted |= {f"{'rlcodec/' if wheel else ''}agents/{file.name}" for file in (ROOT / "agents").glob("*.yml")}
-    out = [f"{path.name}: lacks {name}" for name in sorted(wanted - found)]
-    out += [f"{path.name}: holds {name}" for name in sorted(found) if name.startswith(FORBIDDEN)]
-    if not any(name.endswith("LICENSE") for name in found):
+    parent = "rlcodec/" if is_wheel else ""
+    for folder, pattern in (("envs", "*.py"), ("agents", "*.py"), ("agents", "*.yml")):
+        wanted |= {f"{parent}{file.relative_to(ROOT)}" for file in (ROOT / folder).rglob(pattern)}
+    out = [f"{path.name}: lacks {name}" for name in sorted(wanted - held)]
+    out += [f"{path.name}: holds {name}" for name in sorted(held) if name.startswith(FORBIDDEN)]
+    if not any(name.endswith("LICENSE") for name in held):
         out.append(f"{path.name}: lacks the licence")
-    if path.stat().st_size > MOST_BYTES:
-        out.append(f"{path.name}: has {path.stat().st_size} bytes, more than {MOST_BYTES}")
+    if path.stat().st_size > MAX_BYTES:
+        out.append(f"{path.name}: has {path.stat().st_size} bytes, more than {MAX_BYTES}")
     return out
 
 

@@ -1,1 +1,1 @@
-"""Policies: PPO training, baselines and the oracle, evaluation, export."""
+"""Policies: learning algorithms, training, export, baselines, evaluation, and validation of reported results."""

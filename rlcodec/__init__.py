@@ -30,8 +30,7 @@ from rlcodec.errors import (
     TruncatedStreamWarning,
     UnknownModelError,
 )
-
-__version__ = "0.1.0"
+from rlcodec.version import __version__
 
 if "gymnasium" in _sys.modules:  # encoding and decoding do not import it
     _importlib.import_module("rlcodec.envs")
@@ -58,6 +57,7 @@ __all__ = [
     "TruncatedStreamError",
     "TruncatedStreamWarning",
     "UnknownModelError",
+    "__version__",
     "decode",
     "decode_many",
     "encode",

@@ -1,52 +1,52 @@
-"""What can go wrong: every failure a caller should handle is an `RlcodecError`."""
+"""The exceptions of rlcodec: every failure that callers should handle is an `RlcodecError`."""
 
 
 class RlcodecError(Exception):
-    """Base class of everything that rlcodec raises on purpose."""
+    """Base class of all exceptions that rlcodec raises on purpose."""
 
 
 class ImageError(RlcodecError):
-    """The input is not an image, or not one that the preset can code."""
+    """The input is no image, or the preset cannot code it."""
 
 
 class StreamError(RlcodecError):
-    """The data is not a stream that this version can decode."""
+    """The data is no stream that this version can decode."""
 
 
 class DamagedStreamError(StreamError):
-    """The stream's checksum does not match: a byte was changed, added or lost."""
+    """The checksum does not match, or a value is impossible: a byte was changed, added or lost."""
 
 
 class TruncatedStreamError(StreamError):
-    """The stream ends before its declared end."""
+    """The stream is shorter than it declares."""
 
 
 class TooLargeError(StreamError):
-    """The stream declares more pixels than are allowed; nothing was allocated for them."""
+    """The stream declares more pixels than are allowed. No memory was allocated for them."""
 
 
 class UnknownModelError(StreamError):
-    """The stream needs a format version or a model that is not installed."""
+    """The stream needs a format version, a preset or weights that are not installed."""
 
 
 class ModelError(RlcodecError):
-    """A weights file is missing, broken or of another version."""
+    """A weights file is missing, broken or of another version, or fails a known-answer test."""
 
 
 class PolicyError(RlcodecError):
-    """A policy file is broken or was trained for another codec."""
+    """A policy file is missing or broken, or was trained for another codec."""
 
 
 class OptionError(RlcodecError):
-    """An option has a value that makes no sense, alone or beside the others."""
+    """An option is unknown, has an invalid value, or contradicts another option."""
 
 
 class MisfitError(OptionError):
-    """An option makes sense, but not for this image or stream: a limit that it cannot meet, more rows than it has."""
+    """An option is valid, but not for this image or stream: for instance a constraint that the image cannot meet."""
 
 
 class DataError(RlcodecError):
-    """A data folder, trace or run is missing, empty or broken."""
+    """A data folder, trace, run or calibration is missing, empty or broken."""
 
 
 class BackendError(RlcodecError):
@@ -54,12 +54,12 @@ class BackendError(RlcodecError):
 
 
 class OutputError(RlcodecError):
-    """A result could not be written; nothing is left half-written."""
+    """A result could not be written. No incomplete file is left behind."""
 
 
 class ImageWarning(UserWarning):
-    """Something of an image could not be kept; the message says what."""
+    """The codec cannot keep a property of the image, for instance transparency; the message says which."""
 
 
 class TruncatedStreamWarning(UserWarning):
-    """The stream was cut; what came back is the best image of the bytes that are there."""
+    """The stream was cut, and the image is the best one that its bytes allow."""

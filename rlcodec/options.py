@@ -142,7 +142,8 @@ class EncodeOptions(KeywordOptions):
     @property
     def asks_for_exact_pixels(self) -> bool:
         """Whether lossless coding is asked for, by option or by the name of the objective."""
-        by_name = self.objective == LOSSLESS and self.lambda_rate is self.lambda_compute is self.distortion is None
+        by_numbers = any(value is not None for value in (self.lambda_rate, self.lambda_compute, self.distortion))
+        by_name = self.objective == LOSSLESS and not by_numbers
         return self.lossless or by_name
 
     @property

@@ -1,4 +1,4 @@
-"""Pillow reads and writes `.rlc` files once this module is imported.
+"""A Pillow plugin: importing this module lets Pillow read and write `.rlc` files.
 
 Example:
     >>> import io, rlcodec.pillow_plugin
@@ -24,7 +24,7 @@ EXTENSION, MIME = ".rlc", "image/x-rlcodec"
 
 
 class RlcImageFile(ImageFile.ImageFile):
-    """An image in an rlcodec stream; decoded when its pixels are first asked for."""
+    """An image in an rlcodec stream, which is decoded when its pixels are first accessed."""
 
     format = FORMAT
     format_description = "rlcodec stream"
@@ -32,7 +32,7 @@ class RlcImageFile(ImageFile.ImageFile):
     def _open(self) -> None:
         self._stream: bytes | None = self.fp.read() if self.fp else b""
         try:
-            header = unpack(self._stream or b"", MOST_PIXELS).header  # Pillow has a limit of its own, MAX_IMAGE_PIXELS
+            header = unpack(self._stream or b"", MOST_PIXELS).header  # Pillow applies its own limit, MAX_IMAGE_PIXELS
         except StreamError as error:
             raise SyntaxError(str(error)) from error
         self._size = header.width, header.height
@@ -40,7 +40,7 @@ class RlcImageFile(ImageFile.ImageFile):
         self.tile = []
 
     def load(self) -> Any:
-        """Decodes the stream once.
+        """Decodes the stream, once.
 
         Raises:
             OSError: it cannot be decoded.
@@ -59,7 +59,7 @@ def _accept(prefix: bytes) -> bool:
 
 
 def _save(image: Image.Image, file: IO[bytes], filename: str | bytes) -> None:
-    """Writes with the keywords of `rlcodec.encode`; without `preset`, the first one that suits the image and has the options."""
+    """Writes with the keywords of `rlcodec.encode`; the default preset is the first that suits the image and has all options."""
     options = dict(image.encoderinfo)
     preset = options.pop("preset", None) or preset_for(image.mode, image.size, options)
     file.write(encode(image, preset=preset, **options))

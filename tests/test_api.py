@@ -90,7 +90,7 @@ def test_the_encoder_knows_what_the_decoder_shows(digits, bit_budget, tier):
         assert (shown == coded.picture).all()
         assert (shown[:rows] == digit[:rows]).all()
         assert coded.mse == np.square(shown.astype(float) - digit).mean()
-        assert coded.bit_budget == bit_budget
+        assert coded.settings.bit_budget == bit_budget
 
 
 def test_more_latents_and_more_rows_look_better(digits):
@@ -119,7 +119,7 @@ def test_inspect_agrees_with_the_encoder(digit, choices):
     coded = rlcodec.encode_image(digit, **choices)
     found = rlcodec.inspect(coded.data)
     assert found.segments == coded.segments
-    assert found.bit_budget == coded.bit_budget
+    assert found.settings == coded.settings
     assert found.decoder_kmac_per_pixel == pytest.approx(coded.decoder_macs / 1000 / digit.size, rel=1e-12)
     assert found.payload_bytes == payload_bytes(sum(segment.cost for segment in coded.segments))
     assert found.size_bytes == found.header_bytes + found.payload_bytes == len(coded.data)

@@ -1,1 +1,1 @@
-"""The task of preset `photo`: traces of photographs, and predictions fitted to them."""
+"""The task of preset `photo`: its traces, the fit of its predictor, and its decision process on traces."""

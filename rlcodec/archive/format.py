@@ -29,7 +29,7 @@ HEADER_BYTES, FOOTER_BYTES = HEADER.size + CHECK.size, FOOTER.size + CHECK.size
 
 COLUMNS = np.dtype(
     [("length", "<u4"), ("check", "<u2"), ("height", "<u2"), ("width", "<u2"), ("settings", "<u4"), ("label", "<i4"),
-     ("shared", "u1"), ("added", "u1")]
+     ("shared", "u1"), ("own", "u1")]
 )  # fmt: skip
 """Columns of the index, a row for each image: bytes of its payload, their CRC-16/XMODEM, height - 1, width - 1, settings as in
 a stream's header, label, and how its name is built: number of leading bytes of the previous name, and of bytes added to
@@ -209,11 +209,11 @@ def unpack_index(section: Section, packed: bytes) -> Index:
         offset += section.count * dtype.itemsize
     lengths = columns["length"].astype(np.int64)
     stops = np.cumsum(lengths)
-    consistent = int(stops[-1]) == section.data_bytes and offset + int(columns["added"].sum(dtype=np.int64)) == len(raw)
+    consistent = int(stops[-1]) == section.data_bytes and offset + int(columns["own"].sum(dtype=np.int64)) == len(raw)
     if not consistent or not lengths.all():
         raise damaged
     names, name = [], b""
-    for shared, added in zip(columns["shared"].tolist(), columns["added"].tolist(), strict=True):
+    for shared, added in zip(columns["shared"].tolist(), columns["own"].tolist(), strict=True):
         name = name[:shared] + raw[offset : offset + added]
         offset += added
         names.append(name)

@@ -163,8 +163,9 @@ class _Coder:
         return [result for batch in batches for result in self._code_batch(batch)]
 
     def _code_batch(self, sources: Sequence[PackSource]) -> list[bytes | str]:
-        results = [_result_or_failure(source, self._read) for source in sources]
+        results: list[Any] = [_result_or_failure(source, self._read) for source in sources]
         readable = [i for i, pixels in enumerate(results) if isinstance(pixels, np.ndarray)]
+        streams: list[bytes] | list[str]
         try:
             streams = self.preset.pack_batch([results[i] for i in readable])
         except MisfitError as error:

@@ -104,7 +104,7 @@ class Collection:
         self._indexes: OrderedDict[int, Index] = OrderedDict()
         self._lock = threading.Lock()
         if end < size:
-            message = f"{self.path}: {size - end} bytes behind the last complete section are ignored: the end is cut or damaged"
+            message = f"{self.path}: {size - end} bytes behind the last whole section are ignored: the end is cut or damaged"
             warnings.warn(message, TruncatedStreamWarning, stacklevel=4)
 
     def __getstate__(self) -> dict[str, Any]:

@@ -59,7 +59,7 @@ def unpack_images(path: str | os.PathLike[str], folder: Path, options: UnpackOpt
     workers = worker_count(options.workers)
     kind = Image.registered_extensions().get(options.ending.lower())
     if kind is None or kind not in Image.SAVE:
-        raise OptionError(f"Pillow writes no images that end in {options.ending!r}; use .png")
+        raise OptionError(f"Pillow writes no images that end in {options.ending!r}; take .png")
     with Collection(path, max_pixels=options.max_pixels) as collection:
         names, labels = collection.names, collection.labels
         files = _files_of(names, options.ending)

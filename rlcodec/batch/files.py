@@ -165,7 +165,7 @@ class _InGroups:
             targets = self.convert([self.load(source) for _, source in group])
         except FILE_ERRORS:
             return [_write_target(pair, partial(self._convert_one, source)) for pair, source in group]
-        return [_write_target(pair, lambda data=data: data) for (pair, _), data in zip(group, targets, strict=True)]
+        return [_write_target(pair, partial(bytes, data)) for (pair, _), data in zip(group, targets, strict=True)]
 
     def _convert_one(self, source: Any) -> bytes:
         return self.convert([self.load(source)])[0]

@@ -1,1 +1,1 @@
-"""The command line."""
+"""The command `rlcodec`: one module for each group of commands."""

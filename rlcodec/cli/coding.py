@@ -135,7 +135,7 @@ def decode(
     suffix = Path(name).suffix.lower()
     kind = Image.registered_extensions().get(suffix)
     if kind is None or kind not in Image.SAVE:
-        raise OptionError(f"{name}: Pillow writes no images that end in {suffix!r}; use .png")
+        raise OptionError(f"{name}: Pillow writes no images that end in {suffix!r}; take .png")
 
     def run(stream: Path) -> bytes:
         return save(api.decode(_read(stream), partial=partial, max_pixels=max_pixels, **options))
@@ -149,7 +149,7 @@ def decode(
         try:
             image.save(buffer, kind)
         except (OSError, ValueError, KeyError) as error:
-            raise OutputError(f"{output}: {kind} cannot hold this image ({error}); use .png") from error
+            raise OutputError(f"{output}: {kind} cannot hold this image ({error}); take .png") from error
         return buffer.getvalue()
 
     def convert(todo: list[Pair], report: Report) -> list[FileOutcome]:

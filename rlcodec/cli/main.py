@@ -6,10 +6,10 @@ from typing import Annotated, Any
 
 import typer
 
-from rlcodec import __version__
 from rlcodec.cli import coding, collections, policies, report, training  # noqa: F401 (in the order of the commands in --help)
 from rlcodec.cli.common import app
 from rlcodec.errors import RlcodecError
+from rlcodec.version import __version__
 
 EXIT_FAILURE, EXIT_INTERRUPTED = 2, 130
 TRAINING_EXTRA = "this command needs the training tools: pip install 'rlcodec[train]'"

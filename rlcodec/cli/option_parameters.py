@@ -78,8 +78,8 @@ def _parameter(name: str, declared: list[_Declared], owner_count: int) -> inspec
     value_type = _value_type(first.annotation)
     names = (flag,) if value_type is bool and not default else ()
     info = typer.Option(*names, help=_help_text(declared, owner_count), min=first.field.metadata.get("least"))
-    annotation = Annotated[value_type if default is not None else value_type | None, info]
-    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+    annotation: Any = value_type if default is not None else value_type | None
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[annotation, info])
 
 
 def _value_type(annotation: Any) -> Any:

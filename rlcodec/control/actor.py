@@ -15,7 +15,8 @@ class Actor(Protocol):
         macs: multiply-accumulates of scoring the actions of one observation.
     """
 
-    macs: int
+    @property
+    def macs(self) -> int: ...
 
     def logits(self, observation: np.ndarray) -> np.ndarray:
         """Scores of the actions, float32 (B, actions), for observations float32 (B, size); the greatest legal one is taken."""

@@ -103,12 +103,12 @@ class EpisodeState:
     @classmethod
     def empty(cls, batch: int) -> Self:
         """States of `batch` episodes that have not started and count as done; fields that presets add are int64 zeros (B,)."""
-        added = {f.name: np.zeros(batch, np.int64) for f in fields(cls)[len(fields(EpisodeState)) :]}
+        added: dict[str, Any] = {f.name: np.zeros(batch, np.int64) for f in fields(cls)[len(fields(EpisodeState)) :]}
         return cls(np.zeros(batch, np.int64), Objectives.empty(batch), np.ones(batch, bool), **added)
 
     def take(self, rows: Rows) -> Self:
         """A copy of some of the episodes."""
-        values = {}
+        values: dict[str, Any] = {}
         for f in fields(self):
             value = getattr(self, f.name)
             values[f.name] = value.take(rows) if isinstance(value, Objectives) else value[rows].copy()

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from rlcodec.core.files import make_folder, write_bytes
 from rlcodec.errors import DataError
+from rlcodec.version import __version__
 
 FORMAT = 1
 VARIABLE = "RLCODEC_CALIBRATION"
@@ -115,8 +116,6 @@ class Calibration:
 @functools.cache
 def this_machine() -> Machine:
     """The machine that this runs on."""
-    from rlcodec import __version__
-
     name = platform.processor() or platform.machine()
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()

@@ -1,1 +1,1 @@
-"""core."""
+"""Building blocks of every preset: range coder, integer networks, container, weights files and metrics."""

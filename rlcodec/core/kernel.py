@@ -1,7 +1,6 @@
 """How hot loops are compiled: once a machine, then from numba's cache."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from numba import njit
@@ -38,11 +37,3 @@ def _compiled(function: Callable[..., Any], **options: Any) -> Any:
         return njit(cache=True, nogil=True, **options)(function)
     except RuntimeError:  # neither the package's folder nor the user's cache can be written
         return njit(nogil=True, **options)(function)
-
-
-def is_compiled(compiled: Any) -> bool:
-    """Whether a kernel's machine code is in the cache already."""
-    path = getattr(compiled.stats, "cache_path", None)
-    function = compiled.py_func
-    module = function.__module__.rsplit(".", 1)[-1]
-    return path is not None and any(Path(path).glob(f"{module}.{function.__qualname__}-*.nbi"))

@@ -11,7 +11,7 @@ class Leb128(NamedTuple):
     """A number that was read.
 
     Attributes:
-        value: the number, or what its bytes give so far if the data end inside it.
+        value: the number, or its lower bits if the data end inside it.
         stop: index of the first byte behind it.
         complete: whether its last byte is there.
     """

@@ -1,1 +1,1 @@
-"""images."""
+"""Reading of images as the pixels that presets code."""

@@ -1,1 +1,1 @@
-"""Running the same work on threads, processes or a Ray cluster."""
+"""Distribution of work over threads, processes and machines."""

@@ -1,1 +1,1 @@
-"""Pretraining in torch: auto-encoder, raster-encoder networks, export to the runtime's integers."""
+"""Training of the codec's networks with torch, and their export to the integers and ONNX graphs that the runtime uses."""

@@ -1,4 +1,4 @@
-"""The `mnist` auto-encoder in torch: stochastic binarization, nested bits, and its training.
+"""Training of the auto-encoder of preset `mnist` in torch, with stochastic binarization and nested bits.
 
 Stochastic binarization follows Toderici et al., "Variable Rate Image Compression with Recurrent Neural Networks"
 (2016), section 3.1; the ordering of the bits by nested dropout follows Rippel et al., "Learning Ordered
@@ -19,11 +19,11 @@ from rlcodec.training.quantise import to_int16, to_int32, weight_scale_bits
 
 ACTIVATION_SCALE = 128.0
 ACTIVATION_CEILING = ACTIVATION_MAX / ACTIVATION_SCALE
-"""Activations are clipped here in training because the integer network clips them there."""
+"""Upper limit of activations in training, that of the integer network."""
 PIXEL_SCALE = 256.0
-"""Pixels enter and leave the float network divided by this, a power of two so that integers scale exactly."""
+"""The float network takes and gives pixels divided by this; a power of two, so that integers scale exactly."""
 DETERMINISTIC_SHARE = 0.5
-"""Share of the training images whose bits are not drawn but taken as at inference, so that the synthesis knows both."""
+"""Share of training images binarized as at inference, not stochastically; the synthesis learns from both."""
 
 
 @dataclass(frozen=True)
@@ -36,12 +36,16 @@ class AutoEncoderConfig:
 
 
 def clipped_relu(x: Tensor) -> Tensor:
-    """ReLU with the ceiling of the integer network."""
+    """ReLU with the upper limit of the integer network."""
     return F.hardtanh(x, 0.0, ACTIVATION_CEILING)
 
 
 class AutoEncoder(nn.Module):
-    """Analysis (b, 1, h, w) to logits (b, c, h/4, w/4); synthesis of {-1, 0, +1} latents back to (b, 1, h, w)."""
+    """The two transforms.
+
+    `analyse` maps images, float (b, 1, h, w), to logits of bits, (b, c, h/4, w/4); `synthesise` maps latents of -1, 0 (not
+    sent) and +1 back to images.
+    """
 
     def __init__(self, config: AutoEncoderConfig = AutoEncoderConfig()):
         super().__init__()
@@ -65,11 +69,13 @@ class AutoEncoder(nn.Module):
         )
 
     def analyse(self, x: Tensor) -> Tensor:
+        """Logits of the bits, float (b, c, h/4, w/4), of images (b, 1, h, w)."""
         for layer in self.analysis[:-1]:
             x = clipped_relu(layer(x))
         return self.analysis[-1](x)
 
     def synthesise(self, bits: Tensor) -> Tensor:
+        """Images, float (b, 1, h, w), of latents (b, c, h/4, w/4)."""
         x = clipped_relu(self.synthesis[0](bits))
         for layer in self.synthesis[1:-1]:
             x = clipped_relu(F.pixel_shuffle(layer(x), 2))
@@ -77,36 +83,47 @@ class AutoEncoder(nn.Module):
 
 
 def binarize_stochastically(logits: Tensor) -> Tensor:
-    """Draws +1 with probability (1 + tanh(logit)) / 2, else -1; the gradient passes to tanh unchanged."""
+    """Draws +1 with probability (1 + tanh(logit)) / 2, else -1; the gradient is that of tanh (straight-through)."""
     mean = torch.tanh(logits)
     drawn = torch.where(torch.rand_like(mean) < (1 + mean) / 2, 1.0, -1.0)
     return mean + (drawn - mean).detach()
 
 
 def binarize_deterministically(logits: Tensor) -> Tensor:
-    """The sign, as at inference; the gradient passes to tanh unchanged."""
+    """The sign of the logits, as at inference; the gradient is that of tanh (straight-through)."""
     mean = torch.tanh(logits)
     return mean + (torch.where(logits >= 0, 1.0, -1.0) - mean).detach()
 
 
 def budget_mask(budgets: Tensor, channels: int, height: int, width: int) -> Tensor:
-    """1 for the first `budgets[i]` bits of image i in channel-major raster order; shape (b, c, h, w)."""
+    """1 for the first `budgets[i]` bits of image i in channel-major raster order, else 0; float (b, c, h, w)."""
     order = torch.arange(channels * height * width, device=budgets.device)
     return (order[None] < budgets[:, None]).float().view(-1, channels, height, width)
 
 
 def pad_to_stride(images: np.ndarray) -> np.ndarray:
-    """Zero-pads (n, h, w) at the bottom and right to whole latents."""
+    """Pads images (n, h, w) with zeros at the bottom and at the right to multiples of the stride."""
     return np.pad(images, ((0, 0), (0, -images.shape[1] % STRIDE), (0, -images.shape[2] % STRIDE)))
 
 
 def train_autoencoder(
     train: np.ndarray, validation: np.ndarray, schedule: Schedule, folder: Path, resume: bool, device: torch.device
 ) -> AutoEncoder:
-    """Trains the auto-encoder on uint8 images (n, h, w) and returns its moving average.
+    """Trains the auto-encoder.
 
-    The loss is the squared error at a random bit budget for each image, divided by the running mean error at that
-    budget: every budget then counts alike, as it does in decibels.
+    The loss is the squared error at a random bit budget for each image, divided by the running mean error at that budget. All
+    budgets then have the same weight, as they have in decibels.
+
+    Args:
+        train: uint8 (n, h, w).
+        validation: uint8 (n, h, w).
+        schedule: length, batch, learning rate and seed.
+        folder: receives the checkpoint and TensorBoard's events.
+        resume: continue from the folder's checkpoint if there is one.
+        device: where to train.
+
+    Returns:
+        The exponential moving average of the trained weights.
     """
     train, validation = pad_to_stride(train), pad_to_stride(validation)
     torch.manual_seed(schedule.seed)
@@ -153,7 +170,7 @@ def train_autoencoder(
 
 
 def export_transforms(model: AutoEncoder) -> tuple[tuple[ConvLayer, ...], tuple[ConvLayer, ...]]:
-    """The integer analysis and synthesis transforms that the runtime runs.
+    """Exports the integer analysis and synthesis transforms that the runtime runs.
 
     Raises:
         ModelError: a sum could overflow int32.
@@ -178,7 +195,7 @@ def _export_chain(
         bits = weight_scale_bits(weight.reshape(len(weight), -1), bias[None], input_max, input_scale)
         last = i == len(modules) - 1
         out_scale = PIXEL_SCALE if last else ACTIVATION_SCALE
-        # The last analysis layer only gives signs, which need no scale: -1 or 0 is left of any sum.
+        # Only the sign of the last analysis layer is used, which needs no scale: sums are clipped to -1 or 0.
         signs = last and last_range[0] < 0
         shift = 0 if signs else bits + int(np.log2(input_scale)) - int(np.log2(out_scale))
         layers.append(

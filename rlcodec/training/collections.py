@@ -17,8 +17,8 @@ UNLABELLED = -1
 class CollectionDataset(Dataset):
     """The images of a collection and their labels, for a `DataLoader` with any number of workers, forked or spawned.
 
-    Item i is an image and its label, -1 where it has none. The image is a uint8 tensor (channels, height, width), or what
-    `transform` makes of it as a PIL image.
+    Item i is an image and its label, -1 if it has none. The image is a uint8 tensor (channels, height, width), or the result of
+    `transform` on the PIL image.
 
     Example:
         >>> import numpy as np, rlcodec, tempfile
@@ -33,7 +33,7 @@ class CollectionDataset(Dataset):
     def __init__(
         self, path: str | os.PathLike[str], transform: Callable[[Image.Image], Any] | None = None, **options: Any
     ) -> None:
-        """Opens a collection; further options and errors as `rlcodec.Collection`."""
+        """Opens a collection; further options and exceptions are those of `rlcodec.Collection`."""
         self.collection = Collection(path, **options)
         self.transform = transform
 
@@ -44,7 +44,7 @@ class CollectionDataset(Dataset):
         return self._pair(self.collection[number])
 
     def __getitems__(self, numbers: Sequence[int]) -> list[tuple[Any, int]]:
-        """Several items; a `DataLoader` asks for a batch at once, and digits are decoded together."""
+        """Several items at once, as a `DataLoader` asks for a batch; digits are decoded together."""
         return [self._pair(item) for item in self.collection.read(numbers)]
 
     def _pair(self, item: CollectionItem) -> tuple[Any, int]:

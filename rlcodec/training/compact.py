@@ -1,11 +1,11 @@
-"""The auto-encoder of preset `compact` in torch: COMPACT (Rekhi), with its stochastic binarization, training and export.
+"""Training of the auto-encoder of preset `compact` in torch: COMPACT (Rekhi), with stochastic binarization.
 
-Six convolutions with generalised divisive normalisation between them, a binary latent, six up-convolutions with the inverse
-between them. The normalisation is that of Balle, Laparra and Simoncelli, "Density Modeling of Images using a Generalized
-Normalization Transformation" (2016), equation 2; the binarization that of `rlcodec.training.autoencoder`. The seed trained
-with Adam at 5e-5, decayed, and a batch of 8. What it leaves open is chosen here: every convolution halves the resolution, so
-that 256 bits for each 64x64 pixels are its 7.5 kilobytes for 1280x720. Half of a batch is binarized as at inference, by the
-sign: a synthesis that has only seen drawn bits is off by up to 3 dB there.
+Six convolutions with generalised divisive normalisation (GDN) between them, a binary latent, and six up-convolutions with
+inverse GDN between them. GDN is that of Balle, Laparra and Simoncelli, "Density Modeling of Images using a Generalized
+Normalization Transformation" (2016), equation 2; the binarization is that of `rlcodec.training.autoencoder`. The publication
+used Adam at 5e-5, decayed, and a batch of 8. It leaves the strides open: here every convolution halves the resolution, so that
+256 bits for each 64x64 pixels give the published 7.5 kilobytes for 1280x720. Half of a batch is binarized as at inference, by
+the sign: a synthesis trained on stochastic bits alone loses up to 3 dB at inference.
 """
 
 import io
@@ -27,11 +27,11 @@ KERNEL = 5
 OPSET = 17
 SMALLEST_BETA = 1e-3
 ANALYSIS_GAIN, SYNTHESIS_GAIN, LAST_GAIN = 1.2, 0.8, 0.08
-"""Of every layer when training begins, about: smaller ones, torch's own, learn far slower through twelve layers."""
+"""Approximate gains of layers at initialisation. With torch's default, which is smaller, twelve layers learn far slower."""
 
 
 class DivisiveNormalisation(nn.Module):
-    """Divides every channel by the root of a learned, positive sum of all channels' squares; its inverse multiplies."""
+    """GDN: divides channels by the root of a learned positive combination of all channels' squares; the inverse multiplies."""
 
     def __init__(self, channels: int, inverse: bool = False):
         super().__init__()
@@ -40,16 +40,17 @@ class DivisiveNormalisation(nn.Module):
         self.root_gamma = nn.Parameter((0.1 * torch.eye(channels) + 1e-4).sqrt())
 
     def forward(self, x: Tensor) -> Tensor:
-        """Of (n, channels, rows, columns)."""
+        """The normalised channels, of the shape of `x`, (n, channels, rows, columns)."""
         gamma = self.root_gamma.square()[:, :, None, None]
         norm = nn.functional.conv2d(x * x, gamma, self.root_beta.square() + SMALLEST_BETA).sqrt()
         return x * norm if self.inverse else x / norm
 
 
 class Compact(nn.Module):
-    """Analysis (n, 3, h, w) to logits (n, LATENT_CHANNELS, h/64, w/64); synthesis of {-1, 0, +1} latents back.
+    """The two transforms; pixels are between -1 and 1.
 
-    Pixels are between -1 and 1.
+    `analysis` maps images, float (n, 3, h, w), to logits of bits, (n, LATENT_CHANNELS, h/64, w/64); `synthesis` maps latents of
+    -1, 0 (not sent) and +1 back to images.
     """
 
     def __init__(self) -> None:
@@ -71,20 +72,23 @@ class Compact(nn.Module):
 
 
 def to_pixels(crops: np.ndarray, device: torch.device) -> Tensor:
-    """Crops, uint8 (n, h, w, 3), as the networks take them: float32 (n, 3, h, w) between -1 and 1."""
+    """Converts crops, uint8 (n, h, w, 3), to the networks' input: float32 (n, 3, h, w) between -1 and 1."""
     pixels = torch.from_numpy(crops).to(device).permute(0, 3, 1, 2).float() / 127.5 - 1
     return pixels.contiguous(memory_format=torch.channels_last)
 
 
 def train_compact(pictures: list[np.ndarray], schedule: Schedule, folder: Path, resume: bool, device: torch.device) -> Compact:
-    """Trains on random crops and returns the moving average; the loss is the squared error, pixels between -1 and 1.
+    """Trains on random crops. The loss is the mean squared error of pixels between -1 and 1.
 
     Args:
-        pictures: uint8 (height, width, 3), at least CROP a side; the last HELD_OUT validate.
-        schedule: length, batch of crops, rate, seed.
-        folder: of the checkpoint and TensorBoard's events.
-        resume: go on from a checkpoint.
+        pictures: uint8 (height, width, 3), with sides of at least CROP; the last HELD_OUT are for validation.
+        schedule: length, batch of crops, learning rate and seed.
+        folder: receives the checkpoint and TensorBoard's events.
+        resume: continue from the folder's checkpoint if there is one.
         device: where to train.
+
+    Returns:
+        The exponential moving average of the trained weights.
     """
     torch.manual_seed(schedule.seed)
     train, held = pictures[:-HELD_OUT], pictures[-HELD_OUT:]
@@ -119,7 +123,7 @@ def train_compact(pictures: list[np.ndarray], schedule: Schedule, folder: Path, 
 
 
 def export_compact(model: Compact, folder: Path) -> dict[str, Path]:
-    """Writes both transforms as ONNX; returns the files by name."""
+    """Writes both transforms as ONNX files into a folder and returns them by name, "analysis" and "synthesis"."""
     model = model.cpu().float().eval()
     examples = {
         "analysis": torch.zeros(1, 3, 2 * STRIDE, 2 * STRIDE),

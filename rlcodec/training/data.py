@@ -1,4 +1,4 @@
-"""Training images: idx files (plain or gzipped), folders of images, and the download of MNIST."""
+"""Loading of training images: idx files (plain or gzipped), folders of images, and the download of MNIST."""
 
 import gzip
 import hashlib
@@ -32,13 +32,13 @@ def read_idx_images(path: Path) -> np.ndarray:
     """Reads one idx file of images.
 
     Args:
-        path: an idx3-ubyte file, gzipped when its name ends in `.gz`.
+        path: an idx3-ubyte file, gzipped if its name ends in `.gz`.
 
     Returns:
         uint8, shape (images, height, width).
 
     Raises:
-        DataError: the file is missing, is not idx, or holds fewer bytes than its header declares.
+        DataError: the file is missing, is not idx, or its size is not the one that its header declares.
 
     Source: the idx format as described on the MNIST page (LeCun, Cortes, Burges).
     """
@@ -51,7 +51,7 @@ def read_idx_images(path: Path) -> np.ndarray:
             count, height, width = (int.from_bytes(header[i : i + 4], "big") for i in (4, 8, 12))
             expected = count * height * width
             if not 0 < expected <= MAX_IDX_BYTES:
-                raise DataError(f"{path}: declares {count} images of {height}x{width}, which cannot be right")
+                raise DataError(f"{path}: declares {count} images of {height}x{width} pixels, which is impossible")
             body = file.read(expected + 1)
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{path}: cannot be read ({error})") from error
@@ -63,10 +63,10 @@ def read_idx_images(path: Path) -> np.ndarray:
 
 
 def read_idx_labels(path: Path) -> np.ndarray:
-    """Reads one idx file of labels, gzipped when its name ends in `.gz`: uint8 (labels,).
+    """Reads one idx file of labels, gzipped if its name ends in `.gz`; returns uint8 (labels,).
 
     Raises:
-        DataError: the file is not idx, or holds another number of bytes than its header declares.
+        DataError: the file is not idx, or its size is not the one that its header declares.
     """
     opener = gzip.open if path.suffix == ".gz" else open
     try:
@@ -76,7 +76,7 @@ def read_idx_labels(path: Path) -> np.ndarray:
                 raise DataError(f"{path}: not an idx file of labels")
             count = int.from_bytes(header[4:], "big")
             if count > MAX_IDX_BYTES:
-                raise DataError(f"{path}: declares {count} labels, which cannot be right")
+                raise DataError(f"{path}: declares {count} labels, which is impossible")
             body = file.read(count + 1)
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{path}: cannot be read ({error})") from error
@@ -86,7 +86,7 @@ def read_idx_labels(path: Path) -> np.ndarray:
 
 
 def load_labels(images: Path) -> np.ndarray | None:
-    """The labels that lie beside an idx file of images, as MNIST's are named, uint8 (labels,); None where there are none.
+    """Loads the labels next to an idx file of images, named as MNIST's are: uint8 (labels,), or None if there are none.
 
     Raises:
         DataError: they cannot be read.
@@ -113,13 +113,13 @@ def load_images(data: Path, split: str = "train", limit: int | None = None) -> n
     Args:
         data: a folder with MNIST's idx files, an idx file, or a folder of images of one size.
         split: "train" or "test"; only folders of idx files have the two.
-        limit: at most so many images, from the front.
+        limit: largest number of images; the first ones are taken.
 
     Returns:
         uint8, shape (images, height, width).
 
     Raises:
-        DataError: nothing usable is there, or the pictures differ in size.
+        DataError: there are no usable images, or they differ in size.
     """
     if not data.exists():
         raise DataError(f"{data}: no such file or folder; `rlcodec data mnist DIR` fetches MNIST")
@@ -141,15 +141,15 @@ def _load_folder(folder: Path, limit: int | None) -> np.ndarray:
     except ImageError as error:
         raise DataError(str(error)) from error
     if len({image.shape for image in images}) > 1:
-        raise DataError(f"{folder}: the images differ in size; training wants one size")
+        raise DataError(f"{folder}: the images differ in size; training needs images of one size")
     return np.stack(images)
 
 
 def fetch_mnist(folder: Path) -> list[Path]:
-    """Fetches MNIST's four files into `folder` and checks their SHA-256; files already right are kept.
+    """Downloads MNIST's four files into `folder` and checks their SHA-256; files that are there and correct are kept.
 
     Raises:
-        DataError: a file could not be fetched; the message says what to put where by hand.
+        DataError: a file could not be downloaded; the message says which files to put where by hand.
     """
     import pooch
 
@@ -160,7 +160,7 @@ def fetch_mnist(folder: Path) -> list[Path]:
         if not (target.is_file() and hashlib.sha256(target.read_bytes()).hexdigest() == digest):
             try:
                 pooch.retrieve(MNIST_MIRROR + name, f"sha256:{digest}", fname=name, path=folder)
-            except Exception as error:  # pooch lets requests', urllib's and its own errors through
+            except Exception as error:  # pooch raises the exceptions of requests and urllib as well as its own
                 names = ", ".join(MNIST_SHA256)
                 raise DataError(
                     f"cannot fetch {name} ({type(error).__name__}); put the four files {names} into {folder} and run this again"

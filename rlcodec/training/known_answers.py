@@ -1,4 +1,4 @@
-"""The streams that freshly trained weights carry as known answers: small pictures in every tier, coded with them."""
+"""The streams that new weights carry as known answers: small pictures, coded with these weights in every tier."""
 
 import functools
 from collections.abc import Sequence
@@ -14,10 +14,11 @@ from rlcodec.presets.compact.latent_coder import latent_of_stream
 from rlcodec.presets.compact.weights import CompactWeights
 from rlcodec.presets.mnist.encoder import constant_choices, encode_with
 from rlcodec.presets.mnist.session import decoded_pixels
-from rlcodec.presets.mnist.weights import Model
+from rlcodec.presets.mnist.weights import MnistWeights
 from rlcodec.presets.photo.decoder import decoded_values
-from rlcodec.presets.photo.settings import PhotoSettings
+from rlcodec.presets.photo.format import PHOTO
 from rlcodec.presets.photo.repair import WIDTHS
+from rlcodec.presets.photo.settings import PhotoSettings
 from rlcodec.presets.photo.strips import encode_photo
 from rlcodec.presets.photo.weights import PhotoWeights
 
@@ -25,26 +26,27 @@ SIDE = 64
 GAINS = (6, 30)
 
 
-def digit_answers(model: Model, images: Sequence[np.ndarray]) -> dict[str, str]:
-    """Known answers of preset `mnist` from images, uint8 (h, w): all rows in every tier, and all latents in both of theirs."""
-    streams = [encode_with(model, image, 0, constant_choices(tier)).data for image in images for tier in (TABLE, CONTEXT, LM)]
+def digit_answers(weights: MnistWeights, images: Sequence[np.ndarray]) -> dict[str, str]:
+    """Known answers of preset `mnist` from images, uint8 (h, w): all rows in every tier, and all latents in their two tiers."""
+    streams = [encode_with(weights, image, 0, constant_choices(tier)).data for image in images for tier in (TABLE, CONTEXT, LM)]
     for image in images:
-        bits = model.slices * -(-image.shape[0] // 4) * -(-image.shape[1] // 4)
-        streams += [encode_with(model, image, bits, constant_choices(tier, 0)).data for tier in (TABLE, CONTEXT)]
-    return known_answers(streams, functools.partial(decoded_pixels, model))
+        bits = weights.slices * -(-image.shape[0] // 4) * -(-image.shape[1] // 4)
+        streams += [encode_with(weights, image, bits, constant_choices(tier, 0)).data for tier in (TABLE, CONTEXT)]
+    return known_answers(streams, functools.partial(decoded_pixels, weights))
 
 
-def photo_answers(model: PhotoWeights, picture: np.ndarray) -> dict[str, str]:
-    """Known answers of preset `photo` from the first pixels of a picture, uint8 (h, w, 3)."""
+def photo_answers(weights: PhotoWeights, picture: np.ndarray) -> dict[str, str]:
+    """Known answers of preset `photo` from the top left part of a picture, uint8 (h, w, 3)."""
     part = np.ascontiguousarray(picture[:SIDE, :SIDE])
+    height, width, _ = part.shape
     streams = [
         pack(
-            model.preset, model.fingerprint, *part.shape[:2], PhotoSettings(gain, WIDTHS[0], False).to_number(),
-            encode_photo(model, part, gain).payload(),
+            PHOTO, weights.fingerprint, height, width, PhotoSettings(gain, WIDTHS[0], False).to_number(),
+            encode_photo(weights, part, gain).payload(),
         )
         for gain in GAINS
     ]  # fmt: skip
-    return known_answers(streams, functools.partial(decoded_values, model))
+    return known_answers(streams, functools.partial(decoded_values, weights))
 
 
 def compact_answers(weights: CompactWeights, picture: np.ndarray) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The training loop that every pretraining shares: schedule, EMA, checkpoints, resume, progress, TensorBoard."""
+"""The training loop of all pretraining: schedule, moving average, checkpoints, resuming, progress bar and TensorBoard."""
 
 import copy
 import math
@@ -29,14 +29,15 @@ class Schedule:
     """How long to train and how fast.
 
     Attributes:
-        steps: optimiser steps at most.
-        batch: images a step.
-        learning_rate: the peak of the warm-up and cosine schedule.
-        minutes: a limit on wall time; the schedule then follows whichever of steps and time is further along.
-        seed: of the weights, batches and noise. Every step draws from (seed, step), so a resumed run sees what an
-            uninterrupted one would have seen; with `minutes` the schedule depends on the machine's speed as well.
-        parts: batches that make up a step, each with draws of its own. Processes that train together share them, so n of
-            them do what one does with n parts; there are at least as many as processes.
+        steps: maximum number of optimiser steps.
+        batch: images per step and part.
+        learning_rate: peak of the schedule, a linear warm-up followed by a cosine decay.
+        minutes: limit on wall-clock time, or None. The schedule then follows steps or time, whichever has progressed further,
+            and so depends on the machine's speed.
+        seed: of weights, batches and noise. Every step draws from (seed, step), so a resumed run draws the same as an
+            uninterrupted one.
+        parts: number of batches per step, each drawn independently. Parallel processes share them, so n processes compute what
+            one process computes with n parts; there are at least as many parts as processes.
     """
 
     steps: int
@@ -48,7 +49,7 @@ class Schedule:
 
 
 def learning_rate_at(progress: float, peak: float) -> float:
-    """Linear warm-up, then a cosine down to one hundredth; `progress` runs from 0 to 1."""
+    """The learning rate at a progress from 0 to 1: linear warm-up, then a cosine decay to one hundredth of the peak."""
     if progress < WARMUP_FRACTION:
         return peak * (progress / WARMUP_FRACTION * 0.95 + 0.05)
     cosine = 0.5 * (1 + math.cos(math.pi * min(progress, 1.0)))
@@ -56,13 +57,14 @@ def learning_rate_at(progress: float, peak: float) -> float:
 
 
 class ExponentialMovingAverage:
-    """A copy of a module whose weights trail the trained ones (Polyak averaging), with a short memory at first."""
+    """A copy of a module with the moving average of its weights (Polyak averaging); the first steps use a smaller decay."""
 
     def __init__(self, module: nn.Module):
         self.module = copy.deepcopy(module).requires_grad_(False)
 
     @torch.no_grad()
     def update(self, module: nn.Module, step: int) -> None:
+        """Moves the average towards the weights of `module` after optimiser step `step`."""
         decay = min(EMA_DECAY, (1 + step) / (10 + step))
         ours = [p for p in self.module.state_dict().values() if p.is_floating_point()]
         theirs = [p for p in module.state_dict().values() if p.is_floating_point()]
@@ -80,21 +82,24 @@ def fit(
     evaluate_every: int = 1000,
     checkpoint_seconds: float = 60.0,
 ) -> nn.Module:
-    """Trains `model` and returns its moving average.
+    """Trains a model.
 
     Args:
-        model: what to train, on its device.
-        loss_of: the loss of one step, from (model, random generator of this step, batch size).
-        evaluate: figures of the averaged model, shown and logged.
-        schedule: length, batch, rate and seed.
+        model: the model, on its device.
+        loss_of: computes the loss of one step from the model, the random generator of this step, and the batch size.
+        evaluate: computes named validation results of the averaged model, which are printed and logged.
+        schedule: length, batch, learning rate and seed.
         folder: receives `checkpoint.pt` and TensorBoard's events.
-        resume: go on from the folder's checkpoint where there is one.
-        title: what the progress bar says.
+        resume: continue from the folder's checkpoint if there is one.
+        title: text of the progress bar.
         evaluate_every: steps between evaluations.
         checkpoint_seconds: seconds between checkpoints.
 
+    Returns:
+        The exponential moving average of the model.
+
     Raises:
-        DataError: the checkpoint does not belong to this model.
+        DataError: the checkpoint is of another model.
     """
     make_folder(folder)
     processes = join_processes()

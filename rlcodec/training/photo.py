@@ -1,4 +1,4 @@
-"""Preset `photo` in torch: contexts of quantised coefficients, maximum likelihood, and the export to integers."""
+"""Training of the context networks of preset `photo` in torch: contexts, maximum likelihood, and export to integers."""
 
 import copy
 from collections.abc import Iterator
@@ -33,12 +33,12 @@ from rlcodec.presets.photo.coefficient_coder import (
     gather_offsets,
     log_table,
     open_block,
-    strip_state,
     predicted_constant,
     record_magnitude,
     step_of,
+    strip_state,
 )
-from rlcodec.presets.photo.strips import ORDER, WEIGHT, encode_strip
+from rlcodec.presets.photo.strips import BIT_WEIGHT, ORDER, encode_strip
 from rlcodec.presets.photo.transform import BLOCK, PLANES, to_coefficients
 from rlcodec.presets.photo.weights import PhotoWeights, photo_arrays, photo_weights_from_arrays
 from rlcodec.training.loop import Schedule, fit
@@ -48,7 +48,8 @@ LOGS = log_table()
 CROP, HELD_OUT, HELD_BATCHES = 128, 10, 6
 TRAINED_GAINS = (0, GAINS)
 DEAD_ZONE, ROUNDING = 0.62, 0.55
-"""Magnitudes below DEAD_ZONE become 0, others are rounded up from ROUNDING on: what an encoder's own choice comes down to."""
+"""Magnitudes below DEAD_ZONE become 0, and fractions of at least ROUNDING are rounded up: an approximation of the encoder's
+rate-distortion optimised choice."""
 CHAIN = Tree(
     np.arange(LONGEST_CHAIN, dtype=np.int16),
     np.array([[-1 - n, n + 1 if n + 1 < LONGEST_CHAIN else -1 - LONGEST_CHAIN] for n in range(LONGEST_CHAIN)], np.int16),
@@ -57,7 +58,10 @@ CHAIN = Tree(
 
 @dataclass
 class Collected:
-    """Contexts of the coefficients of some blocks: by kind, inputs, learned rows, symbols."""
+    """Contexts of the coefficients of some blocks.
+
+    Each field is for one network: inputs, int16 (n, inputs); learned rows, int64 (n, rows); and symbols, int64 (n,).
+    """
 
     light: tuple[np.ndarray, np.ndarray, np.ndarray]
     color: tuple[np.ndarray, np.ndarray, np.ndarray]
@@ -66,7 +70,7 @@ class Collected:
 
 @kernel
 def _collect(values, ps, offsets, logs, order, slices, sums, gain, light, color, extent, counts):
-    """Walks over blocks as the coder does, for values that are known, and lists every context."""
+    """Visits blocks in the order of the coder, for known values, and lists every context."""
     planes, rows, columns = values.shape[:3]
     extents, flat = ps.extents, ps.logs.reshape(-1)
     for y in range(rows):
@@ -116,7 +120,7 @@ def _collect(values, ps, offsets, logs, order, slices, sums, gain, light, color,
 
 
 def quantise(coefficients: np.ndarray) -> np.ndarray:
-    """Coefficients in quantiser steps as an encoder would round them, int16; the constant ones to the nearest."""
+    """Rounds coefficients in quantiser steps by a rule that approximates the encoder; constant ones to the nearest; int16."""
     size = np.abs(coefficients)
     rounded = np.where(size < DEAD_ZONE, 0, np.floor(size + 1 - ROUNDING))
     rounded[..., 0, 0] = np.rint(size[..., 0, 0])
@@ -128,9 +132,9 @@ def collect(coefficients: np.ndarray, gain: int, weight: float, values: np.ndarr
 
     Args:
         coefficients: float32 (3, rows, columns, BLOCK, BLOCK).
-        gain: index of the quantiser's setting.
-        weight: squared steps that a bit is worth, for the choice of extents.
-        values: quantised, int16; by `quantise` when None.
+        gain: gain index of the quantiser.
+        weight: squared error, in squared steps, that one bit is worth, for the choice of extents.
+        values: quantised coefficients, int16; those of `quantise` if None.
     """
     scaled = coefficients / step_of(gain)
     _, rows, columns = scaled.shape[:3]
@@ -150,7 +154,7 @@ def collect(coefficients: np.ndarray, gain: int, weight: float, values: np.ndarr
 
 
 class PhotoRaster(nn.Module):
-    """The three networks of `rlcodec.presets.photo.coefficient_coder` in floats."""
+    """The three networks of `rlcodec.presets.photo.coefficient_coder` in float."""
 
     def __init__(self, extent_tree: Tree, widths: tuple[int, int] = (48, 32)):
         super().__init__()
@@ -160,7 +164,7 @@ class PhotoRaster(nn.Module):
         self.trees = {"light": CHAIN, "color": CHAIN, "extent": extent_tree}
 
     def bits(self, collected: list[Collected]) -> Tensor:
-        """Bits of all symbols, without signs and escapes."""
+        """Code length of all symbols in bits, without signs and escape codes."""
         total = torch.zeros(())
         for name, tree in self.trees.items():
             inputs, rows, symbols = (np.concatenate([getattr(c, name)[i] for c in collected]) for i in range(3))
@@ -175,7 +179,7 @@ class PhotoRaster(nn.Module):
 
 
 def crops(pictures: list[np.ndarray], rng: np.random.Generator, count: int) -> Iterator[tuple[np.ndarray, int]]:
-    """Random crops, as coefficients, and gains."""
+    """Yields random crops, as coefficients, with random gains."""
     for _ in range(count):
         picture = pictures[rng.integers(len(pictures))]
         y, x = (int(rng.integers(0, max(side - CROP, 0) + 1)) for side in picture.shape[:2])
@@ -192,16 +196,16 @@ def train_photo_raster(
     device: torch.device,
     before: PhotoRaster | None = None,
 ) -> PhotoRaster:
-    """Trains the networks; the loss is in bits a pixel.
+    """Trains the networks. The loss is the code length in bits per pixel.
 
     Args:
-        pictures: uint8 (height, width, 3); the last HELD_OUT validate.
-        schedule: length, batch of crops, rate, seed.
-        folder: of the checkpoint and TensorBoard's events.
-        resume: go on from a checkpoint.
+        pictures: uint8 (height, width, 3); the last HELD_OUT are for validation.
+        schedule: length, batch of crops, learning rate and seed.
+        folder: receives the checkpoint and TensorBoard's events.
+        resume: continue from the folder's checkpoint if there is one.
         device: where to train.
-        before: networks to start from, by which coefficients are rounded as the encoder will round them; without, they are
-            rounded by a rule.
+        before: networks to start from; coefficients are then rounded by the encoder with these networks. If None, they are
+            rounded by `quantise`.
     """
     torch.manual_seed(schedule.seed)
     train, validation = pictures[:-HELD_OUT], pictures[-HELD_OUT:]
@@ -211,8 +215,8 @@ def train_photo_raster(
     def contexts(pictures: list[np.ndarray], rng: np.random.Generator, count: int) -> list[Collected]:
         drawn = crops(pictures, rng, count)
         if coder is None:
-            return [collect(c, gain, WEIGHT) for c, gain in drawn]
-        return [collect(c, gain, WEIGHT, encode_strip(coder, c, gain).values) for c, gain in drawn]
+            return [collect(c, gain, BIT_WEIGHT) for c, gain in drawn]
+        return [collect(c, gain, BIT_WEIGHT, encode_strip(coder, c, gain).values) for c, gain in drawn]
 
     if before:
         model = copy.deepcopy(before).requires_grad_(True)
@@ -233,14 +237,14 @@ def train_photo_raster(
 
 
 def photo_model_of(raster: PhotoRaster, centroids: np.ndarray | None = None) -> PhotoWeights:
-    """The runtime's model of trained networks; magnitudes stand for themselves without `centroids`."""
+    """The runtime's weights from trained networks; without `centroids` each magnitude is reconstructed as itself."""
     if centroids is None:
         centroids = np.zeros((PLANES, DIAGONALS, 3), np.float32)
     return photo_weights_from_arrays(photo_arrays(export_photo_nets(raster), LOGS, centroids))
 
 
 def export_photo_nets(model: PhotoRaster) -> PhotoNets:
-    """The integer networks."""
+    """Exports the integer networks that the runtime runs."""
     return PhotoNets(
         *(
             export_net(getattr(model, name), model.trees[name], MAX_INPUT, INPUT_SCALE, 1.0, rows)

@@ -1,4 +1,4 @@
-"""The synthesis of preset `photo` in torch: centroids of the quantiser, and the networks that repair its traces."""
+"""Training of the synthesis of preset `photo` in torch: the quantiser's centroids, and the repair networks."""
 
 import io
 import warnings
@@ -23,7 +23,7 @@ FLOOR = 0.02
 
 
 class Repair(nn.Module):
-    """Convolutions with residual connections over squares of pixels."""
+    """A convolutional network with residual connections, whose positions are squares of FACTOR x FACTOR pixels."""
 
     def __init__(self, channels: int, count: int):
         super().__init__()
@@ -34,7 +34,7 @@ class Repair(nn.Module):
         nn.init.zeros_(self.last.bias)
 
     def forward(self, picture: Tensor) -> Tensor:
-        """What is to be added, (n, 3 FACTOR**2, rows, columns)."""
+        """The repair to add to the picture, float (n, 3 FACTOR**2, rows, columns)."""
         x = torch.relu(self.first(picture))
         for i in range(0, len(self.middle), 2):
             x = x + self.middle[i + 1](torch.relu(self.middle[i](x)))
@@ -42,7 +42,7 @@ class Repair(nn.Module):
 
 
 class Synthesis(nn.Module):
-    """All widths, trained together."""
+    """The repair networks of all widths, which are trained together."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -50,7 +50,7 @@ class Synthesis(nn.Module):
 
 
 def fit_centroids(model: PhotoWeights, pictures: list[np.ndarray], seed: int, crops: int) -> np.ndarray:
-    """By how much magnitudes 1, 2 and above are larger than what they stand for on average, float32 (3, DIAGONALS, 3)."""
+    """Mean of magnitude minus true value for magnitudes 1, 2 and above, by plane and diagonal; float32 (3, DIAGONALS, 3)."""
     rng = np.random.default_rng(seed)
     excess, count = np.zeros((PLANES, DIAGONALS, 3)), np.full((PLANES, DIAGONALS, 3), 1e-3)
     diagonal = np.add.outer(np.arange(BLOCK), np.arange(BLOCK))
@@ -77,8 +77,10 @@ def _crop(pictures: list[np.ndarray], rng: np.random.Generator) -> tuple[np.ndar
     return picture[y : y + CROP, x : x + CROP], int(rng.integers(6, GAINS))
 
 
-def decoded_crops(model: PhotoWeights, pictures: list[np.ndarray], rng: np.random.Generator, count: int) -> tuple[Tensor, Tensor]:
-    """Inputs of the networks, float16 (count, CHANNELS, ...), and the outputs wanted, for random crops and gains."""
+def decoded_crops(
+    model: PhotoWeights, pictures: list[np.ndarray], rng: np.random.Generator, count: int
+) -> tuple[Tensor, Tensor]:
+    """Inputs of the networks, float16 (count, CHANNELS, rows, columns), and their targets, for random crops and gains."""
     side = CROP // FACTOR
     inputs = torch.empty((count, CHANNELS, side, side), dtype=torch.float16)
     targets = torch.empty((count, PLANES * FACTOR**2, side, side), dtype=torch.float16)
@@ -101,7 +103,17 @@ def train_synthesis(
     device: torch.device,
     pool: int,
 ) -> Synthesis:
-    """Trains all widths on decoded crops; the loss is the error left, as a part of what it was."""
+    """Trains all widths on decoded crops. The loss is the remaining squared error relative to the error without repair.
+
+    Args:
+        model: weights whose coder and centroids are final.
+        pictures: uint8 (height, width, 3); the last HELD_OUT are for validation.
+        schedule: length, batch of crops, learning rate and seed.
+        folder: receives the checkpoint and TensorBoard's events.
+        resume: continue from the folder's checkpoint if there is one.
+        device: where to train.
+        pool: number of crops to train on.
+    """
     torch.manual_seed(schedule.seed)
     rng = np.random.default_rng(schedule.seed)
     inputs, targets = decoded_crops(model, pictures[:-HELD_OUT], rng, pool)
@@ -109,7 +121,7 @@ def train_synthesis(
     synthesis = Synthesis().to(device, memory_format=torch.channels_last)
 
     def left(synthesis: nn.Module, some: Tensor, wanted: Tensor) -> dict[str, Tensor]:
-        """Error of every crop after each width, as a part of what it was."""
+        """Squared error of every crop after repair by each width, relative to the error without repair."""
         some = some.to(device, torch.float32, memory_format=torch.channels_last)
         wanted = wanted.to(device).float()
         with torch.autocast(device.type, torch.bfloat16):
@@ -129,7 +141,7 @@ def train_synthesis(
 
 
 def export_synthesis(synthesis: Synthesis, folder: Path) -> list[Path]:
-    """Writes one ONNX file for each width."""
+    """Writes one ONNX file for each width and returns the files."""
     written = []
     for name, net in synthesis.widths.items():
         buffer = io.BytesIO()

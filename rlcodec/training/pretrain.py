@@ -7,12 +7,11 @@ import torch
 import torch.nn.functional as F
 
 from rlcodec.core.integer_conv import PIXEL_MAX, ConvLayer
-from rlcodec.core.preset_ids import MNIST
 from rlcodec.core.weights_file import WEIGHTS, layers_from_arrays, layers_to_arrays, load_arrays, save_model, tuple_to_arrays
 from rlcodec.errors import DataError
 from rlcodec.presets.mnist.bilevel.context import SELECTED
 from rlcodec.presets.mnist.pixel_coder import RECON_FLOOR, SUMMARIES
-from rlcodec.presets.mnist.weights import model_from_arrays
+from rlcodec.presets.mnist.weights import weights_from_arrays
 from rlcodec.training.autoencoder import export_transforms, pad_to_stride, train_autoencoder
 from rlcodec.training.data import load_images
 from rlcodec.training.known_answers import digit_answers
@@ -221,5 +220,5 @@ def pretrain_raster(data: Path, options: MnistRasterOptions) -> Path:
     arrays["tables.latent"] = static_latents(latents["train"])
     arrays["fill"] = fit_fill(train[:5000], reconstructions, slices)
     path = out / WEIGHTS_FILE
-    save_model(path, arrays, digit_answers(model_from_arrays(MNIST, arrays), train[:2]))
+    save_model(path, arrays, digit_answers(weights_from_arrays(arrays), list(train[:2])))
     return path

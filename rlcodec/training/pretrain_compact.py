@@ -1,4 +1,4 @@
-"""Pretraining of preset `compact`: the auto-encoder as published, then what codes its bits."""
+"""Pretraining of preset `compact`: the auto-encoder as published, then the network that codes its bits."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -57,7 +57,7 @@ def pretrain_compact(data: Path, options: AutoencoderOptions) -> Path:
 
 
 def crop_latents(pictures: list[np.ndarray], folder: Path, seed: int) -> np.ndarray:
-    """Latents of random crops, int8 (n, channels, rows, columns), by the analysis in a folder."""
+    """Latents of random crops, int8 (n, channels, rows, columns), by the exported analysis transform in a folder."""
     rng = np.random.default_rng(seed)
     out = []
     for picture in pictures:

@@ -1,4 +1,4 @@
-"""Pretraining of preset `photo`: the raster-encoder twice, the quantiser's centroids, and the synthesis."""
+"""Pretraining of preset `photo`: the raster-encoder in two rounds, the quantiser's centroids, and the synthesis."""
 
 from dataclasses import replace
 from pathlib import Path

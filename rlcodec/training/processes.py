@@ -1,4 +1,4 @@
-"""Training over several processes, one a GPU or on one machine's cores, as `torchrun` starts them."""
+"""Training in several processes that `torchrun` started, one per GPU or on the cores of one machine."""
 
 import os
 from dataclasses import dataclass
@@ -10,11 +10,11 @@ from torch import nn
 
 @dataclass(frozen=True)
 class Processes:
-    """Those that train together.
+    """The processes that train together.
 
     Attributes:
-        rank: of this one; the first writes files and shows progress.
-        count: of all.
+        rank: index of this process; the first one writes files and shows progress.
+        count: number of processes.
     """
 
     rank: int
@@ -22,20 +22,20 @@ class Processes:
 
     @property
     def leads(self) -> bool:
-        """Whether this is the first."""
+        """Whether this is the first process."""
         return self.rank == 0
 
     def add_gradients(self, model: nn.Module) -> None:
-        """Sums the gradients of all processes."""
+        """Replaces the gradients of a model by their sums over all processes."""
         if self.count > 1:
             gradients = [p.grad for p in model.parameters() if p.grad is not None]
-            whole = torch.cat([gradient.reshape(-1) for gradient in gradients])  # of any memory format
+            whole = torch.cat([gradient.reshape(-1) for gradient in gradients])  # gradients may have any memory format
             dist.all_reduce(whole)
             for gradient, part in zip(gradients, whole.split([g.numel() for g in gradients]), strict=True):
                 gradient.copy_(part.view(gradient.shape))
 
     def agree(self, number: float) -> float:
-        """The first process's number; what hangs on clocks would differ between them."""
+        """Returns the first process's number in all processes; values that depend on clocks would differ between them."""
         if self.count == 1:
             return number
         shared = torch.tensor([number], dtype=torch.float64, device=_device())
@@ -43,13 +43,13 @@ class Processes:
         return float(shared)
 
     def wait(self) -> None:
-        """Until all are here."""
+        """Waits until all processes have called this."""
         if self.count > 1:
             dist.barrier()
 
 
 def join_processes() -> Processes:
-    """This process among those that `torchrun` started; alone where there are none."""
+    """Joins the processes that `torchrun` started; without torchrun this process is the only one."""
     count = int(os.environ.get("WORLD_SIZE", "1"))
     if count == 1:
         return Processes(0, 1)

@@ -1,4 +1,4 @@
-"""From float networks to the runtime's exact integers, with the proof that no accumulator overflows."""
+"""Conversion of float weights to the runtime's integers, with a proof that no sum overflows int32."""
 
 import numpy as np
 
@@ -10,14 +10,14 @@ MAX_WEIGHT_BITS = 14
 
 
 def weight_scale_bits(weight: np.ndarray, bias: np.ndarray, input_max: float, input_scale: float, tables: int = 1) -> int:
-    """The largest number of fraction bits with which `weight` fits int16 and its sums fit int32.
+    """The largest number of fraction bits with which weights fit int16 and all sums fit int32.
 
     Args:
-        weight: float, (outputs, inputs): every output's weights in one row.
-        bias: float, (rows, outputs): what is added to the sum; `tables` of these rows are added.
-        input_max: largest absolute integer input.
-        input_scale: integer inputs per float unit.
-        tables: how many rows of `bias` are added together.
+        weight: float (outputs, inputs), one row of weights per output.
+        bias: float (rows, outputs); `tables` of its rows are added to each sum.
+        input_max: largest absolute value of an integer input.
+        input_scale: integer value of the float input 1.0.
+        tables: number of rows of `bias` in a sum.
 
     Raises:
         ModelError: no scale fits.
@@ -31,10 +31,10 @@ def weight_scale_bits(weight: np.ndarray, bias: np.ndarray, input_max: float, in
 
 
 def to_int16(weight: np.ndarray, bits: int) -> np.ndarray:
-    """Weights with `bits` fraction bits."""
+    """Weights as int16 with `bits` fraction bits."""
     return np.rint(weight * 2.0**bits).astype(np.int16)
 
 
 def to_int32(bias: np.ndarray, bits: int, input_scale: float) -> np.ndarray:
-    """Biases in the units of an accumulator whose weights have `bits` fraction bits."""
+    """Biases as int32 in the unit of the sums: weights with `bits` fraction bits times inputs of scale `input_scale`."""
     return np.rint(bias * 2.0**bits * input_scale).astype(np.int32)

@@ -15,6 +15,7 @@ import rlcodec
 from rlcodec.archive import packing
 from rlcodec.archive import writer as collection_writer
 from rlcodec.archive.writer import PARTIAL
+from rlcodec.presets.registry import preset_by_name
 
 
 @pytest.fixture
@@ -172,11 +173,12 @@ def test_a_pack_that_is_killed_goes_on(tmp_path, digits, monkeypatch):
     for number in range(40):
         Image.fromarray(np.roll(digits[number % 64], number, 1)).save(tmp_path / "digits" / f"{number:02}.png")
     slow = (
-        "import sys, time, rlcodec.archive.writer as w, rlcodec.archive.packing as p; from pathlib import Path\n"
-        "w.SECTION_IMAGES = p.TOGETHER = 8\n"
-        "one = p.read_gray\n"
-        "p.read_gray = lambda *a, **k: (time.sleep(0.05), one(*a, **k))[1]\n"
-        "p.pack_images(sys.argv[2], p.folder_sources(Path(sys.argv[1])), workers=1, resume=True)\n"
+        "import sys, time; from pathlib import Path\n"
+        "import rlcodec.archive.writer as w, rlcodec.archive.packing as p, rlcodec.presets.mnist.preset as m\n"
+        "w.SECTION_IMAGES = p.GROUP_IMAGES = 8\n"
+        "read = m.PRESET.read_pixels\n"
+        "type(m.PRESET).read_pixels = lambda _, *a: (time.sleep(0.05), read(*a))[1]\n"
+        "p.pack_images(sys.argv[2], p.folder_sources(Path(sys.argv[1])), p.PackOptions(workers=1, resume=True))\n"
     )
     running = subprocess.Popen([sys.executable, "-c", slow, tmp_path / "digits", tmp_path / "set.rlcz"])
     partial = tmp_path / ("set.rlcz" + PARTIAL)
@@ -189,30 +191,33 @@ def test_a_pack_that_is_killed_goes_on(tmp_path, digits, monkeypatch):
     assert 8 <= len(rlcodec.Collection(partial)) < 40
     monkeypatch.setattr(collection_writer, "SECTION_IMAGES", 8)
     for name in ("set.rlcz", "whole.rlcz"):
-        packing.pack_images(tmp_path / name, packing.folder_sources(tmp_path / "digits"), workers=1, resume=True)
+        packing.pack_images(
+            tmp_path / name, packing.folder_sources(tmp_path / "digits"), packing.PackOptions(workers=1, resume=True)
+        )
     assert (tmp_path / "set.rlcz").read_bytes() == (tmp_path / "whole.rlcz").read_bytes()
 
 
-@pytest.mark.parametrize(("step", "options"), [("read_gray", {}), ("encode", {"tier": "table"})])
+@pytest.mark.parametrize(("step", "options"), [("read_pixels", {}), ("encode", {"tier": "table"})])
 def test_no_more_than_a_group_of_images_is_coded_ahead(tmp_path, digits, monkeypatch, step, options):
     """What memory holds must not grow with the number of images."""
-    monkeypatch.setattr(packing, "TOGETHER", 4)
+    monkeypatch.setattr(packing, "GROUP_IMAGES", 4)
     begun, packed, ahead = [], [], []
-    take, add = getattr(packing, step), packing.CollectionWriter.add
+    codec = type(preset_by_name("mnist"))
+    take, add = getattr(codec, step), packing.CollectionWriter.add
 
-    def count_begun(image, *arguments, **more):
+    def count_begun(preset, image, *arguments):
         begun.append(image)
         ahead.append(len(begun) - len(packed))
-        return take(image, *arguments, **more)
+        return take(preset, image, *arguments)
 
     def count_packed(writer, *arguments):
         packed.append(arguments)
         add(writer, *arguments)
 
-    monkeypatch.setattr(packing, step, count_begun)
+    monkeypatch.setattr(codec, step, count_begun)
     monkeypatch.setattr(packing.CollectionWriter, "add", count_packed)
     sources = [packing.PackSource(str(n), digits[n]) for n in range(20)]
-    packing.pack_images(tmp_path / "set.rlcz", sources, workers=1, **options)
+    packing.pack_images(tmp_path / "set.rlcz", sources, packing.PackOptions(workers=1), **options)
     assert len(packed) == 20
     assert max(ahead) <= 4
 
@@ -224,7 +229,7 @@ def test_sizes_and_threads_are_mixed_as_they_come(tmp_path, digits):
     images.append(rng.integers(0, 256, (64, 64), np.uint8))
     sources = [packing.PackSource(f"{n}", image) for n, image in enumerate(images)]
     for workers in (1, 3, 40):
-        packing.pack_images(tmp_path / f"{workers}.rlcz", sources, workers=workers)
+        packing.pack_images(tmp_path / f"{workers}.rlcz", sources, packing.PackOptions(workers=workers))
     assert (tmp_path / "1.rlcz").read_bytes() == (tmp_path / "3.rlcz").read_bytes() == (tmp_path / "40.rlcz").read_bytes()
     with rlcodec.Collection(tmp_path / "1.rlcz") as collection:
         assert all(np.array_equal(item.pixels, image) for item, image in zip(collection, images, strict=True))

@@ -132,7 +132,7 @@ def test_a_synthesis_is_for_the_photographs_among_streams(run, tmp_path, digit):
     code, out, err = run("decode", tmp_path, tmp_path / "back", "--synthesis", "light")
     assert code == 2
     assert "1 of 2 files" in out
-    assert err == f"rlcodec: {tmp_path / 'digit.rlc'}: synthesis is for streams of preset photo\n"
+    assert err == f"rlcodec: {tmp_path / 'digit.rlc'}: synthesis is an option of preset photo, not of mnist\n"
 
 
 def test_a_device_needs_tier_lm(run, folder, tmp_path):

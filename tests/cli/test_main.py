@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 import rlcodec
-from rlcodec.agents.hyperparameters import HYPERPARAMETERS
+from rlcodec.agents.hyperparameters import FOLDER
 
 
 @pytest.fixture
@@ -167,10 +167,10 @@ def test_from_images_to_a_policy(run, tmp_path, png, digits):
     trace, policy = tmp_path / "trace.npz", tmp_path / "policy.onnx"
     assert run("trace", folder, trace, "--workers", 1)[0] == 0
     own, into = tmp_path / "own.yml", ("--out", tmp_path / "run")
-    text = HYPERPARAMETERS.read_text().replace("batch_size: 4096", "batch_size: 512")
+    text = (FOLDER / "ppo.yml").read_text().replace("batch_size: 4096", "batch_size: 512")
     own.write_text(text.replace("n_envs: 256", "n_envs: 16"))
     assert run("train", trace, *into, "--timesteps", 2000, "--hyperparameters", own)[0] == 0
-    refused(run("train", trace, *into, "--hyperparameters", HYPERPARAMETERS), "batch_size 512, not 4096")
+    refused(run("train", trace, *into, "--hyperparameters", FOLDER / "ppo.yml"), "batch_size 512, not 4096")
     code, out, _ = run("train", trace, *into, "--timesteps", 4000)
     assert code == 0
     assert "4000 steps" in out

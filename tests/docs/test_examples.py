@@ -21,23 +21,28 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from rlcodec.agents import evaluate, hyperparameters
+from rlcodec.agents import hyperparameters
 from rlcodec.cli import main as cli
 from rlcodec.control.decode_time import StageCost, save_calibration
+from rlcodec.core import statistics
 from rlcodec.core.weights_file import WEIGHTS
-from rlcodec.envs.external.trace import own_task, own_trace
+from rlcodec.envs import tasks
+from rlcodec.envs.external.task import ExternalTask
+from rlcodec.envs.external.trace import external_trace
+from rlcodec.envs.measure import MeasureOptions
 from rlcodec.envs.tasks import task_of
-from rlcodec.evaluation import comparison, demo
+from rlcodec.evaluation import demo, digit_table
 from rlcodec.evaluation.curves import mean_curves, write_curves
-from rlcodec.evaluation.rate_distortion import measure_codecs, save_table
+from rlcodec.evaluation.rate_distortion import TableOptions, measure_codecs, save_table
+from rlcodec.presets import registry
 from rlcodec.training import compact, photo, photo_synthesis, pretrain, pretrain_compact, pretrain_photo, scan_sets
 from rlcodec.training import data as training_data
 
 ROOT = Path(__file__).parents[2]
 PAGES = {path.stem: path for path in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"), reverse=True)]}
-"""The page of commands comes behind that on training, whose slowest commands it repeats."""
+"""The page of commands comes after that on training, whose slowest commands it repeats."""
 ONCE = ("pretrain", "demo")
-"""Commands that run once, however often they occur with other numbers: nothing on a later page hangs on what they leave."""
+"""Commands that run once, even if they occur with other numbers: no later page needs what they write."""
 NOT_RUN = {
     "README": ["sets up an environment, and trains for a minute", "sets up an environment, and runs this test among all"],
     "clusters": ["needs a cluster", "RLlib is not among the extras"],
@@ -47,6 +52,7 @@ BLOCK = re.compile(r"^(?:<!-- not run: (?P<why>[^>]*) -->\n)?```(?P<kind>\w+)\n(
 TESTED = ("sh", "bash", "python", "javascript")
 SCALE = 20_000
 """Steps of training are divided by this."""
+ALONE = MeasureOptions(workers=1)
 
 SMALLER: list[tuple[str, str | Callable[[re.Match[str]], str]]] = [
     (r"--timesteps (\d+)", lambda found: f"--timesteps {int(found[1]) // SCALE} --envs 8"),
@@ -60,14 +66,14 @@ SMALLER: list[tuple[str, str | Callable[[re.Match[str]], str]]] = [
     (r"--nproc-per-node \d+", "--nproc-per-node 1"),
     (r"--seconds \d+", "--seconds 1"),
     (r"rlcodec demo$", "rlcodec demo --seconds 1"),
-    (r"rlcodec trace [^#\n]*", r"\g<0> --workers 1 "),
+    (r"(?:rlcodec|python \w+\.py) trace [^#\n]*", r"\g<0> --workers 1 "),
     (r"--codecs \S+", r"\g<0> --workers 1"),
     (r"--run (\S+)", r"--run \1 --episodes 4"),
     (r"evaluate (mnist|compact) --data", r"evaluate \1 --images 4 --data"),
     (r"runs/reference/mnist-shipped", "runs/ppo"),  # whose claims are of the real test digits
     (r"(--codecs policy.* --policy) runs/policy.onnx", r"\1 runs/photo/policy.onnx"),  # one for photographs
     (r"decode streams/ digits/", "decode streams/ shown/"),  # where there are photographs, too
-    (r"--engine ray", "--engine local"),  # a cluster takes seconds to start, and has tests of its own
+    (r"--backend ray", "--backend local"),  # a cluster takes seconds to start, and has tests of its own
     (r"-m timeit", "-m timeit -n 1 -r 1"),
     (r"-n 200000", "-n 200"),
     (r"(rl_zoo3.enjoy .*)", r"\1 -n 20"),
@@ -141,14 +147,14 @@ def in_process(monkeypatch: pytest.MonkeyPatch, words: list[str], call: Callable
 
 
 def run_command(monkeypatch: pytest.MonkeyPatch, words: list[str]) -> None:
-    """Runs one command of a shell block, in this process where it is Python."""
+    """Runs one command of a shell block, in this process if it is rlcodec or a module of Python."""
     match words:
         case ["rlcodec", *_]:
             in_process(monkeypatch, words, cli.main)
         case ["python", "-m", module, *rest]:
             in_process(monkeypatch, [module, *rest], lambda: runpy.run_module(module, run_name="__main__", alter_sys=True))
         case ["python", script, *rest]:
-            in_process(monkeypatch, [script, *rest], lambda: runpy.run_path(script, run_name="__main__"))
+            subprocess.run([sys.executable, script, *rest], check=True)
         case ["cp", *_]:
             subprocess.run(["bash", "-c", " ".join(words)], check=True)
         case ["torchrun", *rest]:
@@ -196,19 +202,19 @@ def samples(tmp_path_factory, digits, ring, rendered, photograph, pictures) -> P
     shutil.copy(WEIGHTS / "mnist-policy.onnx", folder / "runs/policy.onnx")
     digit_task, photo_task = task_of("mnist"), task_of("photo")
     for name in ("train", "test"):
-        digit_task.save(folder / f"runs/{name}.npz", digit_task.trace(images[:8], 1))
-    photo_task.save(folder / "runs/photo.npz", photo_task.trace([picture[:48, :48] for picture in pictures], 1))
+        digit_task.save(folder / f"runs/{name}.npz", digit_task.measure(images[:8], ALONE))
+    photo_task.save(folder / "runs/photo.npz", photo_task.measure([picture[:48, :48] for picture in pictures], ALONE))
     bits = np.outer(np.arange(8, 16), (400.0, 800.0, 1600.0))
-    own = own_trace(
-        codec="jpeg", settings=["low", "middle", "high"], features={"busy": bits[:, 0]}, pixels=np.full(8, 6144), bits=bits,
+    external = external_trace(
+        codec="jpeg", settings=["low", "middle", "high"], features={"detail": bits[:, 0]}, pixels=np.full(8, 6144), bits=bits,
         mse=1e6 / bits,
     )  # fmt: skip
-    own_task(own.spec).save(folder / "runs/jpeg.npz", own)
+    ExternalTask(external.spec).save(folder / "runs/jpeg.npz", external)
     for name in ("mnist-shipped", "photo-shipped"):
         shutil.copytree(ROOT / "runs/reference" / name, folder / "runs/reference" / name)
     shutil.copytree(folder / "runs/reference/photo-shipped", folder / "runs/photo-ppo")
     (folder / "runs/photos").mkdir()
-    measured = measure_codecs(folder / "photos/val", ["jpeg", "rlcodec:photo"], folder / "codecs.csv", workers=1)
+    measured = measure_codecs(folder / "photos/val", ["jpeg", "rlcodec:photo"], TableOptions(folder / "codecs.csv", workers=1))
     save_table(measured.table, folder / "runs/photos/codecs.parquet")
     (theirs,) = write_curves(mean_curves(measured.table[measured.table.codec == "jpeg"]), folder, {})
     theirs.rename(folder / "theirs.json")
@@ -238,14 +244,14 @@ def workplace(tmp_path, samples, made_up, monkeypatch) -> Path:
     costs = {preset: dict.fromkeys(stages, StageCost(0.01, 1e-6, 1e-6)) for preset, stages in made_up.stages.items()}
     monkeypatch.setattr("rlcodec.evaluation.calibrate.calibrate", lambda report=None: replace(made_up, stages=costs))
     monkeypatch.setattr(training_data, "fetch_mnist", lambda target: sorted(target.iterdir()))
-    monkeypatch.setattr(hyperparameters, "HYPERPARAMETERS", folder / "agents/ppo.yml")
+    monkeypatch.setattr(hyperparameters, "FOLDER", folder / "agents")
     for name, value in (("TRAIN_IMAGES", 16), ("HELD_OUT_IMAGES", 8)):
         monkeypatch.setattr(demo, name, value)
     few = {"counted": 4, "pool": 6}
     monkeypatch.setattr(pretrain_photo, "pretrain_photo", partial(pretrain_photo.pretrain_photo, **few))
     for module, setting, value in (
-        (comparison, "MOSAIC", 2),
-        (evaluate, "BOOTSTRAP", 10),
+        (digit_table, "MOSAIC", 2),
+        (statistics, "RESAMPLES", 10),
         (photo, "HELD_BATCHES", 1), (photo_synthesis, "HELD_BATCHES", 1), (compact, "CROP", 64),
         (pretrain_compact, "CROP", 64), (pretrain_compact, "CROPS_A_PICTURE", 1),
     ):  # fmt: skip
@@ -259,17 +265,19 @@ def workplace(tmp_path, samples, made_up, monkeypatch) -> Path:
 @pytest.mark.parametrize("name", [name for name, path in PAGES.items() if any(not block.why for block in blocks_of(path))])
 @pytest.mark.timeout(300)  # of which a machine that has compiled nothing yet takes most
 @pytest.mark.filterwarnings("ignore")
-def test_examples_run(name, workplace, done, monkeypatch, capfd):
-    spoken: dict[str, Any] = {"__name__": "examples"}
+def test_examples_run(name, workplace, presets_as_before, done, monkeypatch, capfd):
+    namespace: dict[str, Any] = {"__name__": "examples"}
+    script = ""
     for block in blocks_of(PAGES[name]):
         if block.why:
             continue
         if block.kind == "python":
             code = smaller(block.code)
-            if "__main__" in code:  # the script that the page's commands call
-                script = re.search(r"^python (\w+\.py)", PAGES[name].read_text(), re.MULTILINE)
-                Path(script[1]).write_text(code)
-            exec(compile(code, str(PAGES[name]), "exec"), spoken)
+            script += code
+            if "__main__" in code:  # the end of the script that the page's commands call
+                named = re.search(r"^python (\w+\.py)", PAGES[name].read_text(), re.MULTILINE)
+                Path(named[1]).write_text(script)
+            exec(compile(code, str(PAGES[name]), "exec"), namespace)
             continue
         for words in commands_of(smaller(block.code)):
             bare = " ".join(words).partition(" --")[0]
@@ -277,6 +285,16 @@ def test_examples_run(name, workplace, done, monkeypatch, capfd):
                 run_command(monkeypatch, words)
                 done.add(bare)
     assert "Traceback" not in capfd.readouterr().err
+
+
+@pytest.fixture
+def presets_as_before() -> Iterator[None]:
+    """Removes presets and tasks that a page has registered."""
+    before = registry.preset_names()
+    yield
+    for name in set(registry.preset_names()) - set(before):
+        tasks.unregister_task(name)
+        registry.unregister_preset(name)
 
 
 def test_what_does_not_run_is_known():

@@ -48,7 +48,7 @@ def test_a_false_count(digits, tmp_path, count):
 def test_a_count_that_cannot_be(digits, tmp_path, count):
     path = tmp_path / "images-idx3-ubyte"
     path.write_bytes(idx_bytes(digits, count))
-    with pytest.raises(DataError, match=f"declares {count} images of 28x28, which cannot be right"):
+    with pytest.raises(DataError, match=f"declares {count} images of 28x28 pixels, which is impossible"):
         read_idx_images(path)
 
 

@@ -1,1 +1,1 @@
-"""The report: what commands measured and trained, as one page that needs no network, and as figures for papers."""
+"""The report on codecs and policies: one self-contained HTML page, and figures for papers."""

@@ -1,1 +1,1 @@
-"""Preset `compact`: the binary auto-encoder of COMPACT (Rekhi), its latent coded channel by channel."""
+"""Preset `compact`: the auto-encoder of COMPACT (Rekhi), its binary latent coded by the raster-encoder."""

@@ -1,1 +1,1 @@
-"""Policies for codecs outside of this package, whose choices were measured."""
+"""Codecs outside of this package, known by what their settings cost and give: their decision process and their policies."""

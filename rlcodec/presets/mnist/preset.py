@@ -168,7 +168,7 @@ class MnistPreset(Preset):
         options = cast(MnistOptions, options)
         if options.tier != TIERS[LM] or set(options.given()) - DEVICE_OPTIONS:
             raise OptionError(f"a device is for tier {TIERS[LM]}, with bit_budget and rows; other tiers run on the processor")
-        from rlcodec.presets.mnist.bilevel.torch_batch import encode_batch
+        from rlcodec.presets.mnist.torch_batch import encode_batch
 
         pixels = [self.read_pixels(image, options) for image in images]
         encoded = encode_batch(self.weights(), pixels, device, options.bit_budget or 0, options.rows)
@@ -176,7 +176,7 @@ class MnistPreset(Preset):
 
     def decode_on_device(self, streams: Sequence[Stream], options: DecodeOptions, device: str) -> list[Decoded]:
         """Decodes several streams with the network of tier `lm` run on a device; raises OptionError if torch has no such."""
-        from rlcodec.presets.mnist.bilevel.torch_batch import DECODED_AT_ONCE, decode_batch
+        from rlcodec.presets.mnist.torch_batch import DECODED_AT_ONCE, decode_batch
 
         decoded = []
         for start in range(0, len(streams), DECODED_AT_ONCE):  # sessions are large: only those of one group exist at a time

@@ -1,1 +1,1 @@
-"""photo."""
+"""Preset `photo`: pictures of any size in colour or gray, lossy, coded as cosine coefficients."""

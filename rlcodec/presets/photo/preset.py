@@ -1,7 +1,6 @@
 """Preset `photo`: photographs and other pictures in colour or gray, lossy, of any size."""
 
-from collections.abc import Iterable
-from typing import Any, ClassVar, cast
+from typing import ClassVar, cast
 
 import numpy as np
 
@@ -131,12 +130,9 @@ class PhotoPreset(Preset):
         """As `Preset.compared_settings`; a variant is the name of a synthesis."""
         check_synthesis(variant or None)
         synthesis = {"synthesis": variant} if variant else {}
-
-        def settings(gains: Iterable[int]) -> dict[str, dict[str, Any]]:
-            return {f"gain {gain}": {"gain": gain, **synthesis} for gain in gains}
-
-        fine = settings(reversed(range(GAINS)))
-        return ComparedSettings(settings(COMPARED_GAINS), "psnr", COMPARED_LOG10_RATES, fine)
+        coarse_to_fine = {f"gain {gain}": {"gain": gain, **synthesis} for gain in reversed(range(GAINS))}
+        fixed = {f"gain {gain}": {"gain": gain, **synthesis} for gain in COMPARED_GAINS}
+        return ComparedSettings(fixed, "psnr", COMPARED_LOG10_RATES, coarse_to_fine)
 
 
 PRESET = PhotoPreset()

@@ -1,4 +1,4 @@
-"""Preset compact under objectives and constraints: the best of all choices, or a refusal that names the nearest that can be met."""
+"""Preset compact under objectives and constraints: the best of all choices, or a refusal that names what can be met."""
 
 import itertools
 import math

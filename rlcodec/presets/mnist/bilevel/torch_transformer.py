@@ -1,7 +1,7 @@
 """Tier `lm` in torch, on a CPU or a GPU: the integers of `rlcodec.presets.mnist.bilevel.transformer` for many scans at once.
 
 Encoders know every token beforehand, so all of them run in parallel; decoders learn them one by one, so the next token of many
-streams runs at once, with a cache. See `rlcodec.presets.mnist.bilevel.torch_batch` for both.
+streams runs at once, with a cache. See `rlcodec.presets.mnist.torch_batch` for both.
 """
 
 import numpy as np
