@@ -1,177 +1,111 @@
-"""Traces: what every segment of every image costs under every tier, and the error at every stop, as tables.
+"""Traces of preset `mnist`: measurements of many images, complete, by the codec's own kernels.
 
-Built by the codec's own kernels, exactly: an episode's bits, compute and distortion are sums of table entries.
+An episode's bits, compute and distortion are sums of table entries and equal those of the real encoder exactly.
 """
 
-from dataclasses import dataclass, fields
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from rlcodec.control.objective import LOSS
-from rlcodec.core.integer_conv import analyse, keep_bits, synthesise
-from rlcodec.core.metrics import ms_ssim_loss
-from rlcodec.core.segment_choice import CONTEXT, LATENT_TIERS, LM, TIERS
-from rlcodec.envs.measure import Report, Tables, measure_all
-from rlcodec.envs.trace_file import check_shapes, load_tables, save_tables
+from rlcodec.core.segment_choice import TIERS
+from rlcodec.envs.measure import MeasureOptions, Tables, measure_all
+from rlcodec.envs.trace_file import check_shapes, load_tables
 from rlcodec.errors import DataError
-from rlcodec.parallel.backends import LOCAL
-from rlcodec.presets.mnist.bilevel.coder import scan_of
-from rlcodec.presets.mnist.measurements import STATISTICS, budget_facts, image_facts, measure_rows, stop_losses, stop_sse
-from rlcodec.presets.mnist.weights import Model, load_model
+from rlcodec.presets.mnist.installed import installed_weights
+from rlcodec.presets.mnist.measurements import MEASURED_TIERS, ImageMeasurer, MnistMeasurements, table_shapes
+from rlcodec.presets.mnist.segments import BUDGET_SLICES
+from rlcodec.presets.mnist.weights import MnistWeights
 
 CHUNK_IMAGES = 32
+"""Images that a process measures at a time."""
 
 
 @dataclass(frozen=True)
-class Trace:
-    """Tables over n images, b bit budgets, t tiers, s latent slices, h rows. Costs are in 1/COST_UNIT bit.
+class MnistTrace(MnistMeasurements):
+    """Measurements of n images, and the images.
 
     Attributes:
-        digest: of the model that made it.
-        images: uint8 (n, h, w).
-        latent_cost: int64 (n, LATENT_TIERS, s), without the coding of the choice itself.
-        latent_macs: int64 (n, LATENT_TIERS, s).
-        latent_sse: int64 (n, s + 1): squared error when stopped after so many slices.
-        latent_loss: float32 (n, s + 1): 1 - MS-SSIM there.
-        pixel_cost: int64 (n, b, t, h).
-        pixel_macs: int64 (n, b, t, h).
-        stop_sse: int64 (n, b, h + 1): squared error when stopped after all latents and so many rows.
-        stop_loss: float32 (n, b, h + 1): 1 - MS-SSIM there.
-        row_busy: int16 (n, b, h): pixels with anything but background in their context.
-        statistics: float64 (n, len(STATISTICS)).
+        images: uint8 (n, height, width).
     """
 
-    digest: str
     images: np.ndarray
-    latent_cost: np.ndarray
-    latent_macs: np.ndarray
-    latent_sse: np.ndarray
-    latent_loss: np.ndarray
-    pixel_cost: np.ndarray
-    pixel_macs: np.ndarray
-    stop_sse: np.ndarray
-    stop_loss: np.ndarray
-    row_busy: np.ndarray
-    statistics: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.images)
-
-    def take(self, index: np.ndarray | slice) -> "Trace":
-        """The same tables for some of the images."""
-        return Trace(self.digest, *(getattr(self, f.name)[index] for f in fields(self)[1:]))
-
-    def errors(self, measure: int) -> tuple[np.ndarray, np.ndarray]:
-        """Errors in a measure of `rlcodec.control.objective` at stops in latents and in rows, float64 (n, s + 1) and (n, b, h + 1)."""
-        if measure == LOSS:
-            return self.latent_loss.astype(np.float64), self.stop_loss.astype(np.float64)
-        pixels = self.images[0].size
-        return self.latent_sse / pixels, self.stop_sse / pixels
 
 
-def trace_image(model: Model, pixels: np.ndarray) -> dict[str, np.ndarray]:
-    """All tables of one image, uint8 (h, w): the fields of `Trace` from `latent_cost` on, without their first axis."""
-    latent = analyse(model.analysis, pixels)
-    facts = image_facts(model, pixels, latent)
-    per_slice = latent[0].size
-    pictures = [synthesise(model.synthesis, keep_bits(latent, s * per_slice), *pixels.shape) for s in range(model.slices + 1)]
-    pixel_cost, pixel_macs, sse, losses, busy = [], [], [], [], []
-    scanned = scan_of(model.scan_tables, pixels) is not None
-    # The rows of a scan cost the same under every reconstruction; those of an image without one are tier `context`.
-    lm = measure_rows(model, pixels, pictures[0], 0, LM) if scanned else None
-    for slices in model.preset.budget_slices:
-        bits = slices * per_slice
-        known = budget_facts(model, pixels, pictures[slices], bits)
-        context = measure_rows(model, pixels, pictures[slices], bits, CONTEXT)
-        tiers = (known.table, context, lm or context)
-        pixel_cost.append([found.cost for found in tiers])
-        pixel_macs.append([found.macs for found in tiers])
-        sse.append(stop_sse(model, pixels, pictures[slices], bits))
-        losses.append(stop_losses(model, pixels, pictures[slices], bits))
-        busy.append(known.busy)
+def measure_image(weights: MnistWeights, pixels: np.ndarray) -> Tables:
+    """All tables of `MnistMeasurements` of one image.
+
+    Args:
+        weights: of the preset.
+        pixels: uint8 (height, width).
+
+    Returns:
+        Arrays by the name of the table, without their first axis.
+    """
+    image = ImageMeasurer(weights, pixels)
+    latents = [image.latent_costs(tier) for tier in MEASURED_TIERS]
+    rows = [[image.row_costs(slices, tier) for tier in range(len(TIERS))] for slices in BUDGET_SLICES]
+    stops = range(weights.slices + 1)
     return {
-        "latent_cost": facts.latent_cost,
-        "latent_macs": facts.latent_macs,
-        "latent_sse": np.array([squared_error(picture, pixels) for picture in pictures], np.int64),
-        "latent_loss": np.array([ms_ssim_loss(picture, pixels) for picture in pictures], np.float32),
-        "pixel_cost": np.array(pixel_cost, np.int64),
-        "pixel_macs": np.array(pixel_macs, np.int64),
-        "stop_sse": np.array(sse, np.int64),
-        "stop_loss": np.array(losses, np.float32),
-        "row_busy": np.array(busy, np.int16),
-        "statistics": facts.statistics,
+        "latent_cost": np.stack([costs.cost for costs in latents]),
+        "latent_macs": np.stack([costs.macs for costs in latents]),
+        "latent_sse": np.array([image.slice_sse(slices) for slices in stops]),
+        "latent_loss": np.array([image.slice_loss(slices) for slices in stops]),
+        "pixel_cost": np.array([[costs.cost for costs in tiers] for tiers in rows]),
+        "pixel_macs": np.array([[costs.macs for costs in tiers] for tiers in rows]),
+        "stop_sse": np.array([image.stop_sse(slices) for slices in BUDGET_SLICES]),
+        "stop_loss": np.array([image.stop_losses(slices) for slices in BUDGET_SLICES]),
+        "row_busy": np.array([image.nontrivial_pixels(slices) for slices in BUDGET_SLICES], np.int16),
+        "statistics": image.statistics(),
     }
 
 
-def squared_error(picture: np.ndarray, pixels: np.ndarray) -> int:
-    """Exact sum of squared errors of two uint8 images."""
-    return int(np.square(picture.astype(np.int64) - pixels).sum())
+def _measure_chunk(images: np.ndarray) -> Tables:
+    weights = installed_weights()
+    measured = [measure_image(weights, image) for image in images]
+    return {name: np.stack([tables[name] for tables in measured]) for name in measured[0]}
 
 
-def _trace_chunk(images: np.ndarray) -> Tables:
-    model = load_model()
-    traced = [trace_image(model, image) for image in images]
-    return {name: np.stack([t[name] for t in traced]) for name in traced[0]}
-
-
-def build_trace(
-    images: np.ndarray, workers: int | None = None, report: Report | None = None, kept: Path | None = None, engine: str = LOCAL
-) -> Trace:  # fmt: skip
-    """The trace of some images, computed by several processes, `CHUNK_IMAGES` at a time.
+def measure_images(images: Sequence[np.ndarray], options: MeasureOptions = MeasureOptions()) -> MnistTrace:
+    """The trace of some images, measured by several processes.
 
     Args:
-        images: uint8 (n, h, w).
-        workers: as `rlcodec.envs.measure.measure_all`.
-        report: called with (images done, images in all).
-        kept: as `rlcodec.envs.measure.measure_all`.
-        engine: as `rlcodec.envs.measure.measure_all`.
+        images: uint8 (height, width) each, of one size.
+        options: workers, progress, folder and backend.
 
     Raises:
-        DataError: there are no images.
-        OutputError: `kept` cannot be written to.
+        DataError: there are no images, or they differ in size.
+        OutputError: the folder cannot be written to.
     """
     if not len(images):
         raise DataError("there are no images to trace")
+    if len({image.shape for image in images}) > 1:
+        raise DataError("the images of a trace of preset mnist must have one size")
+    stacked, report = np.asarray(images), options.report
 
-    def of_images(chunks: int, _: int) -> None:
+    def report_images(chunks: int, _: int) -> None:
         if report:
-            report(min(chunks * CHUNK_IMAGES, len(images)), len(images))
+            report(min(chunks * CHUNK_IMAGES, len(stacked)), len(stacked))
 
-    parts = [images[i : i + CHUNK_IMAGES] for i in range(0, len(images), CHUNK_IMAGES)]
-    digest = load_model().digest
-    chunks = measure_all(_trace_chunk, parts, digest, workers, of_images, kept, engine)
-    return Trace(digest, images, **{name: np.concatenate([c[name] for c in chunks]) for name in chunks[0]})
-
-
-def save_trace(path: Path, trace: Trace) -> None:
-    """Writes a trace, whole or not at all.
-
-    Raises:
-        OutputError: the file cannot be written.
-    """
-    save_tables(path, trace)
+    parts = [stacked[at : at + CHUNK_IMAGES] for at in range(0, len(stacked), CHUNK_IMAGES)]
+    digest = installed_weights().digest
+    chunks = measure_all(_measure_chunk, parts, digest, replace(options, report=report_images))
+    tables = {name: np.concatenate([chunk[name] for chunk in chunks]) for name in chunks[0]}
+    return MnistTrace(digest=digest, images=stacked, **tables)
 
 
-def load_trace(path: Path, model: Model) -> Trace:
+def load_trace(path: Path, weights: MnistWeights) -> MnistTrace:
     """Reads a trace; nothing in it is executed.
 
+    Args:
+        path: of the file.
+        weights: of the preset.
+
     Raises:
-        DataError: it is missing, broken, or was made by another codec.
+        DataError: the file is missing or broken, or was written by another codec.
     """
-    trace = load_tables(path, Trace, model.digest)
-    n, rows, budgets = len(trace), trace.images.shape[1], len(model.preset.budget_slices)
-    shapes = {
-        "latent_cost": (n, LATENT_TIERS, model.slices),
-        "latent_macs": (n, LATENT_TIERS, model.slices),
-        "latent_sse": (n, model.slices + 1),
-        "latent_loss": (n, model.slices + 1),
-        "pixel_cost": (n, budgets, len(TIERS), rows),
-        "pixel_macs": (n, budgets, len(TIERS), rows),
-        "stop_sse": (n, budgets, rows + 1),
-        "stop_loss": (n, budgets, rows + 1),
-        "row_busy": (n, budgets, rows),
-        "statistics": (n, len(STATISTICS)),
-    }
-    check_shapes(path, trace, shapes)
+    trace = load_tables(path, MnistTrace, weights.digest)
+    shapes = table_shapes(weights.slices, trace.images.shape[1])
+    check_shapes(path, trace, {name: (len(trace.images), *shape) for name, shape in shapes.items()})
     return trace

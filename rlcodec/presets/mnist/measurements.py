@@ -204,7 +204,7 @@ class ImageMeasurer:
     """
 
     def __init__(self, weights: MnistWeights, pixels: np.ndarray):
-        self.weights, self.pixels = weights, pixels
+        self.weights, self.pixels = weights, np.array(pixels)  # kernels would be compiled anew for read-only arrays
         self.latent = analyse(weights.analysis, pixels)
         self._reconstructions: dict[int, np.ndarray] = {}
         self._rows: dict[tuple[int, int], Costs] = {}

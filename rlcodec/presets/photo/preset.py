@@ -13,7 +13,7 @@ from rlcodec.images.color import check_pixels, read_color
 from rlcodec.images.gray import ImageLike
 from rlcodec.options import DecodeOptions, EncodeOptions
 from rlcodec.presets.base import ComparedSettings, Decoded, Encoded, Preset, StreamInfo
-from rlcodec.presets.photo.coefficient_coder import SLICE_COUNT
+from rlcodec.presets.photo.coefficient_coder import GAINS, SLICE_COUNT
 from rlcodec.presets.photo.constrained_search import DEFAULT_SYNTHESIS, ConstrainedSearch
 from rlcodec.presets.photo.decisions import ENDINGS, GAIN_CHOICES, OBJECTIVES, STOPS, photo_spec
 from rlcodec.presets.photo.decode_cost import decode_samples, decode_work
@@ -130,8 +130,9 @@ class PhotoPreset(Preset):
         """As `Preset.compared_settings`; a variant is the name of a synthesis."""
         check_synthesis(variant or None)
         synthesis = {"synthesis": variant} if variant else {}
+        coarse_to_fine = {f"gain {gain}": {"gain": gain, **synthesis} for gain in reversed(range(GAINS))}
         fixed = {f"gain {gain}": {"gain": gain, **synthesis} for gain in COMPARED_GAINS}
-        return ComparedSettings(fixed, "psnr", COMPARED_LOG10_RATES)
+        return ComparedSettings(fixed, "psnr", COMPARED_LOG10_RATES, coarse_to_fine)
 
 
 PRESET = PhotoPreset()

@@ -13,7 +13,6 @@ from rlcodec.core.leb128 import read_leb128, write_leb128
 from rlcodec.core.range_coder import COST_UNIT, COSTS, MACS, decoder_state, encoder_state, finish
 from rlcodec.core.segment_choice import CONTEXT
 from rlcodec.core.segments import CodedSegment, Segment
-from rlcodec.errors import DamagedStreamError
 from rlcodec.parallel.threads import parts_of, side_by_side
 from rlcodec.presets.photo.coefficient_coder import (
     DIAGONALS,
@@ -41,7 +40,7 @@ BYTES_PER_COEFFICIENT = 36
 """The most that a coefficient takes: 15 decisions of at most 16 bits each, an Exp-Golomb code and a sign."""
 ORDER = frequency_order()
 MAX_LENGTH_BYTES = 5
-"""Of the length of a segment in the payload."""
+"""The most bytes of the length of a segment."""
 
 
 @dataclass(frozen=True)
@@ -198,9 +197,9 @@ def unpack_segments(payload: np.ndarray, count: int) -> list[tuple[np.ndarray, i
         at = number.stop
         lengths.append(number.value)
     segments = []
-    for length in lengths:
-        segments.append((payload[at : at + length], length))
-        at += length
+    for size_bytes in lengths:
+        segments.append((payload[at : at + size_bytes], size_bytes))
+        at += size_bytes
     return segments
 
 
