@@ -91,13 +91,16 @@ def read_settings(algorithm: str = DEFAULT_ALGORITHM, path: Path | None = None) 
 
     Args:
         algorithm: name of the learning algorithm.
-        path: of the file, which names every hyperparameter of the algorithm; its default file if None.
+        path: of the file, which names every hyperparameter of the algorithm; if None, the defaults of the algorithm.
 
     Raises:
         DataError: there is no such file, it is not YAML, or has no entry for `rlcodec/AdaptiveRateFlat-v0`.
         OptionError: there is no such algorithm, or a hyperparameter is unknown, missing or invalid.
     """
-    path = path or FOLDER / algorithm_by_name(algorithm).file
+    defaults = algorithm_by_name(algorithm).defaults
+    if path is None and not isinstance(defaults, str):
+        return settings_from_entry(algorithm, defaults, f"defaults of {algorithm}")
+    path = path or FOLDER / str(defaults)
     try:
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, yaml.YAMLError) as error:

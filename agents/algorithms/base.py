@@ -4,7 +4,6 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from stable_baselines3.common.base_class import BaseAlgorithm
@@ -135,7 +134,7 @@ class Algorithm:
         agent_class: with `learn`, `save`, `load`, `num_timesteps` and `policy`, as Stable-Baselines3 has them.
         parameters: keyword arguments of the class that hyperparameter files set; files name all of them.
         networks: that it can train; the first is the default.
-        file: of the default hyperparameters: a path, or the name of one that comes with the package.
+        defaults: the default hyperparameters: an entry of a hyperparameter file, or the name of a file of the package.
         imitates: whether its scores are logits of a distribution, so that training can begin by imitating the oracle.
         log_interval: of `learn`: rollouts, or episodes of an off-policy algorithm, between entries for TensorBoard.
     """
@@ -144,7 +143,7 @@ class Algorithm:
     agent_class: type[BaseAlgorithm]
     parameters: Mapping[str, Parameter]
     networks: tuple[Network, ...]
-    file: str | Path
+    defaults: Mapping[str, Any] | str
     imitates: bool = False
     log_interval: int = 1
 

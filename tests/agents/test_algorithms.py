@@ -5,7 +5,6 @@ import sys
 import numpy as np
 import pytest
 import torch
-import yaml
 from gymnasium import spaces
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 from stable_baselines3.common.policies import ActorCriticPolicy
@@ -14,7 +13,6 @@ from rlcodec.agents.algorithms import registry
 from rlcodec.agents.algorithms.base import FRACTION, Algorithm, LearningRate, whole
 from rlcodec.agents.algorithms.on_policy import ADVISED_NETWORK, PLAIN_NETWORK
 from rlcodec.agents.algorithms.registry import algorithm_by_name, algorithm_names, register_algorithm, unregister_algorithm
-from rlcodec.agents.hyperparameters import ENVIRONMENT
 from rlcodec.agents.training import load_trained
 from rlcodec.envs.tasks import task_of
 from rlcodec.errors import OptionError
@@ -44,16 +42,14 @@ class Reinforce(OnPolicyAlgorithm):
 
 
 @pytest.fixture
-def reinforce(tmp_path):
+def reinforce():
     """The algorithm, registered."""
-    hyperparameters = {
+    parameters = {"n_steps": whole(), "learning_rate": LearningRate(), "gamma": FRACTION}
+    defaults = {
         "policy": "MlpPolicy", "policy_kwargs": {"net_arch": [16]}, "n_timesteps": 512, "n_envs": 8, "n_steps": 16,
         "learning_rate": 0.001, "gamma": 1.0,
     }  # fmt: skip
-    (tmp_path / "reinforce.yml").write_text(yaml.dump({ENVIRONMENT: hyperparameters}))
-    parameters = {"n_steps": whole(), "learning_rate": LearningRate(), "gamma": FRACTION}
-    networks, file = (PLAIN_NETWORK, ADVISED_NETWORK), tmp_path / "reinforce.yml"
-    register_algorithm(Algorithm("reinforce", Reinforce, parameters, networks, file, imitates=True))
+    register_algorithm(Algorithm("reinforce", Reinforce, parameters, (PLAIN_NETWORK, ADVISED_NETWORK), defaults, imitates=True))
     yield algorithm_by_name("reinforce")
     unregister_algorithm("reinforce")
 

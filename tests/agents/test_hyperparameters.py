@@ -77,7 +77,7 @@ def test_settings_take_other_values():
         ({"learning_rate": "lin_fast"}, "learning_rate is 'lin_fast'"),
         ({"learning_rate": "lin_-1"}, "from 0"),
         ({"policy": "CnnPolicy"}, "policy is 'CnnPolicy'; ppo trains"),
-        ({"policy": "MlpPolicy"}, "unknown under policy_kwargs: width, advice; there are: net_arch"),
+        ({"policy": "MlpPolicy"}, "unknown under policy_kwargs: advice, width; there are: net_arch"),
         ({"policy": "MlpPolicy", "policy_kwargs": {"net_arch": [0]}}, r"net_arch is \[0\]; it must be a list of positive"),
         ({"policy_kwargs": "dict(width=8)"}, "must be a mapping"),
     ],
