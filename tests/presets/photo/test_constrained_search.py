@@ -1,4 +1,4 @@
-"""Photographs under objectives and within limits: what is asked for is kept, or the error names the nearest that can be."""
+"""Photographs under objectives and constraints: constraints are met, or the error names the nearest that can be met."""
 
 import numpy as np
 import pytest
@@ -8,12 +8,12 @@ from rlcodec import OptionError
 from rlcodec.control.decode_time import save_calibration
 from rlcodec.core.container import unpack
 from rlcodec.core.metrics import psnr_db
-from rlcodec.presets.photo.decoder import PhotoSettings
+from rlcodec.presets.photo.settings import PhotoSettings
 
 
 @pytest.fixture
 def calibrated(made_up, tmp_path, monkeypatch):
-    """A made-up calibration where rlcodec looks for one."""
+    """Makes rlcodec find a made-up calibration."""
     path = save_calibration(made_up, tmp_path / "calibration.json")
     monkeypatch.setenv("RLCODEC_CALIBRATION", str(path))
 
@@ -26,8 +26,8 @@ def milliseconds(data: bytes) -> float:
     return rlcodec.predicted_decode_ms(rlcodec.inspect(data))
 
 
-def width_of(data: bytes) -> str:
-    return PhotoSettings.from_number(unpack(data).header.bit_budget).width
+def synthesis_of(data: bytes) -> str:
+    return PhotoSettings.of(unpack(data).header).synthesis
 
 
 def quality(picture, data: bytes) -> float:
@@ -52,7 +52,7 @@ def test_dearer_bits_are_fewer(photograph, kind):
 
 
 def test_the_synthesis_may_be_named_beside_an_objective(photograph):
-    assert width_of(encode(photograph, objective="fast", synthesis="full")) == "full"
+    assert synthesis_of(encode(photograph, objective="fast", synthesis="full")) == "full"
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_what_makes_no_sense_is_refused(photograph, options):
         encode(photograph, **options)
 
 
-def test_an_objective_is_taken_where_it_keeps_to_the_limits(photograph):
+def test_an_objective_is_taken_where_it_meets_the_constraints(photograph):
     free = encode(photograph, objective="small")
     assert encode(photograph, objective="small", max_bytes=len(free)) == free
     assert len(encode(photograph, objective="small", max_bytes=len(free) - 1)) < len(free)
@@ -81,13 +81,13 @@ def test_an_objective_is_taken_where_it_keeps_to_the_limits(photograph):
 @pytest.mark.usefixtures("calibrated")
 def test_decoding_in_time(photograph):
     widest = encode(photograph, max_bytes=9000, max_decode_ms=1e6)
-    assert width_of(widest) == "full"
+    assert synthesis_of(widest) == "full"
     slow = milliseconds(widest)
     for share in (0.9, 0.3):
         data = encode(photograph, max_bytes=9000, max_decode_ms=share * slow)
         assert milliseconds(data) <= share * slow
         assert len(data) <= 9000
-    with pytest.raises(OptionError, match="the nearest has"):
+    with pytest.raises(OptionError, match="the nearest that can be met: max_decode_ms"):
         encode(photograph, min_psnr=36, max_decode_ms=1e-4)
     objective = encode(photograph, lambda_rate=8, distortion="psnr")
     quick = encode(photograph, lambda_rate=8, distortion="psnr", max_decode_ms=0.6 * milliseconds(objective))
@@ -96,7 +96,7 @@ def test_decoding_in_time(photograph):
 
 
 @pytest.mark.usefixtures("calibrated")
-def test_all_limits_together(photograph):
+def test_all_constraints_together(photograph):
     data = encode(photograph, min_psnr=31, max_bytes=30_000, max_decode_ms=1e6)
     assert quality(photograph, data) >= 31
     assert len(data) <= 30_000

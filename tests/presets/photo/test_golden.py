@@ -1,7 +1,7 @@
 """Golden streams of preset photo: what a decoder reads from them may not change by accident.
 
 Coefficients are compared exactly; what an encoder chooses and the last, float step of the synthesis may differ by machine.
-`python tests/photo/test_golden_photo.py` writes them anew. Only a new format or new weights are a reason to.
+`python tests/presets/photo/test_golden.py` writes them anew. Only a new format or new weights are a reason to.
 """
 
 import hashlib
