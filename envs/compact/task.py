@@ -10,6 +10,7 @@ from rlcodec.envs.compact.trace import CompactTrace, load_compact_trace, measure
 from rlcodec.envs.fit import fit_unseen
 from rlcodec.envs.measure import MeasureOptions
 from rlcodec.envs.pictures import PictureTask
+from rlcodec.errors import DataError
 from rlcodec.presets.base import Preset
 from rlcodec.presets.compact.predictor import CompactPredictor, features_of
 from rlcodec.presets.compact.process import CompactProcess
@@ -44,7 +45,9 @@ class CompactTask(PictureTask):
         return fit_unseen(trace, fit_compact_predictor)
 
     def process(self, trace: CompactTrace, predictors: CompactPredictor | Sequence[CompactPredictor]) -> CompactProcess:
-        """The decision process on the pictures of a trace."""
+        """The decision process on the pictures of a trace; raises DataError if it has none."""
+        if not len(trace):
+            raise DataError("the trace has no images")
         return CompactProcess(self.spec, trace.measurements(), predictors)
 
     def statistics(self, trace: CompactTrace) -> np.ndarray:

@@ -131,14 +131,15 @@ class CompactPreset(Preset):
 
     def live_process(self, pixels: np.ndarray, predictor: Predictor) -> DecisionProcess:
         """The decision process on one picture, whose distortion is measured over three colours even if it is gray."""
-        measurements = measure_lazily(self._analysed(pixels))
+        measurements = measure_lazily(self.analyse_pixels(pixels))
         return process.CompactProcess(self.process_spec(), measurements, cast(CompactPredictor, predictor))
 
     def encode_actions(self, pixels: np.ndarray, actions: tuple[int, ...]) -> Encoded:
         """As `rlcodec.presets.compact.process.encode_actions`, from pixels."""
-        return process.encode_actions(self._analysed(pixels), actions)
+        return process.encode_actions(self.analyse_pixels(pixels), actions)
 
-    def _analysed(self, pixels: np.ndarray) -> AnalysedPicture:
+    def analyse_pixels(self, pixels: np.ndarray) -> AnalysedPicture:
+        """A picture, uint8 (height, width) or (height, width, 3), ready to be coded."""
         return AnalysedPicture(self.weights(), read_color(pixels, COMPACT, MOST_PIXELS))
 
     def actions_of(self, stream: Stream) -> tuple[int, ...]:
