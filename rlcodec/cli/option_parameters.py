@@ -79,9 +79,7 @@ def _parameter(name: str, declared: list[_Declared], owner_count: int) -> inspec
     names = (flag,) if value_type is bool and not default else ()
     info = typer.Option(*names, help=_help_text(declared, owner_count), min=first.field.metadata.get("least"))
     annotation: Any = value_type if default is not None else value_type | None
-    return inspect.Parameter(
-        name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[annotation, info]
-    )
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[annotation, info])
 
 
 def _value_type(annotation: Any) -> Any:

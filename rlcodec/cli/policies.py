@@ -19,7 +19,6 @@ from rlcodec.cli.common import (
     say,
     torch_device,
 )
-from rlcodec.cli.compare import CompareOptions, compare_codecs, reproduce_comparison
 from rlcodec.errors import OptionError
 from rlcodec.parallel.options import LOCAL
 

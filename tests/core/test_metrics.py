@@ -7,8 +7,7 @@ import pytest
 import torch
 
 from rlcodec import OptionError
-from rlcodec.core.metrics import ROUNDING_LOSS
-from rlcodec.core.metrics import SCALE_WEIGHTS, ms_ssim, ms_ssim_db, ms_ssim_plane, ms_ssim_windows
+from rlcodec.core.metrics import ROUNDING_LOSS, SCALE_WEIGHTS, ms_ssim, ms_ssim_db, ms_ssim_plane, ms_ssim_windows
 
 library = importlib.import_module("pytorch_msssim.ssim")
 

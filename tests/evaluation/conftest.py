@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from torch.utils.tensorboard import SummaryWriter
 
-from rlcodec.evaluation.rate_distortion import load_table, measure_codecs
+from rlcodec.evaluation.rate_distortion import TableOptions, load_table, measure_codecs
 from rlcodec.evaluation.report.content import Content, gather
 from rlcodec.evaluation.report.html import render
 from rlcodec.evaluation.report.sources import read_sources
@@ -36,7 +36,8 @@ def reported(tmp_path_factory, photograph: Image.Image) -> Reported:
     (folder / "photos").mkdir()
     photograph.save(folder / "photos" / "wide.png")
     photograph.crop((60, 20, 220, 200)).save(folder / "photos" / "tall.png")
-    measure_codecs(folder / "photos", ["rlcodec:photo", "jpeg", "policy:shipped"], folder / "codecs.csv", workers=1)
+    options = TableOptions(folder / "codecs.csv", workers=1)
+    measure_codecs(folder / "photos", ["rlcodec:photo", "jpeg", "policy:shipped"], options)
     (folder / "ppo").mkdir()
     (folder / "ppo" / "run.json").write_text(json.dumps({"settings": {"seed": 7, "n_timesteps": 30}}))
     with SummaryWriter(folder / "ppo" / "ppo_1") as board:

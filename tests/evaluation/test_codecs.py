@@ -14,7 +14,7 @@ from rlcodec.errors import DataError, OptionError
 from rlcodec.evaluation import rate_distortion
 from rlcodec.evaluation.codecs import FORMATS, codec_by_name, register_formats
 from rlcodec.evaluation.curves import bd_rates, mean_curves, read_curve, summary_of, write_curves
-from rlcodec.evaluation.rate_distortion import load_table, measure_codecs
+from rlcodec.evaluation.rate_distortion import TableOptions, load_table, measure_codecs
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,7 @@ def folder(tmp_path_factory, pictures):
 @pytest.fixture(scope="module")
 def table(folder):
     """What some codecs make of them."""
-    return measure_codecs(folder, ["rlcodec:photo", "jpeg", "policy:shipped"], workers=1).table
+    return measure_codecs(folder, ["rlcodec:photo", "jpeg", "policy:shipped"], TableOptions(workers=1)).table
 
 
 def curve(codec: str, rates, decibels) -> pd.DataFrame:
@@ -69,7 +69,7 @@ def test_every_picture_is_there_at_every_setting_and_policies_say_what_they_chos
 @pytest.mark.parametrize("name", sorted(FORMATS))
 def test_formats_code_pictures_and_digits(name, pictures, digit):
     register_formats()
-    if FORMATS[name].kind not in Image.SAVE:
+    if FORMATS[name].pillow_name not in Image.SAVE:
         with pytest.raises(OptionError, match="Pillow cannot write"):
             codec_by_name(name)
         return
@@ -84,37 +84,37 @@ def test_formats_code_pictures_and_digits(name, pictures, digit):
 
 def test_a_table_that_is_there_is_gone_on_with(folder, tmp_path, monkeypatch):
     out = tmp_path / "run" / "codecs.csv"
-    first = measure_codecs(folder, ["jpeg"], out, workers=1)
+    first = measure_codecs(folder, ["jpeg"], TableOptions(out, workers=1))
     assert first.kept == 0
     Image.fromarray(np.zeros((64, 64, 3), np.uint8)).save(folder / "2.png")
     measured = []
     monkeypatch.setattr(rate_distortion, "measure", lambda *a, real=rate_distortion.measure: measured.append(a[2]) or real(*a))
-    second = measure_codecs(folder, ["jpeg"], out, workers=1)
+    second = measure_codecs(folder, ["jpeg"], TableOptions(out, workers=1))
     (folder / "2.png").unlink()
     assert set(measured) == {"2.png"}
     assert second.kept == len(first.table)
     assert load_table(out).psnr_db.tolist() == second.table.psnr_db.tolist()
     assert second.table.image.tolist() == sorted(second.table.image)
-    anew = measure_codecs(folder, ["jpeg"], out, workers=1, resume=False)
+    anew = measure_codecs(folder, ["jpeg"], TableOptions(out, workers=1, resume=False))
     assert anew.kept == 0
 
 
 def test_rows_of_a_codec_that_has_changed_are_measured_again(folder, tmp_path):
     out = tmp_path / "codecs.parquet"
-    measure_codecs(folder, ["jpeg", "png"], out, workers=1)
+    measure_codecs(folder, ["jpeg", "png"], TableOptions(out, workers=1))
     beside = out.with_suffix(".json")
     told = json.loads(beside.read_text())
     assert told["data"] == str(folder.resolve())
     told["codecs"]["jpeg"] = "another library"
     beside.write_text(json.dumps(told))
-    again = measure_codecs(folder, ["jpeg", "png"], out, workers=1)
+    again = measure_codecs(folder, ["jpeg", "png"], TableOptions(out, workers=1))
     assert again.kept == 2
 
 
 def test_processes_find_what_one_finds(folder):
     names = ["rlcodec:photo", "webp"]
     columns = ["image", "codec", "setting", "size_bytes", "psnr_db"]
-    one, two = (measure_codecs(folder, names, workers=workers).table[columns] for workers in (1, 2))
+    one, two = (measure_codecs(folder, names, TableOptions(workers=workers)).table[columns] for workers in (1, 2))
     pd.testing.assert_frame_equal(one, two)
 
 
@@ -131,11 +131,11 @@ def test_a_broken_picture_costs_itself_alone(folder, tmp_path, run):
 def test_digits_are_gray_and_presets_for_both_do_not_mix(digits, tmp_path):
     for number in range(2):
         Image.fromarray(digits[number]).save(tmp_path / f"{number}.png")
-    found = measure_codecs(tmp_path, ["rlcodec:mnist", "webp", "policy:shipped:mnist"], workers=1).table
+    found = measure_codecs(tmp_path, ["rlcodec:mnist", "webp", "policy:shipped:mnist"], TableOptions(workers=1)).table
     exact = found[found.setting == "lossless, context"]
     assert np.isinf(exact.psnr_db).all()
     assert mean_curves(found).psnr_db.max() < 60
-    with pytest.raises(OptionError, match="mnist takes gray digits"):
+    with pytest.raises(OptionError, match="mnist takes gray images"):
         measure_codecs(tmp_path, ["rlcodec:mnist", "rlcodec:photo"])
 
 
@@ -145,7 +145,7 @@ def test_digits_are_gray_and_presets_for_both_do_not_mix(digits, tmp_path):
         (("--codecs", "gif"), "unknown codec 'gif'"),
         (("--codecs", "jpeg,jpeg"), "named twice"),
         (("--codecs", ","), "name codecs"),
-        (("--codecs", "rlcodec:mnist/full"), "widths of the synthesis"),
+        (("--codecs", "rlcodec:mnist/full"), "no variant 'full'"),
         (("--codecs", "policy:none.onnx"), "no such policy file"),
         (("--codecs", "jpeg", "--anchor", "avif", "--workers", "1"), "not among the codecs"),
         (("--codecs", "jpeg", "--out", "table.txt"), ".csv or .parquet"),
@@ -170,7 +170,7 @@ def test_what_is_no_table_is_not_gone_on_with(tmp_path, folder):
     out = tmp_path / "codecs.csv"
     out.write_text("a,b\n1,2\n")
     with pytest.raises(DataError, match="lacks image"):
-        measure_codecs(folder, ["jpeg"], out)
+        measure_codecs(folder, ["jpeg"], TableOptions(out))
     assert out.read_text() == "a,b\n1,2\n"
 
 
