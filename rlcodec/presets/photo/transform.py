@@ -125,7 +125,7 @@ def _inverse(values, centroids, step, basis, colors, block, half, pixels, planes
                         value = values[plane, y, x, u, v]
                         size = np.float32(abs(value))
                         if value != 0:
-                            size = (size - centroids[plane, u + v, min(np.int64(size), 3) - 1]) * step
+                            size = (size - centroids[plane, u + v, min(np.int64(size), np.int64(3)) - 1]) * step
                             lowest, furthest = u, max(furthest, v)
                         block[u, v] = -size if value < 0 else size
                 for u in range(lowest + 1):
@@ -175,7 +175,7 @@ def slice_errors(coefficients, values, centroids, slice_of, lost, errors):
                         size = np.int64(abs(values[plane, y, x, u, v]))
                         if size != 0:
                             wanted = abs(coefficients[plane, y, x, u, v])
-                            rest = wanted - (np.float32(size) - centroids[plane, u + v, min(size, 3) - 1])
+                            rest = wanted - (np.float32(size) - centroids[plane, u + v, min(size, np.int64(3)) - 1])
                             errors[0, slice_of[u, v]] += rest * rest - wanted * wanted
     for u in range(BLOCK):
         for v in range(BLOCK):
