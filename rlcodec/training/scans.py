@@ -183,7 +183,7 @@ def train_quiet(
         return F.binary_cross_entropy_with_logits(logits, target, reduction="sum") / np.log(2)
 
     def joined(scans: list[BilevelSource]) -> Contexts:
-        return Contexts(*(np.concatenate(part) for part in zip(*source_contexts(scans, near, 0, 0, quiet=True), strict=True)))
+        return Contexts(*(np.concatenate(part) for part in zip(*source_contexts(scans, near, 0, 0, skipped=True), strict=True)))
 
     groups = [train[i : i + QUIET_BATCH] for i in range(0, len(train), QUIET_BATCH)]
     for epoch in range(epochs):
