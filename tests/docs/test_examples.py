@@ -24,6 +24,7 @@ from PIL import Image
 from rlcodec.agents import hyperparameters
 from rlcodec.agents.algorithms.registry import algorithm_names, unregister_algorithm
 from rlcodec.cli import main as cli
+from rlcodec.cli import training as cli_training
 from rlcodec.control.decode_time import StageCost, save_calibration
 from rlcodec.core import statistics
 from rlcodec.core.weights_file import WEIGHTS
@@ -37,7 +38,6 @@ from rlcodec.evaluation.curves import mean_curves, write_curves
 from rlcodec.evaluation.rate_distortion import TableOptions, measure_codecs, save_table
 from rlcodec.presets import registry
 from rlcodec.training import compact, photo, photo_synthesis, pretrain, pretrain_compact, pretrain_photo, scan_sets
-from rlcodec.training import data as training_data
 
 ROOT = Path(__file__).parents[2]
 PAGES = {path.stem: path for path in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"), reverse=True)]}
@@ -244,7 +244,7 @@ def workplace(tmp_path, samples, made_up, monkeypatch) -> Path:
     monkeypatch.setenv("RLCODEC_CALIBRATION", str(tmp_path / "calibration.json"))
     costs = {preset: dict.fromkeys(stages, StageCost(0.01, 1e-6, 1e-6)) for preset, stages in made_up.stages.items()}
     monkeypatch.setattr("rlcodec.evaluation.calibrate.calibrate", lambda report=None: replace(made_up, stages=costs))
-    monkeypatch.setattr(training_data, "fetch_mnist", lambda target: sorted(target.iterdir()))
+    monkeypatch.setattr(cli_training, "fetch_mnist", lambda target: sorted(target.iterdir()))
     monkeypatch.setattr(hyperparameters, "FOLDER", folder / "agents")
     for name, value in (("TRAIN_IMAGES", 16), ("HELD_OUT_IMAGES", 8)):
         monkeypatch.setattr(demo, name, value)
