@@ -37,7 +37,7 @@ from rlcodec.evaluation import demo, digit_table
 from rlcodec.evaluation.curves import mean_curves, write_curves
 from rlcodec.evaluation.rate_distortion import TableOptions, measure_codecs, save_table
 from rlcodec.presets import registry
-from rlcodec.training import compact, photo, photo_synthesis, pretrain, pretrain_compact, pretrain_photo, scan_sets
+from rlcodec.training import compact, photo, photo_synthesis, pretrain, pretrain_compact, pretrain_photo, source_sets
 
 ROOT = Path(__file__).parents[2]
 PAGES = {path.stem: path for path in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"), reverse=True)]}
@@ -61,8 +61,8 @@ SMALLER: list[tuple[str, str | Callable[[re.Match[str]], str]]] = [
     (r"--images \d+", "--images 8"),
     (r"(pretrain autoencoder (?:photo|compact) --data photos)/train", r"\1/large"),
     (r"--crop 256", "--crop 64"),
-    (r"--(latent|scan|lm)-minutes \S+", r"--\1-steps 2"),
-    (r"pretrain raster mnist", r"\g<0> --latent-steps 1 --scan-steps 1 --lm-steps 1"),
+    (r"--(latent|source|lm)-minutes \S+", r"--\1-steps 2"),
+    (r"pretrain raster mnist", r"\g<0> --latent-steps 1 --source-steps 1 --lm-steps 1"),
     (r"--minutes \S+", "--steps 1 --batch 1"),
     (r"--nproc-per-node \d+", "--nproc-per-node 1"),
     (r"--seconds \d+", "--seconds 1"),
@@ -258,7 +258,7 @@ def workplace(tmp_path, samples, made_up, monkeypatch) -> Path:
     ):  # fmt: skip
         monkeypatch.setattr(module, setting, value)
     monkeypatch.setattr(pretrain, "LM_SCHEDULE", replace(pretrain.LM_SCHEDULE, batch=2))
-    monkeypatch.setattr(scan_sets, "worker_pool", lambda workers: ThreadPoolExecutor(1))
+    monkeypatch.setattr(source_sets, "worker_pool", lambda workers: ThreadPoolExecutor(1))
     save_calibration(replace(made_up, stages=costs))
     return folder
 
