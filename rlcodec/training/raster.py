@@ -56,7 +56,7 @@ class Tree:
     children: np.ndarray
 
     def paths(self, symbols: int) -> tuple[np.ndarray, np.ndarray]:
-        """Nodes, int64, and decisions, float32 (+1, -1; padded with 0), from the root to every symbol, each (symbols, depth)."""
+        """Nodes, int64, and decisions, float32 (+1, -1; 0 for padding), from the root to each symbol: (symbols, depth)."""
         found: list[list[tuple[int, int]]] = []
         for symbol in range(symbols):
             node, path = 0, []

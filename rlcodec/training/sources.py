@@ -204,7 +204,8 @@ def train_skipped(
         return F.binary_cross_entropy_with_logits(logits, target, reduction="sum") / np.log(2)
 
     def joined(sources: list[BilevelSource]) -> Contexts:
-        return Contexts(*(np.concatenate(part) for part in zip(*source_contexts(sources, near, 0, 0, skipped=True), strict=True)))
+        contexts = source_contexts(sources, near, 0, 0, skipped=True)
+        return Contexts(*(np.concatenate(part) for part in zip(*contexts, strict=True)))
 
     groups = [train[i : i + SKIPPED_BATCH] for i in range(0, len(train), SKIPPED_BATCH)]
     for epoch in range(epochs):
