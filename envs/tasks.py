@@ -37,7 +37,8 @@ class Trace(Protocol):
         digest: SHA-256 of the codec that measured, hexadecimal.
     """
 
-    digest: str
+    @property
+    def digest(self) -> str: ...
 
     def __len__(self) -> int: ...
 
