@@ -5,7 +5,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import gymnasium
 import numpy as np
@@ -127,7 +127,7 @@ class AdaptiveRateEnv(gymnasium.Env[Any, int]):
         (False, 0.0)
     """
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": ["rgb_array", "human"], "render_fps": 10}
+    metadata: dict[str, Any] = {"render_modes": ["rgb_array", "human"], "render_fps": 10}  # noqa: RUF012 (as Gymnasium has it)
 
     def __init__(
         self,
@@ -143,7 +143,7 @@ class AdaptiveRateEnv(gymnasium.Env[Any, int]):
         self._on_trace = self.source.episodes(1) if self.source.trace is not None else None
         self.layout = self.source.task.spec.layout
         self.observation_space: spaces.Space[Any] = spaces.Dict({name: _box(length) for name, length, _ in self.layout})
-        self.action_space = spaces.Discrete(self.layout[0][1])
+        self.action_space: Any = spaces.Discrete(self.layout[0][1])
         self._window: Window | None = None
         self._episode: Episodes | None = None
         self._actions: list[int] = []

@@ -29,7 +29,7 @@ from rlcodec.training.raster import (
     train_pixels,
 )
 from rlcodec.training.scan_sets import counted_prior, find_scans, near_counts, smooth_prior
-from rlcodec.training.scans import scan_tables, train_quiet, train_scans
+from rlcodec.training.scans import source_tables, train_quiet, train_scans
 from rlcodec.training.transformer import export_transformer, train_transformer
 
 VALIDATION_IMAGES = 2000
@@ -163,7 +163,7 @@ def pretrain_scans(
     if not held_out:
         raise DataError(f"{len(found)} of {len(images)} images are digits with a scan; at least 10 are needed")
     train, validation = found[:-held_out], found[-held_out:]
-    tables = scan_tables(images, scans)
+    tables = source_tables(images, scans)
     tables = tables._replace(**train_quiet(train[:QUIET_SCANS], validation, tables.near))
     net = train_scans(train, validation, tables.near, schedule, folder / "context", resume, torch.device(device))
     lm = train_transformer(train, validation, tables.near, lm_schedule, folder / "lm", resume, torch.device(device))

@@ -143,7 +143,7 @@ class _PathLoss(torch.autograd.Function):
     def forward(ctx, hidden: Tensor, weight: Tensor, bias: Tensor, nodes: np.ndarray, signs: np.ndarray, symbols: np.ndarray):
         arrays = [t.detach().float().contiguous().numpy() for t in (hidden, weight, bias)]
         gradients = [np.zeros_like(a) for a in arrays]
-        total = _path_loss(*arrays, nodes, signs, symbols, *gradients)
+        total = _path_loss(*arrays, nodes, signs, symbols, *gradients)  # type: ignore[call-arg]
         ctx.save_for_backward(
             *(torch.from_numpy(g).to(t.dtype) for g, t in zip(gradients, (hidden, weight, bias), strict=True))
         )

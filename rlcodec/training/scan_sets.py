@@ -11,9 +11,9 @@ from rlcodec.core.files import make_folder, write_atomically
 from rlcodec.core.kernel import kernel
 from rlcodec.core.range_coder import COST_UNIT
 from rlcodec.parallel.processes import worker_pool
-from rlcodec.presets.mnist.bilevel.context import MARGIN, scan_state
-from rlcodec.presets.mnist.bilevel.geometry import MAX_SIDE, PRIOR_CONTEXTS, WORDS, Scan, get_bit, near_context
-from rlcodec.presets.mnist.bilevel.search import find_scan
+from rlcodec.presets.mnist.bilevel.context import MARGIN, source_state
+from rlcodec.presets.mnist.bilevel.geometry import MAX_SIDE, PRIOR_CONTEXTS, WORDS, BilevelSource, get_bit, near_context
+from rlcodec.presets.mnist.bilevel.search import find_source
 
 CHUNK_IMAGES = 100
 STORED_IMAGES = 2000
@@ -22,7 +22,7 @@ HEAD = ("side", "peak", "top", "left")
 
 
 def smooth_prior() -> np.ndarray:
-    """What scan pixels cost before any scan was seen: less where they agree with their neighbours; int32 as `find_scan`."""
+    """What scan pixels cost before any scan was seen: less where they agree with their neighbours; int32 as `find_source`."""
     context = np.arange(PRIOR_CONTEXTS)
     bit = (context[:, None] >> np.arange(11)) & 1
     agreement = bit @ np.array([0, 0.3, 2, 0.3, 1, 2, 1, 0.3, 0, 0.3, 0]) - 3.6
@@ -30,22 +30,24 @@ def smooth_prior() -> np.ndarray:
     return np.rint(-COST_UNIT * np.log2(np.stack([1 - chance, chance], 1))).astype(np.int32)
 
 
-def _find_chunk(images: np.ndarray, prior: np.ndarray) -> list[Scan | None]:
-    return [find_scan(image, prior) for image in images]
+def _find_chunk(images: np.ndarray, prior: np.ndarray) -> list[BilevelSource | None]:
+    return [find_source(image, prior) for image in images]
 
 
-def find_scans(images: np.ndarray, prior: np.ndarray, workers: int = 2, store: Path | None = None) -> list[Scan | None]:
+def find_scans(
+    images: np.ndarray, prior: np.ndarray, workers: int = 2, store: Path | None = None
+) -> list[BilevelSource | None]:
     """The scans of images, uint8 (n, h, w), in order; None where there is none.
 
     Args:
         images: uint8 (n, h, w).
-        prior: int32 (PRIOR_CONTEXTS, 2), as `find_scan` takes it.
+        prior: int32 (PRIOR_CONTEXTS, 2), as `find_source` takes it.
         workers: processes.
         store: folder that keeps what was found; parts that are there already are read instead.
     """
     if store:
         make_folder(store)
-    found: list[Scan | None] = []
+    found: list[BilevelSource | None] = []
     with worker_pool(workers) as pool:
         for start in track(range(0, len(images), STORED_IMAGES), "finding scans", disable=not store):
             part = images[start : start + STORED_IMAGES]
@@ -61,7 +63,7 @@ def find_scans(images: np.ndarray, prior: np.ndarray, workers: int = 2, store: P
     return found
 
 
-def _write_scans(path: Path, digest: str, scans: list[Scan | None]) -> None:
+def _write_scans(path: Path, digest: str, scans: list[BilevelSource | None]) -> None:
     head = np.zeros((len(scans), len(HEAD)), np.int16)
     rows = np.zeros((len(scans), MAX_SIDE, WORDS), np.uint64)
     for i, scan in enumerate(scans):
@@ -71,7 +73,7 @@ def _write_scans(path: Path, digest: str, scans: list[Scan | None]) -> None:
     write_atomically(path, lambda file: np.savez_compressed(file, digest=np.array(digest), head=head, rows=rows))
 
 
-def _read_scans(path: Path, digest: str) -> list[Scan | None] | None:
+def _read_scans(path: Path, digest: str) -> list[BilevelSource | None] | None:
     """What `_write_scans` wrote; None when it is not there, is broken, or was found in other images."""
     try:
         with np.load(path, allow_pickle=False) as file:
@@ -81,7 +83,8 @@ def _read_scans(path: Path, digest: str) -> list[Scan | None] | None:
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return None
     return [
-        Scan(r[:side].copy(), peak, top, left) if side else None for (side, peak, top, left), r in zip(head, rows, strict=True)
+        BilevelSource(r[:side].copy(), peak, top, left) if side else None
+        for (side, peak, top, left), r in zip(head, rows, strict=True)
     ]
 
 
@@ -93,15 +96,15 @@ def _count_near(lines, side, counts):
             counts[near_context(near, i, j), get_bit(lines[MARGIN + i], j)] += 1
 
 
-def near_counts(scans: list[Scan]) -> np.ndarray:
+def near_counts(scans: list[BilevelSource]) -> np.ndarray:
     """How often each neighbourhood has background and ink, int64 (PRIOR_CONTEXTS, 2)."""
     counts = np.zeros((PRIOR_CONTEXTS, 2), np.int64)
     for scan in scans:
-        _count_near(scan_state(scan).lines, scan.side, counts)
+        _count_near(source_state(scan).lines, scan.side, counts)
     return counts
 
 
 def counted_prior(counts: np.ndarray) -> np.ndarray:
-    """What scan pixels cost given `near_counts`; int32 as `find_scan`."""
+    """What scan pixels cost given `near_counts`; int32 as `find_source`."""
     chance = (counts + 0.4) / (counts + 0.4).sum(1, keepdims=True)
     return np.rint(-COST_UNIT * np.log2(chance)).astype(np.int32)

@@ -12,19 +12,19 @@ from rlcodec.core.integer_mlp import LOGIT_LIMIT, LOGIT_UNITS_PER_NAT, ContextNe
 from rlcodec.core.kernel import kernel
 from rlcodec.core.range_coder import PROBABILITY_ONE
 from rlcodec.presets.mnist.bilevel.coder import COLUMNS_ASIDE, PEAK_BITS, PLACE_BITS, PLACE_ORIGIN, ROWS_ABOVE, SIDE_BITS
-from rlcodec.presets.mnist.bilevel.context import MARGIN, QUIET_SHIFT, SELECTED_ROWS, ScanTables, scan_state, window_size
+from rlcodec.presets.mnist.bilevel.context import MARGIN, SELECTED_ROWS, SKIPPED_SHIFT, SourceTables, source_state, window_size
 from rlcodec.presets.mnist.bilevel.geometry import (
     BOX,
     MAX_SIDE,
     MIN_SIDE,
     PRIOR_CONTEXTS,
     WHITE,
-    Scan,
+    BilevelSource,
     box_area,
     gray_level,
     grid,
 )
-from rlcodec.presets.mnist.bilevel.tokens import Contexts, scan_contexts
+from rlcodec.presets.mnist.bilevel.tokens import Contexts, source_contexts
 from rlcodec.training.loop import Schedule, fit
 from rlcodec.training.raster import RasterNet, path_bits, probability
 from rlcodec.training.scan_sets import near_counts
@@ -53,7 +53,7 @@ def _number_tree(values: np.ndarray, bits: int) -> np.ndarray:
     return probability(counts[:, 1], counts[:, 0])
 
 
-def scan_tables(images: np.ndarray, scans: list[Scan | None]) -> ScanTables:
+def source_tables(images: np.ndarray, scans: list[BilevelSource | None]) -> SourceTables:
     """The tables of a training set whose scans are known; those of quiet pixels, which take training, are zeros."""
     sides = MAX_SIDE - MIN_SIDE + 1
     cells, areas = np.zeros((sides, MAX_SIDE), np.int16), np.zeros((sides, MAX_SIDE, 2), np.int32)
@@ -74,12 +74,20 @@ def scan_tables(images: np.ndarray, scans: list[Scan | None]) -> ScanTables:
         if scan:
             one = grid(scan.side)
             _count_slips(
-                scan_state(scan).lines, one.single, one.start, one.stop, one.peaks[scan.peak], scan.top, scan.left, image, slips
+                source_state(scan).lines,
+                one.single,
+                one.start,
+                one.stop,
+                one.peaks[scan.peak],
+                scan.top,
+                scan.left,
+                image,
+                slips,
             )
     coded = [scan for scan in found if scan.peak < 1 << PEAK_BITS]
     none = len(scans) - len(coded)
     numbers = {name: np.array([getattr(scan, name) for scan in coded], np.int64) for name in ("side", "peak", "top", "left")}
-    return ScanTables(
+    return SourceTables(
         cells,
         areas,
         peaks,
@@ -130,8 +138,8 @@ def context_logits(net: ContextNet, contexts: list[Contexts]) -> np.ndarray:
 
 
 def train_scans(
-    train: list[Scan],
-    validation: list[Scan],
+    train: list[BilevelSource],
+    validation: list[BilevelSource],
     near: np.ndarray,
     schedule: Schedule,
     folder: Path,
@@ -139,12 +147,12 @@ def train_scans(
     device: torch.device,
     widths: tuple[int, int] = (64, 32),
 ) -> RasterNet:
-    """Trains the scans' context network; `near` as in `ScanTables`. The loss is in bits a scan."""
+    """Trains the scans' context network; `near` as in `SourceTables`. The loss is in bits a scan."""
     torch.manual_seed(schedule.seed)
     model = RasterNet(window_size(ROWS_ABOVE, COLUMNS_ASIDE), SELECTED_ROWS, *widths, 1).to(device)
 
-    def bits(model: nn.Module, scans: list[Scan]) -> Tensor:
-        inputs, symbols = one_hot(scan_contexts(scans, near, ROWS_ABOVE, COLUMNS_ASIDE))
+    def bits(model: nn.Module, scans: list[BilevelSource]) -> Tensor:
+        inputs, symbols = one_hot(source_contexts(scans, near, ROWS_ABOVE, COLUMNS_ASIDE))
         return path_bits(model, torch.from_numpy(inputs).to(device).to(torch.bfloat16), symbols, *BIT_PATH) / len(scans)
 
     def loss_of(model: nn.Module, rng: np.random.Generator, batch: int) -> Tensor:
@@ -157,8 +165,10 @@ def train_scans(
     return fit(model, loss_of, evaluate, schedule, folder, resume, "raster-encoder, scans")
 
 
-def train_quiet(train: list[Scan], validation: list[Scan], near: np.ndarray, epochs: int = 12) -> dict[str, np.ndarray]:
-    """Fits what codes quiet pixels, a sum of learned rows; the fields `quiet` and `quiet_rows` of `ScanTables`."""
+def train_quiet(
+    train: list[BilevelSource], validation: list[BilevelSource], near: np.ndarray, epochs: int = 12
+) -> dict[str, np.ndarray]:
+    """Fits what codes quiet pixels, a sum of learned rows; the fields `quiet` and `quiet_rows` of `SourceTables`."""
     torch.manual_seed(0)
     chance = near.astype(np.float64) / PROBABILITY_ONE
     base = torch.from_numpy(np.log(chance / (1 - chance))).float()
@@ -172,8 +182,8 @@ def train_quiet(train: list[Scan], validation: list[Scan], near: np.ndarray, epo
         target = torch.from_numpy(contexts.symbols).float()
         return F.binary_cross_entropy_with_logits(logits, target, reduction="sum") / np.log(2)
 
-    def joined(scans: list[Scan]) -> Contexts:
-        return Contexts(*(np.concatenate(part) for part in zip(*scan_contexts(scans, near, 0, 0, quiet=True), strict=True)))
+    def joined(scans: list[BilevelSource]) -> Contexts:
+        return Contexts(*(np.concatenate(part) for part in zip(*source_contexts(scans, near, 0, 0, skipped=True), strict=True)))
 
     groups = [train[i : i + QUIET_BATCH] for i in range(0, len(train), QUIET_BATCH)]
     for epoch in range(epochs):
@@ -187,7 +197,7 @@ def train_quiet(train: list[Scan], validation: list[Scan], near: np.ndarray, epo
     with torch.no_grad():
         figure = float(loss_of(joined(validation))) / max(len(validation), 1)
         get_console().print(f"raster-encoder, quiet pixels  bits_per_scan {figure:.4f}")
-        unit = LOGIT_UNITS_PER_NAT << QUIET_SHIFT
+        unit = LOGIT_UNITS_PER_NAT << SKIPPED_SHIFT
         return {
             "quiet": np.rint((base + shift).double().numpy() * unit).astype(np.int32),
             "quiet_rows": np.rint(weights[:, 0].double().numpy() * unit).astype(np.int32),

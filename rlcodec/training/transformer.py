@@ -10,14 +10,14 @@ from torch import Tensor, nn
 from rlcodec.core.integer_conv import ACTIVATION_MAX
 from rlcodec.core.integer_mlp import sigmoid_table
 from rlcodec.presets.mnist.bilevel.context import SELECTED, SELECTED_ROWS
-from rlcodec.presets.mnist.bilevel.geometry import Scan
-from rlcodec.presets.mnist.bilevel.tokens import Contexts, scan_contexts
+from rlcodec.presets.mnist.bilevel.geometry import BilevelSource
+from rlcodec.presets.mnist.bilevel.tokens import Contexts, source_contexts
 from rlcodec.presets.mnist.bilevel.torch_transformer import INPUTS, padded
 from rlcodec.presets.mnist.bilevel.transformer import (
     ATTENTION_SCALE,
+    CACHE_ENTRIES,
     COLUMNS_ASIDE,
     HEAD_SIZE,
-    MEMORY,
     RESIDUAL,
     ROWS_ABOVE,
     LmNet,
@@ -91,27 +91,27 @@ class RasterTransformer(nn.Module):
 
 
 def train_transformer(
-    train: list[Scan],
-    validation: list[Scan],
+    train: list[BilevelSource],
+    validation: list[BilevelSource],
     near: np.ndarray,
     schedule: Schedule,
     folder: Path,
     resume: bool,
     device: torch.device,
 ) -> nn.Module:
-    """Trains the transformer on scans; `near` as in `ScanTables`. The validation figure is in bits a scan."""
+    """Trains the transformer on scans; `near` as in `SourceTables`. The validation figure is in bits a scan."""
     torch.manual_seed(schedule.seed)
     model = RasterTransformer().to(device)
 
     def bits(model: nn.Module, contexts: list[Contexts]) -> Tensor:
-        inputs, rows, symbols, mask = padded(contexts, device, MEMORY)
+        inputs, rows, symbols, mask = padded(contexts, device, CACHE_ENTRIES)
         with torch.autocast(device.type, torch.bfloat16):
             logits = model(inputs.to(torch.bfloat16), rows, symbols)
         loss = F.binary_cross_entropy_with_logits(logits.float(), symbols.float(), reduction="none")
         return (loss * mask).sum() / np.log(2)
 
-    def contexts_of(scans: list[Scan]) -> list[Contexts]:
-        return scan_contexts(scans, near, ROWS_ABOVE, COLUMNS_ASIDE)
+    def contexts_of(scans: list[BilevelSource]) -> list[Contexts]:
+        return source_contexts(scans, near, ROWS_ABOVE, COLUMNS_ASIDE)
 
     def loss_of(model: nn.Module, rng: np.random.Generator, batch: int) -> Tensor:
         drawn = sorted((train[i] for i in rng.integers(0, len(train), POOL * batch)), key=lambda scan: scan.side)

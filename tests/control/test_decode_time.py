@@ -1,27 +1,28 @@
-"""Calibrations: what they predict, how they are kept, and what is refused. One short measurement is timed."""
+"""Calibrations: what they predict, how they are kept, and what is refused."""
 
 import json
+from types import SimpleNamespace
 
-import numpy as np
 import pytest
 
 import rlcodec
-from rlcodec import DataError, OptionError
+from rlcodec import DataError
 from rlcodec.control.decode_time import (
     Calibration,
     Machine,
-    StageCost,
+    Work,
     calibration_path,
     load_calibration,
-    predicted_decode_ms,
     save_calibration,
     this_machine,
-    work_of,
 )
-from rlcodec.evaluation import calibrate as calibrating
-from rlcodec.presets.photo.decode_cost import photo_decode_ms
+from rlcodec.presets.photo.decode_cost import COEFFICIENTS, decode_work
 from rlcodec.presets.photo.repair import KMAC, WIDTHS
-from rlcodec.presets.photo.strips import STRIP_ROWS
+from rlcodec.presets.registry import preset_by_name
+
+
+def work_of(info: rlcodec.StreamInfo) -> Work:
+    return preset_by_name(info.preset).decode_work(info)
 
 
 def test_a_prediction_is_the_sum_of_its_stages(made_up, digit):
@@ -32,7 +33,7 @@ def test_a_prediction_is_the_sum_of_its_stages(made_up, digit):
         costs[stage].fixed_ms + costs[stage].ms_per_kmac * kmac + costs[stage].ms_per_pixel * pixels
         for stage, (kmac, pixels) in work.items()
     )
-    assert predicted_decode_ms(info, made_up) == pytest.approx(by_hand)
+    assert rlcodec.predicted_decode_ms(info, made_up) == pytest.approx(by_hand)
     kmac = sum(kmac for kmac, _ in work.values())
     assert kmac == pytest.approx(info.decoder_kmac_per_pixel * digit.size)
 
@@ -43,38 +44,38 @@ def test_stages_of_digits(digit, ring, rendered):
 
     scanned = rendered(ring(31))
     assert stages(digit, lossless=True) == {"start", "rows, context"}
-    assert stages(scanned, lossless=True) == {"start", "rows of a scan, context"}
-    assert stages(scanned, tier="lm") == {"start", "rows of a scan, lm"}
+    assert stages(scanned, lossless=True) == {"start", "rows by bilevel source, context"}
+    assert stages(scanned, tier="lm") == {"start", "rows by bilevel source, lm"}
     assert stages(digit, tier="lm") == {"start", "rows, context"}
     assert stages(digit, bit_budget=98, rows=3, tier="table") == {"start", "latents", "synthesis", "rows, table"}
     assert stages(digit, rows=0) == {"start", "synthesis"}
 
 
-@pytest.mark.parametrize("width", WIDTHS)
-def test_photographs_by_info_and_by_parts(made_up, photograph, width):
-    info = rlcodec.inspect(rlcodec.encode(photograph, preset="photo", synthesis=width))
-    kmac = sum(s.macs for s in info.segments) / 1000
-    by_parts = photo_decode_ms(made_up, info.height * info.width, kmac, width, info.height)
-    assert by_parts == pytest.approx(predicted_decode_ms(info, made_up), rel=0.1)
+def test_photographs_grow_with_what_they_hold(made_up, photograph):
+    def predicted(**choices) -> float:
+        data = rlcodec.encode(photograph, preset="photo", **choices)
+        return rlcodec.predicted_decode_ms(rlcodec.inspect(data), made_up)
 
-
-def test_photographs_grow_with_what_they_hold(made_up):
-    known = [photo_decode_ms(made_up, 512 * 512, kmac, WIDTHS[0]) for kmac in (0, 1000, 50_000)]
-    assert known == sorted(set(known))
-    by_width = [photo_decode_ms(made_up, 512 * 512, 1000, width) for width in sorted(WIDTHS, key=KMAC.__getitem__)]
+    by_gain = [predicted(gain=gain, synthesis="light") for gain in (44, 24, 4)]
+    assert by_gain == sorted(set(by_gain))
+    by_width = [predicted(gain=24, synthesis=width) for width in sorted(WIDTHS, key=KMAC.__getitem__)]
     assert by_width == sorted(set(by_width))
 
 
-def test_strips_of_a_photograph_share_the_cores(made_up):
-    tall = photo_decode_ms(made_up, 1 << 20, 1e6, WIDTHS[0], 16 * STRIP_ROWS * 2 * this_machine().cores)
-    flat = photo_decode_ms(made_up, 1 << 20, 1e6, WIDTHS[0], 16 * STRIP_ROWS)
-    saved = made_up.stages["photo"]["coefficients"].ms_per_kmac * 1e6 * (1 - 1 / this_machine().cores)
-    assert flat - tall == pytest.approx(saved)
+def test_strips_of_a_photograph_share_the_cores():
+    cores = this_machine().cores
+    strips = [SimpleNamespace(segment=SimpleNamespace(strip=strip), macs=1_000_000) for strip in range(2 * cores)]
+    shared = decode_work((1024, 1024), strips, WIDTHS[0])
+    alone = decode_work(
+        (1024, 1024), [SimpleNamespace(segment=s.segment, macs=s.macs * 2 * cores) for s in strips[:1]], WIDTHS[0]
+    )
+    assert shared[COEFFICIENTS] == (2000.0, 0.0)
+    assert alone[COEFFICIENTS] == (2000.0 * cores, 0.0)
 
 
 def test_compact(made_up, photograph):
     def predicted(**choices) -> float:
-        return predicted_decode_ms(rlcodec.inspect(rlcodec.encode(photograph, preset="compact", **choices)), made_up)
+        return rlcodec.predicted_decode_ms(rlcodec.inspect(rlcodec.encode(photograph, preset="compact", **choices)), made_up)
 
     assert predicted(bit_budget=0) < predicted(tier="table") < predicted(tier="context")
 
@@ -110,65 +111,14 @@ def test_another_machine(made_up, tmp_path, field):
         load_calibration(path)
 
 
-def test_another_model_and_an_unknown_width(made_up, digit):
+def test_another_model_and_a_missing_stage(made_up, digit):
     info = rlcodec.inspect(rlcodec.encode(digit, lossless=True))
     other = Calibration(made_up.machine, dict(made_up.digests) | {"mnist": "00"}, made_up.stages)
     with pytest.raises(DataError, match="another model of preset mnist; run `rlcodec calibrate`"):
-        predicted_decode_ms(info, other)
+        rlcodec.predicted_decode_ms(info, other)
     lacks = Calibration(made_up.machine, made_up.digests, {"mnist": {}})
     with pytest.raises(DataError, match=r"lacks the stage 'start'.*rlcodec calibrate"):
-        predicted_decode_ms(info, lacks)
-    with pytest.raises(OptionError, match="unknown synthesis"):
-        photo_decode_ms(made_up, 100, 1, "none")
-
-
-def test_the_fit_finds_the_costs_and_none_below_zero():
-    random = np.random.default_rng(5)
-    truth = {"a": StageCost(0.5, 0.0, 2e-3), "b": StageCost(0.0, 1e-2, 0.0)}
-    works = [
-        {"a": (0.0, random.uniform(10, 1000))} | ({"b": (random.uniform(1, 500), 0.0)} if i % 2 else {}) for i in range(20)
-    ]
-    calibration = Calibration(this_machine(), {}, {"": truth})
-    taken = np.array([sum(stage_ms(calibration, stage, *amounts) for stage, amounts in work.items()) for work in works])
-    found = calibrating.fit(works, taken)
-    for stage, cost in truth.items():
-        assert vars(found[stage]) == pytest.approx(vars(cost), abs=1e-5)
-    noisy = calibrating.fit(works, taken * random.uniform(0.5, 2, len(taken)))
-    assert all(value >= 0 for cost in noisy.values() for value in vars(cost).values())
-
-
-def stage_ms(calibration: Calibration, stage: str, kmac: float, pixels: float) -> float:
-    cost = calibration.stages[""][stage]
-    return cost.fixed_ms + cost.ms_per_kmac * kmac + cost.ms_per_pixel * pixels
-
-
-def test_measuring_this_machine(run, tmp_path, monkeypatch, digit, photograph):
-    monkeypatch.setattr(calibrating, "ROUNDS", {"mnist": 1, "photo": 1, "compact": 1})
-    monkeypatch.setattr(calibrating, "PHOTO_SIZES", ((48, 64), (64, 48), (64, 64)))
-    monkeypatch.setattr(calibrating, "COMPACT_SIZES", ((64, 64),))
-    path = tmp_path / "calibration.json"
-    code, out, _ = run("calibrate", "--json", "--out", path)
-    assert code == 0
-    assert json.loads(out) == json.loads(path.read_text())
-    calibration = load_calibration(path)
-    streams = [rlcodec.encode(digit, tier=tier, bit_budget=49) for tier in ("table", "context", "lm")]
-    streams += [rlcodec.encode(photograph, preset="photo", synthesis=width) for width in WIDTHS]
-    streams += [rlcodec.encode(photograph, preset="compact")]
-    for data in streams:
-        assert 0 < predicted_decode_ms(rlcodec.inspect(data), calibration) < 10_000
-
-
-def test_pictures_that_measure_are_always_the_same():
-    assert np.array_equal(calibrating.colours(40, 50, 3), calibrating.colours(40, 50, 3))
-    assert not np.array_equal(calibrating.drawing(40, 50, 3), calibrating.drawing(40, 50, 4))
-
-
-def test_calibrate_for_people(run, tmp_path, monkeypatch, made_up):
-    monkeypatch.setattr(calibrating, "calibrate", lambda report: made_up)
-    code, out, _ = run("calibrate", "--out", tmp_path / "a.json")
-    assert code == 0
-    assert "ms per kMAC" in out
-    assert "synthesis" in out
+        rlcodec.predicted_decode_ms(info, lacks)
 
 
 def test_info_predicts_where_there_is_a_calibration(run, tmp_path, monkeypatch, made_up, digit):
@@ -178,7 +128,7 @@ def test_info_predicts_where_there_is_a_calibration(run, tmp_path, monkeypatch, 
     assert json.loads(run("info", stream, "--json")[1])["predicted_decode_ms"] is None
     assert "ms on this machine" not in run("info", stream)[1]
     save_calibration(made_up, path)
-    expected = predicted_decode_ms(rlcodec.inspect(stream.read_bytes()))
+    expected = rlcodec.predicted_decode_ms(rlcodec.inspect(stream.read_bytes()))
     assert json.loads(run("info", stream, "--json")[1])["predicted_decode_ms"] == expected
     assert "ms on this machine" in run("info", stream)[1]
     path.write_text("broken")

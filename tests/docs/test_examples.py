@@ -22,6 +22,7 @@ import pytest
 from PIL import Image
 
 from rlcodec.agents import hyperparameters
+from rlcodec.agents.algorithms.registry import algorithm_names, unregister_algorithm
 from rlcodec.cli import main as cli
 from rlcodec.control.decode_time import StageCost, save_calibration
 from rlcodec.core import statistics
@@ -265,7 +266,7 @@ def workplace(tmp_path, samples, made_up, monkeypatch) -> Path:
 @pytest.mark.parametrize("name", [name for name, path in PAGES.items() if any(not block.why for block in blocks_of(path))])
 @pytest.mark.timeout(300)  # of which a machine that has compiled nothing yet takes most
 @pytest.mark.filterwarnings("ignore")
-def test_examples_run(name, workplace, presets_as_before, done, monkeypatch, capfd):
+def test_examples_run(name, workplace, registries_as_before, done, monkeypatch, capfd):
     namespace: dict[str, Any] = {"__name__": "examples"}
     script = ""
     for block in blocks_of(PAGES[name]):
@@ -288,13 +289,15 @@ def test_examples_run(name, workplace, presets_as_before, done, monkeypatch, cap
 
 
 @pytest.fixture
-def presets_as_before() -> Iterator[None]:
-    """Removes presets and tasks that a page has registered."""
-    before = registry.preset_names()
+def registries_as_before() -> Iterator[None]:
+    """Removes presets, tasks and algorithms that a page has registered."""
+    presets, algorithms = registry.preset_names(), algorithm_names()
     yield
-    for name in set(registry.preset_names()) - set(before):
+    for name in set(registry.preset_names()) - set(presets):
         tasks.unregister_task(name)
         registry.unregister_preset(name)
+    for name in set(algorithm_names()) - set(algorithms):
+        unregister_algorithm(name)
 
 
 def test_what_does_not_run_is_known():

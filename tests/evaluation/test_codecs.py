@@ -247,7 +247,7 @@ def test_a_file_that_is_no_curve_is_refused_before_anything_is_measured(content,
 def test_the_summary_is_a_table_that_people_can_read(table, folder, run):
     code, out, _ = run("evaluate", folder, "--codecs", "jpeg,webp", "--workers", 1)
     assert code == 0
-    assert "BD-rates against jpeg" in out
+    assert "BD-rates relative to jpeg" in out
     summary = summary_of(mean_curves(table), "jpeg")
     assert summary.codec.tolist() == ["rlcodec:photo", "jpeg", "policy:shipped"]
     assert summary.encode_ms.notna().all()

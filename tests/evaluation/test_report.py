@@ -204,7 +204,7 @@ def test_pictures_that_are_others_by_now_are_left_out_with_a_word(reported, tmp_
     Image.new("RGB", (320, 213)).save(tmp_path / "wide.png")
     code, _, err = run("report", reported.folder / "codecs.csv", "--pictures", tmp_path, "--out", tmp_path / "r.html")
     assert code == 0
-    assert "2 of the pictures of codecs are not there, or are others" in err
+    assert "2 of the pictures of codecs are missing or have changed" in err
     page = Page((tmp_path / "r.html").read_text())
     assert "Pictures at equal bytes" not in page.headings
     assert "Codecs: photos: 2 pictures" in page.headings
@@ -259,7 +259,7 @@ def test_damaged_tables_are_refused_in_one_line(name, reported, tmp_path, run):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("results.json", '{"format": 1}', "no usable claims"),
+        ("results.json", '{"format": 1}', "no usable results"),
         ("curve.json", '{"results": {"bpp": [], "psnr": []}}', "without points"),
         ("deep.json", "[" * 200_000, "no curve"),
         ("run.txt", "", "nothing to report on"),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from rlcodec.errors import DataError
-from rlcodec.presets.mnist.bilevel.context import ScanTables
+from rlcodec.presets.mnist.bilevel.context import SourceTables
 from rlcodec.presets.mnist.bilevel.geometry import WORDS, set_bit
 from rlcodec.training.loop import Schedule
 from rlcodec.training.pretrain import pretrain_scans
@@ -24,7 +24,7 @@ def test_scans_of_a_training_set_are_found_and_learned(tmp_path, rendered):
     images = np.stack([rendered(bar(side, width)) for side in range(24, 44, 2) for width in (7, 9)])
     schedule = Schedule(steps=40, batch=8, learning_rate=1e-2)
     arrays = pretrain_scans(images, schedule, Schedule(steps=2, batch=2, learning_rate=1e-3), tmp_path, False, "cpu")
-    tables = ScanTables(*(arrays[f"scan.{name}"] for name in ScanTables._fields))
+    tables = SourceTables(*(arrays[f"scan.{name}"] for name in SourceTables._fields))
     assert tables.absent[0] < 65536 // 10
     assert tables.near[0] < 65536 // 10 < 65536 * 9 // 10 < tables.near[-1]
     assert arrays["scans.nodes"].shape == (1, 32)
