@@ -17,7 +17,7 @@ from rlcodec.presets.mnist.bilevel.transformer import ROWS_ABOVE as LM_ROWS_ABOV
 from rlcodec.presets.mnist.installed import installed_weights
 from rlcodec.training.loop import CHECKPOINT
 from rlcodec.training.raster import RasterNet
-from rlcodec.training.scans import context_logits, one_hot
+from rlcodec.training.sources import context_logits, one_hot
 from rlcodec.training.transformer import RasterTransformer
 
 CHUNK = 20
@@ -51,15 +51,15 @@ def main() -> None:
     options = parser.parse_args()
     weights = installed_weights()
     tables = weights.source_tables
-    scans: list[BilevelSource] = [s for image in test_images(options) if (s := source_of(tables, image))]
+    sources: list[BilevelSource] = [s for image in test_images(options) if (s := source_of(tables, image))]
     context = load(RasterNet(window_size(ROWS_ABOVE, COLUMNS_ASIDE), SELECTED_ROWS, 64, 32, 1), options.checkpoints / "context")
     lm, integers = (
         load(RasterTransformer(), options.checkpoints / "lm"),
         IntegerTransformer(weights.source_lm, torch.device("cpu")),
     )
     bits = np.zeros((2, 2))
-    for start in range(0, len(scans), CHUNK):
-        part = scans[start : start + CHUNK]
+    for start in range(0, len(sources), CHUNK):
+        part = sources[start : start + CHUNK]
         found = source_contexts(part, tables.near, ROWS_ABOVE, COLUMNS_ASIDE)
         inputs, symbols = one_hot(found)
         hidden = context.hidden(torch.from_numpy(inputs).float())  # type: ignore[operator]
@@ -70,8 +70,8 @@ def main() -> None:
         symbols = outcomes[mask].numpy()
         bits[1, 0] += float_bits(lm(window.float(), rows, outcomes)[mask].double().numpy(), symbols)
         bits[1, 1] += table_bits(integers.logits(window, rows, outcomes)[mask].numpy(), weights.source_lm.sigmoid, symbols)
-    result = {"digits": len(scans)}
-    for name, (exact, coded) in zip(("context", "lm"), bits / len(scans), strict=True):
+    result = {"digits": len(sources)}
+    for name, (exact, coded) in zip(("context", "lm"), bits / len(sources), strict=True):
         result[f"{name}: bits a digit, float"] = float(exact)
         result[f"{name}: bits a digit, integer"] = float(coded)
         result[f"{name}: per cent more"] = float(100 * (coded / exact - 1))

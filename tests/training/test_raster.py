@@ -19,9 +19,9 @@ from rlcodec.presets.mnist.pixel_coder import (
     code_pixel_row,
     pixel_buffer,
     pixel_offsets,
+    pixel_scratch,
     pixel_totals,
     pixel_window,
-    pixel_scratch,
 )
 from rlcodec.presets.mnist.static_tables import StaticTables
 from rlcodec.training.raster import (

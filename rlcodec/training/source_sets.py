@@ -1,4 +1,4 @@
-"""Finding the scans of a training set: over several processes, in parts that are kept, so that nothing is found twice."""
+"""Search for the bilevel sources of a training set, in several processes; results are stored, so a search can be resumed."""
 
 import hashlib
 import zipfile
@@ -22,7 +22,7 @@ HEAD = ("side", "peak", "top", "left")
 
 
 def smooth_prior() -> np.ndarray:
-    """What scan pixels cost before any scan was seen: less where they agree with their neighbours; int32 as `find_source`."""
+    """Costs of source pixels before any source is known, lower if they equal their neighbours; int32, for `find_source`."""
     context = np.arange(PRIOR_CONTEXTS)
     bit = (context[:, None] >> np.arange(11)) & 1
     agreement = bit @ np.array([0, 0.3, 2, 0.3, 1, 2, 1, 0.3, 0, 0.3, 0]) - 3.6
@@ -34,47 +34,47 @@ def _find_chunk(images: np.ndarray, prior: np.ndarray) -> list[BilevelSource | N
     return [find_source(image, prior) for image in images]
 
 
-def find_scans(
+def find_sources(
     images: np.ndarray, prior: np.ndarray, workers: int = 2, store: Path | None = None
 ) -> list[BilevelSource | None]:
-    """The scans of images, uint8 (n, h, w), in order; None where there is none.
+    """The bilevel sources of images in order, None for an image without one.
 
     Args:
         images: uint8 (n, h, w).
         prior: int32 (PRIOR_CONTEXTS, 2), as `find_source` takes it.
-        workers: processes.
-        store: folder that keeps what was found; parts that are there already are read instead.
+        workers: number of processes.
+        store: folder that stores the results in parts; parts that it holds already are read instead.
     """
     if store:
         make_folder(store)
     found: list[BilevelSource | None] = []
     with worker_pool(workers) as pool:
-        for start in track(range(0, len(images), STORED_IMAGES), "finding scans", disable=not store):
+        for start in track(range(0, len(images), STORED_IMAGES), "finding bilevel sources", disable=not store):
             part = images[start : start + STORED_IMAGES]
             digest = hashlib.sha256(part.tobytes() + prior.tobytes()).hexdigest()
-            path = store / f"scans-{start:06d}.npz" if store else None
-            kept = _read_scans(path, digest) if path else None
+            path = store / f"sources-{start:06d}.npz" if store else None
+            kept = _read_sources(path, digest) if path else None
             if kept is None:
                 chunks = [part[i : i + CHUNK_IMAGES] for i in range(0, len(part), CHUNK_IMAGES)]
-                kept = [scan for chunk in pool.map(_find_chunk, chunks, [prior] * len(chunks)) for scan in chunk]
+                kept = [source for chunk in pool.map(_find_chunk, chunks, [prior] * len(chunks)) for source in chunk]
                 if path:
-                    _write_scans(path, digest, kept)
+                    _write_sources(path, digest, kept)
             found += kept
     return found
 
 
-def _write_scans(path: Path, digest: str, scans: list[BilevelSource | None]) -> None:
-    head = np.zeros((len(scans), len(HEAD)), np.int16)
-    rows = np.zeros((len(scans), MAX_SIDE, WORDS), np.uint64)
-    for i, scan in enumerate(scans):
-        if scan:
-            head[i] = [getattr(scan, name) for name in HEAD]
-            rows[i, : scan.side] = scan.rows
+def _write_sources(path: Path, digest: str, sources: list[BilevelSource | None]) -> None:
+    head = np.zeros((len(sources), len(HEAD)), np.int16)
+    rows = np.zeros((len(sources), MAX_SIDE, WORDS), np.uint64)
+    for i, source in enumerate(sources):
+        if source:
+            head[i] = [getattr(source, name) for name in HEAD]
+            rows[i, : source.side] = source.rows
     write_atomically(path, lambda file: np.savez_compressed(file, digest=np.array(digest), head=head, rows=rows))
 
 
-def _read_scans(path: Path, digest: str) -> list[BilevelSource | None] | None:
-    """What `_write_scans` wrote; None when it is not there, is broken, or was found in other images."""
+def _read_sources(path: Path, digest: str) -> list[BilevelSource | None] | None:
+    """Reads what `_write_sources` wrote; None if it is missing, broken, or of other images."""
     try:
         with np.load(path, allow_pickle=False) as file:
             if str(file["digest"]) != digest:
@@ -96,15 +96,15 @@ def _count_near(lines, side, counts):
             counts[near_context(near, i, j), get_bit(lines[MARGIN + i], j)] += 1
 
 
-def near_counts(scans: list[BilevelSource]) -> np.ndarray:
-    """How often each neighbourhood has background and ink, int64 (PRIOR_CONTEXTS, 2)."""
+def near_counts(sources: list[BilevelSource]) -> np.ndarray:
+    """Counts of 0 and 1 after each neighbourhood, int64 (PRIOR_CONTEXTS, 2)."""
     counts = np.zeros((PRIOR_CONTEXTS, 2), np.int64)
-    for scan in scans:
-        _count_near(source_state(scan).lines, scan.side, counts)
+    for source in sources:
+        _count_near(source_state(source).lines, source.side, counts)
     return counts
 
 
 def counted_prior(counts: np.ndarray) -> np.ndarray:
-    """What scan pixels cost given `near_counts`; int32 as `find_source`."""
+    """Costs of source pixels from their `near_counts`; int32, for `find_source`."""
     chance = (counts + 0.4) / (counts + 0.4).sum(1, keepdims=True)
     return np.rint(-COST_UNIT * np.log2(chance)).astype(np.int32)
