@@ -232,7 +232,7 @@ def _reported_objective(row: dict[str, Any]) -> ReportedObjective:
     return ReportedObjective(
         objective=Objective(row["kind"], row["lambda_rate"], row["lambda_compute"]),
         counts=bool(row["gap_counts"]),
-        **{name: float(row.get(f"J_{name}", row.get(name))) for name in names},
+        **{name: float(row[f"J_{name}"] if f"J_{name}" in row else row[name]) for name in names},
     )
 
 
@@ -307,7 +307,7 @@ def read_results(folder: Path) -> ReportedResults:
 
 def _parse(expected: Any, raw: Any) -> Any:
     """JSON as the declared type of a field; raises ValueError if it is something else."""
-    if is_dataclass(expected):
+    if isinstance(expected, type) and is_dataclass(expected):
         names = [f.name for f in fields(expected)]
         if not isinstance(raw, dict) or sorted(raw) != sorted(names):
             raise ValueError(f"{expected.__name__} has {', '.join(names)}, and nothing else")

@@ -103,7 +103,7 @@ def check_resumable(folder: Path, stored: Settings, wanted: Settings) -> None:
 
 def save_checkpoint(agent: BaseAlgorithm, folder: Path) -> None:
     """Writes the checkpoint, an archive of Stable-Baselines3, whole or not at all."""
-    write_atomically(folder / CHECKPOINT_FILE, lambda file: agent.save(file))
+    write_atomically(folder / CHECKPOINT_FILE, lambda file: agent.save(file))  # type: ignore[arg-type]
 
 
 def load_checkpoint(folder: Path, settings: Settings, **arguments: Any) -> BaseAlgorithm:

@@ -162,7 +162,7 @@ def actor_of(agent: BaseAlgorithm, settings: Settings) -> TrainedActor:
         settings: that it was made with.
     """
     module = algorithm_by_name(settings.algorithm).network(settings.policy).actor(agent.policy)
-    return TrainedActor(module, int(agent.observation_space.shape[0]))
+    return TrainedActor(module, int(agent.observation_space.shape[0]))  # type: ignore[index]
 
 
 def load_trained(folder: Path, preset: str | None = None) -> TrainedPolicy:

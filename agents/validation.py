@@ -4,7 +4,7 @@ Nothing is unpickled, so the runs of strangers can be validated: a run is read a
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -28,7 +28,7 @@ from rlcodec.control.objective import DISTORTIONS, KINDS, LOSS, MEASURE_OF, Obje
 from rlcodec.control.onnx_policy import OnnxPolicy
 from rlcodec.core.metrics import ms_ssim_loss
 from rlcodec.core.segments import MACS_PER_KMAC
-from rlcodec.envs.tasks import Task, task_of
+from rlcodec.envs.tasks import Images, Task, task_of
 from rlcodec.errors import DataError, OptionError
 from rlcodec.presets.base import Encoded
 from rlcodec.presets.registry import preset_by_name
@@ -69,7 +69,7 @@ class _Case:
     results: ReportedResults
     task: Task
     evaluated: EvaluatedPolicy
-    images: Sequence[np.ndarray]
+    images: Images
 
     @property
     def policy(self) -> OnnxPolicy:
@@ -79,7 +79,7 @@ class _Case:
 def validate(
     results: ReportedResults,
     folder: Path,
-    images: Sequence[np.ndarray],
+    images: Images,
     full: bool = False,
     report: Report | None = None,
 ) -> list[Finding]:

@@ -12,8 +12,8 @@ from common import arguments, print_result, seconds, test_images, use_one_core
 from torch import Tensor
 
 import rlcodec
-from rlcodec.presets.mnist.bilevel.coder import scan_of
-from rlcodec.presets.mnist.bilevel.tokens import Contexts, scan_contexts
+from rlcodec.presets.mnist.bilevel.coder import source_of
+from rlcodec.presets.mnist.bilevel.tokens import Contexts, source_contexts
 from rlcodec.presets.mnist.bilevel.transformer import ATTENTION_SCALE, COLUMNS_ASIDE, HEAD_SIZE, RESIDUAL, ROWS_ABOVE, LmNet
 from rlcodec.presets.mnist.installed import installed_weights
 from rlcodec.training.raster import ACTIVATION_SCALE
@@ -96,10 +96,10 @@ def main() -> None:
     use_one_core()
     torch.set_num_threads(1)
     weights = installed_weights()
-    sources = [(image, source) for image in test_images(options) if (source := scan_of(weights.scan_tables, image))]
+    sources = [(image, source) for image in test_images(options) if (source := source_of(weights.source_tables, image))]
     images = [image for image, _ in sources]
-    contexts = scan_contexts([source for _, source in sources], weights.scan_tables.near, ROWS_ABOVE, COLUMNS_ASIDE)
-    loop = CachedLoop(weights.scan_lm, max(len(c.symbols) for c in contexts))
+    contexts = source_contexts([source for _, source in sources], weights.source_tables.near, ROWS_ABOVE, COLUMNS_ASIDE)
+    loop = CachedLoop(weights.source_lm, max(len(c.symbols) for c in contexts))
     streams = [rlcodec.encode(image, tier="lm") for image in images]
     rlcodec.decode(streams[0])
     loop.bits(contexts[0])

@@ -32,13 +32,13 @@ def main() -> None:
     """Measures and prints."""
     parser = arguments(__doc__)
     parser.add_argument("--tier", default="context", choices=TIERS, help="of all rows")
-    parser.add_argument("--without-scans", action="store_true", help="code all digits pixel by pixel, not by their sources")
+    parser.add_argument("--without-sources", action="store_true", help="code all digits pixel by pixel, not by their sources")
     options = parser.parse_args()
     images = test_images(options)
     chunks = [images[i : i + CHUNK] for i in range(0, len(images), CHUNK)]
     count = len(chunks)
     with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
-        parts = pool.map(code_chunk, chunks, [options.tier] * count, [not options.without_scans] * count)
+        parts = pool.map(code_chunk, chunks, [options.tier] * count, [not options.without_sources] * count)
         bits, payload, size, wrong, sources = sum(parts)
     print_result(
         options,

@@ -7,17 +7,17 @@ import torch
 from common import arguments, print_result, test_images
 
 from rlcodec.errors import DataError
-from rlcodec.presets.mnist.bilevel.coder import COLUMNS_ASIDE, ROWS_ABOVE, scan_of
+from rlcodec.presets.mnist.bilevel.coder import COLUMNS_ASIDE, ROWS_ABOVE, source_of
 from rlcodec.presets.mnist.bilevel.context import SELECTED_ROWS, window_size
-from rlcodec.presets.mnist.bilevel.geometry import Scan
-from rlcodec.presets.mnist.bilevel.tokens import scan_contexts
+from rlcodec.presets.mnist.bilevel.geometry import BilevelSource
+from rlcodec.presets.mnist.bilevel.tokens import source_contexts
 from rlcodec.presets.mnist.bilevel.torch_transformer import IntegerTransformer, padded
 from rlcodec.presets.mnist.bilevel.transformer import COLUMNS_ASIDE as LM_COLUMNS_ASIDE
 from rlcodec.presets.mnist.bilevel.transformer import ROWS_ABOVE as LM_ROWS_ABOVE
 from rlcodec.presets.mnist.installed import installed_weights
 from rlcodec.training.loop import CHECKPOINT
 from rlcodec.training.raster import RasterNet
-from rlcodec.training.scans import context_logits, one_hot
+from rlcodec.training.sources import context_logits, one_hot
 from rlcodec.training.transformer import RasterTransformer
 
 CHUNK = 20
@@ -50,28 +50,28 @@ def main() -> None:
     parser.add_argument("--checkpoints", type=Path, default=Path("runs/pretrain/scans"), help="folder with context/ and lm/")
     options = parser.parse_args()
     weights = installed_weights()
-    tables = weights.scan_tables
-    scans: list[Scan] = [s for image in test_images(options) if (s := scan_of(tables, image))]
+    tables = weights.source_tables
+    sources: list[BilevelSource] = [s for image in test_images(options) if (s := source_of(tables, image))]
     context = load(RasterNet(window_size(ROWS_ABOVE, COLUMNS_ASIDE), SELECTED_ROWS, 64, 32, 1), options.checkpoints / "context")
     lm, integers = (
         load(RasterTransformer(), options.checkpoints / "lm"),
-        IntegerTransformer(weights.scan_lm, torch.device("cpu")),
+        IntegerTransformer(weights.source_lm, torch.device("cpu")),
     )
     bits = np.zeros((2, 2))
-    for start in range(0, len(scans), CHUNK):
-        part = scans[start : start + CHUNK]
-        found = scan_contexts(part, tables.near, ROWS_ABOVE, COLUMNS_ASIDE)
+    for start in range(0, len(sources), CHUNK):
+        part = sources[start : start + CHUNK]
+        found = source_contexts(part, tables.near, ROWS_ABOVE, COLUMNS_ASIDE)
         inputs, symbols = one_hot(found)
         hidden = context.hidden(torch.from_numpy(inputs).float())  # type: ignore[operator]
         bits[0, 0] += float_bits(context.nodes(hidden)[:, 0].double().numpy(), symbols)  # type: ignore[operator]
-        bits[0, 1] += table_bits(context_logits(weights.scan_net, found), weights.scan_net.sigmoid, symbols)
-        found = scan_contexts(part, tables.near, LM_ROWS_ABOVE, LM_COLUMNS_ASIDE)
+        bits[0, 1] += table_bits(context_logits(weights.source_net, found), weights.source_net.sigmoid, symbols)
+        found = source_contexts(part, tables.near, LM_ROWS_ABOVE, LM_COLUMNS_ASIDE)
         window, rows, outcomes, mask = padded(found, torch.device("cpu"))
         symbols = outcomes[mask].numpy()
         bits[1, 0] += float_bits(lm(window.float(), rows, outcomes)[mask].double().numpy(), symbols)
-        bits[1, 1] += table_bits(integers.logits(window, rows, outcomes)[mask].numpy(), weights.scan_lm.sigmoid, symbols)
-    result = {"digits": len(scans)}
-    for name, (exact, coded) in zip(("context", "lm"), bits / len(scans), strict=True):
+        bits[1, 1] += table_bits(integers.logits(window, rows, outcomes)[mask].numpy(), weights.source_lm.sigmoid, symbols)
+    result = {"digits": len(sources)}
+    for name, (exact, coded) in zip(("context", "lm"), bits / len(sources), strict=True):
         result[f"{name}: bits a digit, float"] = float(exact)
         result[f"{name}: bits a digit, integer"] = float(coded)
         result[f"{name}: per cent more"] = float(100 * (coded / exact - 1))

@@ -24,7 +24,7 @@ autodoc_preserve_defaults = True
 python_use_unqualified_type_names = True
 
 nitpick_ignore_regex = [
-    # Of other packages, whose pages a build without a network cannot look into.
+    # Of other packages, whose documentation a build without a network cannot read.
     ("py:.*", r"(numpy|np|PIL|Image|torch|gymnasium|gym|stable_baselines3|pandas|pd|os|pathlib|collections|typing)(\..*)?"),
-    ("py:class", r"rlcodec\.envs\.tables\.T"),  # a type variable
+    ("py:class", r"rlcodec\..*\.(T|P|State)"),  # type variables
 ]

@@ -3,9 +3,9 @@
 import functools
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import gymnasium
 import numpy as np
@@ -29,14 +29,14 @@ class EpisodeSource:
 
     Attributes:
         task: of the preset.
-        predictor: predictions of the encoder.
         trace: measurements of the images, or None.
+        predictor: predictions of the encoder.
         images: uint8 images to measure, where there is no trace.
     """
 
     task: Task
-    predictor: Predictor
     trace: Trace | None
+    predictor: Predictor
     images: Sequence[np.ndarray] = ()
 
     def __len__(self) -> int:
@@ -67,26 +67,30 @@ def episode_source(
     if images is not None and trace is None:
         if not len(images):
             raise DataError("the environment has no images")
-        return EpisodeSource(task_of(preset), predictor or _shared_source(preset, None).predictor, None, images)
+        return EpisodeSource(task_of(preset), None, predictor or _shared_predictor(preset, None), images)
     if trace is None or isinstance(trace, str | os.PathLike):
-        shared = _shared_source(preset, None if trace is None else Path(trace))
-        return shared if predictor is None else replace(shared, predictor=predictor)
-    return _source_on(*task_and_trace(preset, trace), predictor)
-
-
-def _source_on(task: Task, trace: Trace, predictor: Predictor | None = None) -> EpisodeSource:
-    if not len(trace):
+        file = None if trace is None else Path(trace)
+        return EpisodeSource(*_shared_trace(preset, file), predictor or _shared_predictor(preset, file))
+    task, measured = task_and_trace(preset, trace)
+    if not len(measured):
         raise DataError("the environment has no images")
-    return EpisodeSource(task, task.fit(trace) if predictor is None else predictor, trace)
+    return EpisodeSource(task, measured, predictor or task.fit(measured))
 
 
 @functools.lru_cache(maxsize=4)
-def _shared_source(preset: str, file: Path | None) -> EpisodeSource:
-    """The source on the trace in a file, or on the preset's samples, made once for all environments of this process."""
+def _shared_trace(preset: str, file: Path | None) -> tuple[Task, Trace]:
+    """A task, and the trace in a file or of the preset's samples, made once for all environments of this process."""
     if file is not None:
-        return _source_on(*task_and_trace(preset, file))
+        return task_and_trace(preset, file)
     task = task_of(preset)
-    return _source_on(task, task.measure(task.samples(), MeasureOptions(workers=1)))
+    return task, task.measure(task.samples(), MeasureOptions(workers=1))
+
+
+@functools.lru_cache(maxsize=4)
+def _shared_predictor(preset: str, file: Path | None) -> Predictor:
+    """The predictor that is fitted to such a trace, made once as well."""
+    task, trace = _shared_trace(preset, file)
+    return task.fit(trace)
 
 
 class AdaptiveRateEnv(gymnasium.Env[Any, int]):
@@ -123,7 +127,7 @@ class AdaptiveRateEnv(gymnasium.Env[Any, int]):
         (False, 0.0)
     """
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": ["rgb_array", "human"], "render_fps": 10}
+    metadata: dict[str, Any] = {"render_modes": ["rgb_array", "human"], "render_fps": 10}  # noqa: RUF012 (as Gymnasium has it)
 
     def __init__(
         self,
@@ -139,7 +143,7 @@ class AdaptiveRateEnv(gymnasium.Env[Any, int]):
         self._on_trace = self.source.episodes(1) if self.source.trace is not None else None
         self.layout = self.source.task.spec.layout
         self.observation_space: spaces.Space[Any] = spaces.Dict({name: _box(length) for name, length, _ in self.layout})
-        self.action_space = spaces.Discrete(self.layout[0][1])
+        self.action_space: Any = spaces.Discrete(self.layout[0][1])
         self._window: Window | None = None
         self._episode: Episodes | None = None
         self._actions: list[int] = []

@@ -1,6 +1,6 @@
 """Gymnasium's vector environment on a batch of episodes: what `gymnasium.make_vec("rlcodec/AdaptiveRateFlat-v0", ...)` makes."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from gymnasium import spaces
@@ -36,7 +36,7 @@ class AdaptiveRateVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         episodes: the batch.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {"autoreset_mode": AutoresetMode.NEXT_STEP}
+    metadata: dict[str, Any] = {"autoreset_mode": AutoresetMode.NEXT_STEP}  # noqa: RUF012 (as Gymnasium has it)
 
     def __init__(
         self,

@@ -83,7 +83,7 @@ def _key(digest: str, item: np.ndarray) -> str:
 
 
 def _save(tables: Tables, file: IO[bytes]) -> None:
-    np.savez(file, **tables)
+    np.savez(file, **tables)  # type: ignore[arg-type]  # a table could be named as its flag
 
 
 def _read(path: Path) -> Tables | None:

@@ -50,7 +50,8 @@ class Window:
         self._seconds = 1 / frames_per_second
         self._figure, axes = plt.subplots(num="rlcodec")
         axes.axis("off")
-        self._axes, self._picture = axes, None
+        self._axes = axes
+        self._picture: Any = None
 
     def show(self, frame: np.ndarray) -> None:
         """Shows a frame and waits until the next is due."""

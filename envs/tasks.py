@@ -26,8 +26,11 @@ from rlcodec.presets.base import Encoded, Preset
 from rlcodec.presets.policies import policy_file
 from rlcodec.presets.registry import preset_by_name
 
-Predictors = Predictor | Sequence[Predictor]
-"""One predictor, or several that take turns with the images: image i is predicted by number i modulo their count."""
+Images = np.ndarray | Sequence[np.ndarray]
+"""Images of a task, uint8 (height, width) or (height, width, 3) each; an array if all have one size."""
+Predictors = Any
+"""A predictor of the task's preset, or a sequence of several that take turns: image i is predicted by number i modulo their
+count."""
 
 
 class Trace(Protocol):
@@ -37,7 +40,8 @@ class Trace(Protocol):
         digest: SHA-256 of the codec that measured, hexadecimal.
     """
 
-    digest: str
+    @property
+    def digest(self) -> str: ...
 
     def __len__(self) -> int: ...
 
@@ -62,11 +66,11 @@ class Task(ABC):
     smallest_gap_bpp: ClassVar[float] = 0.0
 
     @abstractmethod
-    def samples(self) -> Sequence[np.ndarray]:
+    def samples(self) -> Images:
         """Images for trying things out, uint8; raises DataError if scikit-learn, which brings them, is not installed."""
 
     @abstractmethod
-    def read_images(self, data: Path, split: str, limit: int | None, crop: int | None) -> Sequence[np.ndarray]:
+    def read_images(self, data: Path, split: str, limit: int | None, crop: int | None) -> Images:
         """Images to measure, uint8 (height, width) or (height, width, 3).
 
         Args:
@@ -80,7 +84,7 @@ class Task(ABC):
         """
 
     @abstractmethod
-    def measure(self, images: Sequence[np.ndarray], options: MeasureOptions = MeasureOptions()) -> Any:
+    def measure(self, images: Any, options: MeasureOptions = MeasureOptions()) -> Any:
         """The trace of some images; raises DataError if there are none, OutputError if intermediate results cannot be kept."""
 
     @abstractmethod

@@ -46,7 +46,8 @@ def load_tables(path: Path, kind: type[T], digest: str | None) -> T:
         raise DataError(f"{path}: not a usable trace ({error})") from error
     if digest is not None and found != digest:
         raise DataError(f"{path}: was made by codec {found[:8]}, this is {digest[:8]}; run `rlcodec trace` again")
-    return kind(found, *arrays)
+    make: Any = kind
+    return make(found, *arrays)
 
 
 def check_shapes(path: Path, trace: Any, shapes: Mapping[str, tuple[int, ...]]) -> None:

@@ -59,7 +59,7 @@ def _accept(prefix: bytes) -> bool:
 
 
 def _save(image: Image.Image, file: IO[bytes], filename: str | bytes) -> None:
-    """Writes with the keywords of `rlcodec.encode`; the default preset is the first that suits the image and has all options."""
+    """Writes with the keywords of `rlcodec.encode`; by default with the first preset that suits image and options."""
     options = dict(image.encoderinfo)
     preset = options.pop("preset", None) or preset_for(image.mode, image.size, options)
     file.write(encode(image, preset=preset, **options))

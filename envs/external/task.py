@@ -48,12 +48,12 @@ class ExternalTask(Task):
         ranges = {kind: codec.rate_range[kind] for kind in KINDS if kind in codec.kinds}
         self.grid_rate = {kind: tuple(low + at * (high - low) for at in GRID) for kind, (low, high) in ranges.items()}
 
-    def _refuse(self, *_: Any) -> NoReturn:
+    def _refuse(self, *_: Any, **__: Any) -> NoReturn:
         raise OptionError(
             f"codec {self.codec.codec} is known by its trace alone: rlcodec has no images of it, and cannot run it"
         )
 
-    samples = read_images = measure = live = image = encode = encode_under = show_nothing = _refuse
+    samples = read_images = measure = live = image = encode = encode_under = show_nothing = _refuse  # type: ignore[assignment]
 
     def policy_file(self, path: PathLike | None) -> Path:
         """The path; raises OptionError if it is None: no policy is shipped."""

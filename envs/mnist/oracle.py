@@ -102,11 +102,11 @@ def _search(costs: _Costs, objective: Objective, sizes: Sizes) -> list[Plan]:
             reach = step.min(1) + coded
         pointers.append(back)
     plans = []
-    for case, (budget, length, tier) in enumerate(ends):
+    for episode, (budget, length, tier) in enumerate(ends):
         actions = []
         for i in range(length - 1, -1, -1):
             actions.append(FIRST_TIER_ACTION + tier)
-            tier = int(pointers[budget][i, case, tier])
+            tier = int(pointers[budget][i, episode, tier])
         end = [] if length == len(pointers[budget]) else [STOP_ACTION]
-        plans.append(Plan(float(best[case]), (budget, *reversed(actions), *end)))
+        plans.append(Plan(float(best[episode]), (budget, *reversed(actions), *end)))
     return plans

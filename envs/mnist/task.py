@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from rlcodec.core.segment_choice import TIERS
+from rlcodec.core.segment_choice import LATENT_TIERS, TIERS
 from rlcodec.envs.batch import Episodes
 from rlcodec.envs.hindsight import Hindsight
 from rlcodec.envs.measure import MeasureOptions
@@ -97,15 +97,17 @@ class MnistTask(PresetTask):
 def constant_settings(height: int) -> list[tuple[int, ...]]:
     """Action sequences that use one tier, and send all rows of pixels or none, for every bit budget.
 
+    Latents are coded in the last of their tiers if the one tier is not among these.
+
     Args:
         height: rows of pixels.
     """
     settings = []
     for budget, slices in enumerate(BUDGET_SLICES):
         for tier in range(len(TIERS)):
-            action = FIRST_TIER_ACTION + tier
-            settings.append((budget, *[action] * slices, STOP_ACTION))
-            settings.append((budget, *[action] * (slices + height)))
+            latents = [FIRST_TIER_ACTION + min(tier, LATENT_TIERS - 1)] * slices
+            settings.append((budget, *latents, STOP_ACTION))
+            settings.append((budget, *latents, *[FIRST_TIER_ACTION + tier] * height))
     return settings
 
 

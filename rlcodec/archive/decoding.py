@@ -50,4 +50,4 @@ def _parsed(header: CollectionHeader, entry: Entry, max_pixels: int) -> Stream:
     fields = Header(
         header.format, fingerprint_of(header.digest), entry.height, entry.width, entry.settings, len(entry.payload), 0
     )
-    return Stream(fields, np.frombuffer(entry.payload, np.uint8), False)
+    return Stream(fields, np.frombuffer(entry.payload, np.uint8).copy(), False)  # kernels take writable arrays

@@ -113,7 +113,7 @@ def train(
         if value is not None and value <= 0:
             raise OptionError(f"{option} is {value}; it must be positive")
     given = {"n_timesteps": timesteps, "n_envs": envs, "seed": seed, "imitation": imitate}
-    changed = {name: value for name, value in given.items() if value is not None}
+    changed: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     settings = _settings(out if resume else None, preset, algo, hyperparameters)
     if network is not None:
         settings = settings.with_policy(network)

@@ -58,7 +58,7 @@ class ProcessSpec:
 
     @property
     def action_count(self) -> int:
-        """Number of actions, legal or not: the length of the observation's first field, the mask."""
+        """Number of actions, legal or not; also the length of the mask, the observation's first field."""
         return self.layout[0][1]
 
     @property

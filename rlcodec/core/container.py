@@ -2,16 +2,16 @@
 
     offset  bytes  field
     0       2      magic, 0xB1 0x52
-    2       1      version (3 bits, high) | preset id (4 bits) | 1 when the size follows, 0 for the preset's native size
-    3       2      fingerprint: first bytes of the SHA-256 of the model's weights
+    2       1      version (3 bits, high) | preset id (4 bits) | 1 if the size follows, 0 for the preset's native size
+    3       2      fingerprint: first bytes of the SHA-256 of the preset's weights
     5       2      CRC-16/XMODEM of all other bytes of the stream
     7       1-2    payload length in bytes, LEB128
-    ..      0-6    height - 1, width - 1, LEB128 each, only when the size bit is set
+    ..      0-6    height - 1, width - 1, LEB128 each, only if the size bit is set
     ..      1-4    settings, LEB128: a number that the preset divides into fields, see its `Settings` class
     ..             payload: one range-coded sequence of segments
 
-Inside the payload each segment starts with a choice (stop, or a tier), see `code_choice`, and ends where the next one
-starts; nothing is flushed between segments. The payload reads as zeros past its end.
+In the payload each segment starts with a choice (stop, or a tier), see `rlcodec.core.segment_choice`, and ends where the next
+one starts; nothing is flushed between segments. Beyond its end the payload reads as zeros.
 """
 
 import binascii
@@ -30,20 +30,21 @@ FIXED_BYTES = 7
 MAX_NUMBER_BYTES = 4
 
 MOST_PADDING, FREE_PIXELS = 2, 1 << 18
-"""A thin picture may be decoded to so many times the pixels that are allowed; up to so many are never too many."""
+"""Whole blocks of a thin picture have more pixels than the picture. They may have MOST_PADDING times the pixels that are
+allowed, or FREE_PIXELS if that is more."""
 
 
 @dataclass(frozen=True)
 class Header:
-    """What a stream says before its payload.
+    """The header of a stream.
 
     Attributes:
         format: of the preset that decodes it.
-        fingerprint: of the model's weights, 2 bytes.
+        fingerprint: of the preset's weights, 2 bytes.
         height: pixels.
         width: pixels.
         settings: the number that the preset divides into fields.
-        payload_bytes: length that the payload has when nothing is missing.
+        payload_bytes: length of the whole payload.
         header_bytes: length of the header.
     """
 
@@ -131,7 +132,7 @@ def unpack(data: bytes, max_pixels: int = MAX_PIXELS) -> Stream:
 
     Args:
         data: the stream.
-        max_pixels: the most that it may declare.
+        max_pixels: largest number of pixels that it may declare.
 
     Raises:
         TooLargeError: it declares more pixels.

@@ -1,4 +1,4 @@
-"""Writing files so that a failure loses nothing: a temporary name in the same folder, then a rename."""
+"""Atomic writing of files: under a temporary name in the same folder, which is then renamed."""
 
 import os
 import tempfile
@@ -13,12 +13,12 @@ def write_atomically(path: str | os.PathLike[str], write: Callable[[IO[bytes]], 
     """Calls `write` with a temporary file beside `path` and renames it to `path` once it is complete.
 
     Raises:
-        OutputError: the file could not be written; `path` is as it was before and no temporary file stays behind.
+        OutputError: the file could not be written; `path` is unchanged and no temporary file is left.
     """
     path = Path(os.path.realpath(path))
     temporary = None
     try:
-        if path.exists() and not path.is_file():  # a pipe or a device is written to, not replaced
+        if path.exists() and not path.is_file():  # a pipe or a device cannot be replaced
             with open(path, "wb") as file:
                 write(file)
             return
@@ -38,7 +38,7 @@ def write_atomically(path: str | os.PathLike[str], write: Callable[[IO[bytes]], 
 
 
 def make_folder(path: Path) -> None:
-    """Makes a folder and those above it; one that is there is fine.
+    """Makes a folder and its parents, unless it exists.
 
     Raises:
         OutputError: it cannot be made.

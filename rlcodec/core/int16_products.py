@@ -1,8 +1,8 @@
-"""Products of int16 vectors and matrices, the arithmetic of every network in the coder, by the instruction made for them.
+"""Products of int16 vectors and matrices, the arithmetic of every network in the coder, with SIMD instructions.
 
-Two int16 inputs at a time are multiplied by two int16 weights and the products added into int32: `pmaddwd` on x86, which
-compilers do not find in a loop by themselves. Matrices are kept with the weights of two inputs side by side. Sums are exact
-whatever the order, so every processor gets the same integers; where there is no such instruction plain products are taken.
+Pairs of int16 inputs are multiplied by pairs of int16 weights and the products added in int32: the instruction `pmaddwd` on
+x86, which LLVM does not derive from such a loop. Matrices are stored with the weights of two inputs side by side. Integer sums
+do not depend on their order, so every processor gets the same result; without the instruction plain products are used.
 """
 
 from collections.abc import Mapping
@@ -22,11 +22,11 @@ LANES = 16
 """Columns of a matrix that are summed at once; widths are padded to a multiple of this."""
 WIDE, NARROW = ir.VectorType(WORD, LANES), ir.VectorType(SHORT, 2 * LANES)
 PAIRS = "_pairs"
-"""Fields of networks that end so are made from others when a network is loaded, and never stored."""
+"""Suffix of the fields of networks that are computed from others when a network is loaded, and never stored."""
 
 
 def padded(values: np.ndarray, *sizes: int) -> np.ndarray:
-    """The array with zeros behind its last axes, up to multiples of the sizes."""
+    """The array with its last axes padded by zeros up to multiples of the sizes."""
     outer = [(0, 0)] * (values.ndim - len(sizes))
     return np.pad(values, outer + [(0, -n % size) for n, size in zip(values.shape[-len(sizes) :], sizes, strict=True)])
 
@@ -38,18 +38,18 @@ def to_pairs(weights: np.ndarray) -> np.ndarray:
 
 
 def in_rows(stored: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Arrays as files hold them, row by row: the kernels are compiled anew for networks whose arrays lie otherwise."""
+    """Arrays in C order, as files hold them; kernels would be compiled again for arrays in another order."""
     return {name: np.ascontiguousarray(array) for name, array in stored.items()}
 
 
 def made_pairs(stored: Mapping[str, np.ndarray], *matrices: str) -> dict[str, np.ndarray]:
-    """The fields of a network that are made from its stored ones: matrices in pairs, and its padded nodes for `dot_row`."""
+    """The computed fields of a network: some of its matrices in pairs, and its padded nodes for `dot_row`."""
     made = {name + PAIRS: to_pairs(stored[name]) for name in matrices}
     return made | {"node" + PAIRS: padded(stored["nodes"], 2 * LANES)}
 
 
 def _multiply_and_add(context, builder, values, weights):
-    """IR of what `pmaddwd` does: <32 x i16> twice to <16 x i32>."""
+    """IR of the operation of `pmaddwd`: two <32 x i16> to <16 x i32>."""
     features = getattr(context.codegen(), "_tm_features", "")
     if "+avx512bw" in features:
         kind = ir.FunctionType(WIDE, [NARROW, NARROW])
@@ -95,13 +95,13 @@ def _arrays(context, builder, signature, arguments):
 
 
 def _spread(builder, value):
-    """A vector of LANES times the same value."""
+    """A vector whose LANES elements are all the same value."""
     kind = ir.VectorType(value.type, LANES)
     return _chosen(builder, builder.insert_element(ir.Constant(kind, ir.Undefined), value, WORD(0)), [0] * LANES)
 
 
 def _columns(blocks):
-    """An intrinsic that adds the products of `blocks` times LANES columns, in registers all along."""
+    """An intrinsic that adds the products of `blocks` times LANES columns, whose sums stay in registers."""
 
     @intrinsic
     def add(typing, sums, weights, values, column):
@@ -139,9 +139,9 @@ def multiply_pairs(values, weights, sums):
     """Adds the product of a vector and a matrix to sums.
 
     Args:
-        values: int16, contiguous; at least 2 n, of which those past the matrix's inputs are zero.
+        values: int16, contiguous, at least 2 n; those beyond the matrix's inputs are zero.
         weights: int16 (n, m, 2), from `to_pairs`, or some of its columns, a multiple of LANES.
-        sums: int32, contiguous; at least m.
+        sums: int32, contiguous, at least m.
     """
     left = weights.shape[1] // LANES
     column = 0
@@ -193,7 +193,7 @@ def dot_row(typing, values, rows, row):
     Args:
         values: int16 (m,), contiguous; m is a multiple of 2 * LANES.
         rows: int16 (n, m), contiguous.
-        row: int64, which.
+        row: int64, index of the row.
     """
 
     def generate(context, builder, signature, arguments):

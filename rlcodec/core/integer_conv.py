@@ -1,8 +1,7 @@
-"""The analysis and synthesis transforms in exact integers: convolutions whose result is the same on every machine.
+"""Analysis and synthesis transforms in exact integers: convolutions with the same result on every machine.
 
-Weights are int16, activations are integers in [0, 1023], and every accumulator is an int32 whose bound is proved from
-the weights when a model is exported (`rlcodec.training.quantise`). No float occurs, so the reconstruction may serve as
-context for coding pixels.
+Weights are int16, activations are integers in [0, 1023], and every accumulator is an int32 whose bound is proved from the
+weights at export (`rlcodec.training.quantise`). There are no floats, so the reconstruction may be context for coding pixels.
 """
 
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ import numpy as np
 from rlcodec.core.kernel import array_kernel
 
 ACTIVATION_MAX = 1023
-"""Largest activation; stands for 8.0 in the float network, one step is 1/128."""
+"""Largest activation. It represents 8.0 of the float network, in steps of 1/128."""
 PIXEL_MAX = 255
 STRIDE = 4
 """Image pixels per latent, along each axis."""
@@ -29,7 +28,7 @@ class ConvLayer:
         low: smallest output.
         high: largest output.
         stride: 1 or 2.
-        shuffle: channels become pixels: (h, w, 4c) to (2h, 2w, c) when 2, nothing when 1.
+        shuffle: 2 to rearrange channels to pixels, (h, w, 4c) to (2h, 2w, c), after the convolution; 1 for nothing.
     """
 
     weight: np.ndarray
@@ -106,7 +105,7 @@ def analyse(layers: tuple[ConvLayer, ...], image: np.ndarray) -> np.ndarray:
         image: uint8, (height, width).
 
     Returns:
-        int8, (channels, latent height, latent width), every element -1 or +1, most important channel first.
+        int8, (channels, latent height, latent width), -1 or +1, the most important channel first.
     """
     rows, columns = latent_shape(*image.shape)
     padded = np.zeros((rows * STRIDE, columns * STRIDE, 1), np.int16)
@@ -115,7 +114,7 @@ def analyse(layers: tuple[ConvLayer, ...], image: np.ndarray) -> np.ndarray:
 
 
 def keep_bits(latent: np.ndarray, bit_budget: int) -> np.ndarray:
-    """The first `bit_budget` binary latents, channel by channel in raster order; the rest becomes 0, unknown."""
+    """The first `bit_budget` binary latents, channel by channel in raster order; the rest is 0, unknown."""
     kept = np.zeros(latent.size, np.int8)
     kept[:bit_budget] = latent.reshape(-1)[:bit_budget]
     return kept.reshape(latent.shape)

@@ -1,8 +1,8 @@
 """The integer network that predicts symbols: two hidden layers, and a tree of binary decisions that codes a symbol.
 
-Numbers: inputs are int16, weights int16, sums int32 whose bounds are proved at export, activations in
-[0, ACTIVATION_MAX], logits in units of 1/LOGIT_UNITS_PER_NAT nat, probabilities in 1/65536. A symbol is coded as a path down
-the tree; only the nodes on the path are evaluated.
+Inputs and weights are int16, sums int32 whose bounds are proved at export, activations in [0, ACTIVATION_MAX], logits in units
+of 1/LOGIT_UNITS_PER_NAT nat, and probabilities in 1/65536. A symbol is coded as a path down the tree, and only the nodes on the
+path are evaluated.
 """
 
 from typing import Any, NamedTuple
@@ -17,15 +17,26 @@ LOGIT_LIMIT = 2048
 """Logits are clipped to ±LOGIT_LIMIT units; the sigmoid table has twice as many entries."""
 LOGIT_UNITS_PER_NAT = 128
 UNROLL = 4
+"""Inputs that are accumulated in one pass over the sums."""
 
 
 class ContextNet(NamedTuple):
     """An integer network with two hidden layers and a tree of decisions.
 
-    Shapes: `first` (inputs, h1) int16, `rows` (table rows, h1) int32, `second` (h1, h2) int16, `second_bias` (h2,)
-    int32, `nodes` (nodes, h2) int16, `node_bias` (nodes,) int32, `shifts` (3,) int64, `threshold` (nodes,) int16,
-    `children` (nodes, 2) int16 with leaves as -1 - symbol, `sigmoid` (2 * LOGIT_LIMIT,) int32; and, made from them by
-    `context_net`, `first_pairs`, `second_pairs` and `node_pairs`, padded as `rlcodec.core.int16_products` takes them.
+    Attributes:
+        first: int16 (inputs, h1), weights of the first layer.
+        rows: int32 (table rows, h1), learned rows that are added to the sums of the first layer.
+        second: int16 (h1, h2), weights of the second layer.
+        second_bias: int32 (h2,).
+        nodes: int16 (nodes, h2), weights of the tree's decisions.
+        node_bias: int32 (nodes,).
+        shifts: int64 (3,), the sums of both layers and of the nodes are divided by 2**shift.
+        threshold: int16 (nodes,), symbols above it go to the second child.
+        children: int16 (nodes, 2), nodes, or leaves as -1 - symbol.
+        sigmoid: int32 (2 * LOGIT_LIMIT,), see `sigmoid_table`.
+        first_pairs: `first`, padded and in pairs as `rlcodec.core.int16_products` takes it; computed by `context_net`.
+        second_pairs: `second`, likewise.
+        node_pairs: `nodes`, likewise.
     """
 
     first: np.ndarray
@@ -44,8 +55,15 @@ class ContextNet(NamedTuple):
 
 
 class Layers(NamedTuple):
-    """Working space of a network: `inputs`, `hidden` and `last` int16, what enters the first and the second layer and the
-    tree; `first` and `second` int32, the sums of both layers. What pads them is zero and stays so."""
+    """Scratch buffers of a network; their padding is zero and stays zero.
+
+    Attributes:
+        inputs: int16, of the first layer.
+        hidden: int16, activations of the first layer.
+        last: int16, activations of the second layer.
+        first: int32, sums of the first layer.
+        second: int32, sums of the second layer.
+    """
 
     inputs: np.ndarray
     hidden: np.ndarray
@@ -55,13 +73,13 @@ class Layers(NamedTuple):
 
 
 def context_net(**stored: np.ndarray) -> ContextNet:
-    """A network from what is stored of it."""
+    """Builds a network from its stored arrays."""
     stored = in_rows(stored)
     return ContextNet(**stored, **made_pairs(stored, "first", "second"))
 
 
 def layers_of(net: Any) -> Layers:
-    """Working space for a `ContextNet`."""
+    """Scratch buffers for a `ContextNet`."""
     inputs, hidden = np.zeros(2 * net.first_pairs.shape[0], np.int16), np.zeros(2 * net.second_pairs.shape[0], np.int16)
     last = np.zeros(net.node_pairs.shape[1], np.int16)
     first, second = np.zeros(net.first_pairs.shape[1], np.int32), np.zeros(net.second_pairs.shape[1], np.int32)
@@ -69,7 +87,7 @@ def layers_of(net: Any) -> Layers:
 
 
 def sigmoid_table() -> np.ndarray:
-    """Probability of a 1 at each clipped logit, int32 in [1, 65535]; shipped with the weights, never recomputed."""
+    """Probability of a 1 at each clipped logit, int32 in [1, 65535]; weights files hold it, so decoders never compute it."""
     logits = (np.arange(2 * LOGIT_LIMIT) - LOGIT_LIMIT) / LOGIT_UNITS_PER_NAT
     return np.clip(np.rint(65536 / (1 + np.exp(-logits))), 1, 65535).astype(np.int32)
 
@@ -82,7 +100,7 @@ def clip(value, low, high):
 
 @inlined
 def _accumulate(sums, weights, which, values, count):
-    """Adds `values[i] * weights[which[i]]` to `sums`; four at a time, so that the sums are fetched a quarter as often."""
+    """Adds `values[i] * weights[which[i]]` to `sums`, UNROLL at a time, so that the sums are loaded less often."""
     for i in range(0, count, UNROLL):
         a, b, c, d = values[i], values[i + 1], values[i + 2], values[i + 3]
         p, q, r, s = which[i], which[i + 1], which[i + 2], which[i + 3]
@@ -97,7 +115,7 @@ def _accumulate(sums, weights, which, values, count):
 
 @inlined
 def add_rows(sums, rows, selected):
-    """Writes the sum of the selected learned rows into `sums`."""
+    """Sets `sums` to the sum of the selected learned rows."""
     width = rows.shape[1]
     for j in range(width):
         sums[j] = rows[selected[0], j]
@@ -109,7 +127,14 @@ def add_rows(sums, rows, selected):
 
 @kernel
 def add_ink(sums, weights, which, count):
-    """Adds the weights of the `count` inputs that are ink to `sums`; four at a time."""
+    """Adds the weights of the inputs that are 1 to `sums`, UNROLL at a time.
+
+    Args:
+        sums: int32 (h,).
+        weights: int16 (inputs, h).
+        which: int64, indices of the inputs that are 1.
+        count: how many of them.
+    """
     whole, width = count - count % UNROLL, weights.shape[1]
     for i in range(0, whole, UNROLL):
         p, q, r, s = which[i], which[i + 1], which[i + 2], which[i + 3]
@@ -123,9 +148,18 @@ def add_ink(sums, weights, which, count):
 
 @inlined
 def run_sparse(net, layers, selected, which, values, count):
-    """Runs both hidden layers on the inputs that a caller listed, into `layers.last`.
+    """Runs both hidden layers on inputs that are given by index, into `layers.last`.
 
-    Returns the multiply-accumulates with what is not zero.
+    Args:
+        net: `ContextNet`.
+        layers: scratch buffers.
+        selected: int64, learned rows.
+        which: int64, indices of the inputs that are not 0.
+        values: int16, their values.
+        count: how many, a multiple of UNROLL.
+
+    Returns:
+        Multiply-accumulates with nonzero values.
     """
     add_rows(layers.first, net.rows, selected)
     _accumulate(layers.first, net.first, which, values, count)
@@ -158,7 +192,7 @@ def run_second(net, layers):
 
 @inlined
 def node_probability(net, last, node):
-    """Probability, in 1/65536, of the upper way at a node of the tree, from the last activations."""
+    """Probability, in 1/65536, that a symbol goes to the second child of a node, from the activations of the second layer."""
     logit = net.node_bias[node] + dot_row(last, net.node_pairs, node)
     half = np.int32((1 << net.shifts[2]) >> 1)
     return np.int64(net.sigmoid[clip(((logit + half) >> net.shifts[2]) + LOGIT_LIMIT, 0, 2 * LOGIT_LIMIT - 1)])
@@ -166,7 +200,7 @@ def node_probability(net, last, node):
 
 @kernel
 def code_tree(state, data, costs, net, last, root, symbol):
-    """Codes a symbol down the tree from `root`; -1 when the data is exhausted."""
+    """Codes a symbol down the tree from `root`, and returns it; -1 if the data are exhausted."""
     node = root
     while node >= 0:
         bit = code_decision(state, data, costs, node_probability(net, last, node), 1 if symbol > net.threshold[node] else 0)

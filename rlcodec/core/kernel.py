@@ -1,4 +1,4 @@
-"""How hot loops are compiled: once a machine, then from numba's cache."""
+"""Compilation of hot loops by numba, once per machine and then from numba's cache."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,27 +7,27 @@ from numba import njit
 
 
 def kernel(function: Callable[..., Any]) -> Any:
-    """Compiles a function when it is first called; the result is cached where the machine lets us write.
+    """Compiles a function at its first call; the result is cached if the cache's folder can be written to.
 
-    It can make no arrays: whoever calls it hands them in and keeps them alive, so no references are counted. Counting them,
-    atomically, at every use of an array took more time than all arithmetic.
+    The function cannot create arrays. Callers pass them in and keep them alive, so that no references are counted: counting
+    them atomically at every use of an array took more time than all arithmetic.
     """
     return _compiled(function, _nrt=False)
 
 
 def array_kernel(function: Callable[..., Any]) -> Any:
-    """As `kernel`, for a function that makes arrays; it counts references, so let kernels do the work in its loops."""
+    """As `kernel`, for a function that creates arrays; it counts references, so leave the work in its loops to kernels."""
     return _compiled(function)
 
 
 def inlined(function: Callable[..., Any]) -> Any:
-    """Compiles a function into each kernel that calls it: worth it where passing its arrays costs more than the work."""
+    """Compiles a function into each kernel that calls it, which pays if passing its arrays costs more than its work."""
     return njit(nogil=True, inline="always")(function)
 
 
 @inlined
 def assign(target: Any, source: Any) -> None:
-    """Writes one row of numbers over another, for kernels; slices assigned to one another would take an array to do it."""
+    """Copies a row of numbers, for kernels, in which the assignment of one slice to another would create an array."""
     for i in range(source.shape[0]):
         target[i] = source[i]
 

@@ -1,6 +1,6 @@
-"""Known answers: streams that weights carry along, with what they decode to.
+"""Known-answer tests: weights files hold streams and the digests of what they decode to.
 
-A machine that computes something else is found out before it codes anything.
+The tests run when weights are loaded, and detect a machine whose arithmetic differs before it codes anything.
 """
 
 import base64
@@ -20,22 +20,22 @@ Decode = Callable[[bytes], np.ndarray]
 
 
 def known_answers(streams: Sequence[bytes], decode: Decode) -> dict[str, str]:
-    """What goes into the metadata of a weights file, computed on this machine.
+    """Metadata of a weights file, computed on this machine.
 
     Args:
-        streams: coded with these weights, of every tier.
-        decode: with these weights.
+        streams: coded with the weights, in every tier.
+        decode: decodes them with the weights.
     """
     answers = [{"stream": base64.b64encode(data).decode(), "sha256": _digest(decode(data))} for data in streams]
     return {METADATA_KEY: json.dumps(answers)}
 
 
 def check_known_answers(path: Path, decode: Decode) -> None:
-    """Decodes the streams that a weights file carries; a file without any is taken as it is.
+    """Checks that the streams in a weights file decode to what they should; a file without any passes.
 
     Args:
         path: of the weights.
-        decode: with these weights.
+        decode: decodes a stream with the weights.
 
     Raises:
         ModelError: this machine computes something else, or the answers cannot be read.
@@ -53,8 +53,8 @@ def check_known_answers(path: Path, decode: Decode) -> None:
             raise ModelError(f"{path}: known answer {number} cannot be decoded ({error})") from error
         if found != expected:
             raise ModelError(
-                f"{path}: this machine decodes known answer {number} to something else, so its streams would be read nowhere, "
-                "and it reads no other's; please report processor and the versions of numba, numpy and onnxruntime"
+                f"{path}: this machine decodes known answer {number} to something else, so it cannot exchange streams with "
+                "other machines; please report the processor and the versions of numba, numpy and onnxruntime"
             )
 
 

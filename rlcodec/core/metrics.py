@@ -1,4 +1,4 @@
-"""How far a picture is from the original."""
+"""Distortion metrics: PSNR and MS-SSIM."""
 
 import functools
 import math
@@ -11,61 +11,56 @@ from rlcodec.errors import OptionError
 PEAK_SQUARED = 255.0**2
 """Square of the largest value of a sample, for PSNR."""
 ROUNDING_LOSS = 2e-4
-"""Added to 1 - MS-SSIM, so that decibels stay finite (37.0 dB): what rounding to 8 bits takes off MS-SSIM where a picture is flat. A
-variance of 1/12, a quarter of it at each coarser scale, is weighed against the contrast constant."""
+"""Added to 1 - MS-SSIM, so that decibels stay finite (37.0 dB). It is the loss by rounding a flat picture to 8 bits: an error
+of variance 1/12, and a quarter of that at each coarser scale, in relation to the contrast constant."""
 WINDOW_TAPS, WINDOW_SIGMA = 11, 1.5
 WINDOW_DECIMALS = 12
-"""Taps are rounded, so that no library's last digit of an exponential matters."""
+"""Taps are rounded, so that they do not depend on the last digit of a library's exponential function."""
 SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
-"""What each scale of MS-SSIM counts, from fine to coarse."""
+"""Exponent of each scale of MS-SSIM, from fine to coarse."""
 LUMINANCE_CONSTANT, CONTRAST_CONSTANT = 0.01**2 * PEAK_SQUARED, 0.03**2 * PEAK_SQUARED
 MOMENTS = 4
-"""Of two pictures: both means, the mean of the sum of their squares, the mean of their product."""
+"""Moments of two pictures: both means, the mean of the sum of their squares, and the mean of their product."""
 
 
-def psnr_db(one: np.ndarray, other: np.ndarray) -> float:
-    """Peak signal-to-noise ratio of two uint8 pictures of one shape, over all channels, in dB; infinite when they agree."""
-    mse = float(np.square(one.astype(np.float64) - other).mean())
+def psnr_db(first: np.ndarray, second: np.ndarray) -> float:
+    """Peak signal-to-noise ratio of two uint8 pictures of one shape, over all channels, in dB; infinite if they are equal."""
+    mse = float(np.square(first.astype(np.float64) - second).mean())
     return 10 * math.log10(PEAK_SQUARED / mse) if mse else math.inf
 
 
-def ms_ssim(one: np.ndarray, other: np.ndarray) -> float:
+def ms_ssim(first: np.ndarray, second: np.ndarray) -> float:
     """Multi-scale structural similarity (Wang, Simoncelli and Bovik, 2003), 0 to 1; the mean over channels.
 
-    A Gaussian window of 11 taps where it fits whole, 2x2 means between the scales (beyond an odd side lie zeros), and as many
-    of the five scales as the window fits into; the weights of fewer are scaled to a sum of 1. A side below 11 takes a window
-    as long as it is. Sums of float64 in a fixed order.
+    The window is Gaussian with 11 taps, or as many as the shorter side, and is applied where it fits whole. Scales are 2x2
+    means of the finer one; odd sides are padded with zeros. Of the five scales as many are used as the window fits into, and
+    the weights of fewer are scaled to a sum of 1. Sums are float64 in a fixed order.
 
     Args:
-        one: uint8 (height, width) or (height, width, channels).
-        other: the same.
+        first: uint8 (height, width) or (height, width, channels).
+        second: of the same shape.
 
     Raises:
         OptionError: the pictures are no such arrays, or differ in shape.
     """
-    for picture in (one, other):
+    for picture in (first, second):
         if picture.dtype != np.uint8 or picture.ndim not in (2, 3) or not picture.size:
             raise OptionError(f"MS-SSIM takes uint8 pictures; this is {picture.dtype} of shape {picture.shape}")
-    if one.shape != other.shape:
-        raise OptionError(f"MS-SSIM takes two pictures of one shape; these have {one.shape} and {other.shape}")
-    windows = ms_ssim_windows(*one.shape[:2])
-    ones, others = (np.moveaxis(a.reshape(*a.shape[:2], -1), 2, 0).astype(np.float64, order="C") for a in (one, other))
-    return sum(ms_ssim_plane(*planes, *windows) for planes in zip(ones, others, strict=True)) / len(ones)
+    if first.shape != second.shape:
+        raise OptionError(f"MS-SSIM takes two pictures of one shape; these have {first.shape} and {second.shape}")
+    windows, pictures = ms_ssim_windows(*first.shape[:2]), (first, second)
+    planes = [np.moveaxis(p.reshape(*p.shape[:2], -1), 2, 0).astype(np.float64, order="C") for p in pictures]
+    return sum(ms_ssim_plane(*channels, *windows) for channels in zip(*planes, strict=True)) / len(planes[0])
 
 
-def ms_ssim_db(one: np.ndarray, other: np.ndarray) -> float:
-    """MS-SSIM in decibels, -10 log10(1 - MS-SSIM + `ROUNDING_LOSS`): 37 dB when the pictures agree; arguments as `ms_ssim`."""
-    return -10 * math.log10(max(1 - ms_ssim(one, other), 0) + ROUNDING_LOSS)
-
-
-def ms_ssim_loss(one: np.ndarray, other: np.ndarray) -> np.float32:
-    """1 - MS-SSIM, rounded as traces keep it: 0 when the pictures agree; arguments as `ms_ssim`."""
-    return np.float32(1 - ms_ssim(one, other))
+def ms_ssim_loss(first: np.ndarray, second: np.ndarray) -> np.float32:
+    """1 - MS-SSIM, rounded as traces hold it, 0 if the pictures are equal; arguments as `ms_ssim`."""
+    return np.float32(1 - ms_ssim(first, second))
 
 
 @functools.lru_cache(maxsize=64)
 def ms_ssim_windows(height: int, width: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """What `ms_ssim_plane` needs for pictures of this size: windows down and across, float64, and the scales' weights."""
+    """Arguments of `ms_ssim_plane` for a size: windows over rows and over columns, and weights of the scales, float64."""
     scales, side = 1, -(-min(height, width) // 2)
     while scales < len(SCALE_WEIGHTS) and side >= WINDOW_TAPS:
         scales, side = scales + 1, -(-side // 2)
@@ -82,24 +77,24 @@ def _window(taps: int) -> np.ndarray:
 
 
 @kernel
-def _similarity(one, other, down, across, products, filtered, moments):
-    """Mean contrast and structure of two planes, and mean similarity, which is luminance besides.
+def _similarity(first, second, down, across, products, filtered, moments):
+    """Means over two planes of contrast and structure, and of luminance, contrast and structure.
 
     Args:
-        one: float64 (height, width).
-        other: the same.
+        first: float64 (height, width).
+        second: float64 (height, width).
         down: float64 (m,), the window over rows.
-        across: float64 (n,), over columns.
-        products: float64 (MOMENTS * width,), working space: what the window weighs, of one row.
-        filtered: float64 (m, MOMENTS * (width - n + 1)), working space: the last m rows, weighed across.
-        moments: float64 (MOMENTS * (width - n + 1),), working space.
+        across: float64 (n,), the window over columns.
+        products: float64 (MOMENTS * width,), scratch buffer: the values of one row that are filtered.
+        filtered: float64 (m, MOMENTS * (width - n + 1)), scratch buffer: the last m rows, filtered across.
+        moments: float64 (MOMENTS * (width - n + 1),), scratch buffer.
     """
-    height, width = one.shape
+    height, width = first.shape
     wide = width - across.shape[0] + 1
     contrasts = similarities = 0.0
     for y in range(height):
         for x in range(width):
-            a, b = one[y, x], other[y, x]
+            a, b = first[y, x], second[y, x]
             products[MOMENTS * x] = a
             products[MOMENTS * x + 1] = b
             products[MOMENTS * x + 2] = a * a + b * b
@@ -133,7 +128,7 @@ def _similarity(one, other, down, across, products, filtered, moments):
 
 @kernel
 def _halve(plane, half):
-    """Means of 2x2; an odd side begins and ends beyond the plane, with zeros."""
+    """Writes means of 2x2 values into `half`; an odd side is padded with a zero at both ends."""
     height, width = plane.shape
     for y in range(half.shape[0]):
         for x in range(half.shape[1]):
@@ -145,20 +140,20 @@ def _halve(plane, half):
 
 
 @array_kernel
-def ms_ssim_plane(one, other, down, across, weights):
-    """MS-SSIM of two planes, float64 (height, width) of values 0 to 255, with what `ms_ssim_windows` gives for their size."""
-    products = np.empty(MOMENTS * one.shape[1])
-    filtered = np.empty((down.shape[0], MOMENTS * (one.shape[1] - across.shape[0] + 1)))
+def ms_ssim_plane(first, second, down, across, weights):
+    """MS-SSIM of two planes, float64 (height, width) of values 0 to 255; other arguments from `ms_ssim_windows`."""
+    products = np.empty(MOMENTS * first.shape[1])
+    filtered = np.empty((down.shape[0], MOMENTS * (first.shape[1] - across.shape[0] + 1)))
     moments = np.empty(filtered.shape[1])
     result = 1.0
     for scale in range(weights.shape[0]):
-        contrast, similarity = _similarity(one, other, down, across, products, filtered, moments)
+        contrast, similarity = _similarity(first, second, down, across, products, filtered, moments)
         if scale == weights.shape[0] - 1:
             return result * max(similarity, 0.0) ** weights[scale]
         result *= max(contrast, 0.0) ** weights[scale]
-        shape = ((one.shape[0] + 1) // 2, (one.shape[1] + 1) // 2)
-        half, other_half = np.empty(shape), np.empty(shape)
-        _halve(one, half)
-        _halve(other, other_half)
-        one, other = half, other_half
+        shape = ((first.shape[0] + 1) // 2, (first.shape[1] + 1) // 2)
+        half, second_half = np.empty(shape), np.empty(shape)
+        _halve(first, half)
+        _halve(second, second_half)
+        first, second = half, second_half
     return result

@@ -1,4 +1,4 @@
-"""Float networks in ONNX Runtime: the transforms that stand behind the coder, never between a symbol and a byte."""
+"""Float networks in ONNX Runtime, for transforms whose results are never context for the entropy coder."""
 
 import functools
 from pathlib import Path
@@ -8,7 +8,7 @@ from rlcodec.errors import ModelError
 
 
 def load_network(path: Path) -> Any:
-    """ONNX Runtime's session of a file, loaded once.
+    """The inference session of a file, loaded once.
 
     Raises:
         ModelError: the file is missing or broken.
@@ -25,7 +25,7 @@ def _load(path: Path, modified: int) -> Any:
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
-    # Threads that wait by spinning take the cores from the coder of the next picture.
+    # Threads that spin while they wait would slow down the coder of the next picture.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
         return onnxruntime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])

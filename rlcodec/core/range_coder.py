@@ -1,12 +1,14 @@
 """A binary range coder in exact integers, one routine for both directions.
 
-When to use it: for streams of a hundred bytes, where a flush of two words would cost several per cent. It keeps 48 bits
-of range, so truncation loses less than 2**-24 of an interval a decision, and it ends on the very byte that the code
-length asks for: **a payload of c bits (`COST_UNIT` fixed point) takes exactly ceil(c / 8) bytes**, never more. That
-makes the size of a file a function of its segments' code lengths, which is what lets trace tables be exact.
+When to use it: for streams of a hundred bytes, where flushing two words at the end would cost several per cent. It keeps 48
+bits of range, so rounding loses less than 2**-24 of the interval per decision, and **a payload with a code length of c bits
+takes exactly ceil(c / 8) bytes**. The size of a file is therefore a function of the code lengths of its segments, and tables of
+code lengths predict it exactly.
 
 Source: Martin, "Range encoding" (1979), with the carry resolved in the buffer.
 """
+
+from typing import Any
 
 import numpy as np
 
@@ -28,16 +30,19 @@ ENCODE, DECODE = 0, 1
 # Fields of a coder's state, an int64 array.
 POINT, RANGE, SLACK, POSITION, END, COST, EXHAUSTED, MACS, DIRECTION, PREVIOUS_TIER = range(10)
 STATE_FIELDS = 10
-"""POINT: where the range begins, when encoding, with a carry that was not handed on yet; when decoding, what the payload says
-above that, of which SLACK is not known."""
+"""POINT is, when encoding, the low end of the range, with a carry that is not propagated yet; when decoding, the payload's
+value above the low end, in which missing bytes count as 0. With other missing bytes it is larger by at most SLACK. RANGE is the
+width of the range; POSITION the next byte; END the length of the whole payload; COST the code length so far in 1/COST_UNIT bit;
+MACS the multiply-accumulates spent on predictions; PREVIOUS_TIER the tier of the segment before."""
 UNDETERMINED = -1
+"""A decision that missing bytes could change."""
 
 
 def _cost_table() -> np.ndarray:
-    """Code length of a decision of probability p / 2**16, rounded up, computed without floats.
+    """Code length of a decision of probability p / 2**16, rounded up, computed in integers; int64 (PROBABILITY_ONE + 1,).
 
-    Binary logarithm by repeated squaring (Knuth, TAOCP volume 1, exercise 1.2.2-25); truncation makes the logarithm too
-    small and so the code length too large, and one unit more covers what the coder's own truncation loses.
+    Binary logarithm by repeated squaring (Knuth, TAOCP volume 1, exercise 1.2.2-25). Truncation makes the logarithm too small
+    and so the code length too large; one more unit covers what the coder's own rounding loses.
     """
     probability = np.arange(1, PROBABILITY_ONE, dtype=np.int64)
     exponent = np.zeros_like(probability)
@@ -56,6 +61,7 @@ def _cost_table() -> np.ndarray:
 
 
 COSTS = _cost_table()
+"""Code length of a decision by its probability in 1/65536, in 1/COST_UNIT bit."""
 
 
 @kernel
@@ -70,7 +76,7 @@ def code_decision(state, data, costs, probability, bit):
         bit: the decision when encoding; ignored when decoding.
 
     Returns:
-        The decision. When the data ends before it is determined, `state[EXHAUSTED]` is set and 0 comes back.
+        The decision. If the data end before it is determined, `state[EXHAUSTED]` is set and 0 is returned.
     """
     bit, size, point = decide(state[DIRECTION], bit, state[RANGE], state[POINT], state[SLACK], probability)
     if bit == UNDETERMINED:
@@ -85,13 +91,20 @@ def code_decision(state, data, costs, probability, bit):
 
 @kernel
 def decide(direction, bit, size, point, slack, probability):
-    """Narrows the range by a decision; arguments are fields of a coder's state and as of `code_decision`.
+    """Narrows the range by a decision, for loops that keep the fields of the state in local variables.
 
-    For loops that keep the fields at hand: whoever calls it keeps count of the cost, and renormalises once the range is below
-    RANGE_FLOOR.
+    The caller adds up the cost, and calls `renormalise` when the range is below RANGE_FLOOR.
+
+    Args:
+        direction: ENCODE or DECODE; this, `size` (RANGE), `point` and `slack` are fields of a coder's state.
+        bit: as `code_decision`.
+        size: see `direction`.
+        point: see `direction`.
+        slack: see `direction`.
+        probability: as `code_decision`.
 
     Returns:
-        The decision, UNDETERMINED where missing bytes could change it; then RANGE and POINT.
+        The decision or UNDETERMINED, and the new RANGE and POINT.
     """
     bound = (size >> PROBABILITY_BITS) * probability
     if direction == DECODE:
@@ -109,7 +122,7 @@ def decide(direction, bit, size, point, slack, probability):
 
 @kernel
 def renormalise(state, data):
-    """Writes or reads bytes until the range is no smaller than RANGE_FLOOR."""
+    """Writes or reads bytes until the range is at least RANGE_FLOOR."""
     if state[DIRECTION] == DECODE:
         while state[RANGE] < RANGE_FLOOR:
             state[RANGE] <<= 8
@@ -149,7 +162,7 @@ def encoder_state() -> np.ndarray:
 
 @kernel
 def start_encoding(state):
-    """Makes a state, whatever was coded with it, that of a coder about to write."""
+    """Resets a state to that of a coder about to write."""
     state[:] = 0
     state[RANGE], state[DIRECTION], state[PREVIOUS_TIER] = RANGE_TOP, ENCODE, 1
 
@@ -159,8 +172,8 @@ def decoder_state(data: np.ndarray, length: int) -> np.ndarray:
 
     Args:
         data: uint8, the bytes that are there.
-        length: bytes of the whole payload; where `data` is shorter, decoding stops at the first decision that the
-            missing bytes could change. Past `length` the payload reads as zeros.
+        length: bytes of the whole payload. If `data` is shorter, decoding stops at the first decision that the missing bytes
+            could change. Beyond `length` the payload reads as zeros.
     """
     state = np.zeros(STATE_FIELDS, np.int64)
     start_decoding(state, data, length)
@@ -169,7 +182,7 @@ def decoder_state(data: np.ndarray, length: int) -> np.ndarray:
 
 @kernel
 def start_decoding(state, data, length):
-    """Makes a state, whatever was coded with it, that of a coder about to read; arguments as `decoder_state`."""
+    """Resets a state to that of a coder about to read; arguments as `decoder_state`."""
     state[:] = 0
     state[RANGE], state[DIRECTION], state[PREVIOUS_TIER] = RANGE_TOP, DECODE, 1
     state[END], state[POSITION] = length, WINDOW_BYTES
@@ -182,22 +195,22 @@ def start_decoding(state, data, length):
             state[SLACK] |= 255
 
 
-def payload_bytes(cost: int) -> int:
-    """Bytes of a payload whose decisions cost `cost` in units of 1/COST_UNIT bit."""
+def payload_bytes(cost: Any) -> Any:
+    """Bytes of a payload of a code length in 1/COST_UNIT bit; int, or int64 array."""
     return -(-cost // (8 * COST_UNIT))
 
 
 def finish(state: np.ndarray, data: np.ndarray) -> bytes:
-    """Ends an encoder and returns its payload, `payload_bytes(state[COST])` long.
-
-    The interval left is at least one unit of the next byte wide, so one byte more always names a point in it.
-    """
+    """Ends an encoder and returns its payload, of `payload_bytes(state[COST])` bytes."""
     return data[: end_payload(state, data)].tobytes()
 
 
 @kernel
 def end_payload(state, data):
-    """Ends an encoder; returns the length of its payload, which is the front of `data`."""
+    """Ends an encoder; returns the length of its payload, which is the front of `data`.
+
+    The interval that is left is at least one unit of the next byte wide, so one more byte suffices to name a point in it.
+    """
     length = -(-state[COST] // (8 * COST_UNIT))
     if length == 0:
         return length

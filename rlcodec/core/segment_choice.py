@@ -1,4 +1,4 @@
-"""What the next segment of a stream is: the end, or a segment coded in one of the tiers."""
+"""The choice at the start of every segment: stop, or the tier in which the segment is coded."""
 
 import numpy as np
 
@@ -12,11 +12,11 @@ LATENT_TIERS = 2
 STOP = -1
 STOP_PROBABILITY = PROBABILITY_ONE // 64
 STOP_BEFORE_PIXELS_PROBABILITY = PROBABILITY_ONE // 4
-"""Where the latents end and the pixels begin, when there are latents: the place where most lossy streams stop."""
+"""Probability of stopping between latents and pixels, if there are latents: most lossy streams stop there."""
 CHANGE_PROBABILITY = PROBABILITY_ONE // 16
-"""Of another tier than the segment before; the first segment follows a fictitious one of tier `context`."""
+"""Probability of another tier than that of the segment before; the first segment follows a fictitious one of tier `context`."""
 FIRST_ROW_CHANGE_PROBABILITY = PROBABILITY_ONE // 4
-"""The same at the first row of pixels, the only place where `lm` can begin."""
+"""The same at the first row of pixels, the only segment where tier `lm` can begin."""
 
 
 @kernel
@@ -27,13 +27,13 @@ def code_choice(state, data, costs, tiers, change_probability, stop_probability,
         state: coder state; remembers the tier of the segment before.
         data: uint8 payload.
         costs: `rlcodec.core.range_coder.COSTS`.
-        tiers: how many tiers can be named here, from the first on.
+        tiers: how many tiers the segment can have, from the first on.
         change_probability: of another tier than before, in 1/65536.
-        stop_probability: of stopping here, in 1/65536.
+        stop_probability: of stopping, in 1/65536.
         choice: STOP or a tier, when encoding.
 
     Returns:
-        STOP or a tier. When the data is exhausted, `state[EXHAUSTED]` is set.
+        STOP or a tier. If the data are exhausted, `state[EXHAUSTED]` is set.
     """
     stop = code_decision(state, data, costs, stop_probability, 1 if choice == STOP else 0)
     if stop or state[EXHAUSTED]:
@@ -60,12 +60,12 @@ TIER_COUNT = len(TIERS)
 
 @kernel
 def tiers_at(y, before):
-    """How many tiers, from the first on, row `y` can have after `before`: `lm` starts at the first row, or not at all."""
+    """How many tiers, from the first on, row `y` can have after one of tier `before`: `lm` starts at the first row or never."""
     return TIER_COUNT if y == 0 or before == LM else TIER_COUNT - 1
 
 
 def change_costs(kind: str, index: int) -> np.ndarray:
-    """What naming a segment's tier costs, in 1/COST_UNIT bit: float64 (tier before, tier named), infinite where illegal.
+    """Code length of a segment's tier in 1/COST_UNIT bit: float64 (tier before, tier), infinite if the tier is illegal.
 
     Args:
         kind: LATENT or PIXELS.
@@ -76,7 +76,7 @@ def change_costs(kind: str, index: int) -> np.ndarray:
     for before in range(TIER_COUNT):
         tiers = LATENT_TIERS if kind == LATENT else tiers_at(index, before)
         for tier in range(tiers):
-            # The choice among the others is even: one bit where there are two.
+            # All other tiers are equally likely: one bit if there are two.
             other = COSTS[change] + (COSTS[PROBABILITY_ONE // 2] if tiers > 2 else 0)
             costs[before, tier] = COSTS[PROBABILITY_ONE - change] if tier == before else other
     return costs

@@ -20,8 +20,8 @@ def bootstrap_interval(statistic: Callable[[np.ndarray], float], count: int, res
     """The 95% percentile bootstrap interval of a statistic (Efron, 1979), the same in every run.
 
     Args:
-        statistic: computes the statistic from the indices of the images to use, int64 (count,); resamples for which it is NaN are
-            left out.
+        statistic: computes the statistic from the indices of the images to use, int64 (count,); resamples for which it is NaN
+            are left out.
         count: number of images.
         resamples: how often images are drawn anew, with replacement; `RESAMPLES` if None.
     """

@@ -1,4 +1,4 @@
-"""Weights files: named arrays in safetensors, their digest and the fingerprint that streams carry."""
+"""Weights files: named arrays in safetensors, their digest, and the fingerprint in the header of streams."""
 
 import hashlib
 from collections.abc import Mapping
@@ -17,22 +17,19 @@ from rlcodec.core.integer_mlp import ContextNet, context_net
 from rlcodec.errors import ModelError, UnknownModelError
 
 WEIGHTS = Path(__file__).parents[1] / "weights"
-
-
+"""Folder of the installed weights and policies."""
 FINGERPRINT_BYTES = 2
-"""So many bytes of the SHA-256 stand in a stream's header; a policy file names all of it."""
-
-
+"""Bytes of the digest in the header of a stream; policy files hold all of it."""
 LAYER_FIELDS = ("shift", "low", "high", "stride", "shuffle")
 
 
 def fingerprint_of(digest: str) -> bytes:
-    """What streams carry of a model's digest."""
+    """The first bytes of a digest, as streams have them."""
     return bytes.fromhex(digest)[:FINGERPRINT_BYTES]
 
 
 def check_fingerprint(header: Header, digest: str) -> None:
-    """Raises UnknownModelError where a stream was coded with other weights."""
+    """Raises UnknownModelError if a stream was coded with other weights."""
     if header.fingerprint != fingerprint_of(digest):
         raise UnknownModelError(
             f"the stream was coded with weights {header.fingerprint.hex()} of preset {header.format.name}; "
@@ -41,7 +38,7 @@ def check_fingerprint(header: Header, digest: str) -> None:
 
 
 def digest_of(arrays: Mapping[str, np.ndarray]) -> str:
-    """SHA-256 over names, types, shapes and values in the order of the names, hexadecimal."""
+    """SHA-256 over names, types, shapes and values of arrays in the order of their names, hexadecimal."""
     state = hashlib.sha256()
     for name in sorted(arrays):
         array = np.ascontiguousarray(arrays[name])
@@ -72,22 +69,27 @@ def layers_from_arrays(prefix: str, arrays: Mapping[str, np.ndarray]) -> tuple[C
 
 
 def tuple_to_arrays(prefix: str, values: Any) -> dict[str, np.ndarray]:
-    """Arrays of a named tuple, named `prefix.field`, but for those that are made when it is loaded."""
+    """Arrays of a named tuple, named `prefix.field`, without those that are computed when it is loaded."""
     return {f"{prefix}.{name}": getattr(values, name) for name in stored_fields(type(values))}
 
 
 def stored_fields(kind: Any) -> tuple[str, ...]:
-    """Fields of a named tuple of arrays that are stored."""
+    """Names of the fields of a named tuple that are stored."""
     return tuple(name for name in kind._fields if not name.endswith(PAIRS))
 
 
 def context_net_of(arrays: Mapping[str, np.ndarray], prefix: str) -> ContextNet:
-    """Inverse of `tuple_to_arrays` for networks; raises KeyError where an array is missing."""
+    """Inverse of `tuple_to_arrays` for networks; raises KeyError if an array is missing."""
     return context_net(**{field: arrays[f"{prefix}.{field}"] for field in stored_fields(ContextNet)})
 
 
 def save_model(path: Path, arrays: Mapping[str, np.ndarray], metadata: dict[str, str] | None = None) -> None:
-    """Writes arrays as safetensors, whole or not at all; metadata as `rlcodec.core.known_answers.known_answers`.
+    """Writes arrays as safetensors, whole or not at all.
+
+    Args:
+        path: of the file.
+        arrays: by name.
+        metadata: texts by name, for instance from `rlcodec.core.known_answers.known_answers`.
 
     Raises:
         OutputError: the file cannot be written.

@@ -82,7 +82,7 @@ def run_demo(out: Path, data: Path | None, seconds: float, seed: int) -> None:
     save_figure(plot_rate_quality(evaluation.table), out / "rate-quality.png")
 
     console.print("5  encoding and decoding digits with it")
-    console.print(_code_digits(images[: min(CODED_DIGITS, held_out)], policy_file, out))
+    console.print(_code_digits(list(images[: min(CODED_DIGITS, held_out)]), policy_file, out))
 
     console.print("6  a photograph, beside JPEG, WebP and AVIF at equal bytes")
     for line in _code_photograph(out):

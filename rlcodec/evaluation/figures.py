@@ -1,7 +1,7 @@
 """Figures: pictures side by side, digits under several settings, and the results of policies."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import matplotlib
@@ -39,7 +39,7 @@ def plot_pictures(pictures: dict[str, np.ndarray]) -> Figure:
     return figure
 
 
-def plot_digits(originals: Sequence[np.ndarray], columns: dict[str, Sequence[Encoded]]) -> Figure:
+def plot_digits(originals: Sequence[np.ndarray], columns: Mapping[str, Sequence[Encoded]]) -> Figure:
     """Plots digits, a row for each: the original, then its version under each setting, with bytes and PSNR above.
 
     Args:

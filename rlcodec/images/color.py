@@ -1,4 +1,4 @@
-"""Reading photographs as people mean them: upright, in sRGB, eight bits a channel; what cannot be kept is said in one line."""
+"""Reads photographs: upright, in sRGB, with 8 bits a channel; a warning says what of an image cannot be kept."""
 
 import io
 import warnings
@@ -22,7 +22,7 @@ class ColorImage:
 
     Attributes:
         pixels: uint8 (height, width, 3).
-        gray: the source had no colours.
+        gray: the source has no colours; the channels are equal.
     """
 
     pixels: np.ndarray
@@ -54,7 +54,7 @@ def read_color(image: ImageLike, preset: PresetFormat | None, max_pixels: int = 
 
 
 def read_like(image: ImageLike, preset: PresetFormat | None, mode: str, max_pixels: int = MAX_PIXELS) -> np.ndarray:
-    """The pixels that a stream of a preset stands for, to compare a decoded image of `mode` with: uint8, "L" or "RGB"."""
+    """The pixels to compare a decoded image of mode "L" or "RGB" with, uint8, without warnings; otherwise as `read_color`."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ImageWarning)
         pixels = read_color(image, preset, max_pixels).pixels
@@ -62,14 +62,14 @@ def read_like(image: ImageLike, preset: PresetFormat | None, mode: str, max_pixe
 
 
 def check_pixels(picture: ColorImage) -> None:
-    """Raises OptionError where a photograph is larger than any preset codes."""
+    """Raises OptionError if a picture has more pixels than any preset codes."""
     height, width = picture.pixels.shape[:2]
     if height * width > MOST_PIXELS:
         raise OptionError(f"the picture has more than {MOST_PIXELS} pixels")
 
 
 def to_gray(pixels: np.ndarray) -> np.ndarray:
-    """What decoders of gray pictures show of decoded colours, uint8 (height, width): their mean."""
+    """The gray picture of decoded colours, uint8 (height, width): the mean of the channels."""
     return ((pixels.astype(np.uint16).sum(2) + 1) // 3).astype(np.uint8)
 
 
@@ -90,18 +90,18 @@ def _from_pil(image: Image.Image, name: str, preset: PresetFormat | None, max_pi
     try:
         upright = ImageOps.exif_transpose(image)
         if upright.mode in DEEP_MODES:
-            _tell(f"{name}: has more than 8 bits a channel; they are rounded to 8")
+            _warn(f"{name}: has more than 8 bits a channel; they are rounded to 8 bits")
             upright = _to_eight_bits(upright)
         if upright.has_transparency_data:
             rgba = upright.convert("RGBA")
             if np.asarray(rgba.getchannel("A")).min() < 255:
-                _tell(f"{name}: is transparent in places; they become white")
+                _warn(f"{name}: is transparent in places; these become white")
             background = Image.new("RGBA", rgba.size, (*WHITE, 255))
             upright = Image.alpha_composite(background, rgba).convert("RGB")
         if profile and not gray:
             upright = _to_srgb(upright, profile, name)
         if upright.mode == "CMYK":
-            _tell(f"{name}: is CMYK without a profile; its colours are converted by rule of thumb")
+            _warn(f"{name}: is CMYK without a profile; its colours are converted approximately")
         return ColorImage(np.array(upright.convert("RGB"), np.uint8), gray)
     except UNREADABLE as error:
         raise ImageError(f"{name}: cannot be read as an image ({error})") from error
@@ -122,9 +122,9 @@ def _to_srgb(image: Image.Image, profile: bytes, name: str) -> Image.Image:
         ready = image if image.mode in ("RGB", "CMYK", "LAB") else image.convert("RGB")
         return ImageCms.profileToProfile(ready, source, ImageCms.createProfile("sRGB"), outputMode="RGB") or ready
     except (ImageCms.PyCMSError, OSError, ValueError):
-        _tell(f"{name}: its colour profile cannot be used; its colours are taken for sRGB")
+        _warn(f"{name}: its colour profile cannot be used; its colours are read as sRGB")
         return image
 
 
-def _tell(message: str) -> None:
+def _warn(message: str) -> None:
     warnings.warn(message, ImageWarning, stacklevel=4)

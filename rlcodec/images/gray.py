@@ -1,4 +1,4 @@
-"""Reading the images that people hand in: a path, a PIL image or an array."""
+"""Reads gray images from a path, a PIL image or an array, and opens images for other readers."""
 
 import io
 import os
@@ -15,13 +15,18 @@ from rlcodec.errors import ImageError
 
 GRAY_MODES = {"L", "1"}
 UNREADABLE = (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError)
-"""What Pillow raises for files that are broken, cut or monstrous."""
+"""Exceptions that Pillow raises for files that are broken, truncated or too large."""
 Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
 class FileBytes:
-    """An image's file that something else has read: its path, which errors name, and its bytes."""
+    """The content of an image file that was read already.
+
+    Attributes:
+        path: of the file, which error messages name.
+        data: its bytes.
+    """
 
     path: Path
     data: bytes
@@ -31,17 +36,17 @@ ImageLike = Image.Image | np.ndarray | str | os.PathLike[str] | FileBytes
 
 
 def read_gray(image: ImageLike, preset: PresetFormat | None = None) -> np.ndarray:
-    """The image as 8-bit gray.
+    """Reads an image as 8-bit gray.
 
     Args:
         image: a path, a PIL image, or an array of shape (height, width) that holds 8-bit values.
-        preset: whose size limit holds; none without.
+        preset: whose size limit holds; no limit if None.
 
     Returns:
-        uint8, (height, width), its own copy.
+        A copy, uint8 (height, width).
 
     Raises:
-        ImageError: not an image, not gray, not 8-bit, or too large.
+        ImageError: it is no image, is not gray, has more than 8 bits, or is too large.
     """
     if isinstance(image, np.ndarray):
         return _check_array(image, preset)
@@ -49,10 +54,17 @@ def read_gray(image: ImageLike, preset: PresetFormat | None = None) -> np.ndarra
 
 
 def with_image(image: Image.Image | str | os.PathLike[str] | FileBytes, use: Callable[[Image.Image, str], Result]) -> Result:
-    """What `use` makes of an image and of the name that errors call it by.
+    """Opens an image and passes it to a function.
+
+    Args:
+        image: a path, the content of a file, or a PIL image.
+        use: takes the opened image and its name for error messages.
+
+    Returns:
+        What `use` returns.
 
     Raises:
-        ImageError: a path at which there is no image that Pillow can read, or neither a path nor an image.
+        ImageError: Pillow cannot read the file, or the argument is neither a path nor an image.
     """
     if isinstance(image, Image.Image):
         return use(image, "the image")
@@ -98,7 +110,7 @@ def _check_array(array: np.ndarray, preset: PresetFormat | None) -> np.ndarray:
 
 
 def check_size(height: int, width: int, name: str, preset: PresetFormat | None, max_pixels: int = MAX_PIXELS) -> None:
-    """Raises ImageError where an image is empty, or larger than a preset takes or than is allowed."""
+    """Raises ImageError if an image is empty, or larger than the preset takes or than `max_pixels`."""
     if height < 1 or width < 1:
         raise ImageError(f"{name}: is empty ({width}x{height})")
     if preset and max(height, width) > preset.max_side:
@@ -106,5 +118,5 @@ def check_size(height: int, width: int, name: str, preset: PresetFormat | None, 
             f"{name}: is {width}x{height}; preset {preset.name} takes at most {preset.max_side}x{preset.max_side} pixels"
         )
     if height * width > min(max_pixels, MOST_PIXELS):
-        way_out = "; allow more with max_pixels" if max_pixels < MOST_PIXELS else ""
-        raise ImageError(f"{name}: has {width}x{height} pixels; {min(max_pixels, MOST_PIXELS)} are allowed{way_out}")
+        remedy = "; allow more with max_pixels" if max_pixels < MOST_PIXELS else ""
+        raise ImageError(f"{name}: has {width}x{height} pixels; {min(max_pixels, MOST_PIXELS)} are allowed{remedy}")

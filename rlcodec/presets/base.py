@@ -205,7 +205,7 @@ class Preset(ABC):
     format: ClassVar[PresetFormat]
     options: ClassVar[type[EncodeOptions]] = EncodeOptions
     decode_options: ClassVar[type[DecodeOptions]] = DecodeOptions
-    objectives: Mapping[str, Objective]
+    objectives: ClassVar[Mapping[str, Objective]]
     images_at_once: ClassVar[int] = 1
     exact_pixels: ClassVar[bool] = False
 

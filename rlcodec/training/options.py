@@ -70,8 +70,8 @@ class MnistRasterOptions(PretrainOptions):
         transforms: file of the auto-encoder's transforms; if None, the one in `out`, or else the shipped ones.
         latent_steps: as `steps`, of the latent network.
         latent_minutes: as `minutes`, of the latent network.
-        scan_steps: as `steps`, of the network of bilevel sources in tier "context".
-        scan_minutes: as `minutes`, of that network.
+        source_steps: as `steps`, of the network of bilevel sources in tier "context".
+        source_minutes: as `minutes`, of that network.
         lm_steps: as `steps`, of the network in tier "lm".
         lm_minutes: as `minutes`, of that network.
     """
@@ -79,8 +79,8 @@ class MnistRasterOptions(PretrainOptions):
     transforms: Path | None = option("Transforms of the auto-encoder; by default those in --out, or else the shipped ones.")
     latent_steps: int | None = option("Largest number of optimiser steps of the latent network.")
     latent_minutes: float | None = option("Limit on wall time of the latent network in minutes.")
-    scan_steps: int | None = option("Largest number of optimiser steps of the network of bilevel sources in tier context.")
-    scan_minutes: float | None = option("Limit on wall time of the network of bilevel sources in tier context in minutes.")
+    source_steps: int | None = option("Largest number of optimiser steps of the network of bilevel sources in tier context.")
+    source_minutes: float | None = option("Limit on wall time of the network of bilevel sources in tier context in minutes.")
     lm_steps: int | None = option("Largest number of optimiser steps of the network of tier lm.")
     lm_minutes: float | None = option("Limit on wall time of the network of tier lm in minutes.")
 

@@ -1,4 +1,4 @@
-"""Pretraining of a preset, from a data folder to the weights that the runtime loads."""
+"""Pretraining of preset `mnist`, from a data folder to the weights file that the runtime loads."""
 
 from pathlib import Path
 
@@ -28,8 +28,8 @@ from rlcodec.training.raster import (
     train_latents,
     train_pixels,
 )
-from rlcodec.training.scan_sets import counted_prior, find_scans, near_counts, smooth_prior
-from rlcodec.training.scans import scan_tables, train_quiet, train_scans
+from rlcodec.training.source_sets import counted_prior, find_sources, near_counts, smooth_prior
+from rlcodec.training.sources import source_tables, train_skipped, train_sources
 from rlcodec.training.transformer import export_transformer, train_transformer
 
 VALIDATION_IMAGES = 2000
@@ -38,15 +38,15 @@ FILL_ROWS = 6
 AUTOENCODER_SCHEDULE = Schedule(steps=30_000, batch=128, learning_rate=2e-3)
 LATENTS_SCHEDULE = Schedule(steps=4_000, batch=256, learning_rate=4e-3)
 PIXELS_SCHEDULE = Schedule(steps=20_000, batch=64, learning_rate=3e-3)
-SCANS_SCHEDULE = Schedule(steps=8_000, batch=64, learning_rate=4e-3)
+SOURCES_SCHEDULE = Schedule(steps=8_000, batch=64, learning_rate=4e-3)
 LM_SCHEDULE = Schedule(steps=14_000, batch=16, learning_rate=2e-3)
-QUIET_SCANS = 8000
-SCANNED_IMAGES, FIRST_SCANNED_IMAGES = 58_000, 600
-"""Training images whose scans are looked for, and those looked at first, to count what the others are judged by."""
+SKIPPED_SOURCES = 8000
+SEARCHED_IMAGES, FIRST_SEARCHED_IMAGES = 58_000, 600
+"""Training images that are searched for bilevel sources, and those searched first, which give the prior for the others."""
 
 
 def split_validation(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Training and validation images: the last `VALIDATION_IMAGES`, or a tenth where that is less, validate.
+    """Splits images: the last `VALIDATION_IMAGES`, but at most a tenth, are for validation.
 
     Raises:
         DataError: too few images.
@@ -81,10 +81,10 @@ def pretrain_autoencoder(data: Path, options: AutoencoderOptions) -> Path:
 
 @torch.no_grad()
 def run_layers_batched(layers: tuple[ConvLayer, ...], x: torch.Tensor, dtype: torch.dtype = torch.float32) -> torch.Tensor:
-    """The integer transform on a batch (n, c, h, w).
+    """Runs an integer transform on a batch (n, c, h, w) with torch.
 
-    In float64 it is exact (sums stay below 2**53). In float32 a sum above 2**24 may round, which moves a pixel by one
-    level now and then: good enough to train on, and ten times faster.
+    In float64 it is exact, because sums stay below 2**53. In float32, which is ten times faster, sums above 2**24 may round,
+    and a pixel may differ by one level; that suffices for training.
     """
     x = x.to(dtype)
     for layer in layers:
@@ -105,7 +105,7 @@ def analyse_batched(layers: tuple[ConvLayer, ...], images: np.ndarray, chunk: in
 
 
 class Reconstructions:
-    """What the synthesis makes of the first slices of given latents."""
+    """Reconstructions of images from the first slices of their latents."""
 
     def __init__(self, synthesis: tuple[ConvLayer, ...], latents: dict[str, np.ndarray], height: int, width: int):
         self.synthesis, self.latents, self.height, self.width = synthesis, latents, height, width
@@ -118,7 +118,7 @@ class Reconstructions:
         return out[:, 0, : self.height, : self.width].numpy().astype(np.uint8)
 
     def context(self, split: str, index: np.ndarray, budgets: np.ndarray) -> np.ndarray:
-        """The same as context for the pixels: zeros where nothing was sent."""
+        """The same as context for pixels: zeros for a budget of 0."""
         out = np.zeros((len(index), self.height, self.width), np.uint8)
         some = budgets > 0
         if some.any():
@@ -127,7 +127,7 @@ class Reconstructions:
 
 
 def fit_fill(images: np.ndarray, reconstructions: Reconstructions, slices: int) -> np.ndarray:
-    """Least-squares weights that carry the last sent row's error into the rows below; int32 (slices + 1, FILL_ROWS)."""
+    """Least-squares weights that predict the error of rows from that of the last row sent; int32 (slices + 1, FILL_ROWS)."""
     fill = np.zeros((slices + 1, FILL_ROWS), np.int32)
     index = np.arange(len(images))
     for budget in range(slices + 1):
@@ -139,33 +139,36 @@ def fit_fill(images: np.ndarray, reconstructions: Reconstructions, slices: int) 
     return fill
 
 
-def pretrain_scans(
+def pretrain_sources(
     images: np.ndarray, schedule: Schedule, lm_schedule: Schedule, folder: Path, resume: bool, device: str
 ) -> dict[str, np.ndarray]:
-    """Finds the scans behind images, trains what codes them, and returns its arrays.
+    """Finds the bilevel sources of images and trains the networks and tables that code them.
 
     Args:
         images: uint8 (n, h, w).
         schedule: of tier `context`.
         lm_schedule: of tier `lm`.
-        folder: keeps the scans that were found, and checkpoints.
-        resume: go on from checkpoints; scans that were found are never looked for again.
+        folder: for found sources and checkpoints.
+        resume: continue from checkpoints; found sources are reused in any case.
         device: "cpu" or "cuda".
 
+    Returns:
+        Arrays of the weights file, by name.
+
     Raises:
-        DataError: too few of the images have scans.
+        DataError: too few of the images have a bilevel source.
     """
-    first = find_scans(images[:FIRST_SCANNED_IMAGES], smooth_prior())
-    prior = counted_prior(near_counts([scan for scan in first if scan]))
-    scans = find_scans(images, prior, store=folder / "found")
-    found = [scan for scan in scans if scan]
+    first = find_sources(images[:FIRST_SEARCHED_IMAGES], smooth_prior())
+    prior = counted_prior(near_counts([source for source in first if source]))
+    sources = find_sources(images, prior, store=folder / "found")
+    found = [source for source in sources if source]
     held_out = min(VALIDATION_IMAGES // 4, len(found) // 10)
     if not held_out:
-        raise DataError(f"{len(found)} of {len(images)} images are digits with a scan; at least 10 are needed")
+        raise DataError(f"{len(found)} of {len(images)} images have a bilevel source; at least 10 are needed")
     train, validation = found[:-held_out], found[-held_out:]
-    tables = scan_tables(images, scans)
-    tables = tables._replace(**train_quiet(train[:QUIET_SCANS], validation, tables.near))
-    net = train_scans(train, validation, tables.near, schedule, folder / "context", resume, torch.device(device))
+    tables = source_tables(images, sources)
+    tables = tables._replace(**train_skipped(train[:SKIPPED_SOURCES], validation, tables.near))
+    net = train_sources(train, validation, tables.near, schedule, folder / "context", resume, torch.device(device))
     lm = train_transformer(train, validation, tables.near, lm_schedule, folder / "lm", resume, torch.device(device))
     return (
         tuple_to_arrays("scans", export_net(net, None, 1, 1.0, 1.0, SELECTED))
@@ -191,7 +194,7 @@ def pretrain_raster(data: Path, options: MnistRasterOptions) -> Path:
     out, resume, device = options.out, options.resume, torch.device(options.device)
     latents_schedule = scheduled(LATENTS_SCHEDULE, options.latent_steps, options.latent_minutes, options.batch, options.seed)
     pixels_schedule = options.schedule(PIXELS_SCHEDULE)
-    scans_schedule = scheduled(SCANS_SCHEDULE, options.scan_steps, options.scan_minutes, options.batch, options.seed)
+    sources_schedule = scheduled(SOURCES_SCHEDULE, options.source_steps, options.source_minutes, options.batch, options.seed)
     lm_schedule = scheduled(LM_SCHEDULE, options.lm_steps, options.lm_minutes, None, options.seed)
     trained = out / TRANSFORMS_FILE
     transforms = options.transforms or (trained if trained.exists() else WEIGHTS / WEIGHTS_FILE)
@@ -216,7 +219,7 @@ def pretrain_raster(data: Path, options: MnistRasterOptions) -> Path:
     arrays |= tuple_to_arrays("pixels", export_net(pixel_net, tree, PIXEL_MAX, PIXEL_SCALE, ROW_ON / PIXEL_SCALE, SUMMARIES))
     arrays |= tuple_to_arrays("latents", export_net(latent_net, None, 1, 1.0, 1.0, 1))
     arrays |= count_static(train[index], contexts, budgets).tables(tree)
-    arrays |= pretrain_scans(train[:SCANNED_IMAGES], scans_schedule, lm_schedule, out / "scans", resume, options.device)
+    arrays |= pretrain_sources(train[:SEARCHED_IMAGES], sources_schedule, lm_schedule, out / "scans", resume, options.device)
     arrays["tables.latent"] = static_latents(latents["train"])
     arrays["fill"] = fit_fill(train[:5000], reconstructions, slices)
     path = out / WEIGHTS_FILE

@@ -10,7 +10,7 @@ from rlcodec.core.files import make_folder
 from rlcodec.core.weights_file import save_model
 from rlcodec.presets.compact.installed import FILE
 from rlcodec.presets.compact.transform import analyse
-from rlcodec.presets.compact.weights import NEIGHBOURS, arrays_of_weights, weights_of_arrays
+from rlcodec.presets.compact.weights import NEIGHBOURS, weights_to_arrays, weights_from_arrays
 from rlcodec.training.compact import HELD_OUT, export_compact, train_compact
 from rlcodec.training.data import load_pictures
 from rlcodec.training.known_answers import compact_answers
@@ -51,8 +51,8 @@ def pretrain_compact(data: Path, options: AutoencoderOptions) -> Path:
     net = train_latents(train, held, latents_schedule, out / "latents", resume, device, around=NEIGHBOURS, grid=1)
     ones = (train > 0).sum((0, 2, 3), keepdims=True)[0]
     frequency = probability(ones, train[:, 0].size - ones)
-    path, arrays = out / FILE, arrays_of_weights(export_net(net, None, 1, 1.0, 1.0, 1), frequency, out)
-    save_model(path, arrays, compact_answers(weights_of_arrays(arrays, out), pictures[0]))
+    path, arrays = out / FILE, weights_to_arrays(export_net(net, None, 1, 1.0, 1.0, 1), frequency, out)
+    save_model(path, arrays, compact_answers(weights_from_arrays(arrays, out), pictures[0]))
     return out
 
 

@@ -1,4 +1,4 @@
-"""The raster-encoder's networks in torch: contexts by the runtime's own code, maximum likelihood, export to integers."""
+"""Training of the raster-encoder's networks in torch: contexts from the runtime's kernels, maximum likelihood, export."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,20 +38,25 @@ from rlcodec.training.quantise import to_int16, to_int32, weight_scale_bits
 ACTIVATION_SCALE = 128.0
 PIXEL_SCALE = 256.0
 ROW_ON = 64
-"""What stands for a selected row among the uint8 inputs; the weight is scaled accordingly at export."""
+"""Value of a selected row among the uint8 inputs; export scales the weights accordingly."""
 NO_BUDGET_SHARE = 0.5
-"""Share of the training images coded without a reconstruction: the lossless case."""
+"""Share of training images that are coded without a reconstruction, as in lossless coding."""
 
 
 @dataclass(frozen=True)
 class Tree:
-    """An order-preserving tree of decisions over symbols 0..n-1; `symbol > threshold` goes to the second child."""
+    """An order-preserving tree of decisions over symbols 0..n-1.
+
+    Attributes:
+        threshold: int16 (nodes,); a symbol above it goes to the second child.
+        children: int16 (nodes, 2), the next node, or -1 - symbol for a leaf.
+    """
 
     threshold: np.ndarray
     children: np.ndarray
 
     def paths(self, symbols: int) -> tuple[np.ndarray, np.ndarray]:
-        """Nodes and decisions (+1, -1; 0 pads) from the root to every symbol, each (symbols, depth)."""
+        """Nodes, int64, and decisions, float32 (+1, -1; 0 for padding), from the root to each symbol: (symbols, depth)."""
         found: list[list[tuple[int, int]]] = []
         for symbol in range(symbols):
             node, path = 0, []
@@ -68,7 +73,7 @@ class Tree:
 
 
 def balanced_tree(frequency: np.ndarray) -> Tree:
-    """Splits the symbols in order so that both sides weigh as nearly alike as they can; node 0 splits off symbol 0."""
+    """A tree whose nodes split the remaining symbols into two parts of nearly equal frequency; node 0 separates symbol 0."""
     weight = np.concatenate(([0.0], np.cumsum(frequency + 1.0)))
     threshold = np.zeros(len(frequency) - 1, np.int16)
     children = np.zeros((len(frequency) - 1, 2), np.int16)
@@ -91,10 +96,10 @@ def balanced_tree(frequency: np.ndarray) -> Tree:
 
 
 class RasterNet(nn.Module):
-    """Two clipped hidden layers and a row of weights for each node of the tree.
+    """Two clipped hidden layers, and one logit for each node of the tree.
 
-    The inputs are the window and, behind it, an indicator for each learned row: (n, window + rows). A matrix product
-    with indicators is several times faster than an embedding bag, whose gradient has to be sorted.
+    Inputs are the window, followed by an indicator for each learned row: (n, window + rows). A matrix product with indicators
+    is several times faster than an embedding bag, whose gradient has to be sorted.
     """
 
     def __init__(self, window: int, rows: int, width1: int, width2: int, nodes: int):
@@ -106,13 +111,13 @@ class RasterNet(nn.Module):
         self.nodes = nn.Linear(width2, nodes)
 
     def hidden(self, inputs: Tensor) -> Tensor:
-        """Activations that the nodes see, (n, width2)."""
+        """Activations of the second hidden layer, (n, width2)."""
         return clipped_relu(self.second(clipped_relu(self.first(inputs))))
 
 
 @njit(cache=True, nogil=True, fastmath=True)
 def _path_loss(hidden, weight, bias, nodes, signs, symbols, d_hidden, d_weight, d_bias):
-    """Code length in nats down each symbol's path, and its gradients."""
+    """Code length of the symbols in nats, with its gradients."""
     total = 0.0
     width = hidden.shape[1]
     for i in range(hidden.shape[0]):
@@ -137,13 +142,13 @@ def _path_loss(hidden, weight, bias, nodes, signs, symbols, d_hidden, d_weight, 
 
 
 class _PathLoss(torch.autograd.Function):
-    """`_path_loss` for torch: on a CPU many times faster than all nodes' logits followed by a gather."""
+    """`_path_loss` as a torch function; on a CPU much faster than computing the logits of all nodes."""
 
     @staticmethod
     def forward(ctx, hidden: Tensor, weight: Tensor, bias: Tensor, nodes: np.ndarray, signs: np.ndarray, symbols: np.ndarray):
         arrays = [t.detach().float().contiguous().numpy() for t in (hidden, weight, bias)]
         gradients = [np.zeros_like(a) for a in arrays]
-        total = _path_loss(*arrays, nodes, signs, symbols, *gradients)
+        total = _path_loss(*arrays, nodes, signs, symbols, *gradients)  # type: ignore[call-arg]
         ctx.save_for_backward(
             *(torch.from_numpy(g).to(t.dtype) for g, t in zip(gradients, (hidden, weight, bias), strict=True))
         )
@@ -155,7 +160,7 @@ class _PathLoss(torch.autograd.Function):
 
 
 def path_bits(model: RasterNet, inputs: Tensor, symbols: np.ndarray, nodes: np.ndarray, signs: np.ndarray) -> Tensor:
-    """Code length, in bits, of all symbols under the model."""
+    """Code length of all symbols under the model, in bits."""
     with torch.autocast(inputs.device.type, torch.bfloat16):
         hidden = model.hidden(inputs)
     if inputs.device.type == "cpu":
@@ -170,7 +175,7 @@ def path_bits(model: RasterNet, inputs: Tensor, symbols: np.ndarray, nodes: np.n
 
 @kernel
 def _pixel_contexts(images, budgets, buffers, totals, offsets, inputs, selected, symbols):
-    """Contexts of all pixels that are not trivial, as the kernel forms them; returns how many."""
+    """Writes the contexts of all non-trivial pixels, as the coder forms them, and returns their number."""
     count = 0
     height, width = images.shape[1], images.shape[2]
     for n in range(images.shape[0]):
@@ -198,7 +203,7 @@ def _pixel_contexts(images, budgets, buffers, totals, offsets, inputs, selected,
 
 
 def pixel_contexts(images: np.ndarray, reconstructions: np.ndarray, budgets: np.ndarray):
-    """Contexts of a batch.
+    """Contexts of the non-trivial pixels of a batch.
 
     Args:
         images: uint8 (n, h, w).
@@ -206,7 +211,7 @@ def pixel_contexts(images: np.ndarray, reconstructions: np.ndarray, budgets: np.
         budgets: int64 (n,), index of the bit budget.
 
     Returns:
-        inputs uint8 (m, window + SUMMARY_ROWS), where selected rows hold ROW_ON, and symbols int64 (m,).
+        Inputs, uint8 (m, window + SUMMARY_ROWS), with ROW_ON for selected rows, and symbols, int64 (m,).
     """
     n, height, width = images.shape
     offsets = pixel_offsets(height, width)
@@ -240,12 +245,12 @@ def _count_static(images, budgets, buffers, totals, offsets, table_counts, trivi
 
 
 def probability(ones: np.ndarray, zeros: np.ndarray, prior: float = 0.4) -> np.ndarray:
-    """Smoothed frequency of ones in 1/65536, int32 (Krichevsky and Trofimov's estimator, nearly)."""
+    """Smoothed frequency of ones in units of 1/65536, int32; nearly the estimator of Krichevsky and Trofimov."""
     return np.clip(np.rint(65536 * (ones + prior) / (ones + zeros + 2 * prior)), 1, 65535).astype(np.int32)
 
 
 def _tree_probabilities(tree: Tree, counts: np.ndarray) -> np.ndarray:
-    """Probability of going right at every node, for histograms (..., 256); int32 (..., nodes)."""
+    """Probability of the second child at every node, int32 (..., nodes), from histograms of symbols (..., 256)."""
     nodes, signs = tree.paths(counts.shape[-1])
     ones = np.zeros((*counts.shape[:-1], len(tree.threshold)))
     zeros = np.zeros_like(ones)
@@ -260,7 +265,7 @@ def _tree_probabilities(tree: Tree, counts: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class StaticCounts:
-    """What the static tables are made of; see `rlcodec.presets.mnist.static_tables.StaticTables`."""
+    """Counts from which the static tables are made; see `rlcodec.presets.mnist.static_tables.StaticTables`."""
 
     pixel: np.ndarray
     trivial: np.ndarray
@@ -294,7 +299,7 @@ def count_static(images: np.ndarray, reconstructions: np.ndarray, budgets: np.nd
 
 
 def draw_budgets(rng: np.random.Generator, n: int, slices: int) -> np.ndarray:
-    """Random budget indices: none for `NO_BUDGET_SHARE` of the images, else uniform."""
+    """Random budget indices: 0 for `NO_BUDGET_SHARE` of the images, uniform for the others."""
     return np.where(rng.random(n) < NO_BUDGET_SHARE, 0, rng.integers(1, slices + 1, n))
 
 
@@ -310,17 +315,18 @@ def train_pixels(
     device: torch.device,
     widths: tuple[int, int] = (128, 96),
 ) -> RasterNet:
-    """Trains the pixels' context network.
+    """Trains the context network of pixels. The loss is the code length in bits per pixel.
 
     Args:
         train: uint8 (n, h, w).
         validation: uint8 (m, h, w).
-        reconstructions: callable (split, image indices, budget indices) to uint8 (k, h, w), zeros for budget 0.
-        slices: latent slices; budget indices run from 0 to this.
+        reconstructions: computes reconstructions, uint8 (k, h, w), from a split, image indices and budget indices; zeros for
+            budget 0.
+        slices: number of latent slices; budget indices run from 0 to this.
         tree: of the pixel values.
-        schedule: length, batch, rate, seed.
-        folder: of the checkpoint and TensorBoard's events.
-        resume: go on from a checkpoint.
+        schedule: length, batch, learning rate and seed.
+        folder: receives the checkpoint and TensorBoard's events.
+        resume: continue from the folder's checkpoint if there is one.
         device: where to train.
         widths: of the hidden layers.
     """
@@ -363,9 +369,18 @@ def train_latents(
     around: Neighbours = ALL_AROUND,
     grid: int = LATENT_GRID,
 ) -> RasterNet:
-    """Trains the latents' context network on int8 latents (n, slices, rows, columns) of -1 and +1.
+    """Trains the context network of latents. The loss is the code length in bits per slice.
 
-    `around` and `grid` as `latent_contexts`.
+    Args:
+        train: int8 (n, slices, rows, columns), -1 or +1.
+        validation: held-out latents.
+        schedule: length, batch, learning rate and seed.
+        folder: receives the checkpoint and TensorBoard's events.
+        resume: continue from the folder's checkpoint if there is one.
+        device: where to train.
+        widths: of the hidden layers.
+        around: as `latent_contexts`.
+        grid: as `latent_contexts`.
     """
     torch.manual_seed(schedule.seed)
     slices = train.shape[1]
@@ -406,8 +421,7 @@ def latent_contexts(
         grid: positions along a side that have learned rows of their own.
 
     Returns:
-        int8 windows (n * rows * columns, slices * len(around)) and the learned row of each position, int64
-        (rows * columns,).
+        Windows, int8 (n * rows * columns, slices * len(around)), and the learned row of each position, int64 (rows * columns,).
     """
     n, slices, rows, columns = latent.shape
     padded = np.zeros((n, slices, rows + 2, columns + 2), np.int8)
@@ -423,7 +437,7 @@ def latent_contexts(
 
 
 def static_latents(latent: np.ndarray) -> np.ndarray:
-    """Frequency of +1 at each slice and position, int32 (slices, LATENT_GRID, LATENT_GRID) in 1/65536."""
+    """Frequency of +1 at each slice and position in units of 1/65536, int32 (slices, LATENT_GRID, LATENT_GRID)."""
     slices, rows, columns = latent.shape[1:]
     table = np.full((slices, LATENT_GRID, LATENT_GRID), 32768, np.int32)
     ones = (latent > 0).sum(0)
@@ -434,15 +448,15 @@ def static_latents(latent: np.ndarray) -> np.ndarray:
 def export_net(
     model: RasterNet, tree: Tree | None, input_max: float, input_scale: float, row_on: float, tables: int
 ) -> ContextNet:
-    """The integer network that the runtime runs.
+    """Exports the integer network that the runtime runs.
 
     Args:
         model: the trained network.
-        tree: of its nodes; None for one-node trees over a bit, one per slice.
-        input_max: largest absolute integer input.
-        input_scale: integer inputs per float unit.
-        row_on: float value of a selected row's input.
-        tables: rows summed into the first layer.
+        tree: of its nodes; if None, every node is a tree of its own that codes one bit.
+        input_max: largest absolute value of an integer input.
+        input_scale: integer value of the float input 1.0.
+        row_on: float input of a selected row.
+        tables: number of rows that are added in the first layer.
 
     Raises:
         ModelError: a sum could overflow int32.

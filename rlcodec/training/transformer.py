@@ -1,4 +1,4 @@
-"""Training of tier `lm`: the transformer in floats, maximum likelihood, and its export to integers."""
+"""Training of tier `lm`: the transformer in float, maximum likelihood, and export to integers."""
 
 from pathlib import Path
 
@@ -10,14 +10,14 @@ from torch import Tensor, nn
 from rlcodec.core.integer_conv import ACTIVATION_MAX
 from rlcodec.core.integer_mlp import sigmoid_table
 from rlcodec.presets.mnist.bilevel.context import SELECTED, SELECTED_ROWS
-from rlcodec.presets.mnist.bilevel.geometry import Scan
-from rlcodec.presets.mnist.bilevel.tokens import Contexts, scan_contexts
+from rlcodec.presets.mnist.bilevel.geometry import BilevelSource
+from rlcodec.presets.mnist.bilevel.tokens import Contexts, source_contexts
 from rlcodec.presets.mnist.bilevel.torch_transformer import INPUTS, padded
 from rlcodec.presets.mnist.bilevel.transformer import (
     ATTENTION_SCALE,
+    CACHE_ENTRIES,
     COLUMNS_ASIDE,
     HEAD_SIZE,
-    MEMORY,
     RESIDUAL,
     ROWS_ABOVE,
     LmNet,
@@ -31,17 +31,17 @@ from rlcodec.training.raster import ACTIVATION_SCALE
 LIMIT = ACTIVATION_MAX / ACTIVATION_SCALE
 NORM_FLOOR = 1 / 64
 POOL = 4
-"""So many batches are drawn at once and sorted by length, of which one is trained on: batches of like lengths waste less."""
+"""Number of batches drawn and sorted by length, from which one is used: equal lengths within a batch need less padding."""
 
 
 def normalise(x: Tensor) -> Tensor:
-    """x over its root mean square, as the runtime does it."""
+    """Divides by the root mean square over the last axis, as the runtime does, and clips."""
     norm = torch.linalg.vector_norm(x, dim=-1, keepdim=True, dtype=torch.float32) * x.shape[-1] ** -0.5
     return (x * norm.clamp_min(NORM_FLOOR).reciprocal()).clamp(-LIMIT, LIMIT)
 
 
 class Layer(nn.Module):
-    """One layer: causal attention whose values tell outcomes, and two dense layers."""
+    """One layer: causal attention whose values also encode the coded symbols, and two dense layers."""
 
     def __init__(self, width: int, hidden: int):
         super().__init__()
@@ -55,12 +55,17 @@ class Layer(nn.Module):
             nn.init.normal_(layer.weight, std=0.02)
 
     def forward(self, x: Tensor, symbols: Tensor) -> Tensor:
-        """The residual stream (n, t, d) after this layer; `symbols` (n, t) are outcomes."""
+        """The residual stream after this layer, (n, t, width).
+
+        Args:
+            x: residual stream (n, t, width).
+            symbols: the coded symbols (n, t).
+        """
         n, t, width = x.shape
         query, key, value = self.qkv(normalise(x)).clamp(-LIMIT, LIMIT).split(width, -1)
         ink = symbols[..., None].to(value.dtype)
         value = (value + torch.lerp(self.outcome[0].to(value.dtype), self.outcome[1].to(value.dtype), ink)).clamp(-LIMIT, LIMIT)
-        # Shifted by one behind the learned entry: a token sees those before it, never itself.
+        # Shifted by one, with a learned entry first: a token attends to the tokens before it, not to itself.
         learned = self.sink.clamp(-LIMIT, LIMIT).to(key.dtype).expand(n, 2, width)
         key = torch.cat([learned[:, :1], key[:, :-1]], 1)
         value = torch.cat([learned[:, 1:], value[:, :-1]], 1)
@@ -71,7 +76,7 @@ class Layer(nn.Module):
 
 
 class RasterTransformer(nn.Module):
-    """The network of `rlcodec.presets.mnist.bilevel.transformer` in floats."""
+    """The network of `rlcodec.presets.mnist.bilevel.transformer` in float."""
 
     def __init__(self, width: int = 96, layers: int = 3, hidden: int = 192):
         super().__init__()
@@ -81,7 +86,13 @@ class RasterTransformer(nn.Module):
         self.node = nn.Linear(width, 1)
 
     def forward(self, inputs: Tensor, rows: Tensor, symbols: Tensor) -> Tensor:
-        """Logits of ink (n, t), from inputs (n, t, INPUTS), learned rows (n, t, SELECTED) and the outcomes (n, t)."""
+        """Logits of a 1, (n, t).
+
+        Args:
+            inputs: (n, t, INPUTS).
+            rows: indices of learned rows (n, t, SELECTED).
+            symbols: the coded symbols (n, t).
+        """
         n, t = symbols.shape
         chosen = F.embedding_bag(rows.view(n * t, SELECTED), self.rows, mode="sum").view(n, t, -1)
         x = self.first(inputs) + chosen.to(inputs.dtype)
@@ -91,44 +102,44 @@ class RasterTransformer(nn.Module):
 
 
 def train_transformer(
-    train: list[Scan],
-    validation: list[Scan],
+    train: list[BilevelSource],
+    validation: list[BilevelSource],
     near: np.ndarray,
     schedule: Schedule,
     folder: Path,
     resume: bool,
     device: torch.device,
 ) -> nn.Module:
-    """Trains the transformer on scans; `near` as in `ScanTables`. The validation figure is in bits a scan."""
+    """Trains the transformer on bilevel sources; arguments as `rlcodec.training.sources.train_sources`."""
     torch.manual_seed(schedule.seed)
     model = RasterTransformer().to(device)
 
     def bits(model: nn.Module, contexts: list[Contexts]) -> Tensor:
-        inputs, rows, symbols, mask = padded(contexts, device, MEMORY)
+        inputs, rows, symbols, mask = padded(contexts, device, CACHE_ENTRIES)
         with torch.autocast(device.type, torch.bfloat16):
             logits = model(inputs.to(torch.bfloat16), rows, symbols)
         loss = F.binary_cross_entropy_with_logits(logits.float(), symbols.float(), reduction="none")
         return (loss * mask).sum() / np.log(2)
 
-    def contexts_of(scans: list[Scan]) -> list[Contexts]:
-        return scan_contexts(scans, near, ROWS_ABOVE, COLUMNS_ASIDE)
+    def contexts_of(sources: list[BilevelSource]) -> list[Contexts]:
+        return source_contexts(sources, near, ROWS_ABOVE, COLUMNS_ASIDE)
 
     def loss_of(model: nn.Module, rng: np.random.Generator, batch: int) -> Tensor:
-        drawn = sorted((train[i] for i in rng.integers(0, len(train), POOL * batch)), key=lambda scan: scan.side)
+        drawn = sorted((train[i] for i in rng.integers(0, len(train), POOL * batch)), key=lambda source: source.side)
         start = int(rng.integers(0, (POOL - 1) * batch + 1))
         return bits(model, contexts_of(drawn[start : start + batch])) / batch / 100
 
     @torch.no_grad()
     def evaluate(model: nn.Module) -> dict[str, float]:
-        some = sorted(validation[:500], key=lambda scan: scan.side)
+        some = sorted(validation[:500], key=lambda source: source.side)
         total = sum(float(bits(model, contexts_of(some[i : i + 20]))) for i in range(0, len(some), 20))
-        return {"bits_per_scan": total / len(some)}
+        return {"bits_per_source": total / len(some)}
 
     return fit(model, loss_of, evaluate, schedule, folder, resume, "raster-encoder, lm")
 
 
 def export_transformer(model: nn.Module) -> LmNet:
-    """The integer network that the runtime runs.
+    """Exports the integer network that the runtime runs.
 
     Raises:
         ModelError: a sum could overflow int32.

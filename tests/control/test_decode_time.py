@@ -1,7 +1,6 @@
 """Calibrations: what they predict, how they are kept, and what is refused."""
 
 import json
-from types import SimpleNamespace
 
 import pytest
 
@@ -16,8 +15,6 @@ from rlcodec.control.decode_time import (
     save_calibration,
     this_machine,
 )
-from rlcodec.presets.photo.decode_cost import COEFFICIENTS, decode_work
-from rlcodec.presets.photo.repair import KMAC, WIDTHS
 from rlcodec.presets.registry import preset_by_name
 
 
@@ -49,28 +46,6 @@ def test_stages_of_digits(digit, ring, rendered):
     assert stages(digit, tier="lm") == {"start", "rows, context"}
     assert stages(digit, bit_budget=98, rows=3, tier="table") == {"start", "latents", "synthesis", "rows, table"}
     assert stages(digit, rows=0) == {"start", "synthesis"}
-
-
-def test_photographs_grow_with_what_they_hold(made_up, photograph):
-    def predicted(**choices) -> float:
-        data = rlcodec.encode(photograph, preset="photo", **choices)
-        return rlcodec.predicted_decode_ms(rlcodec.inspect(data), made_up)
-
-    by_gain = [predicted(gain=gain, synthesis="light") for gain in (44, 24, 4)]
-    assert by_gain == sorted(set(by_gain))
-    by_width = [predicted(gain=24, synthesis=width) for width in sorted(WIDTHS, key=KMAC.__getitem__)]
-    assert by_width == sorted(set(by_width))
-
-
-def test_strips_of_a_photograph_share_the_cores():
-    cores = this_machine().cores
-    strips = [SimpleNamespace(segment=SimpleNamespace(strip=strip), macs=1_000_000) for strip in range(2 * cores)]
-    shared = decode_work((1024, 1024), strips, WIDTHS[0])
-    alone = decode_work(
-        (1024, 1024), [SimpleNamespace(segment=s.segment, macs=s.macs * 2 * cores) for s in strips[:1]], WIDTHS[0]
-    )
-    assert shared[COEFFICIENTS] == (2000.0, 0.0)
-    assert alone[COEFFICIENTS] == (2000.0 * cores, 0.0)
 
 
 def test_compact(made_up, photograph):

@@ -1,4 +1,4 @@
-"""The container: header fields survive, framing is small, and no damage goes unnoticed."""
+"""The container: round trips of header fields, framing of small images, and detection of damage."""
 
 import re
 import warnings
@@ -11,15 +11,17 @@ from PIL import Image
 
 import rlcodec
 from rlcodec.core.container import header_bytes, pack, unpack
-from rlcodec.core.preset_ids import COMPACT, MNIST, PHOTO
 from rlcodec.errors import DamagedStreamError, StreamError, TruncatedStreamError, TruncatedStreamWarning, UnknownModelError
+from rlcodec.presets.compact.format import COMPACT
+from rlcodec.presets.mnist.format import MNIST
+from rlcodec.presets.photo.format import PHOTO
 
 FINGERPRINT = b"\x12\xab"
 MOST_FRAMING_BYTES = 12
 
 
-def stream_of(payload: bytes = b"payload", height: int = 28, width: int = 28, bit_budget: int = 98) -> bytes:
-    return pack(MNIST, FINGERPRINT, height, width, bit_budget, payload)
+def stream_of(payload: bytes = b"payload", height: int = 28, width: int = 28, settings: int = 98) -> bytes:
+    return pack(MNIST, FINGERPRINT, height, width, settings, payload)
 
 
 @pytest.fixture(scope="module")
@@ -31,24 +33,24 @@ def coded(digit) -> bytes:
 @given(
     height=st.integers(1, MNIST.max_side),
     width=st.integers(1, MNIST.max_side),
-    bit_budget=st.integers(0, 4096),
+    settings=st.integers(0, 4096),
     payload=st.binary(max_size=400),
 )
-def test_header_fields_round_trip(height, width, bit_budget, payload):
-    data = stream_of(payload, height, width, bit_budget)
+def test_header_fields_round_trip(height, width, settings, payload):
+    data = stream_of(payload, height, width, settings)
     stream = unpack(data)
     header = stream.header
-    assert (header.preset, header.fingerprint) == (MNIST, FINGERPRINT)
-    assert (header.height, header.width, header.bit_budget) == (height, width, bit_budget)
+    assert (header.format, header.fingerprint) == (MNIST, FINGERPRINT)
+    assert (header.height, header.width, header.settings) == (height, width, settings)
     assert (header.payload_bytes, stream.payload.tobytes(), stream.truncated) == (len(payload), payload, False)
-    assert header.header_bytes == header_bytes(MNIST, height, width, bit_budget, len(payload)) == len(data) - len(payload)
+    assert header.header_bytes == header_bytes(MNIST, height, width, settings, len(payload)) == len(data) - len(payload)
 
 
-@pytest.mark.parametrize("bit_budget", [0, 1, 127, 128, 784])
+@pytest.mark.parametrize("settings", [0, 1, 127, 128, 784])
 @pytest.mark.parametrize("payload_bytes", [0, 127, 128, 2000])
-def test_framing_of_one_small_image_is_at_most_12_bytes(bit_budget, payload_bytes):
-    framing = len(stream_of(bytes(payload_bytes), bit_budget=bit_budget)) - payload_bytes
-    assert framing == header_bytes(MNIST, 28, 28, bit_budget, payload_bytes) <= MOST_FRAMING_BYTES
+def test_framing_of_one_small_image_is_at_most_12_bytes(settings, payload_bytes):
+    framing = len(stream_of(bytes(payload_bytes), settings=settings)) - payload_bytes
+    assert framing == header_bytes(MNIST, 28, 28, settings, payload_bytes) <= MOST_FRAMING_BYTES
 
 
 def test_only_the_native_size_is_free():
@@ -56,12 +58,12 @@ def test_only_the_native_size_is_free():
 
 
 def test_golden_header():
-    assert stream_of(b"", bit_budget=0).hex() == "b1526212ab" + "573c" + "0000"
+    assert stream_of(b"", settings=0).hex() == "b1526212ab" + "573c" + "0000"
     assert stream_of(b"abc", 27, 64, 300).hex() == "b1526312ab" + "d067" + "03" + "1a3f" + "ac02" + "616263"
 
 
 @pytest.mark.parametrize("data", [b"", b"\x00", b"GIF89a", b"\x89PNG\r\n\x1a\n", b"\xb1S" + bytes(20)])
-def test_what_is_no_stream_is_refused(data):
+def test_other_data_are_refused(data):
     with pytest.raises(StreamError, match="not an rlcodec stream"):
         rlcodec.decode(data)
 
@@ -97,13 +99,13 @@ def test_impossible_values_are_refused(coded):
         unpack(coded[:7] + b"\xff" * 5)
 
 
-def test_no_flipped_bit_goes_unnoticed(coded):
+def test_every_flipped_bit_is_detected(coded):
     for position in range(8 * len(coded)):
         data = bytearray(coded)
         data[position // 8] ^= 1 << position % 8
         with pytest.raises(StreamError):
             rlcodec.decode(bytes(data), partial=False)
-        # A length that grew looks like missing bytes, which a partial decode tells with a warning; all else raises.
+        # A greater length looks like missing bytes, of which a partial decode warns; everything else raises.
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             with pytest.raises((StreamError, TruncatedStreamWarning)):

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from rlcodec.core.integer_conv import ACTIVATION_MAX, ConvLayer, analyse, keep_bits, latent_shape, run_layers, synthesise
-from rlcodec.presets.mnist.weights import load_model
+from rlcodec.presets.mnist.installed import installed_weights
 from rlcodec.training.autoencoder import AutoEncoder, AutoEncoderConfig, export_transforms
 from rlcodec.training.pretrain import run_layers_batched
 
@@ -45,15 +45,15 @@ def test_random_networks_equal_double_precision(seed, size):
 
 
 def test_shipped_transforms_equal_double_precision(digits):
-    model = load_model("mnist")
+    weights = installed_weights()
     random = np.random.default_rng(0)
     for digit in digits[:8]:
-        latent = analyse(model.analysis, digit)
-        emulated = emulate(model.analysis, digit[..., None].astype(np.int16))
+        latent = analyse(weights.analysis, digit)
+        emulated = emulate(weights.analysis, digit[..., None].astype(np.int16))
         assert (latent == np.where(emulated >= 0, 1, -1).transpose(2, 0, 1)).all()
         kept = keep_bits(latent, int(random.integers(0, latent.size + 1)))
-        emulated = emulate(model.synthesis, kept.transpose(1, 2, 0).astype(np.int16))
-        assert (synthesise(model.synthesis, kept, 28, 28) == emulated[..., 0]).all()
+        emulated = emulate(weights.synthesis, kept.transpose(1, 2, 0).astype(np.int16))
+        assert (synthesise(weights.synthesis, kept, 28, 28) == emulated[..., 0]).all()
 
 
 def test_exported_transforms_equal_the_network_that_was_trained(digits):
@@ -75,12 +75,12 @@ def test_exported_transforms_equal_the_network_that_was_trained(digits):
 
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (4, 4), (5, 4), (28, 28), (27, 29), (64, 1)])
 def test_any_size_has_a_latent_and_comes_back_in_its_size(height, width):
-    model = load_model("mnist")
+    weights = installed_weights()
     image = np.random.default_rng(1).integers(0, 256, (height, width), np.uint8)
-    latent = analyse(model.analysis, image)
-    assert latent.shape == (model.slices, *latent_shape(height, width))
+    latent = analyse(weights.analysis, image)
+    assert latent.shape == (weights.slices, *latent_shape(height, width))
     assert set(np.unique(latent)) <= {-1, 1}
-    out = synthesise(model.synthesis, latent, height, width)
+    out = synthesise(weights.synthesis, latent, height, width)
     assert (out.shape, out.dtype) == ((height, width), np.uint8)
 
 

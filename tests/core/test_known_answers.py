@@ -1,21 +1,33 @@
-"""Known answers: weights are refused where a machine computes something else than the one they come from."""
+"""Known answers: weights are refused on a machine that computes something else than the one that wrote them."""
 
+import functools
 import json
 import shutil
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
 from safetensors import safe_open
 
 from rlcodec.core.known_answers import METADATA_KEY, check_known_answers, known_answers
-from rlcodec.core.preset_ids import MNIST
 from rlcodec.core.weights_file import WEIGHTS, load_arrays, save_model
 from rlcodec.errors import ModelError
-from rlcodec.presets.compact.weights import load_compact_model
+from rlcodec.presets.compact.installed import load_weights as load_compact_weights
+from rlcodec.presets.mnist.installed import installed_weights
 from rlcodec.presets.mnist.session import decoded_pixels
-from rlcodec.presets.mnist.weights import load_model, model_from_arrays
+from rlcodec.presets.mnist.weights import weights_from_arrays
 from rlcodec.presets.photo.installed import photo_weights
+from rlcodec.presets.registry import preset_by_name
 from rlcodec.training.known_answers import digit_answers
+
+decode_digits = functools.partial(decoded_pixels, installed_weights())
+LOADERS: dict[str, Callable[[Path], object]] = {
+    "mnist": lambda path: check_known_answers(path, decode_digits),
+    "photo": photo_weights,
+    "compact": lambda path: load_compact_weights(path.parent),
+}
+"""Each loads or checks weights in a file."""
 
 
 def answers_of(name: str) -> list[dict[str, str]]:
@@ -24,34 +36,28 @@ def answers_of(name: str) -> list[dict[str, str]]:
 
 
 @pytest.mark.parametrize(("name", "count"), [("mnist", 10), ("photo", 2), ("compact", 2)])
-def test_shipped_weights_carry_answers_that_hold_here(name, count):
+def test_shipped_weights_have_answers_that_hold_here(name, count):
     assert len(answers_of(name)) == count
-    {"mnist": load_model, "photo": lambda _: photo_weights(), "compact": lambda _: load_compact_model()}[name](name)
+    preset_by_name(name).weights()
 
 
-@pytest.mark.parametrize("name", ["mnist", "photo", "compact"])
+@pytest.mark.parametrize("name", LOADERS)
 def test_a_machine_that_computes_differently_is_refused(name, tmp_path):
     path = tmp_path / f"{name}.safetensors"
     shutil.copy(WEIGHTS / "compact-synthesis.onnx", tmp_path)
     answers = answers_of(name)
     answers[-1]["sha256"] = "0" * 64
     save_model(path, load_arrays(WEIGHTS / f"{name}.safetensors"), {METADATA_KEY: json.dumps(answers)})
-    load = {
-        "mnist": lambda: check_known_answers(path, lambda data: decoded_pixels(load_model(), data)),
-        "photo": lambda: photo_weights(path),
-        "compact": lambda: load_compact_model(tmp_path),
-    }[name]
     with pytest.raises(ModelError, match=f"known answer {len(answers) - 1} to something else"):
-        load()
+        LOADERS[name](path)
 
 
-def test_one_wrong_pixel_is_noticed(digits):
-    model = load_model()
-    metadata = digit_answers(model, digits[:1])
+def test_one_wrong_pixel_is_detected(digits):
+    metadata = digit_answers(installed_weights(), digits[:1])
     path = WEIGHTS / "mnist.safetensors"
 
     def off_by_one(data: bytes) -> np.ndarray:
-        pixels = decoded_pixels(model, data).copy()
+        pixels = decode_digits(data).copy()
         pixels[9, 9] ^= 1
         return pixels
 
@@ -60,11 +66,10 @@ def test_one_wrong_pixel_is_noticed(digits):
     assert len(json.loads(metadata[METADATA_KEY])) == 5
 
 
-def test_answers_leave_the_digest_alone(tmp_path):
+def test_answers_do_not_change_the_digest(tmp_path):
     arrays = load_arrays(WEIGHTS / "mnist.safetensors")
     save_model(tmp_path / "bare.safetensors", arrays)
-    bare = model_from_arrays(MNIST, load_arrays(tmp_path / "bare.safetensors"))
-    assert bare.digest == load_model().digest
+    assert weights_from_arrays(load_arrays(tmp_path / "bare.safetensors")).digest == installed_weights().digest
     check_known_answers(tmp_path / "bare.safetensors", lambda data: np.zeros(0))
 
 
@@ -73,10 +78,10 @@ def test_answers_that_cannot_be_read_are_refused(text, tmp_path):
     path = tmp_path / "broken.safetensors"
     save_model(path, {"a": np.zeros(1)}, {METADATA_KEY: text})
     with pytest.raises(ModelError, match="known answer"):
-        check_known_answers(path, lambda data: decoded_pixels(load_model(), data))
+        check_known_answers(path, decode_digits)
 
 
-def test_answers_are_what_decoding_gives():
+def test_answers_are_digests_of_what_is_decoded():
     written = json.loads(known_answers([b"ab"], lambda data: np.frombuffer(data, np.uint8))[METADATA_KEY])
     assert written[0]["stream"] == "YWI="
     assert written[0]["sha256"].startswith("fb8e20fc2e4c3f24")

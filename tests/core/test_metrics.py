@@ -1,4 +1,4 @@
-"""MS-SSIM: what the library pytorch-msssim finds, for pictures of all sizes and shapes."""
+"""MS-SSIM agrees with the library pytorch-msssim, and is defined for pictures of all sizes and shapes."""
 
 import importlib
 
@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from rlcodec import OptionError
-from rlcodec.core.metrics import ROUNDING_LOSS, SCALE_WEIGHTS, ms_ssim, ms_ssim_db, ms_ssim_plane, ms_ssim_windows
+from rlcodec.core.metrics import ROUNDING_LOSS, SCALE_WEIGHTS, ms_ssim, ms_ssim_plane, ms_ssim_windows
 
 library = importlib.import_module("pytorch_msssim.ssim")
 
@@ -48,7 +48,6 @@ def test_digits_agree_with_the_library_at_their_two_scales(digit, deviation):
 def test_pictures_of_all_sizes(shape):
     picture = np.random.default_rng(1).integers(0, 256, shape).astype(np.uint8)
     assert ms_ssim(picture, picture) == 1
-    assert ms_ssim_db(picture, picture) == pytest.approx(36.99, abs=0.01)
     assert 0 <= ms_ssim(picture, 255 - picture) < 1
     assert ms_ssim(picture, noisy(picture, 9)) == ms_ssim(noisy(picture, 9), picture)
     assert len(ms_ssim_windows(*shape[:2])[2]) == {21: 2, 28: 2, 161: 5}.get(min(shape[:2]), 1)

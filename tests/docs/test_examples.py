@@ -22,7 +22,9 @@ import pytest
 from PIL import Image
 
 from rlcodec.agents import hyperparameters
+from rlcodec.agents.algorithms.registry import algorithm_names, unregister_algorithm
 from rlcodec.cli import main as cli
+from rlcodec.cli import training as cli_training
 from rlcodec.control.decode_time import StageCost, save_calibration
 from rlcodec.core import statistics
 from rlcodec.core.weights_file import WEIGHTS
@@ -35,8 +37,7 @@ from rlcodec.evaluation import demo, digit_table
 from rlcodec.evaluation.curves import mean_curves, write_curves
 from rlcodec.evaluation.rate_distortion import TableOptions, measure_codecs, save_table
 from rlcodec.presets import registry
-from rlcodec.training import compact, photo, photo_synthesis, pretrain, pretrain_compact, pretrain_photo, scan_sets
-from rlcodec.training import data as training_data
+from rlcodec.training import compact, photo, photo_synthesis, pretrain, pretrain_compact, pretrain_photo, source_sets
 
 ROOT = Path(__file__).parents[2]
 PAGES = {path.stem: path for path in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"), reverse=True)]}
@@ -60,8 +61,8 @@ SMALLER: list[tuple[str, str | Callable[[re.Match[str]], str]]] = [
     (r"--images \d+", "--images 8"),
     (r"(pretrain autoencoder (?:photo|compact) --data photos)/train", r"\1/large"),
     (r"--crop 256", "--crop 64"),
-    (r"--(latent|scan|lm)-minutes \S+", r"--\1-steps 2"),
-    (r"pretrain raster mnist", r"\g<0> --latent-steps 1 --scan-steps 1 --lm-steps 1"),
+    (r"--(latent|source|lm)-minutes \S+", r"--\1-steps 2"),
+    (r"pretrain raster mnist", r"\g<0> --latent-steps 1 --source-steps 1 --lm-steps 1"),
     (r"--minutes \S+", "--steps 1 --batch 1"),
     (r"--nproc-per-node \d+", "--nproc-per-node 1"),
     (r"--seconds \d+", "--seconds 1"),
@@ -243,7 +244,7 @@ def workplace(tmp_path, samples, made_up, monkeypatch) -> Path:
     monkeypatch.setenv("RLCODEC_CALIBRATION", str(tmp_path / "calibration.json"))
     costs = {preset: dict.fromkeys(stages, StageCost(0.01, 1e-6, 1e-6)) for preset, stages in made_up.stages.items()}
     monkeypatch.setattr("rlcodec.evaluation.calibrate.calibrate", lambda report=None: replace(made_up, stages=costs))
-    monkeypatch.setattr(training_data, "fetch_mnist", lambda target: sorted(target.iterdir()))
+    monkeypatch.setattr(cli_training, "fetch_mnist", lambda target: sorted(target.iterdir()))
     monkeypatch.setattr(hyperparameters, "FOLDER", folder / "agents")
     for name, value in (("TRAIN_IMAGES", 16), ("HELD_OUT_IMAGES", 8)):
         monkeypatch.setattr(demo, name, value)
@@ -257,7 +258,7 @@ def workplace(tmp_path, samples, made_up, monkeypatch) -> Path:
     ):  # fmt: skip
         monkeypatch.setattr(module, setting, value)
     monkeypatch.setattr(pretrain, "LM_SCHEDULE", replace(pretrain.LM_SCHEDULE, batch=2))
-    monkeypatch.setattr(scan_sets, "worker_pool", lambda workers: ThreadPoolExecutor(1))
+    monkeypatch.setattr(source_sets, "worker_pool", lambda workers: ThreadPoolExecutor(1))
     save_calibration(replace(made_up, stages=costs))
     return folder
 
@@ -265,7 +266,7 @@ def workplace(tmp_path, samples, made_up, monkeypatch) -> Path:
 @pytest.mark.parametrize("name", [name for name, path in PAGES.items() if any(not block.why for block in blocks_of(path))])
 @pytest.mark.timeout(300)  # of which a machine that has compiled nothing yet takes most
 @pytest.mark.filterwarnings("ignore")
-def test_examples_run(name, workplace, presets_as_before, done, monkeypatch, capfd):
+def test_examples_run(name, workplace, registries_as_before, done, monkeypatch, capfd):
     namespace: dict[str, Any] = {"__name__": "examples"}
     script = ""
     for block in blocks_of(PAGES[name]):
@@ -288,13 +289,15 @@ def test_examples_run(name, workplace, presets_as_before, done, monkeypatch, cap
 
 
 @pytest.fixture
-def presets_as_before() -> Iterator[None]:
-    """Removes presets and tasks that a page has registered."""
-    before = registry.preset_names()
+def registries_as_before() -> Iterator[None]:
+    """Removes presets, tasks and algorithms that a page has registered."""
+    presets, algorithms = registry.preset_names(), algorithm_names()
     yield
-    for name in set(registry.preset_names()) - set(before):
+    for name in set(registry.preset_names()) - set(presets):
         tasks.unregister_task(name)
         registry.unregister_preset(name)
+    for name in set(algorithm_names()) - set(algorithms):
+        unregister_algorithm(name)
 
 
 def test_what_does_not_run_is_known():

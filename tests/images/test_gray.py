@@ -9,8 +9,8 @@ from PIL import Image
 
 import rlcodec
 from rlcodec import ImageError
-from rlcodec.core.preset_ids import MNIST
 from rlcodec.images.gray import read_gray
+from rlcodec.presets.mnist.format import MNIST
 
 
 def write_png_header(path, width: int, height: int) -> None:

@@ -19,9 +19,9 @@ from rlcodec.presets.mnist.pixel_coder import (
     code_pixel_row,
     pixel_buffer,
     pixel_offsets,
+    pixel_scratch,
     pixel_totals,
     pixel_window,
-    pixel_work,
 )
 from rlcodec.presets.mnist.static_tables import StaticTables
 from rlcodec.training.raster import (
@@ -138,7 +138,7 @@ def coded_cost(net: ContextNet, tables: StaticTables, picture: np.ndarray, recon
     buffer, totals, offsets = pixel_buffer(reconstruction), pixel_totals(width), pixel_offsets(height, width)
     for y in range(height):
         coded = code_pixel_row(
-            state, data, COSTS, net, tables, buffer, totals, offsets, pixel_work(net), picture.copy(), y, budget, True
+            state, data, COSTS, net, tables, buffer, totals, offsets, pixel_scratch(net), picture.copy(), y, budget, True
         )  # fmt: skip
         assert coded == width
     return int(state[COST])

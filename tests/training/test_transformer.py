@@ -7,7 +7,7 @@ import torch
 from rlcodec.core.integer_mlp import LOGIT_LIMIT
 from rlcodec.presets.mnist.bilevel.context import SELECTED, SELECTED_ROWS
 from rlcodec.presets.mnist.bilevel.torch_transformer import INPUTS, IntegerTransformer
-from rlcodec.presets.mnist.bilevel.transformer import MEMORY, memory_of, remember, run_token
+from rlcodec.presets.mnist.bilevel.transformer import CACHE_ENTRIES, empty_cache, remember, run_token
 from rlcodec.training.transformer import RasterTransformer, export_transformer
 
 CPU = torch.device("cpu")
@@ -33,7 +33,7 @@ def tokens(count: int, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor, torch
 
 
 def by_kernel(net, inputs, rows, symbols) -> list[int]:
-    memory, out = memory_of(net), []
+    memory, out = empty_cache(net), []
     shift = int(net.shifts[2])
     for window, row, symbol in zip(inputs[0].numpy(), rows[0].numpy(), symbols[0].tolist(), strict=True):
         which = np.flatnonzero(window)
@@ -44,7 +44,7 @@ def by_kernel(net, inputs, rows, symbols) -> list[int]:
     return out
 
 
-@pytest.mark.parametrize("count", [1, 2, 7, 130, MEMORY + 60])
+@pytest.mark.parametrize("count", [1, 2, 7, 130, CACHE_ENTRIES + 60])
 def test_kernel_and_torch_find_the_same_integers(model, count):
     net = export_transformer(model)
     some = tokens(count)

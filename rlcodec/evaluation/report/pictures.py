@@ -93,7 +93,9 @@ def find_originals(rows: pd.DataFrame, folder: Path, split: str) -> Iterator[tup
 
 
 def _pixels(source: Source | None, digest: str) -> np.ndarray | None:
-    for gray in (False, True) if source else ():
+    if source is None:
+        return None
+    for gray in (False, True):
         try:
             pixels = pixels_of(source, gray)
         except RlcodecError:
@@ -133,9 +135,10 @@ def compare_at_equal_bytes(
             if not is_rlcodec(name) and name not in FORMATS:
                 raise OptionError("is not known here")
             codec = codec_by_name(name)
+            version: Version | None
             if is_rlcodec(name) and not anchored:
-                version, anchored = _as_measured(codec, pixels, rows, near_bpp), True
-                most = len(version.data)
+                measured = _as_measured(codec, pixels, rows, near_bpp)
+                version, most, anchored = measured, len(measured.data), True
             else:
                 version = finest_within(codec, pixels, most)
             if version is None:

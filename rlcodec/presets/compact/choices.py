@@ -7,7 +7,7 @@ root is an immediate stop, and each branch is a group in one tier. An end is a p
 
 import numpy as np
 
-from rlcodec.core.range_coder import COST_UNIT, COSTS, PROBABILITY_ONE
+from rlcodec.core.range_coder import COSTS, PROBABILITY_ONE, payload_bytes
 from rlcodec.core.segment_choice import CONTEXT, LATENT, LATENT_TIERS, STOP, STOP_PROBABILITY, change_costs
 from rlcodec.presets.compact.transform import LATENT_CHANNELS
 
@@ -91,7 +91,7 @@ def payload_bytes_at_nodes(cost: np.ndarray) -> np.ndarray:
     Args:
         cost: int64 (n, LATENT_TIERS, LATENT_CHANNELS), of every channel in 1/COST_UNIT bit, without naming its tier.
     """
-    return -(-(_sum_at_nodes(cost) + _CHOICE_COSTS) // (8 * COST_UNIT))
+    return payload_bytes(_sum_at_nodes(cost) + _CHOICE_COSTS)
 
 
 def coding_macs_at_nodes(macs: np.ndarray) -> np.ndarray:

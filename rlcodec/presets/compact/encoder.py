@@ -59,7 +59,8 @@ class AnalysedPicture:
 
     def reconstruct(self, bits: int) -> np.ndarray:
         """What the synthesis makes of the first bits of the latent, uint8 (height, width, 3)."""
-        return synthesise(keep_bits(self.latent, bits), *self.picture.pixels.shape[:2], self.weights.folder)
+        height, width = self.picture.pixels.shape[:2]
+        return synthesise(keep_bits(self.latent, bits), height, width, self.weights.folder)
 
     def show(self, bits: int) -> np.ndarray:
         """What decoders show of the first bits of the latent, gray if the picture is."""

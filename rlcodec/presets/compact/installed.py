@@ -6,7 +6,7 @@ from pathlib import Path
 from rlcodec.core.known_answers import check_known_answers
 from rlcodec.core.weights_file import WEIGHTS, load_arrays
 from rlcodec.presets.compact.latent_coder import latent_of_stream
-from rlcodec.presets.compact.weights import CompactWeights, weights_of_arrays
+from rlcodec.presets.compact.weights import CompactWeights, weights_from_arrays
 
 FILE = "compact.safetensors"
 
@@ -23,6 +23,6 @@ def load_weights(folder: Path = WEIGHTS) -> CompactWeights:
             differently.
     """
     path = folder / FILE
-    weights = weights_of_arrays(load_arrays(path), folder)
+    weights = weights_from_arrays(load_arrays(path), folder)
     check_known_answers(path, functools.partial(latent_of_stream, weights))
     return weights

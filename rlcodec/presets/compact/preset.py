@@ -1,7 +1,6 @@
 """Preset `compact` behind the preset protocol."""
 
-from collections.abc import Mapping
-from typing import ClassVar, cast
+from typing import cast
 
 import numpy as np
 
@@ -44,7 +43,7 @@ class CompactPreset(Preset):
 
     format = COMPACT
     options = CompactOptions
-    objectives: ClassVar[Mapping[str, Objective]] = process.OBJECTIVES
+    objectives = process.OBJECTIVES
 
     # Coding
 

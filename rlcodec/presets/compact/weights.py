@@ -48,13 +48,13 @@ def synthesis_digest(folder: Path) -> np.ndarray:
         raise ModelError(f"{path}: cannot be read ({error.strerror})") from error
 
 
-def arrays_of_weights(net: ContextNet, frequencies: np.ndarray, folder: Path) -> dict[str, np.ndarray]:
+def weights_to_arrays(net: ContextNet, frequencies: np.ndarray, folder: Path) -> dict[str, np.ndarray]:
     """Arrays by name, as they are stored; arguments as the attributes of `CompactWeights`."""
     return tuple_to_arrays("latents", net) | {"tables.latent": frequencies, "synthesis": synthesis_digest(folder)}
 
 
-def weights_of_arrays(arrays: Mapping[str, np.ndarray], folder: Path) -> CompactWeights:
-    """Inverse of `arrays_of_weights`.
+def weights_from_arrays(arrays: Mapping[str, np.ndarray], folder: Path) -> CompactWeights:
+    """Inverse of `weights_to_arrays`.
 
     Raises:
         ModelError: an array is missing or does not fit this version, or the folder holds another synthesis.

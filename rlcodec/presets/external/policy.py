@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from typing import cast
 
 import numpy as np
 
@@ -119,7 +120,7 @@ class ExternalPolicy:
             raise OptionError(f"features have shape {given.shape} or are not finite; give {', '.join(self.spec.features)}")
         check_objective(objective, self._process_spec)
         measured = ExternalMeasurements(given[None], np.ones(1, np.int64), rate_bpp, kmac, mse, ms_ssim)
-        process = ExternalProcess(self.spec, measured, self._policy.predictor)
+        process = ExternalProcess(self.spec, measured, cast(ExternalPredictor, self._policy.predictor))
         return process, process.initial(np.zeros(1, np.int64), self._process_spec.objectives_of(objective, 1))
 
     def _decide(self, process: ExternalProcess, state: ExternalState) -> int:

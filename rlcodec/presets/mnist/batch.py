@@ -1,8 +1,9 @@
-"""Many digits of one size in one compiled loop: payloads of preset `mnist`, exact and without latents, in both directions.
+"""Payloads of many digits of one size in one compiled loop, lossless and without latents, in both directions.
 
-When to use it: for sets of digits. Decoding gives what `rlcodec.decode` gives, and makes nothing anew for an image. Encoding
-looks for a digit's scan with a narrow beam, rules most sides out by a look, and codes a digit that resists pixel by pixel: a
-fraction of the work of `rlcodec.encode`, for streams that are as exact and on average a little longer.
+When to use it: for collections of digits. Decoding gives the same pixels as `rlcodec.decode`, and allocates nothing for an
+image. Encoding searches for the bilevel source of a digit with a narrow beam, rules out most sides by their gray levels, and
+codes a digit for which no source is found pixel by pixel. That takes a fraction of the time of `rlcodec.encode`; streams are as
+exact, and on average a little longer.
 """
 
 import functools
@@ -24,10 +25,10 @@ from rlcodec.core.range_coder import (
     start_encoding,
 )
 from rlcodec.presets.mnist.bilevel.coder import PEAK_BITS, unfold
-from rlcodec.presets.mnist.bilevel.context import ABSENT, BORDER, LEFT, MARGIN, PEAK, PRESENT, SIDE, STATUS, TOP, scan_state
+from rlcodec.presets.mnist.bilevel.context import ABSENT, BORDER, LEFT, MARGIN, PEAK, PRESENT, SIDE, STATUS, TOP, source_state
 from rlcodec.presets.mnist.bilevel.geometry import BOX, MAX_SIDE, MIN_SIDE, WORDS
-from rlcodec.presets.mnist.bilevel.gray_levels import LEVEL_SIDES, LevelTables, can_be, level_tables
-from rlcodec.presets.mnist.bilevel.search import NOT_FOUND, Beam, all_grids, beam_of, clear_beam, explains, propagate, search
+from rlcodec.presets.mnist.bilevel.gray_levels import LEVEL_SIDES, LevelTables, is_possible, level_tables
+from rlcodec.presets.mnist.bilevel.search import NOT_FOUND, Beam, all_grids, clear_beam, empty_beam, explains, propagate, search
 from rlcodec.presets.mnist.encoder import MOST_BITS_PER_SYMBOL, SPARE_PAYLOAD_BYTES
 from rlcodec.presets.mnist.installed import installed_weights
 from rlcodec.presets.mnist.pixel_coder import clear_totals
@@ -35,18 +36,30 @@ from rlcodec.presets.mnist.rows import RowCoder, code_pixel_rows, row_coder
 from rlcodec.presets.mnist.weights import MnistWeights
 
 SIZES_KEPT = 8
-"""Coders that stay in memory; a collection has images of few sizes."""
+"""Coders that are kept, one for each size; a collection has images of few sizes."""
 NARROW, WIDER = 2, 12
-"""Widths of the beam: the second follows where the first fails."""
+"""Widths of the beam; the second is tried if the first finds nothing."""
 UNTRIED, FAILED = NOT_FOUND + 1, NOT_FOUND
-"""Costs of a side that the gray levels contradict, and of one that they do not and for which no scan was found."""
+"""Costs of a side that the gray levels rule out, and of a side that they allow but for which no source was found."""
 
 
-class Finder(NamedTuple):
-    """What looks for scans: grids as of `rlcodec.presets.mnist.bilevel.search.all_grids`, levels, prices, and working space.
+class SourceFinder(NamedTuple):
+    """Tables and scratch buffers of the search for bilevel sources, of one thread.
 
-    Shapes: `prior` (PRIOR_CONTEXTS, 2) int32; `levels`, `areas` (BOX, BOX) int64; `known` (MAX_SIDE, MAX_SIDE) int8; `found`
-    (MAX_SIDE, WORDS) uint64.
+    Attributes:
+        weights: as `rlcodec.presets.mnist.bilevel.search.all_grids` returns them, like the next four.
+        starts: the same.
+        stops: the same.
+        peaks: the same.
+        offsets: the same.
+        possible: possible gray levels by side.
+        prior: int32 (PRIOR_CONTEXTS, 2), cost of source pixels.
+        narrow: of the first search.
+        wider: of the second.
+        levels: int64 (BOX, BOX), gray levels of the digit.
+        areas: int64 (BOX, BOX).
+        known: int8 (MAX_SIDE, MAX_SIDE), source pixels that the levels determine.
+        found: uint64 (MAX_SIDE, WORDS), rows of a source.
     """
 
     weights: np.ndarray
@@ -64,8 +77,17 @@ class Finder(NamedTuple):
     found: np.ndarray
 
 
-class Room(NamedTuple):
-    """Working space of a thread for images of one size: a coder's state and payload; rows, their choices, costs, compute."""
+class Workspace(NamedTuple):
+    """What a thread needs to code images of one size.
+
+    Attributes:
+        state: coder state.
+        rows: coder of rows.
+        payload: uint8, buffer for the payload of an image.
+        choices: int64 (height,), tiers of the rows.
+        spent: int64 (height,), their costs.
+        macs: int64 (height,), their multiply-accumulates.
+    """
 
     state: np.ndarray
     rows: RowCoder
@@ -75,39 +97,39 @@ class Room(NamedTuple):
     macs: np.ndarray
 
 
-def finder_of(weights: MnistWeights) -> Finder:
-    """What looks for scans of a model's digits; for one thread."""
-    ink = weights.scan_tables.near
+def source_finder(weights: MnistWeights) -> SourceFinder:
+    """Tables and scratch buffers for searches under some weights, for one thread."""
+    ink = weights.source_tables.near
     prior = np.stack([COSTS[PROBABILITY_ONE - ink], COSTS[ink]], 1)
     levels, areas = np.zeros((2, BOX, BOX), np.int64)
-    narrow, wider = beam_of(NARROW), beam_of(WIDER)
+    narrow, wider = empty_beam(NARROW), empty_beam(WIDER)
     known, found = np.zeros((MAX_SIDE, MAX_SIDE), np.int8), np.zeros((MAX_SIDE, WORDS), np.uint64)
-    areas_of, starts, stops, peaks, offsets = all_grids()
-    return Finder(areas_of, starts, stops, peaks, offsets, level_tables(), prior, narrow, wider, levels, areas, known, found)
+    grids, starts, stops, peaks, offsets = all_grids()
+    return SourceFinder(grids, starts, stops, peaks, offsets, level_tables(), prior, narrow, wider, levels, areas, known, found)
 
 
-def room_for(weights: MnistWeights, height: int, width: int) -> Room:
-    """Working space for images of a size; for one thread."""
-    rows = row_coder(weights, np.zeros((height, width), np.uint8), scan_state())
+def new_workspace(weights: MnistWeights, height: int, width: int) -> Workspace:
+    """A workspace for images in pixels, for one thread."""
+    rows = row_coder(weights, np.zeros((height, width), np.uint8), source_state())
     most = height * width * MOST_BITS_PER_SYMBOL // 8 + SPARE_PAYLOAD_BYTES
     choices, spent, macs = np.zeros((3, height), np.int64)
-    return Room(np.zeros(STATE_FIELDS, np.int64), rows, np.zeros(most, np.uint8), choices, spent, macs)
+    return Workspace(np.zeros(STATE_FIELDS, np.int64), rows, np.zeros(most, np.uint8), choices, spent, macs)
 
 
 @kernel
 def _clear(rows):
-    """Makes a coder of rows that was used one before the first row."""
+    """Resets a coder of rows to before the first row."""
     clear_totals(rows.totals)
     rows.buffer[:] = 0
-    rows.memory.tokens[0] = 0
-    rows.scan.head[:] = 0
-    rows.scan.lines[:] = 0
-    rows.scan.up[:] = BORDER
+    rows.cache.tokens[0] = 0
+    rows.source.head[:] = 0
+    rows.source.lines[:] = 0
+    rows.source.up[:] = BORDER
 
 
 @kernel
 def _bounds(pixels, out):
-    """Writes top, bottom, left and right of the ink, `out` int64 (4,), the second and fourth exclusive; False without any."""
+    """Writes top, bottom, left and right of the ink, int64 (4,), bottom and right exclusive; returns False if there is none."""
     height, width = pixels.shape
     out[0], out[1], out[2], out[3] = height, 0, width, 0
     for y in range(height):
@@ -120,7 +142,7 @@ def _bounds(pixels, out):
 
 @kernel
 def _search_with(beam, finder, s, p):
-    """As `search` with a beam that was used, on what `propagate` left of side MIN_SIDE + s and peak p."""
+    """Searches on what `propagate` left of side MIN_SIDE + s and brightest area p, with a beam that was used before."""
     clear_beam(beam)
     return search(
         beam, finder.levels, finder.known, finder.weights[s], finder.starts[s], finder.stops[s], finder.peaks[s, p],
@@ -130,7 +152,7 @@ def _search_with(beam, finder, s, p):
 
 @kernel
 def _place(finder, pixels, top, bottom, left, right, offset):
-    """Writes the ink into the empty box, as much off its edge as `offset`; returns its row and column there."""
+    """Writes the ink into the box, at `offset` from its edge; returns its row and column there."""
     finder.levels[:] = 0
     row, column = (offset, np.int64(0)) if bottom - top < BOX else (np.int64(0), offset)
     for y in range(bottom - top):
@@ -140,9 +162,21 @@ def _place(finder, pixels, top, bottom, left, right, offset):
 
 
 @kernel
-def _try(finder, tables, scan, s, p, cheapest):
-    """Looks for a scan of side MIN_SIDE + s under peak p; writes one that costs less than `cheapest`, and returns its cost."""
-    if not can_be(finder.possible, s, p, finder.levels):
+def _try(finder, tables, source, s, p, cheapest):
+    """Searches for a source of side MIN_SIDE + s with brightest area p, and writes it if it is cheaper than all before.
+
+    Args:
+        finder: `SourceFinder`, with the gray levels of the digit.
+        tables: `SourceTables`.
+        source: `SourceState`, written.
+        s: index of the side.
+        p: index of the brightest area.
+        cheapest: the least cost so far.
+
+    Returns:
+        The least cost now; FAILED or UNTRIED if there is no source yet.
+    """
+    if not is_possible(finder.possible, s, p, finder.levels):
         return cheapest
     peak = finder.peaks[s, p]
     if not propagate(finder.levels, finder.weights[s], finder.starts[s], finder.stops[s], peak, finder.known):
@@ -152,20 +186,21 @@ def _try(finder, tables, scan, s, p, cheapest):
         cost = _search_with(finder.wider, finder, s, p)
     if cost >= min(cheapest, FAILED):
         return min(cheapest, FAILED)
-    unfold(tables, MIN_SIDE + s, scan.single, scan.start, scan.stop)
-    index = explains(finder.found, finder.levels, scan.single, scan.start, scan.stop, tables.peaks[s], finder.areas)
+    unfold(tables, MIN_SIDE + s, source.single, source.start, source.stop)
+    index = explains(finder.found, finder.levels, source.single, source.start, source.stop, tables.peaks[s], finder.areas)
     if index < 0 or index >= 1 << PEAK_BITS:
         return min(cheapest, FAILED)
-    scan.head[STATUS], scan.head[SIDE], scan.head[PEAK] = PRESENT, MIN_SIDE + s, index
+    source.head[STATUS], source.head[SIDE], source.head[PEAK] = PRESENT, MIN_SIDE + s, index
     for i in range(MIN_SIDE + s):
-        assign(scan.lines[MARGIN + i], finder.found[i])
+        assign(source.lines[MARGIN + i], finder.found[i])
     return cost
 
 
 @kernel
-def _find(finder, tables, scan, pixels, bounds):
-    """Looks for the scan of an image, of the smallest side that gives one, and writes it into `scan`, or that there is none."""
-    scan.head[STATUS] = ABSENT
+def _find(finder, tables, source, pixels, bounds):
+    """Searches for the source of an image, of the smallest side that has one, and writes it, or that there is none, into
+    `source`."""
+    source.head[STATUS] = ABSENT
     if not _bounds(pixels, bounds):
         return
     top, bottom, left, right = bounds[0], bounds[1], bounds[2], bounds[3]
@@ -178,106 +213,125 @@ def _find(finder, tables, scan, pixels, bounds):
             if finder.offsets[s, extent, offset]:
                 row, column = _place(finder, pixels, top, bottom, left, right, offset)
                 for p in range(finder.peaks.shape[1]):
-                    cost = _try(finder, tables, scan, s, p, cheapest)
+                    cost = _try(finder, tables, source, s, p, cheapest)
                     if cost < min(cheapest, FAILED):
-                        scan.head[TOP], scan.head[LEFT] = top - row, left - column
+                        source.head[TOP], source.head[LEFT] = top - row, left - column
                     cheapest = cost
-        if cheapest < UNTRIED:  # the levels contradict nearly all sides but the right one: no larger one is
+        if cheapest < UNTRIED:  # the levels rule out nearly all sides but the right one, so larger ones are not tried
             return
 
 
 @array_kernel
-def _encode(rooms, images, tier, finder, costs, bounds, out, lengths):
-    """Encodes images until `out` is full; writes payloads one behind the other, and their lengths. Returns how many.
+def _encode(workspaces, images, tier, finder, costs, bounds, out, lengths):
+    """Encodes images until `out` is full; writes payloads one behind the other, and their lengths.
 
-    The `Room` is the one of a typed list: handing its many arrays over takes as long as decoding a digit.
+    Args:
+        workspaces: typed list of one `Workspace`, since passing its many arrays one by one takes as long as decoding a digit.
+        images: uint8 (n, height, width).
+        tier: of all rows.
+        finder: `SourceFinder`.
+        costs: `rlcodec.core.range_coder.COSTS`.
+        bounds: int64 (4,), overwritten.
+        out: uint8, written.
+        lengths: int64 (n,), written.
+
+    Returns:
+        How many images were encoded.
     """
-    room = rooms[0]
-    rows, state = room.rows, room.state
-    first, budget = np.int64(0), np.int64(0)  # literals would have all that codes rows compiled anew
+    workspace = workspaces[0]
+    rows, state = workspace.rows, workspace.state
+    first, budget = np.int64(0), np.int64(0)  # literals would have `code_pixel_rows` compiled again
     at = 0
     for n in range(images.shape[0]):
         _clear(rows)
-        _find(finder, rows.scan_tables, rows.scan, images[n], bounds)
+        _find(finder, rows.source_tables, rows.source, images[n], bounds)
         start_encoding(state)
-        room.choices[:] = tier
-        code_pixel_rows(state, room.payload, costs, rows, images[n], first, budget, room.choices, room.spent, room.macs)
-        length = end_payload(state, room.payload)
+        workspace.choices[:] = tier
+        code_pixel_rows(
+            state, workspace.payload, costs, rows, images[n], first, budget, workspace.choices, workspace.spent, workspace.macs
+        )
+        length = end_payload(state, workspace.payload)
         if at + length > out.shape[0]:
             return n
         for i in range(length):
-            out[at + i] = room.payload[i]
+            out[at + i] = workspace.payload[i]
         lengths[n] = length
         at += length
     return images.shape[0]
 
 
 @array_kernel
-def _decode(rooms, data, lengths, costs, images):
-    """Decodes payloads, one behind the other, into `images`, in a room as above; makes lengths 0 where rows are missing."""
-    room = rooms[0]
-    rows, state = room.rows, room.state
-    first, budget = np.int64(0), np.int64(0)  # literals would have all that codes rows compiled anew
+def _decode(workspaces, data, lengths, costs, images):
+    """Decodes payloads, one behind the other, into `images`; sets a length to 0 if rows are missing. Arguments as `_encode`."""
+    workspace = workspaces[0]
+    rows, state = workspace.rows, workspace.state
+    first, budget = np.int64(0), np.int64(0)  # literals would have `code_pixel_rows` compiled again
     at = 0
     for n in range(images.shape[0]):
         _clear(rows)
         payload = data[at : at + lengths[n]]
         at += lengths[n]
         start_decoding(state, payload, lengths[n])
-        room.choices[:] = 0
-        _, done, _ = code_pixel_rows(state, payload, costs, rows, images[n], first, budget, room.choices, room.spent, room.macs)
+        workspace.choices[:] = 0
+        _, done, _ = code_pixel_rows(
+            state, payload, costs, rows, images[n], first, budget, workspace.choices, workspace.spent, workspace.macs
+        )
         if done < images.shape[1] or state[EXHAUSTED]:
             lengths[n] = 0
 
 
 @functools.lru_cache(maxsize=SIZES_KEPT)
 def digit_coder(height: int, width: int) -> "DigitCoder":
-    """The coder of images of a size, pixels, that all share."""
+    """The shared coder of images of a size in pixels, for the installed weights."""
     return DigitCoder(installed_weights(), height, width)
 
 
 class DigitCoder:
-    """Codes digits of one size, many at a time; threads may share one."""
+    """Codes digits of one size, many at a time; threads may share one.
+
+    Args:
+        weights: of the preset.
+        height: pixels.
+        width: pixels.
+    """
 
     def __init__(self, weights: MnistWeights, height: int, width: int) -> None:
-        """For a model's images of a size, pixels."""
         self.weights, self.shape = weights, (height, width)
-        self._mine = threading.local()
+        self._of_thread = threading.local()
 
     def encode(self, images: np.ndarray, tier: int) -> list[bytes]:
-        """Payloads of exact images, all rows in one tier.
+        """Payloads of lossless streams with all rows in one tier.
 
         Args:
             images: uint8 (n, height, width).
             tier: index into `rlcodec.core.segment_choice.TIERS`.
         """
-        if not hasattr(self._mine, "finder"):
-            self._mine.finder = finder_of(self.weights)
+        if not hasattr(self._of_thread, "finder"):
+            self._of_thread.finder = source_finder(self.weights)
         images = np.array(images, np.uint8, order="C")
         most = images[:1].size * MOST_BITS_PER_SYMBOL // 8 + SPARE_PAYLOAD_BYTES
         out, payloads = np.empty(images.size + most, np.uint8), list[bytes]()
         while len(payloads) < len(images):
-            lengths = np.zeros(len(images) - len(payloads), np.int64)
-            count = _encode(
-                self._rooms(), images[len(payloads) :], tier, self._mine.finder, COSTS, np.empty(4, np.int64), out, lengths
-            )
+            rest, bounds = images[len(payloads) :], np.empty(4, np.int64)
+            lengths = np.zeros(len(rest), np.int64)
+            count = _encode(self._workspaces(), rest, tier, self._of_thread.finder, COSTS, bounds, out, lengths)
             stops = np.cumsum(lengths[:count]).tolist()
             payloads += [out[start:stop].tobytes() for start, stop in zip([0, *stops], stops, strict=False)]
         return payloads
 
     def decode(self, payloads: Sequence[bytes]) -> list[np.ndarray | None]:
-        """Images, uint8 (height, width), of payloads without latents; None where not all rows were sent."""
+        """Images, uint8 (height, width), of payloads of streams without latents; None if not all rows were sent."""
         lengths = np.array([len(payload) for payload in payloads], np.int64)
         images = np.empty((len(payloads), *self.shape), np.uint8)
         data = np.frombuffer(bytearray().join(payloads), np.uint8)
-        _decode(self._rooms(), data, lengths, COSTS, images)
-        # Copies, lest one image keep the memory of all.
+        _decode(self._workspaces(), data, lengths, COSTS, images)
+        # Copies, so that one image does not keep all of them in memory.
         return [image.copy() if length else None for image, length in zip(images, lengths.tolist(), strict=True)]
 
-    def _rooms(self) -> Any:
-        """This thread's room, in a typed list."""
+    def _workspaces(self) -> Any:
+        """The workspace of this thread, in a typed list."""
         try:
-            return self._mine.rooms
+            return self._of_thread.workspaces
         except AttributeError:
-            self._mine.rooms = List([room_for(self.weights, *self.shape)])
-            return self._mine.rooms
+            self._of_thread.workspaces = List([new_workspace(self.weights, *self.shape)])
+            return self._of_thread.workspaces

@@ -18,7 +18,7 @@ from rlcodec.control.onnx_policy import OnnxPolicy
 from rlcodec.core.segment_choice import CONTEXT, LM, PIXELS, STOP, TABLE
 from rlcodec.core.segments import MACS_PER_KMAC, Segment
 from rlcodec.presets.base import Encoded
-from rlcodec.presets.mnist.bilevel.coder import scan_of
+from rlcodec.presets.mnist.bilevel.coder import source_of
 from rlcodec.presets.mnist.decode_cost import decode_work
 from rlcodec.presets.mnist.encoder import constant_choices, encode_with
 from rlcodec.presets.mnist.format import MNIST
@@ -117,7 +117,7 @@ class _Search:
         self.constraints = constraints
         self.tried: list[MnistCandidate] = []
         self._weights, self._pixels, self._calibration = weights, pixels, calibration
-        self._has_source = scan_of(weights.scan_tables, pixels) is not None
+        self._has_source = source_of(weights.source_tables, pixels) is not None
 
     def result(self, key: Callable[[MnistCandidate], tuple[float, ...]]) -> Encoded:
         """The best of the streams so far; raises MisfitError if none meets the constraints."""

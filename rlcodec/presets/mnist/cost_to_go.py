@@ -233,10 +233,7 @@ def fill_cost_to_go(sizes, tables, state, e, change_bits, features):
     state.slice_error[e, kept] = row_error(sizes, tables, measure, i, budget, 0)
     _fill_segments(sizes, tables, state, e, features)
     for column in range(total + 1):
-        if column < most:
-            error = state.slice_error[e, column]
-        else:
-            error = row_error(sizes, tables, measure, i, budget, column - most)
+        error = state.slice_error[e, column] if column < most else row_error(sizes, tables, measure, i, budget, column - most)
         bits = STOP_BEFORE_PIXELS_BITS if column == most and kept > 0 else STOP_BITS
         mark = rate * bits if column < total else 0.0
         # Slices that the budget drops are no segments: nothing is named, coded or stopped there.

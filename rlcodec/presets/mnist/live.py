@@ -1,5 +1,6 @@
 """Decisions about images that are measured as decisions are made: for the encoder under a policy, and for environments."""
 
+from collections.abc import Sequence
 from typing import cast
 
 import numpy as np
@@ -34,7 +35,7 @@ class LiveMeasurer:
         measurements: of the image; 0 where nothing was measured.
     """
 
-    def __init__(self, weights: MnistWeights, pixels: np.ndarray, measures: tuple[int, ...] = MEASURES):
+    def __init__(self, weights: MnistWeights, pixels: np.ndarray, measures: Sequence[int] = MEASURES):
         self._image, self._measures = ImageMeasurer(weights, pixels), measures
         shapes = table_shapes(weights.slices, len(pixels)).items()
         tables = {name: np.zeros((1, *shape), DTYPES.get(name, np.int64)) for name, shape in shapes}

@@ -19,9 +19,9 @@ from rlcodec.core.kernel import array_kernel, kernel
 from rlcodec.core.metrics import ms_ssim_loss, ms_ssim_plane, ms_ssim_windows
 from rlcodec.core.range_coder import COST, COSTS, MACS, encoder_state
 from rlcodec.core.segment_choice import CONTEXT, LATENT_TIERS, LM, TABLE, TIERS
-from rlcodec.presets.mnist.bilevel.coder import scan_of
-from rlcodec.presets.mnist.bilevel.context import scan_state
-from rlcodec.presets.mnist.bilevel.geometry import Scan
+from rlcodec.presets.mnist.bilevel.coder import source_of
+from rlcodec.presets.mnist.bilevel.context import source_state
+from rlcodec.presets.mnist.bilevel.geometry import BilevelSource
 from rlcodec.presets.mnist.pixel_coder import (
     COLUMNS_ASIDE,
     ROWS_ABOVE,
@@ -210,9 +210,9 @@ class ImageMeasurer:
         self._rows: dict[tuple[int, int], Costs] = {}
 
     @functools.cached_property
-    def source(self) -> Scan | None:
+    def source(self) -> BilevelSource | None:
         """The bilevel source of the image, or None."""
-        return scan_of(self.weights.scan_tables, self.pixels)
+        return source_of(self.weights.source_tables, self.pixels)
 
     def reconstruction(self, slices: int) -> np.ndarray:
         """What the synthesis makes of the first latent slices, uint8 (height, width)."""
@@ -259,7 +259,7 @@ class ImageMeasurer:
         return self._rows[slices, tier]
 
     def _measured_rows(self, slices: int, tier: int) -> Costs:
-        rows = row_coder(self.weights, self._context(slices), scan_state(self.source, known=True))
+        rows = row_coder(self.weights, self._context(slices), source_state(self.source, known=True))
         costs = Costs(*np.empty((2, len(self.pixels)), np.int64))
         _measure_rows(
             encoder_state(), _discarded(self.pixels.size), COSTS, rows, self.pixels.copy(), slices, tier, *costs

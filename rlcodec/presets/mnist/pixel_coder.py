@@ -1,13 +1,14 @@
-"""The raster-encoder: predicts symbol after symbol in raster order and drives the range coder, in one compiled kernel.
+"""The raster-encoder of pixels: predicts one after another in raster order and drives the range coder, in one compiled kernel.
 
-Context, integer network, probability look-up and coder are fused; the coder's state carries the direction, so the same
-loop encodes and decodes. Tiers:
+Context, integer network, probability look-up and range coder are fused. The coder's state holds the direction, so the same loop
+encodes and decodes. Tiers:
 
-* `table`: static frequencies in a few classes of the nearest neighbours. Almost free.
-* `context`: two hidden layers over the causal window, the auto-encoder's reconstruction around the symbol, and running
-  summaries of what was coded (first ink row, extent, moments), which enter as rows of learned tables.
+* `table`: static frequencies in a few classes of the nearest neighbours; almost free.
+* `context`: two hidden layers over the causal window, the auto-encoder's reconstruction around the pixel, and running summaries
+of
+  what was coded (first row with ink, extent, moments), which select rows of learned tables.
 
-The network, and the tree of decisions that codes a symbol, are in `rlcodec.core.integer_mlp`.
+The network, and the tree of decisions that codes a pixel, are in `rlcodec.core.integer_mlp`.
 """
 
 import functools
@@ -27,9 +28,9 @@ VALUE_PLANE, INK_PLANE, SATURATED_PLANE, RECON_PLANE = range(4)
 PLANES = 4
 SATURATED = 250
 RECON_FLOOR = 8
-"""Reconstructed values below this count as background in the context, so that backgrounds stay trivial."""
+"""Reconstructed values below this count as background in the context, so that the context of background stays trivial."""
 
-# Tables of learned rows, selected by position and running summaries of the image so far.
+# Tables of learned rows, selected by position and by running summaries of the image so far.
 GRID = 28
 POSITION_Y, POSITION_X, FROM_TOP, FROM_LEFT, FROM_RIGHT, BUDGET, INK, COLUMN_GAP, RUNS, MOMENT_X, MOMENT_Y = range(11)
 SUMMARY_SIZES = (GRID, GRID, 29, 50, 50, 33, 20, 29, 16, 33, 33)
@@ -45,9 +46,15 @@ TRIVIAL_STATES = 4
 TABLE_CONTEXTS = 4 * 4 * 2 * 4
 
 
-class PixelWork(NamedTuple):
-    """Working space of `code_pixel_row`: inputs that are not zero, `which` int64 and `values` int32, `selected` int64
-    (SUMMARIES,), and the network's layers."""
+class PixelScratch(NamedTuple):
+    """Scratch buffers of `code_pixel_row`.
+
+    Attributes:
+        which: int64, inputs of the network that are not zero.
+        values: int32, their values.
+        selected: int64 (SUMMARIES,), rows of the learned tables.
+        layers: of the network.
+    """
 
     which: np.ndarray
     values: np.ndarray
@@ -55,14 +62,14 @@ class PixelWork(NamedTuple):
     layers: Layers
 
 
-def pixel_work(net: ContextNet) -> PixelWork:
-    """Working space for the pixels' network."""
-    room = len(pixel_window()) + UNROLL
-    return PixelWork(np.empty(room, np.int64), np.empty(room, np.int32), np.empty(SUMMARIES, np.int64), layers_of(net))
+def pixel_scratch(net: ContextNet) -> PixelScratch:
+    """Scratch buffers for the network of pixels."""
+    inputs = len(pixel_window()) + UNROLL
+    return PixelScratch(np.empty(inputs, np.int64), np.empty(inputs, np.int32), np.empty(SUMMARIES, np.int64), layers_of(net))
 
 
 def pixel_window() -> list[tuple[int, int, int]]:
-    """The network's inputs as (plane, dy, dx): the causal window, flags of the near part, and the reconstruction."""
+    """Inputs of the network as (plane, dy, dx): the causal window, the reconstruction, and flags of the near part."""
     window = [
         (VALUE_PLANE, dy, dx)
         for dy in range(-ROWS_ABOVE, 1)
@@ -76,7 +83,7 @@ def pixel_window() -> list[tuple[int, int, int]]:
 
 
 WINDOW_INPUTS = sum(1 for plane, _, _ in pixel_window() if plane in (VALUE_PLANE, RECON_PLANE))
-"""So many inputs come first; when they are all zero, the flags behind them are too."""
+"""Inputs before the flags; if they are all zero, so are the flags."""
 
 
 @functools.cache
@@ -97,7 +104,7 @@ def pixel_buffer(reconstruction: np.ndarray) -> np.ndarray:
 
 
 def pixel_totals(width: int) -> np.ndarray:
-    """Running totals of an image of which nothing was coded yet, int64."""
+    """Running totals before the first pixel, int64 (TOTALS + width,)."""
     totals = np.empty(TOTALS + width, np.int64)
     clear_totals(totals)
     return totals
@@ -105,14 +112,14 @@ def pixel_totals(width: int) -> np.ndarray:
 
 @kernel
 def clear_totals(totals):
-    """Makes running totals those of an image of which nothing was coded yet."""
+    """Resets running totals to before the first pixel."""
     totals[:] = -1
     totals[FIRST_ROW + 1 : TOTALS] = 0
 
 
 @kernel
 def summarise(buffer, totals, y, x, height, width, budget, runs_above, runs_here, out):
-    """Writes the table rows selected at (y, x) into `out`, int64 (SUMMARIES,)."""
+    """Writes which rows of the learned tables are selected at (y, x), int64 (SUMMARIES,)."""
     out[POSITION_Y] = min(y, GRID - 1)
     out[POSITION_X] = min(x, GRID - 1)
     seen = totals[FIRST_ROW] >= 0
@@ -132,7 +139,7 @@ def summarise(buffer, totals, y, x, height, width, budget, runs_above, runs_here
 
 @kernel
 def runs_in_row(buffer, y, width):
-    """Runs of ink in image row y."""
+    """Number of runs of ink in row `y` of the image."""
     runs, before = 0, 0
     for x in range(width):
         ink = buffer[INK_PLANE, y + ROWS_ABOVE, x + COLUMNS_ASIDE]
@@ -164,7 +171,7 @@ def record_pixel(buffer, totals, y, x, height, width, value):
 
 @kernel
 def trivial_state(totals, budget):
-    """Which static table holds for a symbol whose whole context is background."""
+    """Index of the static table for a pixel whose whole context is background."""
     return (2 if totals[FIRST_ROW] >= 0 else 0) + (1 if budget > 0 else 0)
 
 
@@ -188,7 +195,7 @@ def _level(value):
 
 @kernel
 def table_context(buffer, y, x, budget):
-    """Class of a pixel's nearest neighbours, an index into `StaticTables.pixel`."""
+    """Class of the nearest neighbours of a pixel, an index into `StaticTables.pixel`."""
     row, column = y + ROWS_ABOVE, x + COLUMNS_ASIDE
     west = _level(buffer[VALUE_PLANE, row, column - 1])
     north = _level(buffer[VALUE_PLANE, row - 1, column])
@@ -202,7 +209,7 @@ def table_context(buffer, y, x, budget):
 
 @kernel
 def _gather(flat, base, offsets, which, values):
-    """Lists the inputs at `base` that are not zero, and pads the list with zeros to a multiple of `UNROLL`."""
+    """Lists the inputs at `base` that are not zero, padded with UNROLL - 1 zeros; returns how many there are."""
     count = 0
     for i in range(offsets.shape[0]):
         value = flat[base + offsets[i]]
@@ -217,7 +224,7 @@ def _gather(flat, base, offsets, which, values):
 
 @kernel
 def _code_symbol_static(state, data, costs, net, probabilities, root, symbol):
-    """Codes a symbol down the tree with given probabilities; -1 when the data is exhausted."""
+    """Codes a pixel down the tree with given probabilities; returns it, or -1 if the data is exhausted."""
     node = root
     while node >= 0:
         bit = code_decision(state, data, costs, np.int64(probabilities[node]), 1 if symbol > net.threshold[node] else 0)
@@ -230,7 +237,7 @@ def _code_symbol_static(state, data, costs, net, probabilities, root, symbol):
 
 @kernel
 def _code_trivial(state, data, costs, net, tables, trivial, y, x, symbol):
-    """Codes a pixel whose whole context is background; the coder's EXHAUSTED says when the data ran out."""
+    """Codes a pixel whose whole context is background; returns it, and sets the coder's EXHAUSTED if the data is exhausted."""
     ink = tables.trivial[trivial, min(y, GRID - 1), min(x, GRID - 1)]
     bit = code_decision(state, data, costs, np.int64(ink), 1 if symbol > 0 else 0)
     state[MACS] += 1
@@ -240,30 +247,30 @@ def _code_trivial(state, data, costs, net, tables, trivial, y, x, symbol):
 
 
 @kernel
-def code_pixel_row(state, data, costs, net, tables, buffer, totals, offsets, work, image, y, budget, use_network):
+def code_pixel_row(state, data, costs, net, tables, buffer, totals, offsets, scratch, image, y, budget, use_network):
     """Codes one row of pixels, in the direction that the coder's state says.
 
     Args:
         state: coder state; its MACS and COST grow by what the row takes.
         data: uint8 payload.
         costs: `rlcodec.core.range_coder.COSTS`.
-        net: the pixels' `ContextNet`.
+        net: `ContextNet` of pixels.
         tables: `StaticTables`.
         buffer: context buffer from `pixel_buffer`, holding the rows above.
         totals: running totals from `pixel_totals`.
         offsets: from `pixel_offsets`.
-        work: from `pixel_work`.
+        scratch: from `pixel_scratch`.
         image: uint8 (height, width); read when encoding, written when decoding.
         y: the row.
-        budget: index of the reconstruction's bit budget, 0 when there is none.
-        use_network: tier `context` when true, `table` otherwise.
+        budget: latent slices that the bit budget touches, 0 if there is no reconstruction.
+        use_network: tier `context` if true, `table` otherwise.
 
     Returns:
-        Pixels coded: the width, or fewer when the data is exhausted.
+        Pixels coded: the width, or fewer if the data is exhausted.
     """
     height, width = image.shape
     flat = buffer.reshape(-1)
-    which, values, selected, layers = work.which, work.values, work.selected, work.layers
+    which, values, selected, layers = scratch.which, scratch.values, scratch.selected, scratch.layers
     runs_above, runs_here, before = runs_in_row(buffer, y - 1, width) if y else 0, 0, 0
     line = (y + ROWS_ABOVE) * (width + 2 * COLUMNS_ASIDE) + COLUMNS_ASIDE
     for x in range(width):

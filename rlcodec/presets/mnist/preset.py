@@ -90,7 +90,8 @@ class MnistPreset(Preset):
     def read_pixels(self, image: ImageLike, options: EncodeOptions) -> np.ndarray:
         """The pixels of an image, uint8 (height, width); raises ImageError if it is not 8-bit gray, or too large."""
         pixels = read_gray(image, MNIST)
-        check_size(*pixels.shape, "the image", MNIST, options.max_pixels)
+        height, width = pixels.shape
+        check_size(height, width, "the image", MNIST, options.max_pixels)
         return pixels
 
     def suits(self, mode: str, size: tuple[int, int]) -> bool:

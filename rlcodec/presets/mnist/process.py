@@ -246,7 +246,8 @@ class MnistProcess(DecisionProcess[MnistState]):
         for predictor, images in several:
             predicted[images] = predictor.predict(features[images])
         tables = (getattr(measurements, name) for name in Tables._fields[:-2])
-        self._tables = Tables(*tables, predicted, np.stack([predictor.row for predictor, _ in several]))
+        rows = np.stack([predictor.row for predictor, _ in several])
+        self._tables = Tables(*tables, predicted, rows)  # type: ignore[call-arg]
 
     @property
     def image_count(self) -> int:

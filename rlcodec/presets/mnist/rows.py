@@ -1,4 +1,4 @@
-"""Codes whole runs of segments, latent slices or rows of pixels, and shows the picture that they make."""
+"""Codes runs of rows of pixels, in either direction, and shows the picture that they make."""
 
 from typing import NamedTuple
 
@@ -17,20 +17,41 @@ from rlcodec.core.segment_choice import (
     code_choice,
     tiers_at,
 )
-from rlcodec.presets.mnist.bilevel.coder import ScanWork, code_head, code_scan_row, scan_work
-from rlcodec.presets.mnist.bilevel.context import PRESENT, STATUS, ScanState, ScanTables
-from rlcodec.presets.mnist.bilevel.transformer import WAITING, LmNet, Memory, go_back, keep_place, memory_of
-from rlcodec.presets.mnist.pixel_coder import PixelWork, code_pixel_row, pixel_buffer, pixel_offsets, pixel_totals, pixel_work
+from rlcodec.presets.mnist.bilevel.coder import SourceScratch, code_source_head, code_source_row, source_scratch
+from rlcodec.presets.mnist.bilevel.context import PRESENT, STATUS, SourceState, SourceTables
+from rlcodec.presets.mnist.bilevel.transformer import WAITING, KvCache, LmNet, empty_cache, restore_place, save_place
+from rlcodec.presets.mnist.pixel_coder import (
+    PixelScratch,
+    code_pixel_row,
+    pixel_buffer,
+    pixel_offsets,
+    pixel_scratch,
+    pixel_totals,
+)
 from rlcodec.presets.mnist.segments import slices_touched
 from rlcodec.presets.mnist.static_tables import StaticTables
 from rlcodec.presets.mnist.weights import MnistWeights
 
 
 class RowCoder(NamedTuple):
-    """What codes rows of pixels: networks, tables, and what they know of the image so far.
+    """Networks, tables and state of coding rows of pixels.
 
-    The first six code pixels as they are, see `rlcodec.presets.mnist.pixel_coder.code_pixel_row`; the others by way of a scan,
-    see `rlcodec.presets.mnist.bilevel.coder.code_scan_row`.
+    The first six serve to code pixels directly (`rlcodec.presets.mnist.pixel_coder.code_pixel_row`), the others to code rows by
+    way of a bilevel source (`rlcodec.presets.mnist.bilevel.coder.code_source_row`).
+
+    Attributes:
+        net: tier `context` of pixels.
+        tables: tier `table` of pixels.
+        buffer: context buffer of pixels.
+        totals: running totals of pixels.
+        offsets: of the context window in the buffer.
+        scratch: scratch buffers for pixels.
+        source_net: tier `context` of the source.
+        source_lm: tier `lm` of the source.
+        cache: KV cache of tier `lm`.
+        source_tables: tier `table` of the source, and what renders it.
+        source: state of the source.
+        source_scratch: scratch buffers for the source.
     """
 
     net: ContextNet
@@ -38,34 +59,43 @@ class RowCoder(NamedTuple):
     buffer: np.ndarray
     totals: np.ndarray
     offsets: np.ndarray
-    work: PixelWork
-    scan_net: ContextNet
-    scan_lm: LmNet
-    memory: Memory
-    scan_tables: ScanTables
-    scan: ScanState
-    scan_work: ScanWork
+    scratch: PixelScratch
+    source_net: ContextNet
+    source_lm: LmNet
+    cache: KvCache
+    source_tables: SourceTables
+    source: SourceState
+    source_scratch: SourceScratch
 
 
-def row_coder(weights: MnistWeights, context: np.ndarray, scan: ScanState, memory: Memory | None = None) -> RowCoder:
+def row_coder(weights: MnistWeights, context: np.ndarray, source: SourceState, cache: KvCache | None = None) -> RowCoder:
     """A coder of rows before the first.
 
     Args:
-        model: the preset's weights.
-        context: the reconstruction, uint8 (height, width), zeros when there is none.
-        scan: of the image, or to be decoded.
-        memory: of tier `lm`; a cache, with which the kernel runs the network, when None.
+        weights: of the preset.
+        context: uint8 (height, width), the reconstruction, or zeros if there is none.
+        source: of the image, or to be decoded.
+        cache: of tier `lm`; a new one, with which the kernel runs the network, if None.
     """
     return RowCoder(
-        weights.pixel_net, weights.tables, pixel_buffer(context), pixel_totals(context.shape[1]), pixel_offsets(*context.shape),
-        pixel_work(weights.pixel_net), weights.scan_net, weights.scan_lm, memory or memory_of(weights.scan_lm), weights.scan_tables,
-        scan, scan_work(weights.scan_net),
-    )  # fmt: skip
+        net=weights.pixel_net,
+        tables=weights.tables,
+        buffer=pixel_buffer(context),
+        totals=pixel_totals(context.shape[1]),
+        offsets=pixel_offsets(*context.shape),
+        scratch=pixel_scratch(weights.pixel_net),
+        source_net=weights.source_net,
+        source_lm=weights.source_lm,
+        cache=cache or empty_cache(weights.source_lm),
+        source_tables=weights.source_tables,
+        source=source,
+        source_scratch=source_scratch(weights.source_net),
+    )
 
 
 @inlined
 def code_row(state, data, costs, rows, image, y, budget, tier):
-    """Codes row `y` by way of the scan where there is one, else pixel by pixel; the first row says which.
+    """Codes row `y` by way of the bilevel source if there is one, else pixel by pixel; the first row says which.
 
     Args:
         state: coder state; its MACS and COST grow by what the row takes.
@@ -74,23 +104,23 @@ def code_row(state, data, costs, rows, image, y, budget, tier):
         rows: `RowCoder`.
         image: uint8 (height, width); read when encoding, written when decoding.
         y: the row.
-        budget: index of the reconstruction's bit budget, 0 when there is none.
-        tier: TABLE, CONTEXT or LM; without a scan, `lm` is `context`.
+        budget: latent slices that the bit budget touches, 0 if there is no reconstruction.
+        tier: TABLE, CONTEXT or LM; without a source, `lm` is `context`.
 
     Returns:
         Pixels coded: the width, or fewer when the data is exhausted.
     """
     r = rows
     if y == 0:
-        code_head(state, data, costs, r.scan_tables, r.scan)
+        code_source_head(state, data, costs, r.source_tables, r.source)
         if state[EXHAUSTED]:
             return 0
-    if r.scan.head[STATUS] == PRESENT:
-        return code_scan_row(
-            state, data, costs, r.scan_net, r.scan_lm, r.memory, r.scan_tables, r.scan, r.scan_work, image, y, tier
+    if r.source.head[STATUS] == PRESENT:
+        return code_source_row(
+            state, data, costs, r.source_net, r.source_lm, r.cache, r.source_tables, r.source, r.source_scratch, image, y, tier
         )
     return code_pixel_row(
-        state, data, costs, r.net, r.tables, r.buffer, r.totals, r.offsets, r.work, image, y, budget, tier != TABLE
+        state, data, costs, r.net, r.tables, r.buffer, r.totals, r.offsets, r.scratch, image, y, budget, tier != TABLE
     )
 
 
@@ -101,21 +131,21 @@ def code_pixel_rows(state, data, costs, rows, image, start, budget, choices, spe
     Args:
         state: coder state, and so on to `image` as `code_row` takes them.
         start: the first row.
-        budget: index of the reconstruction's bit budget, 0 when there is none.
+        budget: latent slices that the bit budget touches, 0 if there is no reconstruction.
         choices: int64, STOP or tiers; read when encoding, written when decoding.
-        spent: int64, receives each segment's cost.
-        macs: int64, receives each segment's multiply-accumulates.
+        spent: int64, written: cost of each segment.
+        macs: int64, written: multiply-accumulates of each segment.
 
     Returns:
-        Segments coded, the stop mark included; rows complete in all; pixels of the row after them. A decoder that waits
-        for what it asked of tier `lm` returns before the row in which it waits.
+        Segments coded, the stop mark included; complete rows in all; pixels of the row after them. A decoder that waits for a
+        logit of tier `lm` returns before the row in which it waits.
     """
-    memory, up = rows.memory, rows.scan.up
+    cache, up = rows.cache, rows.source.up
     for i in range(choices.shape[0]):
         y = start + i
         cost_before, macs_before = state[COST], state[MACS]
-        if memory.asked.shape[0]:
-            keep_place(state, memory, up)
+        if cache.asked.shape[0]:
+            save_place(state, cache, up)
         stop = STOP_BEFORE_PIXELS_PROBABILITY if y == 0 and budget > 0 else STOP_PROBABILITY
         change = FIRST_ROW_CHANGE_PROBABILITY if y == 0 else CHANGE_PROBABILITY
         choice = code_choice(state, data, costs, tiers_at(y, state[PREVIOUS_TIER]), change, stop, choices[i])
@@ -124,7 +154,7 @@ def code_pixel_rows(state, data, costs, rows, image, start, budget, choices, spe
         if not state[EXHAUSTED] and choice != STOP:
             pixels = code_row(state, data, costs, rows, image, y, budget, choice)
         if state[EXHAUSTED] == WAITING:
-            go_back(state, memory, up)
+            restore_place(state, cache, up)
             return i, y, 0
         spent[i], macs[i] = state[COST] - cost_before, state[MACS] - macs_before
         if state[EXHAUSTED] or choice == STOP:
@@ -134,13 +164,14 @@ def code_pixel_rows(state, data, costs, rows, image, start, budget, choices, spe
 
 @kernel
 def fill_rows(reconstruction, image, rows, weights, out):
-    """The picture when the first `rows` rows are known: those, then the reconstruction with the last row's correction.
+    """Writes the picture of which the first rows are known; below them stands the reconstruction, corrected by the last row's
+    error.
 
     Args:
         reconstruction: uint8 (height, width).
         image: uint8 (height, width), known in its first `rows` rows.
         rows: how many are known.
-        weights: int32, in 1/256: how much of the last known row's error carries to each of the rows below it.
+        weights: int32, how much of the error of the last known row carries on to each row below it, in 1/256.
         out: uint8 (height, width), written.
     """
     height, width = image.shape
@@ -160,7 +191,19 @@ def fill_rows(reconstruction, image, rows, weights, out):
 def picture_at(
     weights: MnistWeights, reconstruction: np.ndarray, image: np.ndarray, rows: int, pixels: int, bit_budget: int
 ) -> np.ndarray:
-    """The decoder's image after `rows` whole rows and `pixels` of the next, uint8 (height, width)."""
+    """The picture that decoders show.
+
+    Args:
+        weights: of the preset.
+        reconstruction: uint8 (height, width), of the latents that were decoded.
+        image: uint8 (height, width), valid as far as it was decoded.
+        rows: complete rows.
+        pixels: of the row after them.
+        bit_budget: binary latents that were decoded.
+
+    Returns:
+        uint8 (height, width).
+    """
     out = np.empty_like(image)
     fill_rows(reconstruction, image, rows, weights.fill[slices_touched(bit_budget, *image.shape)], out)
     if pixels:

@@ -1,4 +1,4 @@
-"""One image on its way through the codec, segment by segment, in either direction."""
+"""Coding one image segment by segment, in either direction."""
 
 import numpy as np
 
@@ -11,10 +11,10 @@ from rlcodec.core.segment_choice import LATENT, LATENT_TIERS, STOP, TIERS, tiers
 from rlcodec.core.segments import CodedSegment, Segment
 from rlcodec.core.weights_file import check_fingerprint
 from rlcodec.errors import DamagedStreamError, OptionError
-from rlcodec.presets.mnist.bilevel.coder import scan_of
-from rlcodec.presets.mnist.bilevel.context import PRESENT, STATUS, scan_state
-from rlcodec.presets.mnist.bilevel.geometry import Scan
-from rlcodec.presets.mnist.bilevel.transformer import Memory
+from rlcodec.presets.mnist.bilevel.coder import source_of
+from rlcodec.presets.mnist.bilevel.context import PRESENT, STATUS, source_state
+from rlcodec.presets.mnist.bilevel.geometry import BilevelSource
+from rlcodec.presets.mnist.bilevel.transformer import KvCache
 from rlcodec.presets.mnist.rows import RowCoder, code_pixel_rows, picture_at, row_coder
 from rlcodec.presets.mnist.segments import max_bit_budget, segments_of, slices_touched, synthesis_macs
 from rlcodec.presets.mnist.settings import MnistSettings
@@ -22,16 +22,24 @@ from rlcodec.presets.mnist.weights import MnistWeights
 
 
 class Session:
-    """Codes an image's segments one after another; the coder's state decides the direction.
+    """Codes the segments of an image one after another; the state of the range coder holds the direction.
+
+    Args:
+        weights: of the preset.
+        state: of the range coder.
+        data: uint8, the payload: read when decoding, written when encoding.
+        image: uint8 (height, width), as the attribute.
+        latent: int8 (slices, rows, columns), as the attribute.
+        bit_budget: binary latents to keep.
 
     Attributes:
         segments: all segments in stream order.
-        coded: what was coded so far, the stop mark included.
+        coded: segments coded so far, the stop mark included.
         done: whether nothing can follow.
-        image: uint8 (height, width); the source when encoding, filled row by row when decoding.
-        latent: int8 (slices, rows, columns); the source when encoding, filled when decoding.
-        rows_done: whole rows of pixels coded.
-        pixels_of_next_row: coded of the row after them, where a stream was cut.
+        image: uint8 (height, width); read when encoding, written row by row when decoding.
+        latent: int8 (slices, rows, columns); read when encoding, written when decoding.
+        rows_done: complete rows of pixels coded.
+        pixels_of_next_row: pixels coded of the row after them, if a stream was cut.
         bits_done: binary latents coded.
         slices_touched: latent slices that the bit budget touches.
     """
@@ -54,7 +62,7 @@ class Session:
         self._latent_layers = layers_of(weights.latent_net)
         self._reconstruction: np.ndarray | None = None
         self._rows: RowCoder | None = None
-        self._memory: Memory | None = None
+        self._cache: KvCache | None = None
         self._search_source = True
 
     @property
@@ -64,19 +72,19 @@ class Session:
 
     @property
     def reconstruction(self) -> np.ndarray:
-        """What the synthesis makes of the latents that the bit budget keeps, uint8 (height, width)."""
+        """Reconstruction from the latents that the bit budget keeps, uint8 (height, width)."""
         if self._reconstruction is None:
             kept = keep_bits(self.latent, self.bit_budget)
             self._reconstruction = synthesise(self.weights.synthesis, kept, *self.image.shape)
         return self._reconstruction
 
     def use_reconstruction(self, reconstruction: np.ndarray) -> None:
-        """Takes over a reconstruction that the encoder has synthesised already; it must be that of the whole budget."""
+        """Provides `reconstruction`, uint8 (height, width), if it was computed before."""
         self._reconstruction = reconstruction
 
-    def use_memory(self, memory: Memory) -> None:
-        """Has tier `lm` told what its network finds, which something else runs; before the first row."""
-        self._memory = memory
+    def use_cache(self, cache: KvCache) -> None:
+        """Provides the KV cache of tier `lm`, for a network that runs elsewhere; to be called before the first row."""
+        self._cache = cache
 
     def skip_source(self) -> None:
         """Codes rows pixel by pixel, without searching for a bilevel source; to be called before the first row."""
@@ -85,11 +93,11 @@ class Session:
     @property
     def uses_source(self) -> bool:
         """Whether rows were coded by way of the bilevel source."""
-        return self._rows is not None and bool(self._rows.scan.head[STATUS] == PRESENT)
+        return self._rows is not None and bool(self._rows.source.head[STATUS] == PRESENT)
 
     @property
     def macs(self) -> int:
-        """Multiply-accumulates of decoding what was coded so far, the synthesis included."""
+        """Multiply-accumulates of decoding the segments coded so far, the synthesis included."""
         height, width = self.image.shape
         synthesis = synthesis_macs(self.weights, height, width) if self.bit_budget else 0
         return synthesis + sum(s.macs for s in self.coded)
@@ -98,16 +106,19 @@ class Session:
         """Codes the next segment.
 
         Args:
-            choice: STOP or a tier, when encoding; when decoding the stream says.
+            choice: STOP or a tier, when encoding; ignored when decoding.
         """
         self.run(np.array([choice]))
         return self.coded[-1]
 
     def run(self, choices: np.ndarray) -> None:
-        """Codes segment after segment until the choices, the segments or the data end, or a stop is coded.
+        """Codes segments until the choices, the segments or the data end, or a stop is coded.
 
         Args:
-            choices: int64, STOP or a tier for every segment, when encoding; when decoding only their number counts.
+            choices: int64, STOP or a tier for every segment, when encoding; when decoding only their number matters.
+
+        Raises:
+            OptionError: a segment cannot be encoded in the tier that was chosen for it.
         """
         latents = len(self.segments) - self.image.shape[0]
         at = 0
@@ -129,7 +140,7 @@ class Session:
             self.done = exhausted or self.coded[-1].tier == STOP or len(self.coded) == len(self.segments)
 
     def _check_choices(self, start: int, choices: np.ndarray) -> None:
-        """Raises OptionError where a tier is named that its segment cannot have."""
+        """Raises OptionError if a segment cannot have its tier."""
         before = int(self.state[PREVIOUS_TIER])
         for segment, choice in zip(self.segments[start:], choices.tolist(), strict=False):
             if choice == STOP:
@@ -150,23 +161,23 @@ class Session:
         )  # fmt: skip
         return int(coded)
 
-    def start_rows(self, scan: Scan | None = None, known: bool = False) -> RowCoder:
-        """What codes the rows, before the first of them; arguments as `scan_state`."""
+    def start_rows(self, source: BilevelSource | None = None, known: bool = False) -> RowCoder:
+        """The coder of rows before the first of them; arguments as `source_state`."""
         context = self.reconstruction if self.bit_budget else np.zeros_like(self.image)
-        return row_coder(self.weights, context, scan_state(scan, known), self._memory)
+        return row_coder(self.weights, context, source_state(source, known), self._cache)
 
     def _code_rows(self, start: int, choices: np.ndarray, costs: np.ndarray, macs: np.ndarray) -> int:
         if self._rows is None:
             encoding = self.state[DIRECTION] == ENCODE and choices[0] != STOP
             search = encoding and self._search_source
-            self._rows = self.start_rows(scan_of(self.weights.scan_tables, self.image) if search else None, encoding)
+            self._rows = self.start_rows(source_of(self.weights.source_tables, self.image) if search else None, encoding)
         coded, self.rows_done, self.pixels_of_next_row = code_pixel_rows(
             self.state, self.data, COSTS, self._rows, self.image, self.rows_done, self.slices_touched, choices, costs, macs
         )
         return int(coded)
 
     def picture(self) -> np.ndarray:
-        """The image that a decoder shows for what was coded so far, uint8 (height, width)."""
+        """What decoders show of the segments coded so far, uint8 (height, width)."""
         if self.rows_done == self.image.shape[0]:
             return self.image.copy()
         if self.bits_done < self.bit_budget:
@@ -177,16 +188,16 @@ class Session:
         return picture_at(self.weights, reconstruction, self.image, self.rows_done, self.pixels_of_next_row, self.bits_done)
 
     def run_all(self) -> tuple[CodedSegment, ...]:
-        """Codes until the end, as a decoder does; returns all that was coded."""
+        """Decodes until the end of the stream; returns the segments."""
         self.run(np.zeros(len(self.segments), np.int64))
         return tuple(self.coded)
 
 
 def start_session(weights: MnistWeights, stream: Stream) -> Session:
-    """A session that will decode a stream.
+    """A session that decodes a stream.
 
     Raises:
-        DamagedStreamError: a value is impossible.
+        DamagedStreamError: the header is impossible.
         UnknownModelError: it was coded with other weights.
     """
     header = stream.header

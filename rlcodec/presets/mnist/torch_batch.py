@@ -1,10 +1,11 @@
-"""Tier `lm` for many images at once, its network in torch: the bytes and pixels of the kernel, on any device.
+"""Tier `lm` for many images at once, with its network in torch: the same bytes and pixels as the kernel's, on any device.
 
-Everything but the network stays in the compiled kernels. An encoder is told what the network finds at all tokens of its scan.
-A decoder is told at one token after another: it runs until it needs the next one, asks, and goes on when all decoders of its
-batch have asked and the network has answered them in one step.
+Everything but the network stays in the compiled kernels. An encoder gets the logits of all tokens of its source beforehand. A
+decoder gets one after another: it runs until it needs the next logit, asks for it, and continues when all decoders of its batch
+have asked and the network has answered them in one step.
 
-Of the runtime, only this module and `rlcodec.presets.mnist.bilevel.torch_transformer` need torch; nothing imports them unless a device is asked for.
+Of the runtime, only this module and `rlcodec.presets.mnist.bilevel.torch_transformer` need torch; they are imported if a device
+is asked for.
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,8 +19,8 @@ from rlcodec.core.range_coder import COSTS
 from rlcodec.core.segment_choice import LM
 from rlcodec.errors import OptionError
 from rlcodec.presets.base import Encoded
-from rlcodec.presets.mnist.bilevel.coder import scan_of
-from rlcodec.presets.mnist.bilevel.tokens import scan_contexts
+from rlcodec.presets.mnist.bilevel.coder import source_of
+from rlcodec.presets.mnist.bilevel.tokens import source_contexts
 from rlcodec.presets.mnist.bilevel.torch_transformer import INPUTS, Cache, IntegerTransformer
 from rlcodec.presets.mnist.bilevel.transformer import (
     ASKED,
@@ -31,8 +32,8 @@ from rlcodec.presets.mnist.bilevel.transformer import (
     ROWS_ABOVE,
     WAITS,
     answer,
-    memory_of_logits,
-    memory_that_asks,
+    asking_cache,
+    cache_of_logits,
 )
 from rlcodec.presets.mnist.encoder import constant_choices, finish_encoder, start_encoder
 from rlcodec.presets.mnist.rows import code_pixel_rows
@@ -42,17 +43,17 @@ from rlcodec.presets.mnist.weights import MnistWeights
 ENCODED_AT_ONCE, DECODED_AT_ONCE = 32, 256
 ROWS_DONE, PIXELS_OF_NEXT_ROW, ENDED = range(3)
 CROWDED = 0.75
-"""The cache is packed anew when fewer of its scans still go on."""
+"""Sources that have ended are dropped from the KV cache if fewer than this share of them continue."""
 
 
 def transformer_on(weights: MnistWeights, device: str) -> IntegerTransformer:
-    """A model's transformer on a device as torch names it.
+    """The transformer of some weights on a device, as torch names it.
 
     Raises:
         OptionError: torch has no such device.
     """
     try:
-        return IntegerTransformer(weights.scan_lm, torch.device(device))
+        return IntegerTransformer(weights.source_lm, torch.device(device))
     except (RuntimeError, AssertionError) as error:
         raise OptionError(f"torch cannot use the device {device!r}") from error
 
@@ -63,11 +64,11 @@ def encode_batch(
     """Encodes images in tier `lm`.
 
     Args:
-        model: the preset's weights.
+        weights: of the preset.
         images: uint8 (height, width) each.
         device: as torch names it.
         bit_budget: binary latents to keep.
-        rows: rows of pixels to send; all when None.
+        rows: rows of pixels to send; all if None.
 
     Raises:
         OptionError: torch has no such device.
@@ -75,13 +76,15 @@ def encode_batch(
     transformer = transformer_on(weights, device)
     for start in range(0, len(images), ENCODED_AT_ONCE):
         part = images[start : start + ENCODED_AT_ONCE]
-        scans = [scan_of(weights.scan_tables, image) for image in part]
-        contexts = scan_contexts([scan for scan in scans if scan], weights.scan_tables.near, ROWS_ABOVE, COLUMNS_ASIDE)
+        sources = [source_of(weights.source_tables, image) for image in part]
+        contexts = source_contexts(
+            [source for source in sources if source], weights.source_tables.near, ROWS_ABOVE, COLUMNS_ASIDE
+        )
         found = iter(transformer.logits_of(contexts) if contexts else ())
-        for image, scan in zip(part, scans, strict=True):
+        for image, source in zip(part, sources, strict=True):
             session = start_encoder(weights, image, bit_budget)
-            if scan:
-                session.use_memory(memory_of_logits(next(found)))
+            if source:
+                session.use_cache(cache_of_logits(next(found)))
             session.run(np.array(constant_choices(LM, rows)(session.segments)))
             yield finish_encoder(session)
 
@@ -90,8 +93,8 @@ def decode_batch(weights: MnistWeights, sessions: Sequence[Session], device: str
     """Decodes streams to their ends, in whatever tiers they are.
 
     Args:
-        model: the preset's weights.
-        sessions: about to decode; see `rlcodec.api.start_decoder`.
+        weights: of the preset.
+        sessions: from `rlcodec.presets.mnist.session.start_session`, not used before.
         device: as torch names it.
 
     Raises:
@@ -105,7 +108,7 @@ def decode_batch(weights: MnistWeights, sessions: Sequence[Session], device: str
 def _decode_together(transformer: IntegerTransformer, sessions: Sequence[Session]) -> None:
     going, decoders, places = [], List(), []
     for session in sessions:
-        session.use_memory(memory_that_asks())
+        session.use_cache(asking_cache())
         session.run(np.zeros(len(session.segments) - len(session.image), np.int64))
         if not session.done:
             going.append(session)
@@ -116,7 +119,7 @@ def _decode_together(transformer: IntegerTransformer, sessions: Sequence[Session
         return
     asked = np.zeros((len(going), ASKED), np.int64)
     advance(decoders, COSTS, np.zeros(len(going), np.int64), asked)
-    # Which decoder each scan of the cache belongs to.
+    # The decoder that each source of the cache belongs to.
     slots = np.nonzero(asked[:, WAITS])[0]
     cache = Cache(transformer, len(slots))
     found = np.zeros(len(going), np.int64)
@@ -145,23 +148,23 @@ def advance(decoders, costs, found, asked):
     """Decodes every stream until it asks for the next token or ends.
 
     Args:
-        decoders: list of coder state, payload, `RowCoder`, image, index of the bit budget, and int64 (3,): whole rows and
-            pixels of the next row that are done, and whether it has ended.
+        decoders: list of coder state, payload, `RowCoder`, image, latent slices that the bit budget touches, and int64 (3,):
+            complete rows, pixels of the next row, and whether the stream has ended.
         costs: `rlcodec.core.range_coder.COSTS`.
-        found: int64 (n,), what the network found at the token that each decoder waits for.
-        asked: int64 (n, ASKED), receives what each asks now, see `rlcodec.presets.mnist.bilevel.transformer.Memory`.
+        found: int64 (n,), logits that the decoders wait for, as indices into the table of the sigmoid.
+        asked: int64 (n, ASKED), written: what each asks next, see `rlcodec.presets.mnist.bilevel.transformer.KvCache`.
     """
     for n in range(len(decoders)):
         state, data, rows, image, budget, place = decoders[n]
-        memory = rows.memory
+        cache = rows.cache
         if place[ENDED]:
             continue
-        if memory.asked[WAITS]:
-            answer(memory, found[n])
+        if cache.asked[WAITS]:
+            answer(cache, found[n])
         left = image.shape[0] - place[ROWS_DONE]
         choices, spent, macs = np.zeros(left, np.int64), np.empty(left, np.int64), np.empty(left, np.int64)
         _, place[ROWS_DONE], place[PIXELS_OF_NEXT_ROW] = code_pixel_rows(
             state, data, costs, rows, image, place[ROWS_DONE], budget, choices, spent, macs
         )
-        asked[n] = memory.asked
-        place[ENDED] = 1 - memory.asked[WAITS]
+        asked[n] = cache.asked
+        place[ENDED] = 1 - cache.asked[WAITS]

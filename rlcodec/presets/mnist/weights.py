@@ -11,7 +11,7 @@ from rlcodec.core.integer_mlp import ContextNet
 from rlcodec.core.preset_format import PresetFormat
 from rlcodec.core.weights_file import context_net_of, digest_of, fingerprint_of, layers_from_arrays, stored_fields
 from rlcodec.errors import ModelError
-from rlcodec.presets.mnist.bilevel.context import ScanTables
+from rlcodec.presets.mnist.bilevel.context import SourceTables
 from rlcodec.presets.mnist.bilevel.transformer import LmNet, lm_net
 from rlcodec.presets.mnist.format import MNIST
 from rlcodec.presets.mnist.static_tables import StaticTables
@@ -28,9 +28,9 @@ class MnistWeights:
         pixel_net: `context` tier of pixels.
         latent_net: `context` tier of latents.
         tables: `table` tier of pixels and latents.
-        scan_net: `context` tier of bilevel sources.
-        scan_lm: `lm` tier of bilevel sources.
-        scan_tables: `table` tier of bilevel sources, and what renders them.
+        source_net: `context` tier of bilevel sources.
+        source_lm: `lm` tier of bilevel sources.
+        source_tables: `table` tier of bilevel sources, and what renders them.
         fill: int32 (slices + 1, rows), how much of the last sent row's correction carries on into the rows below it, in 1/256,
             by budget index and distance.
     """
@@ -43,9 +43,9 @@ class MnistWeights:
     pixel_net: ContextNet
     latent_net: ContextNet
     tables: StaticTables
-    scan_net: ContextNet
-    scan_lm: LmNet
-    scan_tables: ScanTables
+    source_net: ContextNet
+    source_lm: LmNet
+    source_tables: SourceTables
     fill: np.ndarray
 
     @property
@@ -76,9 +76,9 @@ def weights_from_arrays(arrays: Mapping[str, np.ndarray]) -> MnistWeights:
             pixel_net=context_net_of(arrays, "pixels"),
             latent_net=context_net_of(arrays, "latents"),
             tables=StaticTables(*(arrays[f"tables.{field}"] for field in StaticTables._fields)),
-            scan_net=context_net_of(arrays, "scans"),
-            scan_lm=lm_net(**{field: arrays[f"lm.{field}"] for field in stored_fields(LmNet)}),
-            scan_tables=ScanTables(*(arrays[f"scan.{field}"] for field in ScanTables._fields)),
+            source_net=context_net_of(arrays, "scans"),
+            source_lm=lm_net(**{field: arrays[f"lm.{field}"] for field in stored_fields(LmNet)}),
+            source_tables=SourceTables(*(arrays[f"scan.{field}"] for field in SourceTables._fields)),
             fill=arrays["fill"],
         )
     except KeyError as error:

@@ -1,11 +1,12 @@
-"""The raster-encoder of photographs: quantised coefficients, block by block, in one compiled kernel for both directions.
+"""The raster-encoder of photographs: codes quantised coefficients block by block, with one kernel for both directions.
 
-Blocks are coded in raster order, their three planes one after another. Of each: the constant coefficient, as its difference
-from what the neighbours predict; how many diagonals of frequencies hold anything; then the coefficients of these diagonals,
-the lowest first. A magnitude is a path down a chain of decisions ("more than 0?", "more than 1?", ...), predicted by a small
-integer network from the magnitudes around it: in this block, in neighbouring blocks, in the planes before. Signs are coded as
-they are. When encoding, the loop also decides: each coefficient is rounded to the cheaper of its two neighbours in the sense
-of squared error plus lambda times bits, with the very probabilities that code it (rate-distortion-optimised quantisation).
+Blocks are coded in raster order, their three planes one after another. Of each plane of a block are coded: the constant
+coefficient, as its difference from a prediction by the neighbours; the extent, that is the number of diagonals of frequencies
+that hold anything; then the coefficients of these diagonals, the lowest first. A magnitude is a path down a chain of binary
+decisions ("more than 0?", "more than 1?", ...), whose probabilities a small integer network predicts from the magnitudes around
+it: in this block, in neighbouring blocks, and in the planes before. Signs are coded with probability 1/2. When encoding, the
+loop also quantises: each coefficient is rounded to the one of its two neighbours that has the smaller sum of squared error and
+lambda times bits, by the same probabilities that code it (rate-distortion-optimised quantisation).
 """
 
 import functools
@@ -20,40 +21,43 @@ from rlcodec.presets.photo.transform import BLOCK, PLANES
 
 DIAGONALS = 2 * BLOCK - 1
 GAINS = 48
-"""Quantiser settings; the step doubles with every GAINS_PER_OCTAVE of them."""
+"""Number of gains, the indices of quantiser steps; the step doubles with every GAINS_PER_OCTAVE of them."""
 GAINS_PER_OCTAVE = 8
 FINEST_STEP = 4.0
 LONGEST_CHAIN = 15
-"""Magnitudes above are coded as this and an Exp-Golomb code of the rest."""
+"""Greater magnitudes are coded as this and an Exp-Golomb code of the rest."""
 ESCAPE_BITS = 15
 HALF = PROBABILITY_ONE // 2
 
-# What `choose_extents` takes a coefficient to cost before any network has run.
+# Estimates by which `choose_extents` weighs coefficients before any network has run: bits of a zero, bits of a magnitude of 1,
+# and the magnitude from which on a coefficient is sent.
 ZERO_BITS, ONE_BITS, SMALLEST_SENT = 0.1, 3.5, 0.6
 
-# Around a block's magnitudes lie FREQUENCY_PAD empty frequencies and BLOCK_PAD empty blocks, so that contexts need no edge.
+# Every block is padded by FREQUENCY_PAD empty frequencies and the strip by BLOCK_PAD empty blocks, so that contexts need no
+# special case at edges.
 FREQUENCY_PAD, BLOCK_PAD = 2, 2
 SPAN = BLOCK + 2 * FREQUENCY_PAD
 
 SLICES = ((1, 2), (3, 6), (7, 13), (14, DIAGONALS - 1))
-"""Diagonals of the slices after the first, which holds the constant coefficients and the extents."""
+"""First and last diagonal of the slices after the first, which holds the constant coefficients and the extents."""
 SLICE_COUNT = 1 + len(SLICES)
 SLICE_OF = np.searchsorted([low for low, _ in SLICES], np.add.outer(np.arange(BLOCK), np.arange(BLOCK)), "right")
-"""Which slice a frequency stands in, int64 (BLOCK, BLOCK)."""
+"""Index of the slice that a frequency belongs to, int64 (BLOCK, BLOCK)."""
 
 INSIDE = ((0, -1), (-1, 0), (-1, -1), (0, -2), (-2, 0), (-1, 1), (1, -2), (-2, 1))
-"""Frequencies of this block, (down, across), that come before."""
+"""Offsets (down, across) to frequencies of this block that were coded before."""
 NEXT = ((0, 0), (0, -1), (0, 1), (-1, 0), (1, 0), (1, 1))
-"""Frequencies of the blocks to the left and above."""
+"""Offsets to frequencies of the blocks to the left and above."""
 FAR = ((0, 0),)
-"""Of the blocks above to either side and two away."""
+"""Of the blocks above to either side, and of those two blocks away."""
 ACROSS = ((0, 0), (0, -1), (0, 1), (-1, 0), (1, 0))
 """Of this block in the planes before."""
 GATHERED = len(INSIDE) + 2 * len(NEXT) + 4 * len(FAR) + 2 * len(ACROSS)
 SUMS = 8
-"""Sums over diagonals: of the left and upper block, this diagonal and those beyond; of this block, two before, and so on."""
+"""Number of inputs that are sums over diagonals: of the left and the upper block this diagonal and those beyond; of this block
+the two diagonals before and all so far; of the plane before this diagonal and those beyond."""
 REACHES = 6
-"""By how much the extents of the four blocks around, and of the planes before, reach beyond this diagonal."""
+"""Number of inputs that tell how far the extents of the four blocks around, and of the planes before, exceed the diagonal."""
 INPUTS = GATHERED + SUMS + REACHES
 REACH_SCALE = 32
 BESIDE_DOWN, BESIDE_ACROSS = (0, -1, 0, 1), (-1, 0, 1, 0)
@@ -81,11 +85,14 @@ class PhotoNets(NamedTuple):
 
 
 class StripState(NamedTuple):
-    """What is known of a strip of blocks.
+    """What has been coded of a strip of blocks.
 
-    Shapes: `values` (3, rows, columns, BLOCK, BLOCK) int16, quantised; `logs` (3, rows + 2 pad, columns + 2 pad, SPAN, SPAN)
-    int16, INPUT_SCALE * log2(1 + magnitude); `diagonals` (3, rows + 2 pad, columns + 2 pad, DIAGONALS + 1) int32, sums of
-    magnitudes; `extents` (3, rows + 2 pad, columns + 2 pad) int16.
+    Attributes:
+        values: int16 (3, rows, columns, BLOCK, BLOCK), quantised coefficients.
+        logs: int16 (3, rows + 2 * BLOCK_PAD, columns + 2 * BLOCK_PAD, SPAN, SPAN), INPUT_SCALE * log2(1 + magnitude).
+        diagonals: int32 (3, rows + 2 * BLOCK_PAD, columns + 2 * BLOCK_PAD, DIAGONALS + 1), sums of magnitudes from each
+            diagonal on.
+        extents: int16 (3, rows + 2 * BLOCK_PAD, columns + 2 * BLOCK_PAD).
     """
 
     values: np.ndarray
@@ -95,8 +102,16 @@ class StripState(NamedTuple):
 
 
 class ScratchBuffers(NamedTuple):
-    """Working space: the networks' layers; `selected` (SELECTED,) and `chosen` (EXTENT_SELECTED,) int64, learned rows; `sums`
-    int64 (DIAGONALS + 1,), of a block's magnitudes by diagonal."""
+    """Buffers that the kernels reuse.
+
+    Attributes:
+        luma: layers of the network.
+        chroma: layers of the network.
+        extent: layers of the network.
+        selected: int64 (SELECTED,), learned rows of a coefficient's context.
+        chosen: int64 (EXTENT_SELECTED,), learned rows of an extent's context.
+        sums: int64 (DIAGONALS + 1,), a block's magnitudes by diagonal.
+    """
 
     luma: Layers
     chroma: Layers
@@ -107,14 +122,14 @@ class ScratchBuffers(NamedTuple):
 
 
 def scratch_buffers(nets: PhotoNets) -> ScratchBuffers:
-    """Working space for the networks."""
+    """New scratch buffers for some networks."""
     selected, chosen = np.empty(SELECTED, np.int64), np.empty(EXTENT_SELECTED, np.int64)
     luma, chroma, extent = (layers_of(net) for net in nets)
     return ScratchBuffers(luma, chroma, extent, selected, chosen, np.zeros(DIAGONALS + 1, np.int64))
 
 
 def strip_state(rows: int, columns: int) -> StripState:
-    """The state of a strip of which nothing is known."""
+    """The state of a strip of which nothing has been coded."""
     around = (PLANES, rows + 2 * BLOCK_PAD, columns + 2 * BLOCK_PAD)
     return StripState(
         np.zeros((PLANES, rows, columns, BLOCK, BLOCK), np.int16),
@@ -125,24 +140,24 @@ def strip_state(rows: int, columns: int) -> StripState:
 
 
 def step_of(gain: int) -> float:
-    """Quantiser step of a gain index."""
+    """Quantiser step of a gain."""
     return FINEST_STEP * 2.0 ** (gain / GAINS_PER_OCTAVE)
 
 
 def log_table() -> np.ndarray:
-    """INPUT_SCALE * log2(1 + n), int16 (4096,); shipped with the weights, never recomputed."""
+    """INPUT_SCALE * log2(1 + n), int16 (4096,). It is stored with the weights; coding uses the stored table."""
     return np.rint(INPUT_SCALE * np.log2(1 + np.arange(4096))).astype(np.int16)
 
 
 def frequency_order() -> np.ndarray:
-    """Frequencies after the constant one in the order of coding, int64 (BLOCK**2 - 1, 2): by diagonals, then downwards."""
+    """All frequencies but the constant one in the order of coding, int64 (BLOCK**2 - 1, 2): by diagonals, then downwards."""
     order = [(u, d - u) for d in range(1, DIAGONALS) for u in range(max(0, d - BLOCK + 1), min(d, BLOCK - 1) + 1)]
     return np.array(order, np.int64)
 
 
 @functools.cache
 def gather_offsets(rows: int, columns: int) -> np.ndarray:
-    """Flat offsets in `StripState.logs` of the magnitudes around a coefficient, int64 (GATHERED,), planes before it last."""
+    """Flat offsets in `StripState.logs` to the magnitudes around a coefficient, int64 (GATHERED,); other planes come last."""
     block = SPAN * SPAN
     line = (columns + 2 * BLOCK_PAD) * block
     plane = (rows + 2 * BLOCK_PAD) * line
@@ -156,28 +171,33 @@ def gather_offsets(rows: int, columns: int) -> np.ndarray:
 
 
 @kernel
-def context_of(ps, flat, offsets, logs, gain, plane, y, x, u, v, sums, total, inputs, selected):
-    """Writes inputs and learned rows of one coefficient.
+def context_of(strip, flat, offsets, logs, gain, plane, y, x, u, v, sums, total, inputs, selected):
+    """Writes the context of one coefficient: the network's inputs and its learned rows.
 
     Args:
-        ps: `StripState`.
+        strip: `StripState`.
         flat: its `logs`, flat.
         offsets: from `gather_offsets`.
         logs: from `log_table`.
-        gain: index of the quantiser's setting.
-        plane, y, x, u, v: which coefficient; (u, v) = (0, 0) is the constant one.
+        gain: index of the quantiser's step.
+        plane: of the coefficient.
+        y: row of its block.
+        x: column of its block.
+        u: vertical frequency.
+        v: horizontal frequency; both are 0 of the constant coefficient.
         sums: int64 (DIAGONALS + 1,), of this block's magnitudes so far, by diagonal.
         total: their sum.
-        inputs, selected: receive the context, int16 (INPUTS,) at least and int64 (SELECTED,).
+        inputs: int16 (INPUTS,) or longer, receives the inputs.
+        selected: int64 (SELECTED,), receives the learned rows.
     """
     by, bx, d = y + BLOCK_PAD, x + BLOCK_PAD, u + v
-    diagonals, extents = ps.diagonals, ps.extents
+    diagonals, extents = strip.diagonals, strip.extents
     lines, columns = extents.shape[1], extents.shape[2]
     base = ((plane * lines + by) * columns + bx) * SPAN * SPAN + (u + FREQUENCY_PAD) * SPAN + v + FREQUENCY_PAD
-    there = GATHERED - (PLANES - 1 - plane) * len(ACROSS)
-    for i in range(there):
+    gathered = GATHERED - (PLANES - 1 - plane) * len(ACROSS)
+    for i in range(gathered):
         inputs[i] = flat[base + offsets[i]]
-    for i in range(there, INPUTS):
+    for i in range(gathered, INPUTS):
         inputs[i] = 0
     left, above = diagonals[plane, by, bx - 1], diagonals[plane, by - 1, bx]
     inputs[GATHERED] = _log_of(logs, left[d] - left[d + 1])
@@ -212,39 +232,39 @@ def _reach(extent, diagonal):
 
 
 @kernel
-def open_block(here, sums):
-    """Takes a block's sums of magnitudes by diagonal from its running totals; returns the sum of all."""
+def open_block(running_sums, sums):
+    """Computes a block's sums of magnitudes by diagonal from those from each diagonal on; returns the sum of all."""
     for d in range(DIAGONALS):
-        sums[d] = here[d] - here[d + 1]
-    return np.int64(here[0])
+        sums[d] = running_sums[d] - running_sums[d + 1]
+    return np.int64(running_sums[0])
 
 
 @kernel
-def close_block(here, sums):
+def close_block(running_sums, sums):
     """Inverse of `open_block`."""
-    running = np.int64(0)
+    total = np.int64(0)
     for d in range(DIAGONALS - 1, -1, -1):
-        running += sums[d]
-        here[d] = running
+        total += sums[d]
+        running_sums[d] = total
 
 
 @inlined
-def record_magnitude(ps, logs, plane, y, x, u, v, magnitude):
-    """Enters a magnitude into the context of what follows; returns what sums over diagonals take of it."""
+def record_magnitude(strip, logs, plane, y, x, u, v, magnitude):
+    """Enters a magnitude into the context of what follows; returns what it adds to sums over diagonals."""
     small = min(magnitude, logs.shape[0] - 1)
-    ps.logs[plane, y + BLOCK_PAD, x + BLOCK_PAD, u + FREQUENCY_PAD, v + FREQUENCY_PAD] = logs[small]
+    strip.logs[plane, y + BLOCK_PAD, x + BLOCK_PAD, u + FREQUENCY_PAD, v + FREQUENCY_PAD] = logs[small]
     return small
 
 
 @kernel
 def choose_extents(coefficients, weight, worth, extents):
-    """Chooses how many diagonals of each block are worth sending, an encoder's first decision.
+    """Chooses the extents: how many diagonals of each block are worth their bits.
 
     Args:
         coefficients: float32 (3, rows, columns, BLOCK, BLOCK), in quantiser steps.
         weight: squared quantiser steps that a bit is worth.
-        worth: float64 (DIAGONALS,), working space.
-        extents: as in `StripState`, written.
+        worth: float64 (DIAGONALS,), scratch buffer.
+        extents: as in `StripState`, receives the extents.
     """
     planes, rows, columns = coefficients.shape[:3]
     for plane in range(planes):
@@ -268,10 +288,10 @@ def choose_extents(coefficients, weight, worth, extents):
 
 
 @kernel
-def extent_context(ps, gain, plane, y, x, inputs, selected):
+def extent_context(strip, gain, plane, y, x, inputs, selected):
     """Writes the context of a block's extent: int16 (EXTENT_INPUTS,) at least and int64 (EXTENT_SELECTED,)."""
     by, bx = y + BLOCK_PAD, x + BLOCK_PAD
-    extents = ps.extents
+    extents = strip.extents
     inputs[0] = extents[plane, by, bx - 1] * EXTENT_SCALE
     inputs[1] = extents[plane, by - 1, bx] * EXTENT_SCALE
     inputs[2] = extents[plane, by - 1, bx - 1] * EXTENT_SCALE
@@ -279,14 +299,14 @@ def extent_context(ps, gain, plane, y, x, inputs, selected):
     inputs[4] = extents[plane, by, bx - 2] * EXTENT_SCALE
     inputs[5] = extents[plane - 1, by, bx] * EXTENT_SCALE if plane > 0 else 0
     inputs[6] = extents[plane - 2, by, bx] * EXTENT_SCALE if plane > 1 else 0
-    inputs[7] = ps.logs[plane, by, bx, FREQUENCY_PAD, FREQUENCY_PAD] // EXTENT_SCALE * EXTENT_SCALE
+    inputs[7] = strip.logs[plane, by, bx, FREQUENCY_PAD, FREQUENCY_PAD] // EXTENT_SCALE * EXTENT_SCALE
     selected[0] = plane
     selected[1] = PLANES + gain
 
 
 @kernel
 def _code_number(state, data, costs, value, first):
-    """Codes a number from 0 on by an Exp-Golomb code of order `first`."""
+    """Codes a number that is not negative by an Exp-Golomb code of order `first`."""
     bits = first
     while bits < first + ESCAPE_BITS:
         more = code_decision(state, data, costs, HALF, 1 if value >= np.int64(1) << bits else 0)
@@ -302,7 +322,7 @@ def _code_number(state, data, costs, value, first):
 
 @kernel
 def code_bits(state, data, costs, value, bits):
-    """Codes the last `bits` binary digits of a number as they are."""
+    """Codes the lowest `bits` binary digits of a number with probability 1/2 each."""
     out = np.int64(0)
     for i in range(bits - 1, -1, -1):
         out = 2 * out + code_decision(state, data, costs, HALF, (value >> i) & 1)
@@ -313,7 +333,7 @@ def code_bits(state, data, costs, value, bits):
 
 @kernel
 def _code_magnitude(state, data, costs, net, last, value):
-    """Codes a magnitude down the chain of the network's nodes."""
+    """Codes a magnitude along the chain of the network's nodes."""
     for node in range(LONGEST_CHAIN):
         state[MACS] += net.nodes.shape[1]
         if not code_decision(state, data, costs, node_probability(net, last, node), 1 if value > node else 0):
@@ -323,7 +343,7 @@ def _code_magnitude(state, data, costs, net, last, value):
 
 @kernel
 def _cheaper(costs, net, last, target, weight):
-    """The magnitude, next below or above a target, that is cheaper: squared error plus `weight` times cost."""
+    """The one of the two magnitudes around a target that has the smaller sum of squared error and `weight` times cost."""
     low = np.int64(target)
     if low >= LONGEST_CHAIN or target - low < 0.3:
         return np.int64(target + 0.5)
@@ -339,7 +359,7 @@ def _cheaper(costs, net, last, target, weight):
 
 @kernel
 def predicted_constant(values, y, x):
-    """What the neighbours say of a block's constant coefficient; `values` (rows, columns, BLOCK, BLOCK) of one plane."""
+    """Prediction of a block's constant coefficient by its neighbours; `values` (rows, columns, BLOCK, BLOCK) of one plane."""
     west = np.int64(values[y, x - 1, 0, 0]) if x else np.int64(0)
     north = np.int64(values[y - 1, x, 0, 0]) if y else np.int64(0)
     if x == 0 or y == 0:
@@ -354,15 +374,15 @@ def predicted_constant(values, y, x):
 
 @kernel
 def constant_shift(logs, plane, y, x):
-    """How many binary digits of the constant's difference are coded as they are, from the neighbours' differences."""
+    """How many low binary digits of the constant's difference have probability 1/2, from the neighbours' differences."""
     by, bx, f = y + BLOCK_PAD, x + BLOCK_PAD, FREQUENCY_PAD
     near = np.int64(logs[plane, by, bx - 1, f, f]) + logs[plane, by - 1, bx, f, f]
     return max(near // (2 * INPUT_SCALE) - 2, 0)
 
 
 @kernel
-def code_constants(state, data, costs, nets, logs, ps, work, offsets, coefficients, gain):
-    """Codes the first slice: of every block and plane the constant coefficient and the extent.
+def code_constants(state, data, costs, nets, logs, strip, scratch, offsets, coefficients, gain):
+    """Codes the first slice: the constant coefficient and the extent of every block and plane.
 
     Args:
         state: coder state.
@@ -370,28 +390,28 @@ def code_constants(state, data, costs, nets, logs, ps, work, offsets, coefficien
         costs: `rlcodec.core.range_coder.COSTS`.
         nets: `PhotoNets`.
         logs: from `log_table`.
-        ps: `StripState`; when encoding, `extents` are read and `values` are written all the same.
-        work: from `photo_work`.
+        strip: `StripState`; encoding reads `extents`, both directions write `values`.
+        scratch: from `scratch_buffers`.
         offsets: from `gather_offsets`.
-        coefficients: float32 (3, rows, columns, BLOCK, BLOCK), in quantiser steps; read when encoding.
-        gain: index of the quantiser's setting.
+        coefficients: float32 (3, rows, columns, BLOCK, BLOCK), in quantiser steps; only read when encoding.
+        gain: index of the quantiser's step.
 
     Returns:
         Blocks coded; fewer than there are when the data is exhausted.
     """
-    planes, rows, columns = ps.values.shape[:3]
-    of_extent, selected, chosen, sums = work.extent, work.selected, work.chosen, work.sums
-    flat = ps.logs.reshape(-1)
+    planes, rows, columns = strip.values.shape[:3]
+    of_extent, selected, chosen, sums = scratch.extent, scratch.selected, scratch.chosen, scratch.sums
+    flat = strip.logs.reshape(-1)
     encoding = state[DIRECTION] == ENCODE
     for y in range(rows):
         for x in range(columns):
             for plane in range(planes):
-                net, layers = (nets.luma, work.luma) if plane == 0 else (nets.chroma, work.chroma)
-                expected = predicted_constant(ps.values[plane], y, x)
-                shift = constant_shift(ps.logs, plane, y, x)
+                net, layers = (nets.luma, scratch.luma) if plane == 0 else (nets.chroma, scratch.chroma)
+                expected = predicted_constant(strip.values[plane], y, x)
+                shift = constant_shift(strip.logs, plane, y, x)
                 difference = np.int64(np.rint(coefficients[plane, y, x, 0, 0])) - expected if encoding else np.int64(0)
-                extent = np.int64(ps.extents[plane, y + BLOCK_PAD, x + BLOCK_PAD])
-                context_of(ps, flat, offsets, logs, gain, plane, y, x, 0, 0, sums, 0, layers.inputs, selected)
+                extent = np.int64(strip.extents[plane, y + BLOCK_PAD, x + BLOCK_PAD])
+                context_of(strip, flat, offsets, logs, gain, plane, y, x, 0, 0, sums, 0, layers.inputs, selected)
                 state[MACS] += run_dense(net, layers, selected)
                 magnitude = _code_magnitude(state, data, costs, net, layers.last, abs(difference) >> shift) << shift
                 magnitude += code_bits(state, data, costs, abs(difference), shift)
@@ -404,45 +424,45 @@ def code_constants(state, data, costs, nets, logs, ps, work, offsets, coefficien
                     difference = np.int64(0)
                 if state[EXHAUSTED]:
                     return y * columns + x
-                ps.values[plane, y, x, 0, 0] = min(max(expected + difference, -32767), 32767)
-                record_magnitude(ps, logs, plane, y, x, 0, 0, magnitude)
-                extent_context(ps, gain, plane, y, x, of_extent.inputs, chosen)
+                strip.values[plane, y, x, 0, 0] = min(max(expected + difference, -32767), 32767)
+                record_magnitude(strip, logs, plane, y, x, 0, 0, magnitude)
+                extent_context(strip, gain, plane, y, x, of_extent.inputs, chosen)
                 state[MACS] += run_dense(nets.extent, of_extent, chosen)
                 extent = np.int64(code_tree(state, data, costs, nets.extent, of_extent.last, 0, extent))
                 if state[EXHAUSTED]:
                     return y * columns + x
-                ps.extents[plane, y + BLOCK_PAD, x + BLOCK_PAD] = extent
+                strip.extents[plane, y + BLOCK_PAD, x + BLOCK_PAD] = extent
     return rows * columns
 
 
 @kernel
-def code_diagonals(state, data, costs, nets, logs, ps, work, offsets, order, coefficients, gain, weight, low, high):
-    """Codes a later slice: of every block and plane the coefficients on diagonals `low` to `high`, as far as its extent.
+def code_diagonals(state, data, costs, nets, logs, strip, scratch, offsets, order, coefficients, gain, weight, low, high):
+    """Codes a later slice: of every block and plane the coefficients on diagonals `low` to `high`, up to its extent.
 
     Args:
-        state: and so on to `gain` as `code_constants` takes them.
+        state: coder state; it and the arguments up to `gain` are as in `code_constants`.
         order: from `frequency_order`.
-        weight: squared quantiser steps that 1/COST_UNIT bit is worth; only encoders use it.
+        weight: squared quantiser steps that 1/COST_UNIT bit is worth; only used when encoding.
         low: first diagonal.
         high: last diagonal.
 
     Returns:
         Blocks coded; fewer than there are when the data is exhausted.
     """
-    planes, rows, columns = ps.values.shape[:3]
-    selected, sums = work.selected, work.sums
-    flat = ps.logs.reshape(-1)
+    planes, rows, columns = strip.values.shape[:3]
+    selected, sums = scratch.selected, scratch.sums
+    flat = strip.logs.reshape(-1)
     encoding = state[DIRECTION] == ENCODE
     for y in range(rows):
         for x in range(columns):
             for plane in range(planes):
-                net, layers = (nets.luma, work.luma) if plane == 0 else (nets.chroma, work.chroma)
+                net, layers = (nets.luma, scratch.luma) if plane == 0 else (nets.chroma, scratch.chroma)
                 by, bx = y + BLOCK_PAD, x + BLOCK_PAD
-                last = min(np.int64(ps.extents[plane, by, bx]), high)
+                last = min(np.int64(strip.extents[plane, by, bx]), high)
                 if last < low:
                     continue
-                block, here = ps.values[plane, y, x], ps.diagonals[plane, by, bx]
-                total = open_block(here, sums)
+                block, running_sums = strip.values[plane, y, x], strip.diagonals[plane, by, bx]
+                total = open_block(running_sums, sums)
                 for at in range(order.shape[0]):
                     u, v = order[at, 0], order[at, 1]
                     d = u + v
@@ -450,7 +470,7 @@ def code_diagonals(state, data, costs, nets, logs, ps, work, offsets, order, coe
                         continue
                     if d > last:
                         break
-                    context_of(ps, flat, offsets, logs, gain, plane, y, x, u, v, sums, total, layers.inputs, selected)
+                    context_of(strip, flat, offsets, logs, gain, plane, y, x, u, v, sums, total, layers.inputs, selected)
                     state[MACS] += run_dense(net, layers, selected)
                     target, magnitude = 0.0, np.int64(0)
                     if encoding:
@@ -462,12 +482,12 @@ def code_diagonals(state, data, costs, nets, logs, ps, work, offsets, order, coe
                             block[u, v] = -min(magnitude, 32767)
                         else:
                             block[u, v] = min(magnitude, 32767)
-                        small = record_magnitude(ps, logs, plane, y, x, u, v, magnitude)
+                        small = record_magnitude(strip, logs, plane, y, x, u, v, magnitude)
                         sums[d] += small
                         total += small
                     elif encoding:
                         block[u, v] = 0
                     if state[EXHAUSTED]:
                         return y * columns + x
-                close_block(here, sums)
+                close_block(running_sums, sums)
     return rows * columns

@@ -20,8 +20,8 @@ from rlcodec.presets.photo.weights import PhotoWeights
 
 COEFFICIENTS, INVERSE = "coefficients", "inverse transform"
 """Stages of the decoder before the synthesis."""
-SAMPLE_SIZES = ((160, 224), (256, 384), (512, 512))
-SAMPLE_GAINS = (8, 24, 40, 24, 40, 8)
+CALIBRATION_SIZES = ((160, 224), (256, 384), (512, 512))
+CALIBRATION_GAINS = (8, 24, 40, 24, 40, 8)
 """Heights and widths in pixels of the calibration's pictures, and gains; every size is coded at two of them."""
 
 
@@ -48,7 +48,7 @@ def decode_work(size: tuple[int, int], segments: Iterable[CodedSegment], synthes
 def decode_samples(weights: PhotoWeights) -> list[DecodeSample]:
     """Decodes of synthetic pictures: with every synthesis, of the coefficients alone, and up to the inverse transform."""
     samples = []
-    for seed, (size, gain) in enumerate(zip(SAMPLE_SIZES * 2, SAMPLE_GAINS, strict=True)):
+    for seed, (size, gain) in enumerate(zip(CALIBRATION_SIZES * 2, CALIBRATION_GAINS, strict=True)):
         picture = ColorImage(colours(*size, seed), False)
         for synthesis in WIDTHS:
             encoded = encode_at_gain(weights, picture, gain, synthesis)

@@ -1,8 +1,8 @@
-"""What an encoder knows of a photograph before it quantises: how large its coefficients are, counted once for all gains.
+"""Features that an encoder computes of a photograph before it quantises, from histograms of the coefficients.
 
-One pass sorts magnitudes into bins an eighth of an octave wide, by slice, for brightness and for colours, and blocks by how
-much happens in them. From the counts follow, for every gain, about how many coefficients would be sent, how large, what would
-be lost, and how much of the picture is even.
+One pass counts magnitudes in bins an eighth of an octave wide, by slice, of luma and of chroma, and blocks by their energy.
+From the counts follow, for every gain, estimates of how many coefficients would be sent, how large they are, what would be
+lost, and which share of the blocks is flat.
 """
 
 from dataclasses import dataclass
@@ -16,30 +16,30 @@ from rlcodec.presets.photo.transform import BLOCK
 
 BINS_PER_OCTAVE, OCTAVES = 8, 12
 BINS = BINS_PER_OCTAVE * OCTAVES
-"""Of magnitudes from 1 on, eight to an octave, evenly spaced within it; what is smaller or larger counts in the last on either
-side."""
+"""Bins of magnitudes from 1 on, eight to an octave, evenly spaced within it; the outermost bins also hold what lies beyond."""
 KINDS_OF_PLANES = 2
-"""Brightness; the two others."""
+"""Luma, and the two planes of chroma."""
 MANTISSA_SHIFT = 20
 FIRST_BIN = 127 * BINS_PER_OCTAVE
-"""Sign aside, a float's bits shifted so are eight times its exponent and the first three bits of its mantissa."""
+"""The bits of a float32 without its sign, shifted right by MANTISSA_SHIFT, are 8 * exponent + the first three bits of the
+mantissa."""
 SENT_FROM = 0.62
-"""Quantiser steps from which on a coefficient is likely to be sent."""
+"""Magnitude in quantiser steps from which on a coefficient is likely to be sent."""
 ENERGY_BINS, ENERGY_BINS_PER_OCTAVE, LEAST_ENERGY = 48, 2, 2.0**-8
-"""Of the mean squared brightness of blocks, the constant left out."""
+"""Bins of the mean square of a block's luma without its mean."""
 EVEN_BELOW = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
-"""Squared quantiser steps below which a block's mean square counts as even, in several senses."""
+"""Thresholds, in squared quantiser steps, below which a block's mean square counts as flat."""
 CONTRAST = 3 * BLOCK**2 * (0.03 * 255) ** 2
-"""Structural similarity's constant, in the unit of a block's energy: its brightness has three times a colour's variance."""
+"""The contrast constant of SSIM in units of a block's energy; luma has three times the variance of a colour channel."""
 LEAST_UNLIKE = 1e-4
 FEATURES = SLICE_COUNT * KINDS_OF_PLANES * 3 + len(EVEN_BELOW) + 2 + SLICE_COUNT - 1 + 1
 MOST_BLOCKS = 512
-"""Of larger pictures every other row of blocks is left out, or more."""
+"""In pictures with more blocks, every other row of blocks is left out, or more."""
 
 
 @kernel
 def _count(bits, skip, slice_of, counts):
-    """Counts magnitudes of every `skip`-th row of blocks; `bits` are float32's, int32 (3, rows, columns, BLOCK, BLOCK)."""
+    """Counts magnitudes in every `skip`-th row of blocks; `bits` are of float32, int32 (3, rows, columns, BLOCK, BLOCK)."""
     planes, rows, columns = bits.shape[:3]
     for plane in range(planes):
         of = counts[min(plane, KINDS_OF_PLANES - 1)]
@@ -52,21 +52,21 @@ def _count(bits, skip, slice_of, counts):
 
 
 @kernel
-def _look_at_blocks(coefficients, bits, skip, slice_of, steps, cuts, energy, count, blocks, similar):
-    """Sorts blocks by their brightness's mean square, and adds up how similar each would stay at every step.
+def _measure_blocks(coefficients, bits, skip, slice_of, steps, cuts, energy, count, blocks, similar):
+    """Counts blocks by the mean square of their luma, and adds up how similar each would stay at every step.
 
     Args:
         coefficients: float32 (3, rows, columns, BLOCK, BLOCK).
         bits: the same as int32.
-        skip: of so many rows of blocks one counts.
+        skip: one of so many rows of blocks is used.
         slice_of: int64 (BLOCK, BLOCK).
         steps: float64 (settings,), of the quantiser.
-        cuts: float64 (settings,), octaves below which coefficients are lost.
-        energy: float64 (SLICE_COUNT, OCTAVES + 1), working space; sums of octaves before each.
-        count: float64 of the same shape, working space; the same of numbers.
+        cuts: float64 (settings,), octave below which coefficients are lost.
+        energy: float64 (SLICE_COUNT, OCTAVES + 1), scratch buffer: sums of squares in all octaves before each.
+        count: float64 of the same shape, scratch buffer: numbers of coefficients in all octaves before each.
         blocks: int64 (ENERGY_BINS,), receives numbers of blocks.
-        similar: float64 (settings, SLICE_COUNT - 1), receives sums over blocks of contrast and structure, as structural
-            similarity has them, of slices up to each.
+        similar: float64 (settings, SLICE_COUNT - 1), receives sums over blocks of SSIM's contrast and structure term, if slices
+            up to each are sent.
     """
     _, rows, columns = bits.shape[:3]
     for y in range(0, rows, skip):
@@ -104,12 +104,12 @@ def _look_at_blocks(coefficients, bits, skip, slice_of, steps, cuts, energy, cou
 
 @dataclass(frozen=True)
 class Counts:
-    """What was counted.
+    """Counts over a picture.
 
     Attributes:
-        magnitudes: int64 (KINDS_OF_PLANES, SLICE_COUNT, BINS).
-        blocks: int64 (ENERGY_BINS,).
-        similar: float64 (gains, SLICE_COUNT - 1), sums over blocks.
+        magnitudes: int64 (KINDS_OF_PLANES, SLICE_COUNT, BINS), coefficients by bin.
+        blocks: int64 (ENERGY_BINS,), blocks by bin of their mean square.
+        similar: float64 (gains, SLICE_COUNT - 1), sums of similarities over blocks.
     """
 
     magnitudes: np.ndarray
@@ -123,33 +123,33 @@ def count_magnitudes(strips: list[np.ndarray], steps: np.ndarray, workers: int |
     Args:
         strips: from `rlcodec.presets.photo.strips.strips_of`.
         steps: float64 (gains,), of the quantiser.
-        workers: threads.
+        workers: threads; as many as there are cores if None.
     """
     blocks = sum(s.shape[1] * s.shape[2] for s in strips)
     skip = max(1, blocks // MOST_BLOCKS)
     octaves = np.clip(np.log2(steps * SENT_FROM), 0, OCTAVES - 1e-3)
-    # Within an octave magnitudes lie evenly.
+    # Magnitudes are taken as uniformly distributed within an octave.
     cuts = np.floor(octaves) + np.exp2(octaves % 1) - 1
 
     def run(part: slice) -> Counts:
-        found = Counts(
+        counts = Counts(
             np.zeros((KINDS_OF_PLANES, SLICE_COUNT, BINS), np.int64),
             np.zeros(ENERGY_BINS, np.int64),
             np.zeros((len(steps), SLICE_COUNT - 1)),
         )
         strip = strips[part.start]
         bits = strip.view(np.int32)
-        _count(bits, skip, SLICE_OF, found.magnitudes)
+        _count(bits, skip, SLICE_OF, counts.magnitudes)
         energy, count = np.empty((2, SLICE_COUNT, OCTAVES + 1))
-        _look_at_blocks(strip, bits, skip, SLICE_OF, steps, cuts, energy, count, found.blocks, found.similar)
-        return found
+        _measure_blocks(strip, bits, skip, SLICE_OF, steps, cuts, energy, count, counts.blocks, counts.similar)
+        return counts
 
-    found = side_by_side(run, [slice(i, i + 1) for i in range(len(strips))], workers)
-    return Counts(*(np.sum([getattr(f, name) for f in found], 0) for name in ("magnitudes", "blocks", "similar")))
+    parts = side_by_side(run, [slice(i, i + 1) for i in range(len(strips))], workers)
+    return Counts(*(np.sum([getattr(part, name) for part in parts], 0) for name in ("magnitudes", "blocks", "similar")))
 
 
 def _magnitudes() -> np.ndarray:
-    """Middles of the bins, float64 (BINS,)."""
+    """Magnitude at the middle of each bin, float64 (BINS,)."""
     octave, part = np.divmod(np.arange(BINS), BINS_PER_OCTAVE)
     middles = 2.0**octave * (1 + (part + 0.5) / BINS_PER_OCTAVE)
     middles[0] = 0.5
@@ -157,20 +157,20 @@ def _magnitudes() -> np.ndarray:
 
 
 def gain_features(counts: Counts, steps: np.ndarray) -> np.ndarray:
-    """What counts of magnitudes say of some gains.
+    """The features of some gains.
 
     Args:
         counts: from `count_magnitudes`.
         steps: float64 (gains,), those of the counts.
 
     Returns:
-        float64 (gains, FEATURES): for brightness and colours and every slice, log2 of coefficients sent per million pixels, of
-        the bits of their magnitudes, and of the squared error a pixel, each plus one; how many blocks are even, in several
-        senses; mean and deviation of log2 of the blocks' mean squares; log2 of how dissimilar blocks would become, with the
-        slices up to each; and log2 of the step.
+        float64 (gains, FEATURES): for luma and chroma and every slice log2 of one plus the number of coefficients sent per
+        million pixels, the bits of their magnitudes, and the squared error; the share of flat blocks at each threshold; mean
+        and standard deviation of log2 of the blocks' mean squares; log2 of the mean dissimilarity of blocks if slices up to
+        each are sent; and log2 of the step.
     """
     ratio = _magnitudes()[:, None] / steps
-    # A bin that the threshold cuts counts in part.
+    # The bin that holds the threshold counts in part.
     sent = np.clip((ratio / SENT_FROM - 1) * BINS_PER_OCTAVE + 0.5, 0, 1)
     lost = sent / 12 + (1 - sent) * ratio**2
     blocks = counts.blocks.sum()

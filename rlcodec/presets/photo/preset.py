@@ -116,7 +116,7 @@ class PhotoPreset(Preset):
         return np.full(pixels.shape, MIDDLE_GRAY, np.uint8)
 
     def actions_of(self, stream: Stream) -> tuple[int, ...]:
-        """As `Preset.actions_of`."""
+        """As `Preset.actions_of`; if the last slices are empty, the actions are those that stop before them."""
         settings, size = self.settings(stream.header), (stream.header.height, stream.header.width)
         if settings.gain not in GAIN_CHOICES:
             raise MisfitError(f"no action chooses gain {settings.gain}")

@@ -1,8 +1,8 @@
-"""What the synthesis adds to the inverse transform: a small convolutional network that repairs quantisation's traces.
+"""The synthesis: inverse transform, and a small convolutional network that repairs the artefacts of quantisation.
 
-It works at a quarter of the resolution, on 4x4 pixels at a time, in two widths, `light` and `full`; `plain` is without it. The
-width is the lever on compute.
-This last step is float: two machines may differ by a level here and there, never in a bit of the stream.
+The network works at a quarter of the resolution; squares of 4x4 pixels are its channels. There are two widths, `light` and
+`full`, with different compute; `plain` is the synthesis without a network. The synthesis is computed in float: the pixels that
+two machines decode may differ by one level in places, while the coefficients are always the same.
 """
 
 from pathlib import Path
@@ -18,43 +18,41 @@ from rlcodec.presets.photo.transform import BLOCK, PLANES, dequantised_planes
 from rlcodec.presets.photo.weights import PhotoWeights
 
 FACTOR = 4
-"""Side of the squares of pixels that become channels."""
+"""Side in pixels of the squares that become channels."""
 POSITION_CHANNELS = 4
 CHANNELS = PLANES * FACTOR**2 + PLANES + 1 + POSITION_CHANNELS
 LARGEST = 8.0
-"""Differences from a square's mean are clipped to so many steps."""
+"""Differences from the mean of a square are clipped to so many quantiser steps."""
 OUTPUT_STEPS = 1 / 8
-"""The network's output is in these, so that what it learns at one gain holds at the others."""
+"""The network's output is in units of so many quantiser steps, so that what it learns at one gain holds at the others."""
 SIZES = {"light": (32, 4), "full": (64, 6)}
-"""Channels, and convolutions between the first and the last, of each width."""
+"""Channels of each width, and convolutions between the first and the last."""
 REPAIRS, PLAIN = tuple(SIZES), "plain"
 WIDTHS = (PLAIN, *REPAIRS)
-"""From the least compute to the most."""
+"""Names of the syntheses, from the least compute to the most."""
 BAND_ROWS = 512
-"""Rows made at a time; like MARGIN, whole blocks."""
+"""Rows of pixels that are rendered at a time; like MARGIN a multiple of the block size."""
 SQUARE_ROWS_AT_ONCE = 32
-"""Rows of squares that a thread takes at a time."""
+"""Rows of squares that a thread computes at a time."""
 MARGIN = 64
-"""Rows beyond a band that its pixels depend on, at least."""
-
-
+"""Rows beyond a band that are rendered with it, no less than its pixels depend on."""
 KMAC = {
     name: 9 * (CHANNELS * channels + count * channels**2 + channels * PLANES * FACTOR**2) / FACTOR**2 / 1000
     for name, (channels, count) in SIZES.items()
 } | {PLAIN: 0.0}
-"""Compute of each width, in kMAC per pixel."""
+"""Compute of each network in kMAC per pixel, without the inverse transform."""
 
 
 def network_input(planes: np.ndarray, gain: int) -> np.ndarray:
-    """What the network sees.
+    """The network's input.
 
     Args:
         planes: float32 (height, width, 3), whole blocks, about 0 to 255.
-        gain: index of the quantiser's setting.
+        gain: index of the quantiser's step.
 
     Returns:
-        float32 (1, CHANNELS, height / FACTOR, width / FACTOR): pixels less the mean of their square, in quantiser steps; the
-        means; the step; and the place within the block.
+        float32 (1, CHANNELS, height / FACTOR, width / FACTOR): pixels minus the mean of their square, in quantiser steps; the
+        means; the step; and the position within the block.
     """
     rows, columns = (n // FACTOR for n in planes.shape[:2])
     step = step_of(gain)
@@ -75,7 +73,7 @@ def network_input(planes: np.ndarray, gain: int) -> np.ndarray:
 
 @kernel
 def _fill_input(planes, scale, middle, first, last, out):
-    """Writes rows of squares, and their means, as `network_input` says."""
+    """Writes some rows of squares and their means; see `network_input`."""
     columns = out.shape[2]
     for row in range(first, last):
         for plane in range(PLANES):
@@ -107,53 +105,56 @@ def to_squares(planes: np.ndarray) -> np.ndarray:
 
 
 @kernel
-def _add_output(planes, found, scale, first, last, out):
-    """Writes rows of squares of the picture, uint8: the planes, and what the network found times `scale`."""
+def _add_output(planes, correction, scale, first, last, out):
+    """Writes some rows of squares of the picture, uint8: the planes plus `scale` times the network's output."""
     for row in range(first, last):
         for y in range(row * FACTOR, (row + 1) * FACTOR):
             for x in range(out.shape[1]):
                 within = (y % FACTOR) * FACTOR + x % FACTOR
                 for c in range(PLANES):
-                    added = found[c * FACTOR**2 + within, row, x // FACTOR] * scale
+                    added = correction[c * FACTOR**2 + within, row, x // FACTOR] * scale
                     value = planes[y, x, c] + added + np.float32(0.5)
                     out[y, x, c] = np.uint8(min(max(value, np.float32(0)), np.float32(255)))
 
 
-def _added(planes: np.ndarray, found: np.ndarray, gain: int) -> np.ndarray:
+def _corrected(planes: np.ndarray, correction: np.ndarray, gain: int) -> np.ndarray:
     out, scale = np.empty(planes.shape, np.uint8), np.float32(OUTPUT_STEPS * step_of(gain))
     side_by_side(
-        lambda part: _add_output(planes, found, scale, part.start, part.stop, out),
+        lambda part: _add_output(planes, correction, scale, part.start, part.stop, out),
         parts_of(len(planes) // FACTOR, SQUARE_ROWS_AT_ONCE),
     )
     return out
 
 
-def _nothing(height: int, width: int) -> np.ndarray:
-    """What a network that repairs nothing would find, of such planes."""
+def _no_correction(height: int, width: int) -> np.ndarray:
+    """The output of a network that changes nothing, for planes of a size."""
     return np.broadcast_to(np.float32(0), (PLANES * FACTOR**2, height // FACTOR, width // FACTOR))
 
 
-def render(model: PhotoWeights, values: np.ndarray, gain: int, width: str, folder: Path = WEIGHTS) -> np.ndarray:
-    """The picture that quantised coefficients stand for, made band by band, so that memory stays with what goes in and out.
+def render(weights: PhotoWeights, values: np.ndarray, gain: int, synthesis: str, folder: Path = WEIGHTS) -> np.ndarray:
+    """Renders the picture of quantised coefficients band by band, so that little memory is needed beside input and output.
 
     Args:
-        model: the preset's model.
+        weights: of the preset.
         values: int16 (3, block rows, block columns, BLOCK, BLOCK).
-        gain: index of the quantiser's setting.
-        width: one of WIDTHS.
+        gain: index of the quantiser's step.
+        synthesis: one of WIDTHS.
         folder: of the networks.
 
     Returns:
         uint8 (block rows * BLOCK, block columns * BLOCK, 3).
     """
-    session = None if width == PLAIN else load_network(folder / f"photo-{width}.onnx")
+    session = None if synthesis == PLAIN else load_network(folder / f"photo-{synthesis}.onnx")
     rows = values.shape[1] * BLOCK
     out = np.empty((rows, values.shape[2] * BLOCK, PLANES), np.uint8)
     for top in range(0, rows, BAND_ROWS):
         first, last = max(top - MARGIN, 0), min(top + BAND_ROWS + MARGIN, rows)
-        band = dequantised_planes(values[:, first // BLOCK : last // BLOCK], model.centroids, step_of(gain))
-        found = session.run(None, {"picture": network_input(band, gain)})[0][0] if session else _nothing(*band.shape[:2])
-        picture = _added(band, found, gain)
+        band = dequantised_planes(values[:, first // BLOCK : last // BLOCK], weights.centroids, step_of(gain))
+        if session:
+            correction = session.run(None, {"picture": network_input(band, gain)})[0][0]
+        else:
+            correction = _no_correction(*band.shape[:2])
+        picture = _corrected(band, correction, gain)
         bottom = min(top + BAND_ROWS, rows)
         out[top:bottom] = picture[top - first : bottom - first]
     return out

@@ -1,8 +1,8 @@
 """Pictures as blocks of transform coefficients and back: an orthonormal colour transform and a discrete cosine transform.
 
-Both are orthonormal, so squared errors of coefficients are squared errors of the picture. Nothing here decides a bit: what a
-decoder makes of coefficients is the picture, not context. An encoder may compute its own as it likes; here they are the same
-on every machine, so that streams are.
+Both are orthonormal, so squared errors of coefficients are squared errors of the picture. They are computed in float, since no
+probability depends on them: decoders render pictures from exact integers, and encoders may quantise as they like. The forward
+transform is nevertheless the same on every machine, so that streams are.
 """
 
 import numpy as np
@@ -17,7 +17,7 @@ ROWS_AT_ONCE = 8
 
 
 def _cosines(size: int) -> np.ndarray:
-    """Orthonormal DCT-II, float32 (size, size): rows are basis functions."""
+    """The orthonormal DCT-II, float32 (size, size); rows are basis functions."""
     k, n = np.mgrid[:size, :size]
     basis = np.cos(np.pi * (n + 0.5) * k / size) * np.sqrt(2 / size)
     basis[0] /= np.sqrt(2)
@@ -26,15 +26,13 @@ def _cosines(size: int) -> np.ndarray:
 
 BASIS = _cosines(BLOCK)
 COLORS = _cosines(PLANES)
-"""Brightness, red against blue, and green against both: the DCT of three samples."""
-
-
+"""The colour transform, the DCT of three samples: luma, red against blue, and green against both."""
 TRANSFORM_MACS = PLANES * (2 * BLOCK + PLANES)
-"""Multiply-accumulates of the inverse transforms, per pixel."""
+"""Multiply-accumulates of the inverse transforms per pixel."""
 
 
 def padded_size(height: int, width: int) -> tuple[int, int]:
-    """Height and width in whole blocks, in pixels."""
+    """Height and width in pixels, rounded up to whole blocks."""
     return -(-height // BLOCK) * BLOCK, -(-width // BLOCK) * BLOCK
 
 
@@ -56,7 +54,7 @@ def to_coefficients(picture: np.ndarray) -> np.ndarray:
 
 @kernel
 def _forward(picture, basis, across, colors, pixels, half, coefficients):
-    """Transforms blocks, every sum in one order: what an encoder chooses must not hang on a library's."""
+    """Transforms all blocks. Sums are in a fixed order, so that streams do not depend on a library's."""
     height, width, _ = picture.shape
     middle = np.float32(128)
     for y in range(coefficients.shape[1]):
@@ -88,16 +86,16 @@ def _forward(picture, basis, across, colors, pixels, half, coefficients):
 
 
 def to_planes(coefficients: np.ndarray) -> np.ndarray:
-    """Colours as the coefficients say, before rounding: float32 (rows, columns, 3), around 0 to 255."""
+    """The colours of coefficients before rounding, float32 (rows, columns, 3), about 0 to 255."""
     return dequantised_planes(coefficients, np.zeros((PLANES, 2 * BLOCK - 1, 3), np.float32), 1.0)
 
 
 def dequantised_planes(values: np.ndarray, centroids: np.ndarray, step: float) -> np.ndarray:
-    """Colours as quantised coefficients say, before rounding: float32 (rows, columns, 3), around 0 to 255.
+    """The colours of quantised coefficients before rounding, float32 (rows, columns, 3), about 0 to 255.
 
     Args:
         values: int16 (3, block rows, block columns, BLOCK, BLOCK).
-        centroids: float32 (3, diagonals, 3), by how much magnitudes 1, 2 and above shrink, in steps.
+        centroids: float32 (3, diagonals, 3), by how many steps the magnitudes 1, 2 and above shrink.
         step: of the quantiser.
     """
     _, rows, columns, _, _ = values.shape
@@ -116,7 +114,7 @@ def dequantised_planes(values: np.ndarray, centroids: np.ndarray, step: float) -
 
 @kernel
 def _inverse(values, centroids, step, basis, colors, block, half, pixels, planes):
-    """Dequantises and transforms some rows of blocks; frequencies beyond the last that is not zero take no time."""
+    """Dequantises and transforms some rows of blocks; frequencies beyond the last one that is not zero are skipped."""
     count, rows, columns = values.shape[:3]
     for y in range(rows):
         for x in range(columns):
@@ -127,7 +125,7 @@ def _inverse(values, centroids, step, basis, colors, block, half, pixels, planes
                         value = values[plane, y, x, u, v]
                         size = np.float32(abs(value))
                         if value != 0:
-                            size = (size - centroids[plane, u + v, min(np.int64(size), 3) - 1]) * step
+                            size = (size - centroids[plane, u + v, min(np.int64(size), np.int64(3)) - 1]) * step
                             lowest, furthest = u, max(furthest, v)
                         block[u, v] = -size if value < 0 else size
                 for u in range(lowest + 1):
@@ -155,15 +153,15 @@ def _inverse(values, centroids, step, basis, colors, block, half, pixels, planes
 
 @kernel
 def slice_errors(coefficients, values, centroids, slice_of, lost, errors):
-    """Adds up squared errors of coefficients, in quantiser steps, by slice: given back as `dequantised_planes` does, and lost.
+    """Adds up squared errors of coefficients by slice, dequantised as `dequantised_planes` does and if they are not sent.
 
     Args:
         coefficients: float32 (3, block rows, block columns, BLOCK, BLOCK), in quantiser steps.
         values: int16, of the same shape, quantised.
         centroids: as `dequantised_planes` takes them.
         slice_of: int64 (BLOCK, BLOCK).
-        lost: float64 (BLOCK, BLOCK), working space, zeros.
-        errors: float64 (2, slices), receives them.
+        lost: float64 (BLOCK, BLOCK), scratch buffer of zeros.
+        errors: float64 (2, slices), in squared quantiser steps, receives the sums.
     """
     planes, rows, columns = values.shape[:3]
     for plane in range(planes):
@@ -177,7 +175,7 @@ def slice_errors(coefficients, values, centroids, slice_of, lost, errors):
                         size = np.int64(abs(values[plane, y, x, u, v]))
                         if size != 0:
                             wanted = abs(coefficients[plane, y, x, u, v])
-                            rest = wanted - (np.float32(size) - centroids[plane, u + v, min(size, 3) - 1])
+                            rest = wanted - (np.float32(size) - centroids[plane, u + v, min(size, np.int64(3)) - 1])
                             errors[0, slice_of[u, v]] += rest * rest - wanted * wanted
     for u in range(BLOCK):
         for v in range(BLOCK):

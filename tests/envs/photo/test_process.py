@@ -11,18 +11,21 @@ from gymnasium.vector import AutoresetMode
 from stable_baselines3.common.env_checker import check_env as check_env_sb3
 
 import rlcodec
-from rlcodec.control.objective import KINDS, Objective
+from rlcodec.control.objective import Objective, Objectives, distortion
 from rlcodec.control.observation import objective_scale
+from rlcodec.envs.batch import Episodes
+from rlcodec.envs.fit import fit_unseen
 from rlcodec.envs.gym_env import AdaptiveRateEnv, FlatEnv, MultiObjectiveEnv
-from rlcodec.envs.photo.batch import PictureEpisodes
-from rlcodec.envs.photo.trace import PictureTrace, load_picture_trace, trace_pictures
-from rlcodec.envs.pictures import crops_of
+from rlcodec.envs.hindsight import ExhaustiveSearch
+from rlcodec.envs.measure import MeasureOptions
+from rlcodec.envs.photo.fit import fit_photo_predictor
+from rlcodec.envs.photo.trace import PhotoTrace
+from rlcodec.envs.pictures import crop_pictures
 from rlcodec.envs.sb3_vec_env import TraceVecEnv
-from rlcodec.envs.trace_file import save_tables
+from rlcodec.envs.tasks import task_of
 from rlcodec.errors import DataError
 from rlcodec.presets.photo.decisions import (
     ACTIONS,
-    ENDING_PHASE,
     ENDINGS,
     GO_ACTION,
     LAYOUT_SIZE,
@@ -30,10 +33,12 @@ from rlcodec.presets.photo.decisions import (
     SLICE_PHASE,
     STOP_ACTION,
     STOPS,
+    SYNTHESIS_PHASE,
 )
 
 OBJECTIVES = [Objective("mse", 30.0, 0.3), Objective("psnr", 10.0, 0.02), Objective("ms-ssim", 12.0, 0.0)]
 GOAL = OBJECTIVES[1]
+TASK = task_of("photo")
 
 
 @pytest.fixture
@@ -93,7 +98,7 @@ def test_rewards_telescope_to_the_objective(options, objective):
         scale = objective_scale(np.array(objective.lambda_rate), np.array(objective.lambda_compute))
         assert sum(rewards) == pytest.approx((first["objective_value"] - last["objective_value"]) / scale, rel=1e-9)
         error = 1 - last["ms_ssim"] if objective.kind == "ms-ssim" else last["mse"]
-        value = float(objective.value(error, last["rate_bpp"], last["decoder_kmac_per_pixel"]))
+        value = float(objective.value(distortion(objective.kind, error), last["rate_bpp"], last["decoder_kmac_per_pixel"]))
         assert last["objective_value"] == pytest.approx(value, rel=1e-12)
         assert (first["bits"], first["rate_bpp"], first["decoder_kmac_per_pixel"]) == (0, 0, 0)
 
@@ -157,29 +162,24 @@ def test_every_action_is_legal_or_mapped_to_a_legal_one(options):
 
 def test_advice_is_right_where_predictions_are(picture_trace, foreseen):
     """With measured tables in place of predictions, no regret is the oracle's choice."""
-    episodes = PictureEpisodes(picture_trace, foreseen, 4)
-    episodes._expected = episodes._after = episodes.tables
+    process = TASK.process(picture_trace, foreseen)
+    process.predicted_before = process._after = process._measured
+    episodes, search = Episodes(process, 4), ExhaustiveSearch(process)
     for objective in OBJECTIVES:
         episodes.reset_to(objective, np.arange(4))
         while not episodes.done.all():
             seen = episodes.observe()
             mask, regret = seen[:, :ACTIONS] > 0.5, seen[:, ACTIONS : 2 * ACTIONS]
             episodes.step(np.where(mask, regret, np.inf).argmin(1))
-        weights = np.array([1.0, objective.lambda_rate, objective.lambda_compute])
-        quality = episodes.tables.quality[KINDS.index(objective.kind)]
-        values = quality + weights[1] * episodes.tables.rate[..., None] + weights[2] * episodes.tables.kmac
-        assert episodes.objective_values() == pytest.approx(values.reshape(4, -1).min(1), rel=1e-6)
+        assert episodes.objective_values() == pytest.approx(search.values(objective).min(0), rel=1e-6)
 
 
 def test_predictors_take_turns(picture_trace, foreseen):
-    from rlcodec.envs.fit import fit_unseen
-    from rlcodec.envs.photo.fit import fit_photo_predictor
-
     several = fit_unseen(picture_trace, fit_photo_predictor, 5)
     assert len(several) == 4
     several = several[:2]
-    mixed = PictureEpisodes(picture_trace, several, 4)
-    alone = [PictureEpisodes(picture_trace, one, 4) for one in several]
+    mixed = Episodes(TASK.process(picture_trace, several), 4)
+    alone = [Episodes(TASK.process(picture_trace, one), 4) for one in several]
     for episodes in (mixed, *alone):
         episodes.reset_to(GOAL, np.arange(4))
     for _ in range(2):
@@ -221,19 +221,14 @@ def test_frames_tell_bits_per_pixel(monkeypatch, options):
     assert told[2].startswith(f"{10 * np.log10(255**2 / info['mse']):.2f} dB")
 
 
-def goal_of(episodes: PictureEpisodes, row: int) -> Objective:
-    goal = episodes.goal
-    return Objective(KINDS[goal.kind[row]], float(goal.rate[row]), float(goal.compute[row]))
-
-
 def test_each_row_for_stable_baselines_is_an_episode_of_its_own(picture_trace, foreseen, options):
-    episodes = PictureEpisodes(picture_trace, foreseen, 5)
+    episodes = Episodes(TASK.process(picture_trace, foreseen), 5)
     vector, alone = TraceVecEnv(episodes, seed=3), [FlatEnv(**options) for _ in range(5)]
     random = np.random.default_rng(0)
     seen = vector.reset()
 
     def start(row: int) -> np.ndarray:
-        where = {"image_index": int(episodes.image[row]), "objective": goal_of(episodes, row)}
+        where = {"image_index": int(episodes.image[row]), "objective": episodes.objectives.one(row)}
         return alone[row].reset(options=where)[0]
 
     assert all(np.array_equal(start(row), seen[row]) for row in range(5))
@@ -262,7 +257,7 @@ def test_each_row_for_gymnasium_is_an_episode_of_its_own(options, mode):
     over = np.zeros(5, bool)
 
     def start(row: int) -> np.ndarray:
-        where = {"image_index": int(info["image_index"][row]), "objective": goal_of(vector.unwrapped.episodes, row)}
+        where = {"image_index": int(info["image_index"][row]), "objective": vector.unwrapped.episodes.objectives.one(row)}
         return alone[row].reset(options=where)[0]
 
     assert all(np.array_equal(start(row), seen[row]) for row in range(5))
@@ -286,23 +281,23 @@ def test_each_row_for_gymnasium_is_an_episode_of_its_own(options, mode):
 
 
 def test_done_episodes_stay_as_they_are(picture_trace, foreseen):
-    episodes = PictureEpisodes(picture_trace, foreseen, 3)
+    episodes = Episodes(TASK.process(picture_trace, foreseen), 3)
     episodes.reset_to(GOAL, np.arange(3))
     for actions in ((0, 5, 15), (0, 1, 1), (2, 1, 0)):
         episodes.step(np.array(actions))
     assert list(episodes.done) == [True, False, False]
-    assert list(episodes.standing.phase) == [ENDING_PHASE] * 3
+    assert list(episodes.state.phase) == [SYNTHESIS_PHASE] * 3
     before = episodes.objective_values()
     outcome = episodes.step(np.array([1, 2, 2]))
     assert outcome.reward[0] == 0
     assert outcome.done.all()
     assert episodes.objective_values()[0] == before[0]
-    assert list(episodes.ending) == [2, 2, 2]
-    episodes.reset(np.array([1]), np.array([3]), np.array([0]), np.array([9.0]), np.array([0.1]))
+    assert list(episodes.state.synthesis) == [2, 2, 2]
+    episodes.reset(np.array([1]), np.array([3]), Objectives.of(Objective("mse", 9.0, 0.1), 1))
     assert list(episodes.done) == [True, False, True]
     episodes.step(np.array([0, 2, 0]))
-    assert list(episodes.standing.phase) == [ENDING_PHASE, SLICE_PHASE, ENDING_PHASE]
-    assert STOPS[episodes.standing.stop[1]] == STOPS[0]
+    assert list(episodes.state.phase) == [SYNTHESIS_PHASE, SLICE_PHASE, SYNTHESIS_PHASE]
+    assert STOPS[episodes.state.stop[1]] == STOPS[0]
 
 
 def test_pictures_of_many_sizes_make_one_trace(pictures, picture_trace):
@@ -325,10 +320,10 @@ def test_tables_make_sense(picture_trace):
 
 
 def test_a_file_gives_the_trace_back(picture_trace, foreseen, tmp_path):
-    save_tables(tmp_path / "a.npz", picture_trace)
-    again = load_picture_trace(tmp_path / "a.npz")
-    assert all(np.array_equal(getattr(again, name), getattr(picture_trace, name)) for name in PictureTrace.__dataclass_fields__)
-    alone = trace_pictures([picture_trace.picture(3)], 1)
+    TASK.save(tmp_path / "a.npz", picture_trace)
+    again = TASK.load(tmp_path / "a.npz")
+    assert all(np.array_equal(getattr(again, name), getattr(picture_trace, name)) for name in PhotoTrace.__dataclass_fields__)
+    alone = TASK.measure([picture_trace.picture(3)], MeasureOptions(workers=1))
     assert np.array_equal(alone.sse[0], picture_trace.sse[3])
 
 
@@ -342,20 +337,20 @@ def test_a_file_gives_the_trace_back(picture_trace, foreseen, tmp_path):
         (lambda a: a | {"pixels": a["pixels"][1:]}, "table pixels"),
         (lambda a: {name: table for name, table in a.items() if name != "energy"}, "no table energy"),
         (lambda a: a | {"features": np.array([{}], object)}, "not a usable trace"),
-        (lambda a: a | {"features": a["features"] + 0.01}, "counted its features; run `rlcodec trace` again"),
+        (lambda a: a | {"features": a["features"] + 0.01}, "computed its features; run `rlcodec trace` again"),
     ],
 )
 def test_foreign_traces_are_refused(picture_trace, tmp_path, change, word):
-    arrays = {name: np.asarray(getattr(picture_trace, name)) for name in PictureTrace.__dataclass_fields__}
+    arrays = {name: np.asarray(getattr(picture_trace, name)) for name in PhotoTrace.__dataclass_fields__}
     np.savez(tmp_path / "a.npz", **change(arrays))
     with pytest.raises(DataError, match=word):
-        load_picture_trace(tmp_path / "a.npz")
+        TASK.load(tmp_path / "a.npz")
 
 
 @pytest.mark.parametrize("kept", [0, 10, 0.5, 0.999])
 def test_cut_traces_are_refused(picture_trace, tmp_path, kept):
     path = tmp_path / "a.npz"
-    save_tables(path, picture_trace)
+    TASK.save(path, picture_trace)
     data = path.read_bytes()
     path.write_bytes(data[: int(kept * len(data)) if isinstance(kept, float) else kept])
     with pytest.raises(DataError, match="not a usable trace"):
@@ -364,7 +359,7 @@ def test_cut_traces_are_refused(picture_trace, tmp_path, kept):
 
 def test_no_pictures_no_environment(picture_trace, foreseen):
     with pytest.raises(DataError):
-        trace_pictures([])
+        TASK.measure([])
     with pytest.raises(DataError):
         FlatEnv(images=[], preset="photo", predictor=foreseen)
     with pytest.raises(DataError):
@@ -373,7 +368,7 @@ def test_no_pictures_no_environment(picture_trace, foreseen):
 
 def test_crops_are_squares_of_the_pictures(pictures):
     large = np.tile(pictures[0], (10, 10, 1))
-    crops = crops_of([*pictures, large], 60, seed=1)
+    crops = crop_pictures([*pictures, large], 60, seed=1)
     assert [crop.shape for crop in crops] == [(60, 60, 3)] * (2 + 3)
     with pytest.raises(DataError, match="65 pixels"):
-        crops_of(pictures, 65)
+        crop_pictures(pictures, 65)

@@ -10,7 +10,7 @@ from rlcodec.core.container import pack, unpack
 from rlcodec.core.segment_choice import TIERS
 from rlcodec.presets.mnist.batch import DigitCoder
 from rlcodec.presets.mnist.bilevel.geometry import MIN_SIDE, WORDS, set_bit
-from rlcodec.presets.mnist.bilevel.gray_levels import can_be, level_tables
+from rlcodec.presets.mnist.bilevel.gray_levels import is_possible, level_tables
 from rlcodec.presets.mnist.weights import load_model
 
 
@@ -88,11 +88,11 @@ def test_levels_that_a_scan_gives_can_be(seed, rendered):
         for i, j in zip(*np.nonzero(ink), strict=True):
             set_bit(rows[i], j)
         image = rendered(rows)[4:24, 4:24].astype(np.int64)
-        assert any(can_be(tables, side - MIN_SIDE, p, image) for p in range(3))
+        assert any(is_possible(tables, side - MIN_SIDE, p, image) for p in range(3))
 
 
 def test_levels_that_no_scan_gives_cannot_be():
     """A scan of 20x20 is its own image: black and white."""
     image = np.full((20, 20), 255)
     image[3, 4] = 100
-    assert not any(can_be(level_tables(), 0, p, image) for p in range(3))
+    assert not any(is_possible(level_tables(), 0, p, image) for p in range(3))

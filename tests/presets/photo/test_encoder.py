@@ -27,7 +27,7 @@ def test_actions_do_what_traces_say_and_decoders_find(pictures, picture_trace, i
         shown = np.asarray(rlcodec.decode(coded.data))
         assert np.array_equal(shown, coded.picture)
         assert np.array_equal(coded.original, pictures[image])
-        assert PRESET.actions_of(unpack(coded.data)) == actions_of_choice(setting, stop, ending)
+        assert PRESET.encode_actions(pictures[image], PRESET.actions_of(unpack(coded.data))).data == coded.data
         found = rlcodec.inspect(coded.data)
         assert found.segments == coded.segments
         assert found.settings == coded.settings
@@ -51,6 +51,11 @@ def test_every_setting_is_an_action():
     assert set(GAIN_CHOICES) <= set(range(GAINS))
     assert list(STOPS) == sorted(set(STOPS))
     assert STOPS[-1] == SLICE_COUNT
+
+
+@pytest.mark.parametrize("actions", [(0, 0, 0), (3, 1, 0, 2), (5, 1, 1, 1)])
+def test_streams_tell_their_actions(pictures, actions):
+    assert PRESET.actions_of(unpack(PRESET.encode_actions(pictures[1], actions).data)) == actions
 
 
 def test_streams_of_no_episode_have_no_actions(pictures):

@@ -1,12 +1,14 @@
-"""The raster-encoder of scans: the rows of a digit's pixels by way of the bilevel scan that they were made from.
+"""The raster-encoder of bilevel sources: codes rows of a digit's pixels by way of the source that it was resampled from.
 
-A row of pixels is coded as the rows of the scan that it covers and that no row before it covered; rendering then gives
-the pixels. What the renderer needs beside the scan (its side, its place, the brightest area) goes before the first row.
-See `rlcodec.presets.mnist.bilevel.geometry` for where scans come from, and `rlcodec.presets.mnist.pixel_coder` for pixels that have none.
+A row of pixels is coded as the source rows that it covers and no row before it covered; rendering then gives the pixels. What
+the renderer needs beside the source (its side, its place, the brightest area) is coded before the first row. See
+`rlcodec.presets.mnist.bilevel.geometry` for where sources come from, and `rlcodec.presets.mnist.pixel_coder` for images without
+one.
 
-Tiers: `table` looks a scan pixel's eleven neighbours up. The others add up a few learned numbers where those neighbours
-nearly decide (`rlcodec.presets.mnist.bilevel.context`) and ask a network elsewhere: `context` a small one over a wide causal window, `lm` a
-transformer that attends to all such pixels before (`rlcodec.presets.mnist.bilevel.transformer`).
+Tiers: `table` looks up the eleven nearest neighbours of a source pixel. The others add up a few learned numbers where these
+neighbours nearly determine the pixel (`rlcodec.presets.mnist.bilevel.context`), and run a network elsewhere: `context` a small
+one over a wide causal window, `lm` a transformer that attends to all such pixels before
+(`rlcodec.presets.mnist.bilevel.transformer`).
 """
 
 import functools
@@ -44,13 +46,13 @@ from rlcodec.presets.mnist.bilevel.context import (
     SIDE,
     STATUS,
     TOP,
-    ScanTables,
+    SourceTables,
     extend_run,
     extend_runs,
     gather_window,
-    is_quiet,
-    quiet_logit,
+    is_skipped,
     select_rows,
+    skipped_logit,
     survey_row,
     window_size,
 )
@@ -60,7 +62,7 @@ from rlcodec.presets.mnist.bilevel.geometry import (
     MIN_SIDE,
     PAD,
     WHITE,
-    Scan,
+    BilevelSource,
     bits_of,
     box_area,
     first_fresh,
@@ -72,23 +74,29 @@ from rlcodec.presets.mnist.bilevel.geometry import (
     set_bit,
     without_first,
 )
-from rlcodec.presets.mnist.bilevel.search import find_scan
+from rlcodec.presets.mnist.bilevel.search import find_source
 from rlcodec.presets.mnist.bilevel.transformer import CODED, GIVEN, OUTCOME, ask, remember, run_token, token_macs
 from rlcodec.presets.mnist.bilevel.transformer import COLUMNS_ASIDE as LM_COLUMNS_ASIDE
 from rlcodec.presets.mnist.bilevel.transformer import ROWS_ABOVE as LM_ROWS_ABOVE
 
 SIDE_BITS, PEAK_BITS, PLACE_BITS = 7, 6, 7
 PLACE_ORIGIN = BOX
-"""Added to a box's place, which may be negative, before it is coded."""
+"""Added to the place of a box, which may be negative, before it is coded."""
 
-# The network's window.
 ROWS_ABOVE, COLUMNS_ASIDE = 6, 7
-WINDOW_ROOM = window_size(LM_ROWS_ABOVE, LM_COLUMNS_ASIDE)
+"""Window of the network of tier `context`."""
+MAX_WINDOW_INPUTS = window_size(LM_ROWS_ABOVE, LM_COLUMNS_ASIDE)
 
 
-class ScanWork(NamedTuple):
-    """Working space of `code_scan_row`: ink in a window, `which` int64; `selected` int64 (SELECTED,), learned rows; `right`
-    int64 (MAX_SIDE,), runs; and the network's layers."""
+class SourceScratch(NamedTuple):
+    """Scratch buffers of `code_source_row`.
+
+    Attributes:
+        which: int64 (MAX_WINDOW_INPUTS,), ink in a window.
+        selected: int64 (SELECTED,), learned rows.
+        right: int64 (MAX_SIDE,), runs to the right.
+        layers: of the network.
+    """
 
     which: np.ndarray
     selected: np.ndarray
@@ -96,28 +104,33 @@ class ScanWork(NamedTuple):
     layers: Layers
 
 
-def scan_work(net: ContextNet) -> ScanWork:
-    """Working space for the scans' network."""
-    which, selected, right = (np.empty(size, np.int64) for size in (WINDOW_ROOM, SELECTED, MAX_SIDE))
-    return ScanWork(which, selected, right, layers_of(net))
+def source_scratch(net: ContextNet) -> SourceScratch:
+    """Scratch buffers for the network of tier `context`."""
+    which, selected, right = (np.empty(size, np.int64) for size in (MAX_WINDOW_INPUTS, SELECTED, MAX_SIDE))
+    return SourceScratch(which, selected, right, layers_of(net))
 
 
-def scan_of(tables: ScanTables, pixels: np.ndarray) -> Scan | None:
-    """The scan that an image, uint8 (height, width), was made from; None where there is none."""
-    return _cached_scan(pixels.tobytes(), pixels.shape, tables.near.tobytes())
+def source_of(tables: SourceTables, pixels: np.ndarray) -> BilevelSource | None:
+    """The bilevel source of an image, or None; searches once for each image and remembers the latest results.
+
+    Args:
+        tables: of the weights.
+        pixels: uint8 (height, width).
+    """
+    return _cached_source(pixels.tobytes(), pixels.shape, tables.near.tobytes())
 
 
 @functools.lru_cache(maxsize=64)
-def _cached_scan(pixels: bytes, shape: tuple[int, int], near: bytes) -> Scan | None:
+def _cached_source(pixels: bytes, shape: tuple[int, int], near: bytes) -> BilevelSource | None:
     ink = np.frombuffer(near, np.int32)
     prior = np.stack([COSTS[PROBABILITY_ONE - ink], COSTS[ink]], 1)
-    scan = find_scan(np.frombuffer(pixels, np.uint8).reshape(shape), prior)
-    return scan if scan and scan.peak < 1 << PEAK_BITS else None
+    source = find_source(np.frombuffer(pixels, np.uint8).reshape(shape), prior)
+    return source if source and source.peak < 1 << PEAK_BITS else None
 
 
 @kernel
 def unfold(tables, side, single, start, stop):
-    """Writes the areas of one side's scan pixels into `single`, (BOX, MAX_SIDE), and where they lie."""
+    """Writes the grid of a side, from the tables: `single`, int64 (BOX, MAX_SIDE), `start` and `stop`, int64 (BOX,)."""
     s = side - MIN_SIDE
     single[:] = 0
     start[:] = MAX_SIDE
@@ -133,7 +146,7 @@ def unfold(tables, side, single, start, stop):
 
 @kernel
 def _code_number(state, data, costs, probabilities, bits, value):
-    """Codes a number's binary digits, most significant first, each with a probability that those before it select."""
+    """Codes the binary digits of a number, most significant first, each with a probability selected by those before."""
     node = 1
     for i in range(bits - 1, -1, -1):
         node = 2 * node + code_decision(state, data, costs, np.int64(probabilities[node]), (value >> i) & 1)
@@ -143,9 +156,9 @@ def _code_number(state, data, costs, probabilities, bits, value):
 
 
 @kernel
-def code_head(state, data, costs, tables, scan):
-    """Codes whether there is a scan, and what the renderer needs of it, in the direction of the coder's state."""
-    head = scan.head
+def code_source_head(state, data, costs, tables, source):
+    """Codes whether there is a source, and what the renderer needs of it, in the direction of the coder's state."""
+    head = source.head
     absent = code_decision(state, data, costs, np.int64(tables.absent[0]), 1 if head[STATUS] == ABSENT else 0)
     if state[EXHAUSTED]:
         return
@@ -156,58 +169,59 @@ def code_head(state, data, costs, tables, scan):
     peak = _code_number(state, data, costs, tables.peak, PEAK_BITS, head[PEAK])
     top = _code_number(state, data, costs, tables.top, PLACE_BITS, head[TOP] + PLACE_ORIGIN) - PLACE_ORIGIN
     left = _code_number(state, data, costs, tables.left, PLACE_BITS, head[LEFT] + PLACE_ORIGIN) - PLACE_ORIGIN
-    # A damaged stream may name a side or a peak that is not there.
+    # A damaged stream may name a side or a brightest area that does not exist.
     side = min(side, MAX_SIDE)
     if tables.peaks[side - MIN_SIDE, peak] == 0:
         peak = np.int64(0)
     if not state[EXHAUSTED]:
         head[STATUS], head[SIDE], head[PEAK], head[TOP], head[LEFT] = PRESENT, side, peak, top, left
-        unfold(tables, side, scan.single, scan.start, scan.stop)
+        unfold(tables, side, source.single, source.start, source.stop)
 
 
 @inlined
-def code_scan_row(state, data, costs, net, lm, memory, tables, scan, work, image, y, tier):
-    """Codes one row of pixels by way of the scan, in the direction that the coder's state says.
+def code_source_row(state, data, costs, net, lm, cache, tables, source, scratch, image, y, tier):
+    """Codes one row of pixels by way of the source, in the direction that the coder's state says.
 
     Args:
         state: coder state; its MACS and COST grow by what the row takes.
         data: uint8 payload.
         costs: `rlcodec.core.range_coder.COSTS`.
-        net: the scans' `ContextNet`.
-        lm: the scans' `LmNet`.
-        memory: its cache; tier `lm` is for rows all above which were coded in it.
-        tables: `ScanTables`.
-        scan: `ScanState` with a head that was coded.
-        work: from `scan_work`.
-        image: uint8 (height, width); read when encoding, for slips alone, written when decoding.
+        net: `ContextNet` of tier `context`.
+        lm: `LmNet` of tier `lm`.
+        cache: its `KvCache`; tier `lm` requires that all rows above were coded in it.
+        tables: `SourceTables`.
+        source: `SourceState` with a head that was coded.
+        scratch: from `source_scratch`.
+        image: uint8 (height, width); read when encoding, for rounding exceptions alone, written when decoding.
         y: the row.
         tier: TABLE, CONTEXT or LM.
 
     Returns:
         Pixels coded: the width, or 0 when the data is exhausted.
     """
-    head, start, stop, lines = scan.head, scan.start, scan.stop, scan.lines
+    head, start, stop, lines = source.head, source.start, source.stop, source.lines
     r = y - head[TOP]
     if r < 0 or r >= BOX:
         image[y] = 0
         return image.shape[1]
     for i in range(first_fresh(start, stop, r), stop[r]):
         if tier == TABLE:
-            _code_line_by_table(state, data, costs, tables.near, lines, scan.up, head[SIDE], i)
+            _code_line_by_table(state, data, costs, tables.near, lines, source.up, head[SIDE], i)
         else:
-            _code_line(state, data, costs, net, lm, memory, tables, scan, i, tier == LM, work)
+            _code_line(state, data, costs, net, lm, cache, tables, source, i, tier == LM, scratch)
         if state[EXHAUSTED]:
             return 0
     peak = tables.peaks[head[SIDE] - MIN_SIDE, head[PEAK]]
-    return _render_row(state, data, costs, tables.slip, lines, scan.single, start, stop, peak, head[LEFT], r, image[y])
+    return _render_row(state, data, costs, tables.slip, lines, source.single, start, stop, peak, head[LEFT], r, image[y])
 
 
 @kernel
 def _code_line_by_table(state, data, costs, probabilities, lines, up, side, i):
-    """Codes row `i` of the scan, of `side` pixels, by the table of nearest neighbours; the coder's fields stay at hand."""
+    """Codes row `i` of the source, of `side` pixels, by the table of nearest neighbours, with the coder's fields in
+    variables."""
     line, direction = lines[MARGIN + i], state[DIRECTION]
     size, point, slack, cost = state[RANGE], state[POINT], state[SLACK], state[COST]
-    # `near_context` moves along with the pixel: each row's neighbours are the lowest bits of what is left of it.
+    # `near_context` incrementally: the neighbours in each row are the lowest bits of what remains of it.
     here, above, beyond = np.int64(0), from_bit(lines[MARGIN + i - 1], PAD - 2), from_bit(lines[MARGIN + i - 2], PAD - 1)
     for j in range(side):
         p = np.int64(probabilities[here | np.int64(above[0] & 31) << 3 | np.int64(beyond[0] & 7) << 8])
@@ -232,22 +246,22 @@ def _code_line_by_table(state, data, costs, probabilities, lines, up, side, i):
 
 
 @kernel
-def _code_line(state, data, costs, net, lm, memory, tables, scan, i, by_lm, work):
-    """Codes row `i` of the scan: quiet pixels by their few rows, the others by a network."""
-    lines, up, side = scan.lines, scan.up, scan.head[SIDE]
+def _code_line(state, data, costs, net, lm, cache, tables, source, i, by_lm, scratch):
+    """Codes row `i` of the source: skipped pixels by a sum of learned numbers, the others by a network."""
+    lines, up, side = source.lines, source.up, source.head[SIDE]
     near, line = lines[MARGIN - 2 :], lines[MARGIN + i]
-    which, selected, right, layers = work.which, work.selected, work.right, work.layers
+    which, selected, right, layers = scratch.which, scratch.selected, scratch.right, scratch.layers
     strokes, strokes_here, left = survey_row(lines[MARGIN + i - 1], side, right), 0, BORDER
     for j in range(side):
         symbol, context = get_bit(line, j), near_context(near, i, j)
         select_rows(side, i, j, up[j], left, right[j], strokes, strokes_here, selected)
-        if is_quiet(tables.near, context):
-            index = min(max(quiet_logit(tables, context, selected) + LOGIT_LIMIT, 0), 2 * LOGIT_LIMIT - 1)
+        if is_skipped(tables.near, context):
+            index = min(max(skipped_logit(tables, context, selected) + LOGIT_LIMIT, 0), 2 * LOGIT_LIMIT - 1)
             symbol = code_decision(state, data, costs, np.int64(net.sigmoid[index]), symbol)
             state[MACS] += SELECTED
         elif by_lm:
             active = gather_window(lines, i, j, LM_ROWS_ABOVE, LM_COLUMNS_ASIDE, which)
-            symbol = _code_token(state, data, costs, lm, memory, selected, which, active, symbol)
+            symbol = _code_token(state, data, costs, lm, cache, selected, which, active, symbol)
         else:
             active = gather_window(lines, i, j, ROWS_ABOVE, COLUMNS_ASIDE, which)
             add_rows(layers.first, net.rows, selected)
@@ -264,29 +278,29 @@ def _code_line(state, data, costs, net, lm, memory, tables, scan, i, by_lm, work
 
 
 @kernel
-def _code_token(state, data, costs, lm, memory, selected, which, active, symbol):
-    """Codes a pixel by the transformer, or by what it is said to have found."""
-    progress = memory.progress
-    if memory.given.shape[0]:
+def _code_token(state, data, costs, lm, cache, selected, which, active, symbol):
+    """Codes a pixel by the transformer, or by logits that were computed elsewhere."""
+    progress = cache.progress
+    if cache.given.shape[0]:
         if progress[CODED] == progress[GIVEN]:
-            ask(state, memory, selected, which, active)
+            ask(state, cache, selected, which, active)
             return 0
         state[MACS] += token_macs(lm, progress[CODED], SELECTED + active) + lm.nodes.shape[1]
-        symbol = code_decision(state, data, costs, np.int64(lm.sigmoid[memory.given[progress[CODED]]]), symbol)
+        symbol = code_decision(state, data, costs, np.int64(lm.sigmoid[cache.given[progress[CODED]]]), symbol)
         progress[CODED] += 1
-        if memory.asked.shape[0]:
-            memory.asked[OUTCOME] = symbol
+        if cache.asked.shape[0]:
+            cache.asked[OUTCOME] = symbol
         return symbol
-    state[MACS] += run_token(lm, memory, selected, which, active)
-    symbol = code_tree(state, data, costs, lm, memory.y, 0, symbol)
+    state[MACS] += run_token(lm, cache, selected, which, active)
+    symbol = code_tree(state, data, costs, lm, cache.y, 0, symbol)
     if not state[EXHAUSTED]:
-        remember(lm, memory, symbol)
+        remember(lm, cache, symbol)
     return symbol
 
 
 @kernel
-def _render_row(state, data, costs, slips, lines, single, start, stop, peak, left, r, line):
-    """Renders row `r` of the box into a line of the image, and codes the slips; returns the pixels coded."""
+def _render_row(state, data, costs, exceptions, lines, single, start, stop, peak, left, r, line):
+    """Renders row `r` of the box into a line of the image and codes rounding exceptions; returns the pixels coded."""
     low, high = ink_in(lines, MARGIN + start[r], MARGIN + stop[r])
     for x in range(line.shape[0]):
         c = x - left
@@ -295,11 +309,11 @@ def _render_row(state, data, costs, slips, lines, single, start, stop, peak, lef
             state[MACS] += (stop[r] - start[r]) * (stop[c] - start[c])
             if bits_of(low, high, start[c] + PAD, stop[c] - start[c]):
                 area = box_area(lines, -MARGIN, single, start, stop, r, c)
-                value, slipped = gray_level(area, peak)
-                if slipped != value:
-                    slip = np.int64(slips[1 if value == WHITE else 0])
-                    if code_decision(state, data, costs, slip, 1 if line[x] != value else 0):
-                        value = slipped
+                value, exception = gray_level(area, peak)
+                if exception != value:
+                    probability = np.int64(exceptions[1 if value == WHITE else 0])
+                    if code_decision(state, data, costs, probability, 1 if line[x] != value else 0):
+                        value = exception
                     if state[EXHAUSTED]:
                         return 0
         line[x] = min(value, WHITE)

@@ -1,8 +1,9 @@
-"""What the raster-encoder of scans knows at a scan pixel: window, learned rows, and where the neighbours nearly decide.
+"""Contexts of the pixels of a bilevel source: the causal window, learned rows, and pixels that need no network.
 
-Learned rows are picked by the scan's side, the place in it, and runs: of equal pixels upwards, to the left and, one row
-above, to the right; and strokes in the row above and so far in this one. Where the eleven nearest neighbours are all alike
-or nearly decide by themselves, the pixel is *quiet*: a sum of such rows, one number each, is its logit, and no network runs.
+Learned rows of numbers are selected by the side of the source, the position in it, runs of equal pixels (upwards, to the left
+and, one row above, to the right), and the number of strokes in the row above and so far in this one. If the eleven nearest
+neighbours are all alike, or nearly determine the pixel, the network is skipped: the logit is a sum of learned numbers, one of
+each selected row and one of the neighbours.
 """
 
 from typing import NamedTuple
@@ -18,23 +19,25 @@ from rlcodec.presets.mnist.bilevel.geometry import (
     PAD,
     PRIOR_CONTEXTS,
     WORDS,
-    Scan,
+    BilevelSource,
     from_bit,
     get_bit,
     get_bits,
 )
 
 MARGIN = 8
-"""Empty rows above a scan's first, so that windows need no edge."""
+"""Empty rows above the first row of a source, so that windows never reach an edge."""
 SURE = PROBABILITY_ONE // 200
-"""Neighbours whose table is surer than this, one way or the other, are quiet."""
-QUIET_SHIFT = 3
-"""Quiet logits are in units of 2**-QUIET_SHIFT of a network's."""
+"""A pixel is skipped if its neighbours give ink or background a probability below this, in 1/65536."""
+SKIPPED_SHIFT = 3
+"""Logits of skipped pixels are in units of 2**-SKIPPED_SHIFT of those of networks."""
 
 PLACES = 64
+"""Positions along each axis that learned rows tell apart."""
 LONGEST = 63
-"""Runs count up to here; one that reaches the scan's border counts as longest."""
+"""Longer runs count as this long."""
 BORDER = -1000
+"""Run of background that reaches the border of the source."""
 SIDE_ROWS = MAX_SIDE - MIN_SIDE + 1
 ROW_SIZES = (SIDE_ROWS, PLACES, PLACES, 2 * (LONGEST + 1), 2 * (LONGEST + 1), 2 * (LONGEST + 1), 64)
 ROW_BASES = tuple(int(b) for b in np.cumsum((0, *ROW_SIZES[:-1])))
@@ -42,18 +45,28 @@ SELECTED, SELECTED_ROWS = len(ROW_SIZES), sum(ROW_SIZES)
 BY_SIDE, BY_Y, BY_X, BY_UP, BY_LEFT, BY_RIGHT, BY_STROKES = range(SELECTED)
 
 UNKNOWN, ABSENT, PRESENT = 0, 1, 2
-# Fields of ScanState.head.
+# Fields of SourceState.head.
 STATUS, SIDE, PEAK, TOP, LEFT = range(5)
 
 
-class ScanTables(NamedTuple):
-    """What renders scans and codes them without a network, shipped with the weights.
+class SourceTables(NamedTuple):
+    """Tables that render sources and code them without a network; a weights file stores them under the names of the fields.
 
-    Shapes: `cells` (sides, MAX_SIDE) int16, the box pixel in which each scan pixel begins; `areas` (sides, MAX_SIDE, 2)
-    int32, how much of that and of the next it covers; `peaks` (sides, 2**PEAK_BITS) int64, the brightest areas.
-    Probabilities in 1/65536, int32: `near` (PRIOR_CONTEXTS,) of ink; `absent` (1,) of an image without a scan; `side`,
-    `peak`, `top`, `left`, trees of the numbers' binary digits; `slip` (2,), of gray levels and of white. Logits of quiet
-    pixels, int32: `quiet` (PRIOR_CONTEXTS,) and `quiet_rows` (SELECTED_ROWS,).
+    Probabilities are int32 in 1/65536.
+
+    Attributes:
+        cells: int16 (sides, MAX_SIDE), the box pixel in which each source pixel begins, along one axis.
+        areas: int32 (sides, MAX_SIDE, 2), how much of that box pixel and of the next one it covers.
+        peaks: int64 (sides, 2**PEAK_BITS), areas that the brightest pixel can have; 0 where there are no more.
+        near: (PRIOR_CONTEXTS,), probability of ink by `near_context`.
+        absent: (1,), probability of an image without a source.
+        side: probabilities of the binary digits of the side above MIN_SIDE, by the digits before, as a tree.
+        peak: the same of the index of the brightest area.
+        top: the same of the row of the box.
+        left: the same of the column of the box.
+        slip: (2,), probability of a rounding exception, of gray levels and of white.
+        quiet: int32 (PRIOR_CONTEXTS,), logits of skipped pixels by `near_context`.
+        quiet_rows: int32 (SELECTED_ROWS,), what learned rows add to them.
     """
 
     cells: np.ndarray
@@ -70,12 +83,17 @@ class ScanTables(NamedTuple):
     quiet_rows: np.ndarray
 
 
-class ScanState(NamedTuple):
-    """A scan on its way through the coder.
+class SourceState(NamedTuple):
+    """State of coding a source.
 
-    Shapes: `head` (5,) int64; `lines` (MARGIN + MAX_SIDE, WORDS) uint64, the scan below empty rows; `up` (MAX_SIDE,)
-    int64, the run of equal pixels that ends above the row being coded, ink positive; `single` (BOX, MAX_SIDE) int64,
-    `start`, `stop` (BOX,) int64 as in `rlcodec.presets.mnist.bilevel.geometry.Grid`.
+    Attributes:
+        head: int64 (5,), whether there is a source (UNKNOWN, ABSENT or PRESENT), its side, the index of the brightest area, and
+            row and column of the box.
+        lines: uint64 (MARGIN + MAX_SIDE, WORDS), the source below MARGIN empty rows.
+        up: int64 (MAX_SIDE,), the run of equal pixels of each column that ends above the current row; positive for ink.
+        single: int64 (BOX, MAX_SIDE), as in `rlcodec.presets.mnist.bilevel.geometry.Grid`.
+        start: int64 (BOX,), the same.
+        stop: int64 (BOX,), the same.
     """
 
     head: np.ndarray
@@ -86,9 +104,14 @@ class ScanState(NamedTuple):
     stop: np.ndarray
 
 
-def scan_state(scan: Scan | None = None, known: bool = False) -> ScanState:
-    """State before the first row; encoders say with `known` that `scan`, or its absence, is the image's."""
-    state = ScanState(
+def source_state(source: BilevelSource | None = None, known: bool = False) -> SourceState:
+    """The state before the first row.
+
+    Args:
+        source: of the image, when encoding.
+        known: whether the image has this source, or none if that is None; false when decoding.
+    """
+    state = SourceState(
         np.zeros(5, np.int64),
         np.zeros((MARGIN + MAX_SIDE, WORDS), np.uint64),
         np.full(MAX_SIDE, BORDER, np.int64),
@@ -96,30 +119,30 @@ def scan_state(scan: Scan | None = None, known: bool = False) -> ScanState:
         np.zeros(BOX, np.int64),
         np.zeros(BOX, np.int64),
     )
-    if scan:
-        state.head[:] = PRESENT, scan.side, scan.peak, scan.top, scan.left
-        state.lines[MARGIN : MARGIN + scan.side] = scan.rows
+    if source:
+        state.head[:] = PRESENT, source.side, source.peak, source.top, source.left
+        state.lines[MARGIN : MARGIN + source.side] = source.rows
     elif known:
         state.head[STATUS] = ABSENT
     return state
 
 
 @kernel
-def is_quiet(near, context):
-    """Whether the neighbours in a `near_context` nearly decide; `near` as in `ScanTables`."""
+def is_skipped(near, context):
+    """Whether the network is skipped for a pixel with these neighbours, a `near_context`; `near` as in `SourceTables`."""
     p = near[context]
     return context == 0 or context == PRIOR_CONTEXTS - 1 or p < SURE or p > PROBABILITY_ONE - SURE
 
 
 @kernel
 def extend_run(run, ink):
-    """A run of equal pixels after one more; ink counts up from 1, background down from -1."""
+    """A run of equal pixels, extended by one more; ink counts up from 1, background down from -1."""
     return max(run, 0) + 1 if ink else min(run, 0) - 1
 
 
 @kernel
 def extend_runs(runs, line, side):
-    """`extend_run` of all columns by a row of the scan; word by word, so that compilers make vectors of it."""
+    """As `extend_run`, of all columns by a row of the source; word by word, so that compilers vectorise it."""
     low, high = from_bit(line, PAD)
     for j in range(min(side, 64)):
         runs[j] = extend_run(runs[j], low >> np.uint64(j) & np.uint64(1))
@@ -129,7 +152,7 @@ def extend_runs(runs, line, side):
 
 @kernel
 def survey_row(line, side, right):
-    """Writes each pixel's run to the right in a row, int64 (side,), and returns how many strokes the row has."""
+    """Writes the run to the right of each pixel of a row, int64 (side,), and returns the number of strokes in the row."""
     run, strokes = BORDER, 0
     for x in range(side - 1, -1, -1):
         ink = get_bit(line, x)
@@ -147,7 +170,7 @@ def _by_run(run):
 
 @kernel
 def select_rows(side, y, x, up, left, right, strokes_above, strokes_here, out):
-    """Writes the learned rows of scan pixel (y, x) into `out`, int64 (SELECTED,); runs are signed as in `extend_run`."""
+    """Writes which learned rows are selected at source pixel (y, x), int64 (SELECTED,); runs are signed as in `extend_run`."""
     out[BY_SIDE] = side - MIN_SIDE
     out[BY_Y] = PLACES * y // side
     out[BY_X] = PLACES * x // side
@@ -160,20 +183,28 @@ def select_rows(side, y, x, up, left, right, strokes_above, strokes_here, out):
 
 
 @kernel
-def quiet_logit(tables, context, selected):
-    """Logit of ink at a quiet pixel, in the units of the sigmoid's table."""
+def skipped_logit(tables, context, selected):
+    """Logit of ink at a skipped pixel, in the units of the sigmoid table of networks."""
     total = tables.quiet[context]
     for k in range(SELECTED):
         total += tables.quiet_rows[selected[k]]
-    return (total + ((1 << QUIET_SHIFT) >> 1)) >> QUIET_SHIFT
+    return (total + ((1 << SKIPPED_SHIFT) >> 1)) >> SKIPPED_SHIFT
 
 
 @kernel
 def gather_window(lines, y, x, rows_above, columns_aside, which):
-    """Lists the ink in the window of scan pixel (y, x) into `which`; returns how much there is.
+    """Lists the ink in the causal window of source pixel (y, x).
 
-    The window is `rows_above` rows, at most MARGIN, of `columns_aside` columns to either side, at most PAD, and as many
-    pixels to the left; numbered in raster order.
+    Args:
+        lines: as in `SourceState`.
+        y: row.
+        x: column.
+        rows_above: of the window, at most MARGIN.
+        columns_aside: to either side, and to the left in the pixel's own row, at most PAD.
+        which: int64, written: positions of ink, numbered in raster order.
+
+    Returns:
+        How many there are.
     """
     span = 2 * columns_aside + 1
     count = 0
@@ -192,5 +223,5 @@ def gather_window(lines, y, x, rows_above, columns_aside, which):
 
 
 def window_size(rows_above: int, columns_aside: int) -> int:
-    """Inputs of a window as `gather_window` numbers them."""
+    """Pixels of a window as `gather_window` numbers them."""
     return rows_above * (2 * columns_aside + 1) + columns_aside

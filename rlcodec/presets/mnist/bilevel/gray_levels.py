@@ -1,8 +1,8 @@
-"""Which gray levels a pixel of the box can have at all, by a scan's side: most sides are ruled out by a look at a few pixels.
+"""Which gray levels a digit from a bilevel source of some side can have, to rule out most sides after a look at a few pixels.
 
-A box pixel's area is a sum of products of what its scan rows and columns cover. Small sides have few such sums, and so few gray
-levels; a digit's own side is found by trying the sides from the smallest on, and the levels of nearly all before it contradict
-them. The tables leave in whatever could be: they save time and change no scan.
+The area of a box pixel is a sum of products of what its source rows and columns cover. Small sides have few such sums, and so
+few gray levels. Sides are tried from the smallest on, and the levels of a digit contradict nearly all sides before its own. The
+tables never rule out a possible side, so they save time and change no result.
 """
 
 import functools
@@ -16,7 +16,7 @@ from rlcodec.presets.mnist.bilevel.geometry import BOX, MIN_SIDE, PIXEL_UNITS, W
 from rlcodec.presets.mnist.bilevel.search import all_grids, level_bounds
 
 LARGEST_SIDE = 72
-"""Larger sides have nearly all levels, and one digit in a hundred."""
+"""Sides above this have nearly all gray levels; one digit in a hundred has such a source."""
 LEVEL_SIDES = LARGEST_SIDE - MIN_SIDE + 1
 PEAKS = 3
 LEVEL_WORDS = (WHITE + 1) // 64
@@ -25,10 +25,12 @@ AREA_WORDS = MOST_AREA // 64 + 2
 
 
 class LevelTables(NamedTuple):
-    """Levels that can be.
+    """Gray levels that are possible, by side.
 
-    Shapes: `kinds` (LEVEL_SIDES, BOX) int64, which rows, or columns, of the box are covered alike; `levels` (LEVEL_SIDES,
-    PEAKS, BOX, BOX, LEVEL_WORDS) uint64, by the kinds of a pixel's row and column, level n in bit n.
+    Attributes:
+        kinds: int64 (LEVEL_SIDES, BOX), the kind of each row or column of the box; those of one kind are covered alike.
+        levels: uint64 (LEVEL_SIDES, PEAKS, BOX, BOX, LEVEL_WORDS), the possible levels by brightest area and by the kinds of a
+            pixel's row and column; level n in bit n.
     """
 
     kinds: np.ndarray
@@ -37,7 +39,7 @@ class LevelTables(NamedTuple):
 
 @kernel
 def _add_area(sums, area):
-    """Adds to a set of sums, bits of uint64, those with `area` more."""
+    """Adds to a set of sums, one bit of uint64 words each, all of them increased by `area`."""
     words, shift = area >> 6, np.uint64(area & 63)
     for w in range(sums.shape[0] - 1, words - 1, -1):
         value = sums[w - words] << shift
@@ -48,7 +50,7 @@ def _add_area(sums, area):
 
 @kernel
 def _any_between(sums, low, high):
-    """Whether a set of sums has one from `low` to `high`."""
+    """Whether a set of sums contains one from `low` to `high`."""
     low, high = max(low, 0), min(high, 64 * sums.shape[0] - 1)
     for w in range(low >> 6, (high >> 6) + 1 if high >= low else 0):
         value = sums[w]
@@ -63,7 +65,8 @@ def _any_between(sums, low, high):
 
 @kernel
 def _fill(weights, starts, stops, peaks, kinds, examples, sums, levels):
-    """Fills `levels` for all sides; `examples` (LEVEL_SIDES, BOX) int64 are a row of each kind, -1 behind the last."""
+    """Writes `levels` for all sides; `examples`, int64 (LEVEL_SIDES, BOX), holds one row of each kind, and -1 behind the
+    last."""
     for s in range(kinds.shape[0]):
         for k in range(BOX):
             for n in range(BOX):
@@ -74,7 +77,7 @@ def _fill(weights, starts, stops, peaks, kinds, examples, sums, levels):
                 sums[0] = 1
                 for i in range(starts[s, r], stops[s, r]):
                     for j in range(starts[s, c], stops[s, c]):
-                        # What is left of a pixel whose edge fell on a boundary is less than a unit in all.
+                        # Areas of LEAK are dropped; together they are less than one unit.
                         _add_area(sums, (weights[s, r, i] // WEIGHT_SCALE) * (weights[s, c, j] // WEIGHT_SCALE))
                 for p in range(peaks.shape[1]):
                     for level in range(WHITE + 1):
@@ -86,16 +89,16 @@ def _fill(weights, starts, stops, peaks, kinds, examples, sums, levels):
 
 @functools.cache
 def level_tables() -> LevelTables:
-    """The tables, made once in a process."""
-    with _making:
-        return _made()
+    """The tables, computed once per process."""
+    with _computing:
+        return _computed()
 
 
-_making = threading.Lock()
+_computing = threading.Lock()
 
 
 @functools.cache
-def _made() -> LevelTables:
+def _computed() -> LevelTables:
     weights, starts, stops, peaks, _ = all_grids()
     kinds, examples = np.zeros((LEVEL_SIDES, BOX), np.int64), np.full((LEVEL_SIDES, BOX), -1, np.int64)
     for s in range(LEVEL_SIDES):
@@ -110,8 +113,9 @@ def _made() -> LevelTables:
 
 
 @kernel
-def can_be(tables, s, p, levels):
-    """Whether a scan of side MIN_SIDE + s could have such levels, int64 (BOX, BOX), where peak `p` is the brightest area."""
+def is_possible(tables, s, p, levels):
+    """Whether a source of side MIN_SIDE + s can render to gray levels, int64 (BOX, BOX), with `Grid.peaks[p]` as brightest
+    area."""
     for r in range(BOX):
         k = tables.kinds[s, r]
         for c in range(BOX):

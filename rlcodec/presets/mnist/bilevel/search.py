@@ -1,4 +1,4 @@
-"""Finds a scan that renders to exactly the gray levels of a digit, the cheapest that a beam search comes upon."""
+"""Finds a bilevel source that renders to exactly the gray levels of a digit: the cheapest that a beam search finds."""
 
 import functools
 from typing import NamedTuple
@@ -18,7 +18,7 @@ from rlcodec.presets.mnist.bilevel.geometry import (
     WEIGHT_SCALE,
     WHITE,
     WORDS,
-    Scan,
+    BilevelSource,
     box_area,
     first_fresh,
     get_bit,
@@ -29,15 +29,15 @@ from rlcodec.presets.mnist.bilevel.geometry import (
 )
 
 WINDOW = 10
-"""Scan rows that a search keeps at hand: two of context and those that a row of the box covers."""
+"""Source rows that a state of the search holds: two of context, and those that a row of the box covers."""
 BEAMS = (96, 1024)
-"""Widths of the beam: a patient attempt follows a failed one."""
+"""Widths of the beam; the second is tried if the first finds nothing."""
 NOT_FOUND = 1 << 40
 
 
 @kernel
 def level_bounds(level, peak):
-    """Least and largest WHITE * area that can give a gray level where `peak` is the brightest, ties on either side included."""
+    """Smallest and largest WHITE * area that can give a gray level if `peak` is the brightest area, ties included."""
     slack = peak >> TIE_SHIFT
     if level == 0:
         return np.int64(0), np.int64(0)
@@ -52,9 +52,18 @@ def level_bounds(level, peak):
 
 @kernel
 def propagate(levels, weights, start, stop, peak, known):
-    """Finds the scan pixels that the gray levels force; False when they contradict one another.
+    """Finds the source pixels that the gray levels determine, by constraint propagation.
 
-    `known` (side, side) int8 becomes 0 or 1 where a pixel is forced, else -1.
+    Args:
+        levels: int64 (BOX, BOX).
+        weights: int64 (BOX, side), of the grid, as `start` and `stop`.
+        start: int64 (BOX,).
+        stop: int64 (BOX,).
+        peak: the brightest area.
+        known: int8 (side, side), written: 0 or 1 where a pixel is determined, else -1.
+
+    Returns:
+        False if the levels contradict each other.
     """
     known[:] = -1
     changed = True
@@ -62,7 +71,7 @@ def propagate(levels, weights, start, stop, peak, known):
         changed = False
         for r in range(BOX):
             for c in range(BOX):
-                if levels[r, c] == 0:  # which needs no sums
+                if levels[r, c] == 0:  # all source pixels are background, without any sums
                     for i in range(start[r], stop[r]):
                         for j in range(start[c], stop[c]):
                             if known[i, j] > 0:
@@ -98,7 +107,7 @@ def propagate(levels, weights, start, stop, peak, known):
 
 @kernel
 def _copy_state(windows, costs, parents, sums, source, k, target, to):
-    """Copies entry `k` of one half of the search's arrays to entry `to` of a half."""
+    """Copies state `k` of half `source` of the beam to place `to` of half `target`."""
     if source == target and k == to:
         return
     for a in range(WINDOW):
@@ -111,7 +120,7 @@ def _copy_state(windows, costs, parents, sums, source, k, target, to):
 
 @kernel
 def _merge(windows, costs, parents, sums, hashes, now, count, step):
-    """Keeps the cheapest of the states whose windows agree from row `step` on: the rest of a scan cannot tell them apart."""
+    """Keeps the cheapest of all states whose windows agree from row `step` on, since all that follows is the same for them."""
     alive = 0
     for k in range(count):
         value = np.uint64(14695981039346656037)
@@ -132,11 +141,18 @@ def _merge(windows, costs, parents, sums, hashes, now, count, step):
 
 
 class Beam(NamedTuple):
-    """Room for a beam of a width w, twice as many states as may grow from it, in two halves.
+    """Workspace of a beam search of width w: two halves of up to 8 w states, which take turns.
 
-    Shapes: `windows` (2, 8 w, WINDOW, WORDS) uint64; `costs`, `parents`, `sums` (2, 8 w) int64; `kept`
-    (BOX, w, WINDOW, WORDS) uint64 and `origins` (BOX, w) int64, the scan rows of every box row and where they come from;
-    `hashes` (8 w,) uint64; `order`, `spare` (8 w,) int64.
+    Attributes:
+        windows: uint64 (2, 8 w, WINDOW, WORDS), the current source rows of each state.
+        costs: int64 (2, 8 w), of the pixels chosen so far.
+        parents: int64 (2, 8 w), place of the state's ancestor after the previous row of the box.
+        sums: int64 (2, 8 w), area of the current box pixel so far.
+        kept: uint64 (BOX, w, WINDOW, WORDS), the source rows that each row of the box completed.
+        origins: int64 (BOX, w), `parents` after each row of the box.
+        hashes: uint64 (8 w,), scratch buffer for merging states.
+        order: int64 (8 w,), scratch buffer for sorting.
+        spare: int64 (8 w,), the same.
     """
 
     windows: np.ndarray
@@ -150,26 +166,27 @@ class Beam(NamedTuple):
     spare: np.ndarray
 
 
-def beam_of(width: int) -> Beam:
-    """Room for a beam, in which nothing is yet."""
-    room = 8 * width
-    costs, parents, sums = np.zeros((3, 2, room), np.int64)
+def empty_beam(width: int) -> Beam:
+    """A workspace for a beam search of a width."""
+    states = 8 * width
+    costs, parents, sums = np.zeros((3, 2, states), np.int64)
     return Beam(
-        np.zeros((2, room, WINDOW, WORDS), np.uint64),
+        np.zeros((2, states, WINDOW, WORDS), np.uint64),
         costs,
         parents,
         sums,
         np.zeros((BOX, width, WINDOW, WORDS), np.uint64),
         np.zeros((BOX, width), np.int64),
-        np.empty(room, np.uint64),
-        np.empty(room, np.int64),
-        np.empty(room, np.int64),
+        np.empty(states, np.uint64),
+        np.empty(states, np.int64),
+        np.empty(states, np.int64),
     )
 
 
 @kernel
 def _sort(costs, order, spare):
-    """Writes the order of costs, ties by place, into the front of `order`: a merge sort from below, with as much to spare."""
+    """Writes the order of costs, ties by place, into the front of `order`: a bottom-up merge sort with a scratch buffer
+    `spare`."""
     count = costs.shape[0]
     for k in range(count):
         order[k] = k
@@ -191,17 +208,19 @@ def _sort(costs, order, spare):
 
 @kernel
 def search(beam, levels, known, weights, start, stop, peak, prior, width, found):
-    """Beam search for the cheapest scan with given gray levels, in raster order of the box.
+    """Searches for the cheapest source that renders to given gray levels, in raster order of the box.
 
     Args:
-        beam: from `beam_of`, not used before.
+        beam: from `empty_beam`, not used before, or after `clear_beam`.
         levels: int64 (BOX, BOX).
         known: from `propagate`.
-        weights, start, stop: of the grid.
+        weights: int64 (BOX, side), of the grid, as `start` and `stop`.
+        start: int64 (BOX,).
+        stop: int64 (BOX,).
         peak: the brightest area.
-        prior: int32 (PRIOR_CONTEXTS, 2), cost of a 0 and of a 1 in `near_context`.
+        prior: int32 (PRIOR_CONTEXTS, 2), cost of a 0 and of a 1 by `near_context`.
         width: of the beam.
-        found: uint64 (side, WORDS), receives the scan.
+        found: uint64 (side, WORDS), written: rows of the source.
 
     Returns:
         Its cost, or NOT_FOUND.
@@ -309,16 +328,26 @@ def search(beam, levels, known, weights, start, stop, peak, prior, width, found)
 
 @kernel
 def clear_beam(beam):
-    """Makes room that was used good for another search."""
+    """Prepares a workspace for another search."""
     beam.windows[0, 0] = 0
     beam.costs[0, 0] = beam.parents[0, 0] = beam.sums[0, 0] = 0
 
 
 @kernel
 def explains(rows, levels, single, start, stop, peaks, areas):
-    """Index of the peak under which a scan renders to `levels`, slips included; -1 when it does not.
+    """Whether a source renders to gray levels, rounding exceptions included.
 
-    `areas` int64 (BOX, BOX) is working space.
+    Args:
+        rows: uint64 (side, WORDS), the source.
+        levels: int64 (BOX, BOX).
+        single: int64 (BOX, side), of the grid, as `start` and `stop`.
+        start: int64 (BOX,).
+        stop: int64 (BOX,).
+        peaks: int64, areas that the brightest pixel can have.
+        areas: int64 (BOX, BOX), overwritten.
+
+    Returns:
+        The index into `peaks` of the brightest area; -1 if the source renders to other levels.
     """
     brightest = np.int64(0)
     for r in range(BOX):
@@ -329,19 +358,22 @@ def explains(rows, levels, single, start, stop, peaks, areas):
         if peaks[p] == brightest:
             for r in range(BOX):
                 for c in range(BOX):
-                    level, slipped = gray_level(areas[r, c], brightest)
-                    if levels[r, c] != level and levels[r, c] != slipped:
+                    level, exception = gray_level(areas[r, c], brightest)
+                    if levels[r, c] != level and levels[r, c] != exception:
                         return -1
             return p
     return -1
 
 
-def find_scan(pixels: np.ndarray, prior: np.ndarray) -> Scan | None:
-    """The cheapest scan that renders exactly to an image, or None.
+def find_source(pixels: np.ndarray, prior: np.ndarray) -> BilevelSource | None:
+    """The cheapest source that renders exactly to an image.
 
     Args:
         pixels: uint8 (height, width).
-        prior: int32 (PRIOR_CONTEXTS, 2), what a scan pixel costs in its `near_context`.
+        prior: int32 (PRIOR_CONTEXTS, 2), cost of a source pixel by `near_context`.
+
+    Returns:
+        The source with its place in the image; None if none was found.
     """
     rows, columns = np.flatnonzero(pixels.any(1)), np.flatnonzero(pixels.any(0))
     if not len(rows):
@@ -356,10 +388,10 @@ def find_scan(pixels: np.ndarray, prior: np.ndarray) -> Scan | None:
         for side, offset, peak in candidates[:count].tolist():
             if best and side != best.side:
                 break
-            scan, cost = _find_at(ink, side, offset, peak, prior, width)
-            if scan and cost < cheapest:
+            source, cost = _find_at(ink, side, offset, peak, prior, width)
+            if source and cost < cheapest:
                 top, left = (offset, 0) if ink.shape[0] < BOX else (0, offset)
-                best, cheapest = scan._replace(top=int(rows[0]) - top, left=int(columns[0]) - left), cost
+                best, cheapest = source._replace(top=int(rows[0]) - top, left=int(columns[0]) - left), cost
         if best:
             return best
     return None
@@ -367,7 +399,7 @@ def find_scan(pixels: np.ndarray, prior: np.ndarray) -> Scan | None:
 
 @array_kernel
 def _place(ink, offset, levels):
-    """Writes the ink into an empty box: at column `offset`, or at row `offset` when it is less high than the box."""
+    """Writes the ink into an empty box: at column `offset`, or at row `offset` if it is lower than the box."""
     levels[:] = 0
     if ink.shape[0] < BOX:
         levels[offset : offset + ink.shape[0], : ink.shape[1]] = ink
@@ -377,7 +409,7 @@ def _place(ink, offset, levels):
 
 @array_kernel
 def _candidates(ink, weights, starts, stops, peaks, offsets, out):
-    """Lists the (side, offset, peak) that the gray levels of the ink do not contradict at once; returns how many."""
+    """Writes all (side, offset, peak) that constraint propagation does not rule out, and returns how many there are."""
     count = 0
     levels = np.empty((BOX, BOX), np.int64)
     extent = min(ink.shape[0], ink.shape[1])
@@ -396,31 +428,36 @@ def _candidates(ink, weights, starts, stops, peaks, offsets, out):
 
 @functools.cache
 def all_grids():
-    """The grids of all sides in arrays for `_candidates`; `offsets` (SIDES, BOX + 1, BOX) says where ink can begin."""
+    """The grids of all sides, padded to one size.
+
+    Returns:
+        `Grid.weights`, `start`, `stop` and `peaks` of all sides, each with the side as first axis; and bool
+        (SIDES, BOX + 1, BOX), whether ink of some extent can begin at some place of the box.
+    """
     weights = np.zeros((SIDES, BOX, MAX_SIDE), np.int64)
     starts, stops = np.zeros((SIDES, BOX), np.int64), np.zeros((SIDES, BOX), np.int64)
     peaks, offsets = np.zeros((SIDES, 3), np.int64), np.zeros((SIDES, BOX + 1, BOX), np.bool_)
     for s in range(SIDES):
         side = MIN_SIDE + s
-        one = grid(side)
-        weights[s, :, :side], starts[s], stops[s] = one.weights, one.start, one.stop
-        split = one.unit - (PIXEL_UNITS - COVERED_UNITS) * WEIGHT_SCALE
-        peaks[s] = one.unit**2, one.unit * split, split**2
+        of_side = grid(side)
+        weights[s, :, :side], starts[s], stops[s] = of_side.weights, of_side.start, of_side.stop
+        split = of_side.unit - (PIXEL_UNITS - COVERED_UNITS) * WEIGHT_SCALE
+        peaks[s] = of_side.unit**2, of_side.unit * split, split**2
         for width in range(1, side + 1):
             for left in ((side - width) // 2, (side - width + 1) // 2):
-                first = int((one.weights[:, left] > 0).argmax())
-                last = BOX - 1 - int((one.weights[::-1, left + width - 1] > 0).argmax())
+                first = int((of_side.weights[:, left] > 0).argmax())
+                last = BOX - 1 - int((of_side.weights[::-1, left + width - 1] > 0).argmax())
                 offsets[s, last - first + 1, first] = True
     return weights, starts, stops, peaks, offsets
 
 
 def _find_at(ink, side, offset, peak, prior, width):
-    """The cheapest scan of a candidate and its cost; None when there is none. Its place is left to the caller."""
+    """The cheapest source of a candidate, placed at (0, 0), and its cost; None and NOT_FOUND if there is none."""
     weights, single, start, stop, _, peaks = grid(side)
     levels, known = np.empty((BOX, BOX), np.int64), np.empty((side, side), np.int8)
     _place(ink, offset, levels)
     propagate(levels, weights, start, stop, peak, known)
     found = np.zeros((side, WORDS), np.uint64)
-    cost = search(beam_of(width), levels, known, weights, start, stop, peak, prior, width, found)
+    cost = search(empty_beam(width), levels, known, weights, start, stop, peak, prior, width, found)
     index = explains(found, levels, single, start, stop, peaks, np.empty_like(levels)) if cost < NOT_FOUND else -1
-    return (Scan(found, int(index), 0, 0), cost) if index >= 0 else (None, NOT_FOUND)
+    return (BilevelSource(found, int(index), 0, 0), cost) if index >= 0 else (None, NOT_FOUND)

@@ -1,4 +1,4 @@
-"""The contexts of a scan that is known, all at once: for training, and for transformers that run on whole scans."""
+"""Contexts of all pixels of a known bilevel source at once: for training, and for transformers that run on whole sources."""
 
 from typing import NamedTuple
 
@@ -11,17 +11,24 @@ from rlcodec.presets.mnist.bilevel.context import (
     SELECTED,
     extend_run,
     gather_window,
-    is_quiet,
-    scan_state,
+    is_skipped,
     select_rows,
+    source_state,
     survey_row,
     window_size,
 )
-from rlcodec.presets.mnist.bilevel.geometry import Scan, get_bit, near_context
+from rlcodec.presets.mnist.bilevel.geometry import BilevelSource, get_bit, near_context
 
 
 class Contexts(NamedTuple):
-    """Contexts of m scan pixels: `inputs` uint8 (m, window), `rows` int64 (m, SELECTED), `near`, `symbols` int64 (m,)."""
+    """Contexts of m source pixels.
+
+    Attributes:
+        inputs: uint8 (m, window), 1 where a pixel of the network's window is ink.
+        rows: int64 (m, SELECTED), learned rows, see `rlcodec.presets.mnist.bilevel.context.select_rows`.
+        near: int64 (m,), the nearest neighbours, see `rlcodec.presets.mnist.bilevel.geometry.near_context`.
+        symbols: int64 (m,), the pixels.
+    """
 
     inputs: np.ndarray
     rows: np.ndarray
@@ -30,8 +37,8 @@ class Contexts(NamedTuple):
 
 
 @array_kernel
-def _contexts(lines, side, near, rows_above, columns_aside, quiet, inputs, selections, contexts, symbols):
-    """Lists the contexts of a scan's quiet pixels, or of the others; returns how many."""
+def _write_contexts(lines, side, near, rows_above, columns_aside, skipped, inputs, selections, contexts, symbols):
+    """Writes the contexts of the skipped pixels of a source, or of the others; returns how many."""
     above = lines[MARGIN - 2 :]
     up, right = np.full(side, BORDER), np.empty(side, np.int64)
     which = np.empty(inputs.shape[1], np.int64)
@@ -41,9 +48,9 @@ def _contexts(lines, side, near, rows_above, columns_aside, quiet, inputs, selec
         strokes, strokes_here, left = survey_row(lines[MARGIN + i - 1], side, right), 0, BORDER
         for j in range(side):
             context, symbol = near_context(above, i, j), get_bit(line, j)
-            if is_quiet(near, context) == quiet:
+            if is_skipped(near, context) == skipped:
                 select_rows(side, i, j, up[j], left, right[j], strokes, strokes_here, selections[count])
-                if not quiet:
+                if not skipped:
                     inputs[count] = 0
                     for k in range(gather_window(lines, i, j, rows_above, columns_aside, which)):
                         inputs[count, which[k]] = 1
@@ -55,26 +62,29 @@ def _contexts(lines, side, near, rows_above, columns_aside, quiet, inputs, selec
     return count
 
 
-def scan_contexts(
-    scans: list[Scan], near: np.ndarray, rows_above: int, columns_aside: int, quiet: bool = False
+def source_contexts(
+    sources: list[BilevelSource], near: np.ndarray, rows_above: int, columns_aside: int, skipped: bool = False
 ) -> list[Contexts]:
-    """Contexts of each scan's quiet pixels, without inputs, or of those that a network codes.
+    """Contexts of the pixels of each source that a network codes, or of the skipped ones, then without inputs.
 
     Args:
-        scans: whose.
-        near: as in `ScanTables`.
+        sources: n of them.
+        near: as in `SourceTables`.
         rows_above: of the network's window.
         columns_aside: of the network's window.
-        quiet: which pixels.
+        skipped: which pixels.
+
+    Returns:
+        One `Contexts` for each source.
     """
-    window = 0 if quiet else window_size(rows_above, columns_aside)
+    window = 0 if skipped else window_size(rows_above, columns_aside)
     out = []
-    for scan in scans:
-        room = scan.side**2
-        inputs, rows = np.empty((room, window), np.uint8), np.empty((room, SELECTED), np.int64)
-        contexts, symbols = np.empty(room, np.int64), np.empty(room, np.int64)
-        count = _contexts(
-            scan_state(scan).lines, scan.side, near, rows_above, columns_aside, quiet, inputs, rows, contexts, symbols
+    for source in sources:
+        most = source.side**2
+        inputs, rows = np.empty((most, window), np.uint8), np.empty((most, SELECTED), np.int64)
+        contexts, symbols = np.empty(most, np.int64), np.empty(most, np.int64)
+        count = _write_contexts(
+            source_state(source).lines, source.side, near, rows_above, columns_aside, skipped, inputs, rows, contexts, symbols
         )
         out.append(Contexts(inputs[:count], rows[:count], contexts[:count], symbols[:count]))
     return out

@@ -1,7 +1,7 @@
-"""Tier `lm` in torch, on a CPU or a GPU: the integers of `rlcodec.presets.mnist.bilevel.transformer` for many scans at once.
+"""Tier `lm` in torch, on a CPU or a GPU: the integers of `rlcodec.presets.mnist.bilevel.transformer` for many sources at once.
 
-Encoders know every token beforehand, so all of them run in parallel; decoders learn them one by one, so the next token of many
-streams runs at once, with a cache. See `rlcodec.presets.mnist.torch_batch` for both.
+Encoders know every token beforehand, so that all tokens run in parallel. Decoders learn them one by one, so that the next token
+of many streams runs at once, with a KV cache. See `rlcodec.presets.mnist.torch_batch` for both.
 """
 
 import numpy as np
@@ -14,10 +14,10 @@ from rlcodec.core.integer_mlp import LOGIT_LIMIT
 from rlcodec.presets.mnist.bilevel.context import SELECTED, window_size
 from rlcodec.presets.mnist.bilevel.tokens import Contexts
 from rlcodec.presets.mnist.bilevel.transformer import (
+    CACHE_ENTRIES,
     COLUMNS_ASIDE,
     HEAD_SIZE,
     LOGIT_SHIFT,
-    MEMORY,
     NORM_BITS,
     RESIDUAL_LIMIT,
     ROWS_ABOVE,
@@ -29,12 +29,21 @@ from rlcodec.presets.mnist.bilevel.transformer import (
 INPUTS = window_size(ROWS_ABOVE, COLUMNS_ASIDE)
 SHORTEST_CACHE = 256
 QUERY_BITS, WEIGHT_BITS = 9, 4
-"""Of the parts in which attention multiplies: (2**QUERY_BITS - 1) * ACTIVATION_MAX * HEAD_SIZE and (2**WEIGHT_BITS - 1) *
-ACTIVATION_MAX * MEMORY are below 2**24."""
+"""Bits of the parts into which attention splits a factor: (2**QUERY_BITS - 1) * ACTIVATION_MAX * HEAD_SIZE and
+(2**WEIGHT_BITS - 1) * ACTIVATION_MAX * CACHE_ENTRIES are below 2**24."""
 
 
 def padded(contexts: list[Contexts], device: torch.device, most: int | None = None) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Inputs, learned rows, symbols and mask of scans of unlike lengths, each (n, t, ...); cut to `most` tokens."""
+    """Tensors of sources with different numbers of tokens.
+
+    Args:
+        contexts: of n sources.
+        device: of the tensors.
+        most: further tokens are cut off; none if None.
+
+    Returns:
+        Inputs, learned rows, symbols and a mask of the tokens that exist, each (n, t, ...).
+    """
     longest = max(len(c.symbols) for c in contexts)
     longest = longest if most is None else min(longest, most)
     inputs = np.zeros((len(contexts), longest, INPUTS), np.uint8)
@@ -48,31 +57,38 @@ def padded(contexts: list[Contexts], device: torch.device, most: int | None = No
 
 
 class IntegerTransformer:
-    """The integers of `rlcodec.presets.mnist.bilevel.transformer` for a batch of scans, in torch, on a CPU or a GPU.
+    """The integers of `rlcodec.presets.mnist.bilevel.transformer` for a batch of sources, in torch, on a CPU or a GPU.
 
-    Dense layers multiply in float64, in which every sum is exact (below 2**53). Attention, whose products wait for the cache
-    to be read, multiplies in float32, half as long to read, the other factor in parts so small that every sum is below 2**24;
-    all of them fit the eleven bits that are left to them where a GPU multiplies in TF32. The rest is in whole numbers.
+    Dense layers multiply in float64, in which every sum is exact (below 2**53). Attention is limited by reading the cache, so
+    it multiplies in float32, half the size, with the other factor split into parts so small that every sum is below 2**24. All
+    factors fit into the eleven bits that a GPU keeps when it multiplies in TF32. The rest is integer arithmetic.
+
+    Args:
+        net: the network.
+        device: where it runs.
     """
 
     def __init__(self, net: LmNet, device: torch.device):
         self.net, self.device = net, device
         self.layers, self.width = net.qkv.shape[:2]
         self._arrays = {n: torch.from_numpy(getattr(net, n)).to(device) for n in LmNet._fields}
-        # And no weight at all beyond its entries.
+        # One more entry: no weight beyond the table.
         self._attention = F.pad(self._arrays["exponential"], (0, 1))
 
     def logits_of(self, contexts: list[Contexts]) -> list[np.ndarray]:
-        """As `logits`, of each scan its own, int32 (tokens,)."""
+        """As `logits`, for a list of sources: int32 (tokens,) of each."""
         inputs, rows, symbols, _ = padded(contexts, self.device)
         found = self.logits(inputs, rows, symbols).int().cpu().numpy()
         return [logits[: len(c.symbols)] for logits, c in zip(found, contexts, strict=True)]
 
     @torch.no_grad()
     def logits(self, inputs: Tensor, rows: Tensor, symbols: Tensor) -> Tensor:
-        """What the network finds at all tokens of scans that are known.
+        """Logits of all tokens of known sources.
 
-        Arguments as `RasterTransformer.forward`.
+        Args:
+            inputs: uint8 (n, t, inputs).
+            rows: int64 (n, t, SELECTED).
+            symbols: int64 (n, t).
 
         Returns:
             Indices into the table of the sigmoid, int64 (n, t).
@@ -81,7 +97,7 @@ class IntegerTransformer:
         x = self._embedded(inputs, rows)
         index = torch.arange(t, device=self.device)
         # Column 0 is the learned entry, column j + 1 token j.
-        seen = (index[None] < index[:, None]) & (index[None] >= index[:, None] - (MEMORY - 1))
+        seen = (index[None] < index[:, None]) & (index[None] >= index[:, None] - (CACHE_ENTRIES - 1))
         seen = torch.cat([torch.ones(t, 1, dtype=torch.bool, device=self.device), seen], 1)
         for layer in range(self.layers):
             query, key, value = self._projected(layer, x)
@@ -93,24 +109,24 @@ class IntegerTransformer:
 
     @torch.no_grad()
     def step(self, cache: "Cache", inputs: Tensor, rows: Tensor, outcomes: Tensor) -> Tensor:
-        """What the network finds at the next token of each scan.
+        """Logits of the next token of each source.
 
         Args:
-            cache: of the tokens before; receives this one.
+            cache: of the tokens before; this one is added.
             inputs: uint8 (n, inputs).
             rows: int64 (n, SELECTED).
-            outcomes: int64 (n,), of the tokens before these; of no meaning at the first.
+            outcomes: int64 (n,), symbols of the previous tokens; ignored at the first token.
 
         Returns:
             Indices into the table of the sigmoid, int64 (n,).
         """
-        cache.make_room()
-        entries, slot = min(1 + cache.tokens, MEMORY), 1 + cache.tokens % (MEMORY - 1)
+        cache.grow()
+        entries, slot = min(1 + cache.tokens, CACHE_ENTRIES), 1 + cache.tokens % (CACHE_ENTRIES - 1)
         x = self._embedded(inputs[:, None], rows[:, None])
         for layer in range(self.layers):
             keys, values = cache.keys[layer], cache.values[layer]
             if cache.tokens:
-                last = 1 + (cache.tokens - 1) % (MEMORY - 1)
+                last = 1 + (cache.tokens - 1) % (CACHE_ENTRIES - 1)
                 value = values[:, :, last].flatten(1).long()
                 values[:, :, last] = self._completed(layer, value, outcomes).unflatten(1, (-1, HEAD_SIZE)).float()
             query, key, value = self._projected(layer, x)
@@ -124,7 +140,7 @@ class IntegerTransformer:
         return _limit(_shift(embedding, int(self.net.embed_shift[0])), RESIDUAL_LIMIT)
 
     def _projected(self, layer: int, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Query, key and value of every token, without its outcome, int64 (n, t, width) each."""
+        """Query, key and value of every token, without its symbol, int64 (n, t, width) each."""
         product = _product(_normalised(x), self._arrays["qkv"][layer])
         return _limit(_shift(product, int(self.net.layer_shifts[layer, 0])), ACTIVATION_MAX).split(self.width, -1)  # type: ignore[return-value]
 
@@ -153,31 +169,31 @@ class IntegerTransformer:
 
 
 class Cache:
-    """Keys and values of the tokens before, for scans that go forward together; it grows as they do, up to MEMORY.
+    """Keys and values of the tokens so far, of sources that are decoded together; it grows with them, up to CACHE_ENTRIES.
 
     Attributes:
-        keys: float32 (layers, n, heads, entries, HEAD_SIZE), the learned entry first; all whole numbers.
+        keys: float32 (layers, n, heads, entries, HEAD_SIZE), integers, the learned entry first.
         values: the same.
-        tokens: so many tokens are in it, of each scan.
+        tokens: of each source.
     """
 
-    def __init__(self, transformer: IntegerTransformer, scans: int):
+    def __init__(self, transformer: IntegerTransformer, sources: int):
         sink = transformer._arrays["sink"].float().unflatten(-1, (-1, HEAD_SIZE))
-        shape = transformer.layers, scans, transformer.width // HEAD_SIZE, SHORTEST_CACHE, HEAD_SIZE
+        shape = transformer.layers, sources, transformer.width // HEAD_SIZE, SHORTEST_CACHE, HEAD_SIZE
         self.keys, self.values = (torch.zeros(shape, device=sink.device) for _ in range(2))
         self.keys[:, :, :, 0], self.values[:, :, :, 0] = sink[:, None, 0], sink[:, None, 1]
         self.tokens = 0
 
-    def make_room(self) -> None:
-        """Sees to it that the next token has a place."""
-        there = self.keys.shape[3]
-        if 1 + self.tokens >= there and there < MEMORY:
-            more = (0, 0, 0, min(2 * there, MEMORY) - there)
+    def grow(self) -> None:
+        """Enlarges the cache if it has no place for the next token."""
+        entries = self.keys.shape[3]
+        if 1 + self.tokens >= entries and entries < CACHE_ENTRIES:
+            more = (0, 0, 0, min(2 * entries, CACHE_ENTRIES) - entries)
             self.keys, self.values = F.pad(self.keys, more), F.pad(self.values, more)
 
-    def keep(self, scans: Tensor) -> None:
-        """Forgets all scans but those that the indices name."""
-        self.keys, self.values = self.keys[:, scans], self.values[:, scans]
+    def keep(self, sources: Tensor) -> None:
+        """Drops all sources but those with the given indices."""
+        self.keys, self.values = self.keys[:, sources], self.values[:, sources]
 
 
 def _product(left: Tensor, right: Tensor) -> Tensor:
@@ -185,7 +201,7 @@ def _product(left: Tensor, right: Tensor) -> Tensor:
 
 
 def _product_in_parts(left: Tensor, right: Tensor, bits: int, parts: int) -> Tensor:
-    """Product of int32 (..., t, k) and float32 (..., k, m), int32; the left one is cut into parts of so many bits."""
+    """Product of int32 (..., t, k) and float32 (..., k, m) as int32; the left factor is split into parts of `bits` bits."""
     cut = [(left >> (bits * i)) & ((1 << bits) - 1) for i in range(parts - 1)] + [left >> (bits * (parts - 1))]
     found = (torch.cat(cut, -2).float() @ right).int().chunk(parts, -2)
     return sum((part << (bits * i) for i, part in enumerate(found[1:], 1)), found[0])

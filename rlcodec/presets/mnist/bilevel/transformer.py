@@ -1,14 +1,16 @@
-"""Tier `lm`: a decoder-only causal transformer over the pixels of a scan, in exact integers, with a cache.
+"""Tier `lm`: a decoder-only causal transformer over the pixels of a bilevel source, in exact integers, with a KV cache.
 
-Every pixel that is not quiet (`rlcodec.presets.mnist.bilevel.context`) is a token. Its embedding is the sum of what the ink in its window
-and its learned rows stand for. Each layer adds causal attention and two dense layers with a clipped ReLU, each behind a
-normalisation by the root mean square (Zhang and Sennrich, 2019; gains are folded into the weights that follow). A token
-attends to the tokens before it and to one learned entry that is always there. The values of a token tell its outcome, too:
-they are completed once its symbol is known, so no token sees its own.
+Every pixel that is not skipped (`rlcodec.presets.mnist.bilevel.context`) is a token. Its embedding is the sum of the rows of
+the ink in its window and of its learned rows. Each layer adds causal attention and two dense layers with a clipped ReLU, each
+behind a normalisation by the root mean square (Zhang and Sennrich, 2019; gains are folded into the weights that follow). A
+token attends to the tokens before it and to one learned entry. The values of a token also depend on its symbol: they are
+completed once it is known, so no token sees its own.
 
-Numbers: the residual stream is int32 in units of 1/RESIDUAL; everything that is multiplied is int16 in units of 1/128 and
-at most ACTIVATION_MAX, weights are int16, sums int32 with bounds that the export proves. Attention weights are looked up in
-a shipped table of the exponential, so softmax is a sum of integers and one division, and its order does not matter.
+Numbers: the residual stream is int32 in units of 1/RESIDUAL. Factors of products are int16: activations in units of 1/128, at
+    most
+ACTIVATION_MAX, and weights. Sums are int32, with bounds that the export proves. Attention weights are looked up in a table of
+the exponential that is shipped with the weights, so that softmax is a sum of integers and one division, and independent of the
+order.
 """
 
 from typing import NamedTuple
@@ -33,33 +35,55 @@ NORM_BITS = 31
 WEIGHT_ONE = 2047
 WEIGHT_UNITS_PER_NAT = 128
 WEIGHT_ENTRIES = 1024
-"""Attention weights below exp(-WEIGHT_ENTRIES / WEIGHT_UNITS_PER_NAT) of the largest are none."""
+"""Attention weights below exp(-WEIGHT_ENTRIES / WEIGHT_UNITS_PER_NAT) of the largest are 0."""
 HEAD_SIZE = 32
 ATTENTION_SCALE = 1 / 8
 LOGIT_SHIFT = 10
 """From a product of query and key, in units of 1/128 each and times ATTENTION_SCALE, to 1/WEIGHT_UNITS_PER_NAT nat."""
-MEMORY = 1024
-"""Entries of the cache, the learned one included; WEIGHT_ONE * ACTIVATION_MAX * MEMORY is below 2**31."""
+CACHE_ENTRIES = 1024
+"""Entries of the KV cache, the learned one included; WEIGHT_ONE * ACTIVATION_MAX * CACHE_ENTRIES is below 2**31."""
 
 
 CODED, GIVEN = 0, 1
+"""Fields of `KvCache.progress`."""
 WAITS, OUTCOME, INK = range(3)
+"""First fields of `KvCache.asked`; the learned rows and the inputs follow."""
 ASKED_ROWS = 3
 ASKED_INPUTS = ASKED_ROWS + SELECTED
 ASKED = ASKED_INPUTS + window_size(ROWS_ABOVE, COLUMNS_ASIDE)
 BEFORE = STATE_FIELDS + 1 + MAX_SIDE
 WAITING = 2
-"""Said by a coder's EXHAUSTED while a decoder waits for what it asked."""
+"""Value of a coder's EXHAUSTED while a decoder waits for the answer to a question."""
 
 
 class LmNet(NamedTuple):
     """The integer transformer: l layers of width d, with h hidden units.
 
-    Shapes: `first` (inputs, d) int16 and `rows` (table rows, d) int32, the embedding; `qkv` (l, d, 3 d) int16; `outcome`
-    (l, 2, d) int16; `sink` (l, 2, d) int16, key and value of the learned entry; `out` (l, d, d) int16; `up` (l, d, h),
-    `down` (l, h, d) int16 with biases `up_bias` (l, h), `down_bias` (l, d) int32; `layer_shifts` (l, 4) int64, of qkv, out,
-    up and down; `embed_shift` (1,) int64; `exponential` (WEIGHT_ENTRIES,) int32. The rest are the fields of
-    `rlcodec.core.integer_mlp.ContextNet` that read a symbol out; and, made by `lm_net`, the matrices as in `rlcodec.core.int16_products`.
+    Attributes:
+        first: int16 (inputs, d), embeddings of ink in the window.
+        rows: int32 (SELECTED_ROWS, d), embeddings of learned rows.
+        qkv: int16 (l, d, 3 d), projections to query, key and value.
+        outcome: int16 (l, 2, d), what a token's symbol adds to its values.
+        sink: int16 (l, 2, d), key and value of the learned entry.
+        out: int16 (l, d, d), projection of attention.
+        up: int16 (l, d, h), first dense layer.
+        up_bias: int32 (l, h).
+        down: int16 (l, h, d), second dense layer.
+        down_bias: int32 (l, d).
+        layer_shifts: int64 (l, 4), of the sums of qkv, out, up and down.
+        embed_shift: int64 (1,), of the embedding.
+        exponential: int32 (WEIGHT_ENTRIES,), from `exponential_table`.
+        nodes: as in `rlcodec.core.integer_mlp.ContextNet`, which reads a symbol out in the same way.
+        node_bias: the same.
+        shifts: the same.
+        threshold: the same.
+        children: the same.
+        sigmoid: the same.
+        qkv_pairs: `qkv` in the layout of `rlcodec.core.int16_products`, computed by `lm_net`.
+        out_pairs: `out`, the same.
+        up_pairs: `up`, the same.
+        down_pairs: `down`, the same.
+        node_pairs: `nodes`, the same.
     """
 
     first: np.ndarray
@@ -89,10 +113,10 @@ class LmNet(NamedTuple):
 
 
 def lm_net(**stored: np.ndarray) -> LmNet:
-    """A network from what is stored of it.
+    """A network from the arrays that are stored of it.
 
     Raises:
-        ModelError: its layers do not come in whole vectors, which the kernels take for granted.
+        ModelError: the widths of its layers are no multiples of LANES, as kernels need them.
     """
     if any(size % LANES for size in stored["up"].shape[1:]):
         raise ModelError(f"the transformer's widths are {stored['up'].shape[1:]}; they must be multiples of {LANES}")
@@ -100,17 +124,27 @@ def lm_net(**stored: np.ndarray) -> LmNet:
     return LmNet(**stored, **made_pairs(stored, "qkv", "out", "up", "down"))
 
 
-class Memory(NamedTuple):
-    """The cache of a transformer on its way through an image, and its working space.
+class KvCache(NamedTuple):
+    """Keys and values of the tokens of an image, and scratch buffers of the transformer.
 
-    Shapes: `keys` (l, d / 2, MEMORY, 2) int16, pairs as in `rlcodec.core.int16_products`; `values` (l, d, MEMORY) int16; `tokens` (1,)
-    int64, how many so far; `x` (d,) int32, the residual stream; `y` (d,), `hidden` (h,) int16, activations; `sums`
-    (max(3 d, h),) int32; `weights` (MEMORY,) int32 and `shares` (MEMORY,) int16, of attention.
+    The last four attributes serve networks that run elsewhere, for instance on a GPU; they are empty if the kernel runs the
+    network.
 
-    Where something else runs the network: `given` (n,) int32, what it found at each token, as indices into the table of the
-    sigmoid; `progress` (2,) int64, tokens coded and tokens given; `asked` (ASKED,) int64, what a decoder needs to know next:
-    whether it waits, the outcome of the token before, how many inputs are ink, the learned rows, the inputs; `before` int64,
-    where a decoder that waits goes back to. All are empty where the kernel runs the network itself.
+    Attributes:
+        keys: int16 (l, d / 2, CACHE_ENTRIES, 2), in pairs as in `rlcodec.core.int16_products`.
+        values: int16 (l, d, CACHE_ENTRIES).
+        tokens: int64 (1,), tokens so far.
+        x: int32 (d,), the residual stream.
+        y: int16 (d,), activations.
+        hidden: int16 (h,), activations.
+        sums: int32 (max(3 d, h),).
+        weights: int32 (CACHE_ENTRIES,), products of query and keys.
+        shares: int16 (CACHE_ENTRIES,), attention weights.
+        given: int32 (n,), logits of tokens, as indices into the table of the sigmoid.
+        progress: int64 (2,), tokens coded, and tokens whose logits were given.
+        asked: int64 (ASKED,), what a decoder asks about its next token: whether it waits, the symbol of the previous token, how
+            many inputs are ink, the learned rows, and the inputs.
+        before: int64, state at the beginning of a row, to which a decoder that waits returns.
     """
 
     keys: np.ndarray
@@ -133,43 +167,43 @@ def exponential_table() -> np.ndarray:
     return np.rint(WEIGHT_ONE * np.exp(-np.arange(WEIGHT_ENTRIES) / WEIGHT_UNITS_PER_NAT)).astype(np.int32)
 
 
-def memory_of(net: LmNet) -> Memory:
-    """An empty cache."""
+def empty_cache(net: LmNet) -> KvCache:
+    """A cache of no tokens, for the kernel to run the network."""
     layers, width, hidden = net.up.shape
-    memory = Memory(
-        np.empty((layers, width // 2, MEMORY, 2), np.int16),
-        np.empty((layers, width, MEMORY), np.int16),
+    cache = KvCache(
+        np.empty((layers, width // 2, CACHE_ENTRIES, 2), np.int16),
+        np.empty((layers, width, CACHE_ENTRIES), np.int16),
         np.zeros(1, np.int64),
         np.empty(width, np.int32),
         np.empty(width, np.int16),
         np.empty(hidden, np.int16),
         np.empty(max(3 * width, hidden), np.int32),
-        np.empty(MEMORY, np.int32),
-        np.empty(MEMORY, np.int16),
+        np.empty(CACHE_ENTRIES, np.int32),
+        np.empty(CACHE_ENTRIES, np.int16),
         *_nothing_given(),
     )
-    memory.keys[:, :, 0], memory.values[:, :, 0] = net.sink[:, 0].reshape(layers, -1, 2), net.sink[:, 1]
-    return memory
+    cache.keys[:, :, 0], cache.values[:, :, 0] = net.sink[:, 0].reshape(layers, -1, 2), net.sink[:, 1]
+    return cache
 
 
 def _nothing_given() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     return np.empty(0, np.int32), np.zeros(2, np.int64), np.empty(0, np.int64), np.empty(0, np.int64)
 
 
-def memory_of_logits(logits: np.ndarray) -> Memory:
-    """For encoders that know all tokens' logits, int32 (tokens,), as indices into the table of the sigmoid."""
+def cache_of_logits(logits: np.ndarray) -> KvCache:
+    """For encoders with the logits of all tokens, int32 (tokens,), as indices into the table of the sigmoid."""
     progress = np.array([0, len(logits)], np.int64)
     return _without_cache()._replace(given=logits, progress=progress)
 
 
-def memory_that_asks() -> Memory:
-    """For decoders that wait at every token for what something else makes of it."""
+def asking_cache() -> KvCache:
+    """For decoders that ask for the logit of every token and wait for the answer."""
     given = np.empty(MAX_SIDE**2, np.int32)
     return _without_cache()._replace(given=given, asked=np.zeros(ASKED, np.int64), before=np.empty(BEFORE, np.int64))
 
 
-def _without_cache() -> Memory:
-    return Memory(
+def _without_cache() -> KvCache:
+    return KvCache(
         np.empty((0, 0, 0, 0), np.int16), np.empty((0, 0, 0), np.int16), np.zeros(1, np.int64),
         np.empty(0, np.int32), np.empty(0, np.int16), np.empty(0, np.int16), np.empty(0, np.int32), np.empty(0, np.int32),
         np.empty(0, np.int16), *_nothing_given(),
@@ -178,7 +212,7 @@ def _without_cache() -> Memory:
 
 @kernel
 def root(value):
-    """Integer part of the square root of a non-negative int64 (Newton's iteration from above)."""
+    """Integer part of the square root of a non-negative int64, by Newton's iteration from above."""
     if value < 2:
         return value
     guess, rest = np.int64(1), value
@@ -215,11 +249,11 @@ def _add_to_residual(x, sums, shift):
 
 @kernel
 def _attend(keys, values, query, entries, exponential, weights, shares, out):
-    """Attention of one token over the first `entries` of a layer's cache; writes into `out`, int16 (d,), in 1/128.
+    """Attention of one token over the first `entries` of the cache of a layer; writes into `out`, int16 (d,), in 1/128.
 
-    Both products run along the cache, of int16 by int16.
+    Both products, int16 by int16, run along the entries of the cache.
     """
-    # Whole vectors: what lies beyond the entries is computed and not looked at.
+    # Whole vectors: products beyond the last entry are computed and ignored.
     columns = entries + -entries % LANES
     for head in range(0, query.shape[0], HEAD_SIZE):
         weights[:columns] = 0
@@ -244,29 +278,29 @@ def _attend(keys, values, query, entries, exponential, weights, shares, out):
 
 @kernel
 def token_macs(net, tokens, inputs):
-    """Multiply-accumulates of a token after `tokens` others, with so many inputs and learned rows."""
+    """Multiply-accumulates of a token after `tokens` others, with `inputs` rows of ink and learned rows."""
     layers, width, hidden = net.up.shape
-    return inputs * width + layers * (4 * width + 2 * hidden + 2 * min(1 + tokens, MEMORY)) * width
+    return inputs * width + layers * (4 * width + 2 * hidden + 2 * min(1 + tokens, CACHE_ENTRIES)) * width
 
 
 @kernel
-def run_token(net, memory, selected, which, active):
-    """Runs the transformer on the next token; its final activations are then in `memory.y`.
+def run_token(net, cache, selected, which, active):
+    """Runs the transformer on the next token; its final activations are then in `cache.y`.
 
     Args:
         net: the network.
-        memory: cache and working space.
+        cache: of the tokens before; `remember` adds this one.
         selected: int64, learned rows of the token.
-        which: int64, inputs that are ink; `active` of them.
-        active: how many.
+        which: int64, inputs that are ink, in its first `active` entries.
+        active: how many inputs are ink.
 
     Returns:
         Multiply-accumulates spent.
     """
     layers, width, hidden = net.up.shape
-    x, y, sums = memory.x, memory.y, memory.sums
-    entries = min(1 + memory.tokens[0], MEMORY)
-    slot = 1 + memory.tokens[0] % (MEMORY - 1)
+    x, y, sums = cache.x, cache.y, cache.sums
+    entries = min(1 + cache.tokens[0], CACHE_ENTRIES)
+    slot = 1 + cache.tokens[0] % (CACHE_ENTRIES - 1)
     embedding = sums[:width]
     add_rows(embedding, net.rows, selected)
     add_ink(embedding, net.first, which, active)
@@ -281,9 +315,9 @@ def run_token(net, memory, selected, which, active):
         half = np.int32((1 << shift) >> 1)
         for j in range(3 * width):
             qkv[j] = min(max((qkv[j] + half) >> shift, -ACTIVATION_MAX), ACTIVATION_MAX)
-        keys, values, query = memory.keys[layer], memory.values[layer], memory.hidden[:width]
+        keys, values, query = cache.keys[layer], cache.values[layer], cache.hidden[:width]
         assign(query, qkv[:width])
-        _attend(keys, values, query, entries, net.exponential, memory.weights, memory.shares, y)
+        _attend(keys, values, query, entries, net.exponential, cache.weights, cache.shares, y)
         for j in range(width):
             keys[j // 2, slot, j % 2] = qkv[width + j]
             values[j, slot] = qkv[2 * width + j]
@@ -295,31 +329,31 @@ def run_token(net, memory, selected, which, active):
         raised = sums[:hidden]
         assign(raised, net.up_bias[layer])
         multiply_pairs(y, net.up_pairs[layer], raised)
-        activate(raised, net.layer_shifts[layer, 2], memory.hidden)
+        activate(raised, net.layer_shifts[layer, 2], cache.hidden)
         lowered = sums[:width]
         assign(lowered, net.down_bias[layer])
-        multiply_pairs(memory.hidden, net.down_pairs[layer], lowered)
+        multiply_pairs(cache.hidden, net.down_pairs[layer], lowered)
         _add_to_residual(x, lowered, net.layer_shifts[layer, 3])
     _normalise(x, y)
-    return token_macs(net, memory.tokens[0], selected.shape[0] + active)
+    return token_macs(net, cache.tokens[0], selected.shape[0] + active)
 
 
 @kernel
-def remember(net, memory, symbol):
-    """Completes the values of the token that was run last with its outcome."""
-    slot = 1 + memory.tokens[0] % (MEMORY - 1)
+def remember(net, cache, symbol):
+    """Completes the values of the latest token with its symbol."""
+    slot = 1 + cache.tokens[0] % (CACHE_ENTRIES - 1)
     for layer in range(net.up.shape[0]):
-        values = memory.values[layer]
+        values = cache.values[layer]
         for j in range(values.shape[0]):
             value = np.int32(values[j, slot]) + np.int32(net.outcome[layer, symbol, j])
             values[j, slot] = min(max(value, -ACTIVATION_MAX), ACTIVATION_MAX)
-    memory.tokens[0] += 1
+    cache.tokens[0] += 1
 
 
 @kernel
-def ask(state, memory, selected, which, active):
-    """Writes down what has to be known of the next token, and makes the coder's kernels return."""
-    asked = memory.asked
+def ask(state, cache, selected, which, active):
+    """Asks for the logit of the next token, and makes the kernels of the coder return."""
+    asked = cache.asked
     asked[WAITS], asked[INK] = 1, active
     assign(asked[ASKED_ROWS:], selected)
     assign(asked[ASKED_INPUTS:], which[:active])
@@ -327,26 +361,26 @@ def ask(state, memory, selected, which, active):
 
 
 @kernel
-def answer(memory, index):
-    """Gives a decoder that waits what was found at its token."""
-    memory.given[memory.progress[GIVEN]] = index
-    memory.progress[GIVEN] += 1
-    memory.asked[WAITS] = 0
+def answer(cache, index):
+    """Answers a decoder that waits: the logit of its token, as an index into the table of the sigmoid."""
+    cache.given[cache.progress[GIVEN]] = index
+    cache.progress[GIVEN] += 1
+    cache.asked[WAITS] = 0
 
 
 @kernel
-def keep_place(state, memory, up):
-    """Notes where a row of pixels begins, for a decoder that may have to wait inside it."""
-    before = memory.before
+def save_place(state, cache, up):
+    """Saves the state at the beginning of a row of pixels, for a decoder that may have to wait inside it."""
+    before = cache.before
     assign(before, state)
-    before[STATE_FIELDS] = memory.progress[CODED]
+    before[STATE_FIELDS] = cache.progress[CODED]
     assign(before[STATE_FIELDS + 1 :], up)
 
 
 @kernel
-def go_back(state, memory, up):
-    """Back to where the row begins. What was decoded of it stays in the scan, and decodes to the same again."""
-    before = memory.before
+def restore_place(state, cache, up):
+    """Returns to the beginning of the row. Pixels of the source that were decoded stay, and decode to the same again."""
+    before = cache.before
     assign(state, before[:STATE_FIELDS])
-    memory.progress[CODED] = before[STATE_FIELDS]
+    cache.progress[CODED] = before[STATE_FIELDS]
     assign(up, before[STATE_FIELDS + 1 :])

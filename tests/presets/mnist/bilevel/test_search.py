@@ -7,8 +7,8 @@ import pytest
 
 import rlcodec
 from rlcodec.core.segment_choice import TIERS
-from rlcodec.presets.mnist.bilevel.coder import scan_of
-from rlcodec.presets.mnist.bilevel.context import MARGIN, scan_state
+from rlcodec.presets.mnist.bilevel.coder import source_of
+from rlcodec.presets.mnist.bilevel.context import MARGIN, source_state
 from rlcodec.presets.mnist.bilevel.geometry import BOX, MAX_SIDE, MIN_SIDE, get_bits, gray_level, grid, set_bit
 from rlcodec.presets.mnist.weights import Model, load_model
 
@@ -21,7 +21,7 @@ def model() -> Model:
 @pytest.mark.parametrize("side", [20, 27, 35, 36, 41, 50, 57])
 def test_scan_found_from_gray_levels_renders_to_them(model, side, rendered, ring):
     image = rendered(ring(side), top=3, left=6)
-    scan = scan_of(model.scan_tables, image)
+    scan = source_of(model.source_tables, image)
     assert scan
     assert (scan.top, scan.left) == (3, 6)
     assert np.array_equal(rendered(scan.rows, 3, 6), image)
@@ -37,11 +37,11 @@ def test_all_ink_is_white_but_for_rounding(side, rendered):
 
 def test_images_without_a_scan_have_none(model, digits):
     for image in digits[:4]:
-        assert scan_of(model.scan_tables, image) is None
+        assert source_of(model.source_tables, image) is None
 
 
 def test_shipped_tables_agree_with_the_grids(model):
-    tables = model.scan_tables
+    tables = model.source_tables
     for side in range(MIN_SIDE, MAX_SIDE + 1):
         one = grid(side)
         for part in range(2):
@@ -65,8 +65,8 @@ def test_gray_levels_are_rounded_towards_the_middle():
 
 
 def test_state_keeps_the_scan_below_empty_rows(model, rendered, ring):
-    scan = scan_of(model.scan_tables, rendered(ring(36)))
-    state = scan_state(scan)
+    scan = source_of(model.source_tables, rendered(ring(36)))
+    state = source_state(scan)
     assert not state.lines[:MARGIN].any()
     assert np.array_equal(state.lines[MARGIN : MARGIN + 36], scan.rows)
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import rlcodec
 from rlcodec.core.segment_choice import CONTEXT, LM, STOP, TABLE
-from rlcodec.presets.mnist.bilevel.transformer import ACTIVATION_MAX, MEMORY, WEIGHT_ONE, exponential_table, root
+from rlcodec.presets.mnist.bilevel.transformer import ACTIVATION_MAX, CACHE_ENTRIES, WEIGHT_ONE, exponential_table, root
 from rlcodec.presets.mnist.encoder import encode_with
 from rlcodec.presets.mnist.weights import load_model
 
@@ -83,9 +83,9 @@ def test_root_is_exact(value):
 
 
 def test_shipped_arithmetic_stays_within_int32():
-    net = load_model().scan_lm
+    net = load_model().source_lm
     assert np.array_equal(net.exponential, exponential_table())
-    assert WEIGHT_ONE * ACTIVATION_MAX * MEMORY < 2**31
+    assert WEIGHT_ONE * ACTIVATION_MAX * CACHE_ENTRIES < 2**31
     for name in ("qkv", "out", "up", "down"):
         reach = np.abs(getattr(net, name).astype(np.int64)).sum(1).max() * ACTIVATION_MAX
         if name in ("up", "down"):

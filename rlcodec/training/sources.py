@@ -1,4 +1,4 @@
-"""The raster-encoder of scans: finding the scans of a training set, counting, maximum likelihood, export."""
+"""Training of the raster-encoder of bilevel sources: static tables, and the network of tier `context`."""
 
 from pathlib import Path
 
@@ -12,29 +12,29 @@ from rlcodec.core.integer_mlp import LOGIT_LIMIT, LOGIT_UNITS_PER_NAT, ContextNe
 from rlcodec.core.kernel import kernel
 from rlcodec.core.range_coder import PROBABILITY_ONE
 from rlcodec.presets.mnist.bilevel.coder import COLUMNS_ASIDE, PEAK_BITS, PLACE_BITS, PLACE_ORIGIN, ROWS_ABOVE, SIDE_BITS
-from rlcodec.presets.mnist.bilevel.context import MARGIN, QUIET_SHIFT, SELECTED_ROWS, ScanTables, scan_state, window_size
+from rlcodec.presets.mnist.bilevel.context import MARGIN, SELECTED_ROWS, SKIPPED_SHIFT, SourceTables, source_state, window_size
 from rlcodec.presets.mnist.bilevel.geometry import (
     BOX,
     MAX_SIDE,
     MIN_SIDE,
     PRIOR_CONTEXTS,
     WHITE,
-    Scan,
+    BilevelSource,
     box_area,
     gray_level,
     grid,
 )
-from rlcodec.presets.mnist.bilevel.tokens import Contexts, scan_contexts
+from rlcodec.presets.mnist.bilevel.tokens import Contexts, source_contexts
 from rlcodec.training.loop import Schedule, fit
 from rlcodec.training.raster import RasterNet, path_bits, probability
-from rlcodec.training.scan_sets import near_counts
+from rlcodec.training.source_sets import near_counts
 
-QUIET_BATCH, QUIET_DECAY = 200, 1e-4
+SKIPPED_BATCH, SKIPPED_DECAY = 200, 1e-4
 BIT_PATH = np.zeros((2, 1), np.int64), np.array([[-1], [1]], np.float32)
 
 
 @kernel
-def _count_slips(lines, single, start, stop, peak, top, left, image, counts):
+def _count_exceptions(lines, single, start, stop, peak, top, left, image, counts):
     for r in range(BOX):
         for c in range(BOX):
             y, x = top + r, left + c
@@ -53,8 +53,16 @@ def _number_tree(values: np.ndarray, bits: int) -> np.ndarray:
     return probability(counts[:, 1], counts[:, 0])
 
 
-def scan_tables(images: np.ndarray, scans: list[Scan | None]) -> ScanTables:
-    """The tables of a training set whose scans are known; those of quiet pixels, which take training, are zeros."""
+def source_tables(images: np.ndarray, sources: list[BilevelSource | None]) -> SourceTables:
+    """The static tables of a training set.
+
+    Args:
+        images: uint8 (n, h, w).
+        sources: their bilevel sources.
+
+    Returns:
+        Tables in which `quiet` and `quiet_rows`, which `train_skipped` trains, are zeros.
+    """
     sides = MAX_SIDE - MIN_SIDE + 1
     cells, areas = np.zeros((sides, MAX_SIDE), np.int16), np.zeros((sides, MAX_SIDE, 2), np.int32)
     peaks = np.zeros((sides, 1 << PEAK_BITS), np.int64)
@@ -67,19 +75,29 @@ def scan_tables(images: np.ndarray, scans: list[Scan | None]) -> ScanTables:
                 inside, one.single[np.minimum(first + part, BOX - 1), np.arange(MIN_SIDE + s)], 0
             )
         peaks[s, : len(one.peaks)] = one.peaks[: 1 << PEAK_BITS]
-    found = [scan for scan in scans if scan]
+    found = [source for source in sources if source]
     near = near_counts(found)
     slips = np.zeros((2, 2), np.int64)
-    for image, scan in zip(images, scans, strict=True):
-        if scan:
-            one = grid(scan.side)
-            _count_slips(
-                scan_state(scan).lines, one.single, one.start, one.stop, one.peaks[scan.peak], scan.top, scan.left, image, slips
+    for image, source in zip(images, sources, strict=True):
+        if source:
+            one = grid(source.side)
+            _count_exceptions(
+                source_state(source).lines,
+                one.single,
+                one.start,
+                one.stop,
+                one.peaks[source.peak],
+                source.top,
+                source.left,
+                image,
+                slips,
             )
-    coded = [scan for scan in found if scan.peak < 1 << PEAK_BITS]
-    none = len(scans) - len(coded)
-    numbers = {name: np.array([getattr(scan, name) for scan in coded], np.int64) for name in ("side", "peak", "top", "left")}
-    return ScanTables(
+    coded = [source for source in found if source.peak < 1 << PEAK_BITS]
+    none = len(sources) - len(coded)
+    numbers = {
+        name: np.array([getattr(source, name) for source in coded], np.int64) for name in ("side", "peak", "top", "left")
+    }
+    return SourceTables(
         cells,
         areas,
         peaks,
@@ -96,7 +114,7 @@ def scan_tables(images: np.ndarray, scans: list[Scan | None]) -> ScanTables:
 
 
 def one_hot(contexts: list[Contexts]) -> tuple[np.ndarray, np.ndarray]:
-    """Inputs with an indicator for each learned row behind them, uint8 (m, window + SELECTED_ROWS), and symbols (m,)."""
+    """Inputs followed by an indicator for each learned row, uint8 (m, window + SELECTED_ROWS), and symbols (m,)."""
     inputs, rows, symbols = (np.concatenate([getattr(c, f) for c in contexts]) for f in ("inputs", "rows", "symbols"))
     chosen = np.zeros((len(inputs), SELECTED_ROWS), np.uint8)
     np.put_along_axis(chosen, rows, 1, 1)
@@ -122,16 +140,16 @@ def _context_logits(net, layers, which, inputs, rows, out):
 
 
 def context_logits(net: ContextNet, contexts: list[Contexts]) -> np.ndarray:
-    """What the integer network finds at the pixels of some scans: indices into the table of the sigmoid, int64 (m,)."""
+    """Output of the integer network at the pixels of some sources: indices into the sigmoid table, int64 (m,)."""
     inputs, rows = (np.concatenate([getattr(c, name) for c in contexts]) for name in ("inputs", "rows"))
     out = np.empty(len(inputs), np.int64)
     _context_logits(net, layers_of(net), np.empty(inputs.shape[1], np.int64), inputs, rows, out)
     return out
 
 
-def train_scans(
-    train: list[Scan],
-    validation: list[Scan],
+def train_sources(
+    train: list[BilevelSource],
+    validation: list[BilevelSource],
     near: np.ndarray,
     schedule: Schedule,
     folder: Path,
@@ -139,26 +157,39 @@ def train_scans(
     device: torch.device,
     widths: tuple[int, int] = (64, 32),
 ) -> RasterNet:
-    """Trains the scans' context network; `near` as in `ScanTables`. The loss is in bits a scan."""
+    """Trains the context network of bilevel sources. The loss is the code length in bits per source, divided by 100.
+
+    Args:
+        train: sources to train on.
+        validation: held-out sources.
+        near: as in `SourceTables`.
+        schedule: length, batch, learning rate and seed.
+        folder: receives the checkpoint and TensorBoard's events.
+        resume: continue from the folder's checkpoint if there is one.
+        device: where to train.
+        widths: of the hidden layers.
+    """
     torch.manual_seed(schedule.seed)
     model = RasterNet(window_size(ROWS_ABOVE, COLUMNS_ASIDE), SELECTED_ROWS, *widths, 1).to(device)
 
-    def bits(model: nn.Module, scans: list[Scan]) -> Tensor:
-        inputs, symbols = one_hot(scan_contexts(scans, near, ROWS_ABOVE, COLUMNS_ASIDE))
-        return path_bits(model, torch.from_numpy(inputs).to(device).to(torch.bfloat16), symbols, *BIT_PATH) / len(scans)
+    def bits(model: nn.Module, sources: list[BilevelSource]) -> Tensor:
+        inputs, symbols = one_hot(source_contexts(sources, near, ROWS_ABOVE, COLUMNS_ASIDE))
+        return path_bits(model, torch.from_numpy(inputs).to(device).to(torch.bfloat16), symbols, *BIT_PATH) / len(sources)
 
     def loss_of(model: nn.Module, rng: np.random.Generator, batch: int) -> Tensor:
         return bits(model, [train[i] for i in rng.integers(0, len(train), batch)]) / 100
 
     @torch.no_grad()
     def evaluate(model: nn.Module) -> dict[str, float]:
-        return {"bits_per_scan": float(bits(model, validation[:500]))}
+        return {"bits_per_source": float(bits(model, validation[:500]))}
 
-    return fit(model, loss_of, evaluate, schedule, folder, resume, "raster-encoder, scans")
+    return fit(model, loss_of, evaluate, schedule, folder, resume, "raster-encoder, bilevel sources")
 
 
-def train_quiet(train: list[Scan], validation: list[Scan], near: np.ndarray, epochs: int = 12) -> dict[str, np.ndarray]:
-    """Fits what codes quiet pixels, a sum of learned rows; the fields `quiet` and `quiet_rows` of `ScanTables`."""
+def train_skipped(
+    train: list[BilevelSource], validation: list[BilevelSource], near: np.ndarray, epochs: int = 12
+) -> dict[str, np.ndarray]:
+    """Fits the logits of pixels that skip the network, as fields `quiet` and `quiet_rows` of `SourceTables`."""
     torch.manual_seed(0)
     chance = near.astype(np.float64) / PROBABILITY_ONE
     base = torch.from_numpy(np.log(chance / (1 - chance))).float()
@@ -172,22 +203,23 @@ def train_quiet(train: list[Scan], validation: list[Scan], near: np.ndarray, epo
         target = torch.from_numpy(contexts.symbols).float()
         return F.binary_cross_entropy_with_logits(logits, target, reduction="sum") / np.log(2)
 
-    def joined(scans: list[Scan]) -> Contexts:
-        return Contexts(*(np.concatenate(part) for part in zip(*scan_contexts(scans, near, 0, 0, quiet=True), strict=True)))
+    def joined(sources: list[BilevelSource]) -> Contexts:
+        contexts = source_contexts(sources, near, 0, 0, skipped=True)
+        return Contexts(*(np.concatenate(part) for part in zip(*contexts, strict=True)))
 
-    groups = [train[i : i + QUIET_BATCH] for i in range(0, len(train), QUIET_BATCH)]
+    groups = [train[i : i + SKIPPED_BATCH] for i in range(0, len(train), SKIPPED_BATCH)]
     for epoch in range(epochs):
         for group in optimizer.param_groups:
             group["lr"] = 0.03 * 0.7**epoch
-        for scans in groups:
+        for sources in groups:
             optimizer.zero_grad()
-            loss = loss_of(joined(scans)) / len(scans)
-            (loss + QUIET_DECAY * weights.square().sum()).backward()
+            loss = loss_of(joined(sources)) / len(sources)
+            (loss + SKIPPED_DECAY * weights.square().sum()).backward()
             optimizer.step()
     with torch.no_grad():
         figure = float(loss_of(joined(validation))) / max(len(validation), 1)
-        get_console().print(f"raster-encoder, quiet pixels  bits_per_scan {figure:.4f}")
-        unit = LOGIT_UNITS_PER_NAT << QUIET_SHIFT
+        get_console().print(f"raster-encoder, skipped pixels  bits_per_source {figure:.4f}")
+        unit = LOGIT_UNITS_PER_NAT << SKIPPED_SHIFT
         return {
             "quiet": np.rint((base + shift).double().numpy() * unit).astype(np.int32),
             "quiet_rows": np.rint(weights[:, 0].double().numpy() * unit).astype(np.int32),
