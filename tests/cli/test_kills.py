@@ -16,11 +16,11 @@ from PIL import Image
 from torch import nn
 
 import rlcodec
-from rlcodec.agents.ppo import load_trained
-from rlcodec.envs.mnist.trace import build_trace, load_trace
+from rlcodec.agents.training import load_trained
+from rlcodec.envs.measure import MeasureOptions
+from rlcodec.envs.tasks import task_of
 from rlcodec.envs.trace_file import save_tables
 from rlcodec.evaluation.rate_distortion import load_table
-from rlcodec.presets.mnist.weights import load_model
 from rlcodec.training.loop import Schedule, fit
 
 PATIENCE = 90
@@ -89,7 +89,8 @@ def test_trace(tmp_path, folder, digits, run):
     np.savez(kept, **tables | {"row_busy": tables["row_busy"] + 1})  # a mark: what is there is not measured again
     assert run("trace", folder, out, "--workers", "1")[0] == 0
     assert not partial.exists()
-    found, whole = load_trace(out, load_model()), build_trace(digits, workers=1)
+    task = task_of("mnist")
+    found, whole = task.load(out), task.measure(digits, MeasureOptions(workers=1))
     assert np.array_equal(found.pixel_cost, whole.pixel_cost)
     assert np.array_equal(found.stop_loss, whole.stop_loss)
     assert sorted(np.unique(found.row_busy - whole.row_busy)) == [0, 1]
@@ -111,10 +112,10 @@ def test_training(tmp_path, traced, run):
     out = tmp_path / "run"
     command = ("train", tmp_path / "trace.npz", "--out", out, "--envs", "16")
     kill_when((out / "checkpoint.zip").exists, "-m", "rlcodec.cli.main", *command)
-    before = load_trained(out).state_dict()
+    before = load_trained(out).actor.module.state_dict()
     assert not (out / "policy.onnx").exists()
     assert run(*command, "--timesteps", "16")[0] == 0  # which are done: what was learned is exported as it was
-    after = load_trained(out).state_dict()
+    after = load_trained(out).actor.module.state_dict()
     assert all(torch.equal(before[name], after[name]) for name in before)
     assert (out / "policy.onnx").exists()
 
