@@ -23,12 +23,14 @@ class Shuffle:
     """What is shuffled.
 
     Attributes:
-        fields: columns of the observation.
+        first: index of the first shuffled value of the observation.
+        length: number of shuffled values.
         across_objectives: whether values may come from episodes under other objectives.
         seed: of the permutations.
     """
 
-    fields: slice = slice(0)
+    first: int = 0
+    length: int = 0
     across_objectives: bool = False
     seed: int = 0
 
@@ -44,7 +46,8 @@ def run_grid(process: DecisionProcess, grid: list[Objective], actor: Actor, shuf
         seen, running = process.observe(state), np.flatnonzero(~state.done)
         # Sorted by objective as `running` is, and at random within an objective.
         keys = (rng.random(len(running)), 0 * running if shuffle.across_objectives else group[running])
-        seen[running, shuffle.fields] = seen[running[np.lexsort(keys)], shuffle.fields]
+        fields = slice(shuffle.first, shuffle.first + shuffle.length)
+        seen[running, fields] = seen[running[np.lexsort(keys)], fields]
         process.apply(state, best_legal(actor.logits(seen), process.legal(state)))
     return process.values(state).reshape(len(grid), images)
 
@@ -72,7 +75,7 @@ def main() -> None:
     whole, lost, at = share(Shuffle()), {}, 0
     for name, length, _ in task.spec.layout:
         if name != MASK:
-            lost[name] = whole - share(Shuffle(slice(at, at + length), name in OF_OBJECTIVE, options.seed))
+            lost[name] = whole - share(Shuffle(at, length, name in OF_OBJECTIVE, options.seed))
         at += length
     result = {"images": len(trace), "objectives": len(grid), "share of the gap with every field": whole}
     for name in sorted(lost, key=lost.__getitem__, reverse=True):

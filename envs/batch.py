@@ -1,7 +1,8 @@
 """Batches of episodes: what environments, training and evaluation step, whatever the preset.
 
-The reward of a step is what it takes off the objective: J of stopping before it minus J of stopping after it, in units of
-`rlcodec.control.observation.objective_scale`. An episode's rewards sum to `(J_nothing - J_final) / scale`; they are not discounted.
+The reward of a step is what it takes off the objective: J if the episode had stopped before the step, minus J if it stops after
+it, divided by `rlcodec.control.observation.objective_scale`. Rewards are not discounted, so those of an episode sum to
+`(J_start - J_final) / scale`.
 """
 
 from dataclasses import dataclass

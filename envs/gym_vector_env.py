@@ -1,4 +1,4 @@
-"""Gymnasium's vector environment on a batch of episodes: what `gymnasium.make_vec("rlcodec/AdaptiveRateFlat-v0", ...)` makes."""
+"""Gymnasium's vector environment on a batch of episodes, which `gymnasium.make_vec("rlcodec/AdaptiveRateFlat-v0")` makes."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What is known of images in hindsight: the best plan of each (the oracle), and the best action sequence for all of them.
+"""The best decisions in hindsight: the best plan of each image (the oracle), and the best action sequence for all of them.
 
 `ExhaustiveSearch` finds both for every decision process whose episodes are short, by running all action sequences through it.
 A process with longer episodes brings its own search, as preset `mnist` does (`rlcodec.envs.mnist.oracle`).
@@ -32,17 +32,17 @@ class Plan:
 
 @dataclass(frozen=True)
 class Hindsight:
-    """Images, and what is known of them in hindsight.
+    """The best decisions about some images in hindsight.
 
     Attributes:
         episodes: one for each image.
-        statistics: float64 (n, f), what a threshold rule looks at.
+        statistics: float64 (n, f), from which a threshold rule chooses.
         grid: the objectives that evaluations use.
-        settings: the action sequences that people would call settings of the codec.
+        settings: the action sequences that amount to fixed settings of the codec.
         oracle: the best plan of every image under an objective.
         best_fixed: the one action sequence that is best on average under an objective.
-        smallest_gap_bpp: where the oracle and the best fixed sequence differ by less than so many bits per pixel are worth, there
-            is no gap to take a share of.
+        smallest_gap_bpp: a gap between the oracle and the best fixed sequence counts only if it is worth more than so many bits
+            per pixel.
     """
 
     episodes: Episodes

@@ -1,4 +1,4 @@
-"""Measuring many images by several processes, what is measured kept on disk, so that a measurement that was cut goes on."""
+"""Measures many images in several processes, and keeps measurements on disk so that an interrupted run can be resumed."""
 
 import functools
 import hashlib
@@ -16,19 +16,20 @@ from rlcodec.parallel.backends import map_items
 from rlcodec.parallel.options import LOCAL, MapOptions
 
 Tables = dict[str, np.ndarray]
+"""Measurements of one image by name."""
 Measure = Callable[[np.ndarray], Tables]
 Report = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
 class MeasureOptions:
-    """How many images are measured.
+    """How images are measured.
 
     Attributes:
         workers: processes, or Ray actors; as many as there are cores if None. With the local backend, 1 means this process
             alone.
         report: called with (images done, images in all).
-        folder: keeps measurements as they come; those of the same images and codec that are there already are read.
+        folder: keeps the measurements of each image; those of the same images and codec that it holds are not repeated.
         backend: "local" or "ray", see `rlcodec.parallel.backends.map_items`.
     """
 
@@ -51,11 +52,11 @@ class _Measurer:
 def measure_all(
     measure: Measure, items: Sequence[np.ndarray], digest: str, options: MeasureOptions = MeasureOptions()
 ) -> list[Tables]:
-    """The tables of every item, in order.
+    """Measures items; returns the tables of each, in order.
 
     Args:
         measure: tables of one item; a function that other processes can import.
-        items: arrays.
+        items: arrays, for instance images.
         digest: of the codec that measures.
         options: workers, progress, folder and backend.
 
@@ -66,7 +67,7 @@ def measure_all(
     if options.folder:
         make_folder(options.folder)
         files = {number: options.folder / f"{_key(digest, item)}.npz" for number, item in enumerate(items)}
-        tables = {number: found for number, path in files.items() if (found := _read(path)) is not None}
+        tables = {number: kept for number, path in files.items() if (kept := _read(path)) is not None}
     left = [number for number in range(len(items)) if number not in tables]
     spread = MapOptions(options.backend, options.workers)
     for at, table in map_items(_Measurer, (measure,), [items[number] for number in left], spread):
@@ -87,7 +88,7 @@ def _save(tables: Tables, file: IO[bytes]) -> None:
 
 
 def _read(path: Path) -> Tables | None:
-    """Kept tables; None where there are none, or broken ones."""
+    """Tables from a file; None if there is none, or it is broken."""
     try:
         with np.load(path, allow_pickle=False) as file:
             return dict(file)

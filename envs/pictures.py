@@ -1,4 +1,4 @@
-"""What the traces and tasks of presets for pictures share: pictures of any sizes in one array, and how they are read and measured."""
+"""What traces and tasks of presets for pictures share: pictures of any sizes in one array, reading and measuring them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields

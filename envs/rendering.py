@@ -1,4 +1,4 @@
-"""What an episode looks like: the original, the picture as it grows, and what it has cost, as a frame or in a window."""
+"""Renders episodes: the original, the picture so far and what it has cost, as a frame or in a window."""
 
 from typing import Any
 
@@ -8,20 +8,22 @@ from PIL import Image, ImageDraw
 from rlcodec.core.metrics import psnr_db
 
 SMALLEST_SIDE = 224
+"""Pictures whose longer side has fewer pixels are enlarged."""
 LINE_PIXELS, LINES = 14, 3
+"""Height of a line of text, and number of lines."""
 
 
 def draw_frame(original: np.ndarray, shown: np.ndarray, bits: float, kmac_per_pixel: float) -> np.ndarray:
-    """The original and what decoders show now, side by side, with bits, compute and quality below.
+    """A frame with the original and the decoded picture side by side, and bits, compute and quality below.
 
     Args:
         original: uint8 (h, w) or (h, w, 3).
-        shown: the same.
-        bits: code length of the segments so far.
-        kmac_per_pixel: compute of decoding them.
+        shown: the decoded picture, uint8 of the same shape.
+        bits: code length of what was sent.
+        kmac_per_pixel: compute of decoding it.
 
     Returns:
-        uint8 (height, width, 3); small pictures are enlarged by a whole number.
+        uint8 (height, width, 3). Small pictures are enlarged by a whole factor.
     """
     factor = max(1, -(-SMALLEST_SIDE // max(original.shape[:2])))
     pair = np.concatenate([original, shown], 1).repeat(factor, 0).repeat(factor, 1)
@@ -41,7 +43,11 @@ def draw_frame(original: np.ndarray, shown: np.ndarray, bits: float, kmac_per_pi
 
 
 class Window:
-    """A window of matplotlib's that shows frame after frame; without a display, nothing."""
+    """A window of matplotlib that shows frames; it does nothing without a display.
+
+    Args:
+        frames_per_second: the highest rate at which frames are shown.
+    """
 
     def __init__(self, frames_per_second: float):
         from matplotlib import pyplot as plt
@@ -54,7 +60,7 @@ class Window:
         self._picture: Any = None
 
     def show(self, frame: np.ndarray) -> None:
-        """Shows a frame and waits until the next is due."""
+        """Shows a frame, uint8 (height, width, 3), and waits until the next is due."""
         if self._picture is None:
             self._picture = self._axes.imshow(frame)
         self._picture.set_data(frame)

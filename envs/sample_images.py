@@ -1,14 +1,18 @@
-"""Images for trying things out, which come with scikit-learn: handwritten digits, and parts of photographs."""
+"""Sample images that come with scikit-learn: handwritten digits, and parts of photographs."""
 
 import numpy as np
 
 from rlcodec.errors import DataError
 
 SAMPLE_SIDE = 128
+"""Height and width of the parts of photographs, in pixels."""
 
 
 def sample_images(count: int = 64) -> np.ndarray:
-    """Handwritten digits that come with scikit-learn, resampled to 28x28: uint8 (count, 28, 28), for trying things out.
+    """Handwritten digits, resampled to 28x28, uint8 (count, 28, 28).
+
+    Args:
+        count: number of digits, 1,797 at most.
 
     Raises:
         DataError: scikit-learn is not installed.
@@ -24,13 +28,13 @@ def sample_images(count: int = 64) -> np.ndarray:
         small = Image.fromarray((digit * 255 / 16).astype(np.uint8))
         array = np.zeros((28, 28), np.float64)
         array[4:24, 4:24] = np.asarray(small.resize((20, 20), Image.Resampling.BICUBIC))
-        # Stretched so that backgrounds are black and strokes white, as in scans.
+        # The contrast is stretched so that backgrounds are black and strokes white, as in MNIST.
         out.append(np.clip((array - 48) * 255 / 160, 0, 255).astype(np.uint8))
     return np.stack(out)
 
 
 def sample_pictures() -> list[np.ndarray]:
-    """Parts of the two photographs that come with scikit-learn, uint8 (SAMPLE_SIDE, SAMPLE_SIDE, 3) each.
+    """Eight parts of two photographs, uint8 (SAMPLE_SIDE, SAMPLE_SIDE, 3) each.
 
     Raises:
         DataError: scikit-learn is not installed.

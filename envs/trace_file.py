@@ -1,4 +1,4 @@
-"""Traces in files: written whole or not at all, and read with nothing in them executed."""
+"""Trace files: NumPy archives that are written whole or not at all, and read without executing anything in them."""
 
 import zipfile
 import zlib
@@ -14,11 +14,15 @@ from rlcodec.errors import DataError
 
 T = TypeVar("T")
 MAX_TABLES_BYTES = 1 << 35
-"""Traces are small packed and large unpacked; those of all of MNIST's training images take a gigabyte."""
+"""Largest uncompressed size that is read; the trace of all training images of MNIST takes a gigabyte."""
 
 
 def save_tables(path: Path, trace: Any) -> None:
-    """Writes a trace, a dataclass whose first field is the codec's digest and whose others are arrays.
+    """Writes a trace.
+
+    Args:
+        path: of the file.
+        trace: a dataclass whose first field is the codec's digest and whose other fields are arrays.
 
     Raises:
         OutputError: the file cannot be written.
@@ -28,10 +32,15 @@ def save_tables(path: Path, trace: Any) -> None:
 
 
 def load_tables(path: Path, kind: type[T], digest: str | None) -> T:
-    """Reads a trace of some kind; its arrays are of any shape.
+    """Reads a trace, without a check of the shapes of its arrays.
+
+    Args:
+        path: of the file.
+        kind: class of the trace.
+        digest: of the codec that must have made it; any if None.
 
     Raises:
-        DataError: it is missing, broken, or was not made by the codec of this digest, where one is asked for.
+        DataError: it is missing or broken, or another codec made it.
     """
     try:
         with zipfile.ZipFile(path) as archive:
@@ -51,7 +60,16 @@ def load_tables(path: Path, kind: type[T], digest: str | None) -> T:
 
 
 def check_shapes(path: Path, trace: Any, shapes: Mapping[str, tuple[int, ...]]) -> None:
-    """Raises DataError where a table has another shape than it should."""
+    """Checks the shapes of a trace's arrays.
+
+    Args:
+        path: of the trace's file, for the error message.
+        trace: as it was read.
+        shapes: expected shapes by name of the field.
+
+    Raises:
+        DataError: an array has another shape.
+    """
     for name, shape in shapes.items():
         if getattr(trace, name).shape != shape:
             raise DataError(f"{path}: table {name} has shape {getattr(trace, name).shape}, not {shape}")

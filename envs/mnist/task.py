@@ -97,7 +97,7 @@ class MnistTask(PresetTask):
 def constant_settings(height: int) -> list[tuple[int, ...]]:
     """Action sequences that use one tier, and send all rows of pixels or none, for every bit budget.
 
-    Latents are coded in the last of their tiers if the one tier is not among these.
+    Latent slices, which have no tier `lm`, take `context` in its place.
 
     Args:
         height: rows of pixels.

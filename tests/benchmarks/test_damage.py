@@ -1,7 +1,5 @@
 """Damage, in short: `benchmarks/damage.py` does the same to every golden stream, and a million times over."""
 
-import importlib.util
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,18 +7,11 @@ import pytest
 
 import rlcodec
 
-BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
-
 
 @pytest.fixture(scope="module")
-def damage():
+def damage(benchmark_module):
     """The benchmark as a module."""
-    sys.path.insert(0, str(BENCHMARKS))
-    spec = importlib.util.spec_from_file_location("damage", BENCHMARKS / "damage.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    sys.path.remove(str(BENCHMARKS))
-    return module
+    return benchmark_module("damage")
 
 
 def stream(name: str) -> bytes:

@@ -1,4 +1,4 @@
-"""What others bring: wrappers, Stable-Baselines3's agents, sb3-contrib's MaskablePPO, and rl_zoo3, which trains and shows."""
+"""Other people's tools work with the environments: wrappers, Stable-Baselines3, sb3-contrib's MaskablePPO, and rl_zoo3."""
 
 import sys
 
@@ -10,20 +10,17 @@ from stable_baselines3 import A2C, DQN
 from stable_baselines3.common.env_util import make_vec_env
 from stable_baselines3.common.vec_env import DummyVecEnv, VecMonitor
 
-import rlcodec  # noqa: F401  registers the environments
-from rlcodec.agents.hyperparameters import HYPERPARAMETERS
-from rlcodec.envs.gym_env import FlatEnv
-from rlcodec.envs.mnist.batch import Episodes
-from rlcodec.envs.mnist.trace import save_trace
+from rlcodec.agents.hyperparameters import FOLDER
+from rlcodec.envs.gym_env import episode_source
 from rlcodec.envs.sb3_vec_env import TraceVecEnv
-from rlcodec.presets.mnist.weights import load_model
+from rlcodec.envs.tasks import task_of
 
 FLAT, FIELDS = "rlcodec/AdaptiveRateFlat-v0", "rlcodec/AdaptiveRate-v0"
 SHORT = {"n_steps": 16, "batch_size": 16, "n_epochs": 1, "device": "cpu", "seed": 1}
 
 
 def dummy(traced):
-    """Environments of Gymnasium's in a `DummyVecEnv`."""
+    """Single environments in a `DummyVecEnv`."""
     return DummyVecEnv([lambda: gymnasium.make(FLAT, trace=traced)] * 3)
 
 
@@ -35,8 +32,8 @@ def masker(traced):
 
 
 def batched(traced):
-    """The batched core."""
-    return TraceVecEnv(Episodes(traced, load_model(), FlatEnv(trace=traced).predictor, 3))
+    """The batch of episodes."""
+    return TraceVecEnv(episode_source("mnist", traced, None, None).episodes(3))
 
 
 @pytest.mark.parametrize("vector", [dummy, masker, batched, lambda traced: VecMonitor(batched(traced))])
@@ -103,9 +100,9 @@ def test_rl_zoo3_trains_and_shows(traced, tmp_path, monkeypatch, capsys):
     from rl_zoo3.train import train
 
     monkeypatch.chdir(tmp_path)
-    save_trace(tmp_path / "train.npz", traced)
+    task_of("mnist").save(tmp_path / "train.npz", traced)
     named = ["--algo", "ppo", "--env", FLAT, "--gym-packages", "rlcodec", "-f", "logs"]
-    train_only = ["--conf-file", str(HYPERPARAMETERS), "--env-kwargs", "trace:'train.npz'", "--seed", "1", "-n", "128"]
+    train_only = ["--conf-file", str(FOLDER / "ppo.yml"), "--env-kwargs", "trace:'train.npz'", "--seed", "1", "-n", "128"]
     small = ["-params", "n_envs:4", "n_steps:16", "batch_size:32"]
     monkeypatch.setattr(sys, "argv", ["train", *named, *train_only, *small])
     train()

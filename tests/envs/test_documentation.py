@@ -1,6 +1,6 @@
-"""The page on environments: fields in their units, the ranges that episodes draw from, and actions are those that there are.
+"""The page on environments agrees with the code: fields of observations, ranges of objectives, actions, and keys of the info.
 
-`python tests/envs/test_documentation.py` writes the tables of fields anew.
+`python tests/envs/test_documentation.py` rewrites the tables of fields.
 """
 
 import re
@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from rlcodec.control.objective import COMPUTE_RANGE, KINDS, RATE_RANGE
-from rlcodec.core.preset_ids import MNIST
+from rlcodec.control.decision_process import Totals
+from rlcodec.control.objective import COMPUTE_RANGE, KINDS
 from rlcodec.envs.tasks import task_of
-from rlcodec.presets.compact import decisions as compact
-from rlcodec.presets.photo import decisions as planning
+from rlcodec.presets.compact.choices import BUDGETS, COUNTS, GROUPS
+from rlcodec.presets.compact.measurements import PROBES
+from rlcodec.presets.mnist.segments import BUDGET_SLICES
+from rlcodec.presets.photo.decisions import ENDINGS, GAIN_CHOICES, STOPS
 
 PAGE = Path(__file__).parents[2] / "docs" / "environment.md"
 PRESETS = ("mnist", "photo", "compact")
@@ -21,7 +23,7 @@ PRESETS = ("mnist", "photo", "compact")
 def fields(preset: str) -> str:
     """The table of a preset's observation, in Markdown."""
     rows, at = ["| field | at | unit and scale |", "|---|---|---|"], 0
-    for name, length, unit in task_of(preset).layout:
+    for name, length, unit in task_of(preset).spec.layout:
         rows.append(f"| `{name}` | {at}{f' to {at + length - 1}' if length > 1 else ''} | {unit} |")
         at += length
     return f"The observation has {at} numbers, float32, clipped to ±32:\n\n" + "\n".join(rows)
@@ -40,10 +42,9 @@ def test_the_fields_are_those_of_the_layouts():
     assert with_fields(PAGE.read_text()) == PAGE.read_text()
 
 
-@pytest.mark.parametrize(
-    ("preset", "ranges"), [("mnist", RATE_RANGE), ("photo", planning.RATE_RANGE), ("compact", compact.RATE_RANGE)]
-)
-def test_the_ranges_are_those_that_are_drawn_from(preset, ranges):
+@pytest.mark.parametrize("preset", PRESETS)
+def test_the_ranges_are_those_that_are_drawn_from(preset):
+    ranges = task_of(preset).spec.rate_range
     row = " | ".join(f"10^{low:g} to 10^{high:g}" for low, high in (ranges[kind] for kind in KINDS))
     assert f"| `{preset}` | {row} |" in PAGE.read_text()
     low, high = COMPUTE_RANGE
@@ -52,18 +53,24 @@ def test_the_ranges_are_those_that_are_drawn_from(preset, ranges):
 
 def test_the_actions_are_those_that_are_taken():
     page = PAGE.read_text()
-    *most, last = MNIST.budget_slices
+    *most, last = BUDGET_SLICES
     assert f"of {', '.join(map(str, most))} and {last}." in page
-    gains = planning.GAIN_CHOICES
-    assert f"one of {len(gains)} gains of the quantiser, every third from {gains[0]} to {gains[-1]}." in page
-    assert gains == tuple(range(gains[0], gains[-1] + 1, 3))
-    assert planning.STOPS == (3, 4, 5)
-    assert ", ".join(f"{i} `{ending}`" for i, ending in enumerate(planning.ENDINGS)) in page
-    *most, last = compact.BUDGETS
+    assert (
+        f"one of {len(GAIN_CHOICES)} gains of the quantiser, every third from {GAIN_CHOICES[0]} to {GAIN_CHOICES[-1]}." in page
+    )
+    assert tuple(range(GAIN_CHOICES[0], GAIN_CHOICES[-1] + 1, 3)) == GAIN_CHOICES
+    assert STOPS == (3, 4, 5)
+    assert ", ".join(f"{i} `{ending}`" for i, ending in enumerate(ENDINGS)) in page
+    *most, last = BUDGETS
     assert f"of {', '.join(map(str, most))} and {last}." in page
-    assert f"They go in {compact.GROUPS} equal groups" in page
-    *most, last = compact.COUNTS[compact.PROBES]
+    assert f"They go in {GROUPS} equal groups" in page
+    *most, last = COUNTS[PROBES]
     assert f"PSNR and MS-SSIM of {', '.join(map(str, most))} and {last} channels |" in page
+
+
+def test_the_info_is_explained():
+    section = PAGE.read_text().partition("## Info")[2]
+    assert all(f"`{name}`" in section for name in ("image_index", *Totals.__dataclass_fields__, "objective_value"))
 
 
 if __name__ == "__main__":

@@ -49,25 +49,20 @@ def folder(digits, tmp_path_factory):
     return path
 
 
-@pytest.fixture(scope="module")
-def hyperparameters(tmp_path_factory):
-    """A file of the toy algorithm's hyperparameters."""
-    path = tmp_path_factory.mktemp("settings") / "toy.yml"
-    path.write_text(
-        "rlcodec/AdaptiveRateFlat-v0: {policy: MlpPolicy, policy_kwargs: {net_arch: [16]}, n_timesteps: 512, n_envs: 8, "
-        "n_steps: 16, learning_rate: 0.01, gamma: 1.0, gae_lambda: 1.0, ent_coef: 0.0, vf_coef: 0.5, max_grad_norm: 0.5}\n"
-    )
-    return path
-
-
 class ToyAgent(A2C):
     """A learning algorithm from outside of the package."""
 
 
+DEFAULTS = {
+    "policy": "MlpPolicy", "policy_kwargs": {"net_arch": [16]}, "n_timesteps": 512, "n_envs": 8, "n_steps": 16,
+    "learning_rate": 0.01, "gamma": 1.0, "gae_lambda": 1.0, "ent_coef": 0.0, "vf_coef": 0.5, "max_grad_norm": 0.5,
+}  # fmt: skip
+
+
 @pytest.fixture(scope="module")
-def algorithm(hyperparameters):
+def algorithm():
     """The toy algorithm, registered."""
-    register_algorithm(Algorithm("toy-a2c", ToyAgent, PARAMETERS, (PLAIN_NETWORK,), hyperparameters))
+    register_algorithm(Algorithm("toy-a2c", ToyAgent, PARAMETERS, (PLAIN_NETWORK,), DEFAULTS))
     yield "toy-a2c"
     unregister_algorithm("toy-a2c")
 

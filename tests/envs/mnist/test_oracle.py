@@ -3,13 +3,9 @@
 import numpy as np
 import pytest
 
-from rlcodec.agents.baselines import constant_settings, threshold_values, tune_threshold
-from rlcodec.agents.oracle import best_fixed, oracle, replay
+from rlcodec.agents.baselines import tune_threshold
 from rlcodec.control.objective import Objective
-from rlcodec.envs.mnist.batch import Episodes
-from rlcodec.envs.mnist.fit import fit_predictor
-from rlcodec.presets.mnist.policy import geometry_of
-from rlcodec.presets.mnist.weights import load_model
+from rlcodec.envs.tasks import task_of
 
 OBJECTIVES = [
     Objective("mse", 2500.0, 0.0),
@@ -21,51 +17,50 @@ OBJECTIVES = [
 ]
 
 
-@pytest.fixture
-def episodes(traced) -> Episodes:
-    model = load_model()
-    return Episodes(traced, model, fit_predictor(traced, geometry_of(model, 28, 28)), len(traced))
+@pytest.fixture(scope="module")
+def hindsight(traced):
+    task = task_of("mnist")
+    return task.hindsight(traced, task.fit(traced))
 
 
-def constant_values(episodes: Episodes, objective: Objective) -> np.ndarray:
+def constant_values(hindsight, objective: Objective) -> np.ndarray:
     """J of every constant setting on every image, (settings, n)."""
-    settings = constant_settings(episodes.geometry.budget_slices, episodes.geometry.height)
-    return np.stack([replay(episodes, objective, [actions] * episodes.batch) for actions in settings])
+    return np.stack([hindsight.replay(objective, actions) for actions in hindsight.settings])
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES)
-def test_plans_are_worth_what_the_oracle_says(episodes, traced, objective):
-    plans = oracle(traced, objective, load_model())
-    values = replay(episodes, objective, [plan.actions for plan in plans])
+def test_plans_are_worth_what_the_oracle_says(hindsight, objective):
+    plans = hindsight.oracle(objective)
+    values = hindsight.replay_each(objective, [plan.actions for plan in plans])
     assert values == pytest.approx([plan.value for plan in plans], rel=1e-9)
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES)
-def test_nothing_beats_the_oracle(episodes, traced, objective):
-    best = np.array([plan.value for plan in oracle(traced, objective, load_model())])
-    fixed = best_fixed(traced, objective, load_model())
-    values = replay(episodes, objective, [fixed.actions] * len(traced))
+def test_nothing_beats_the_oracle(hindsight, objective):
+    best = np.array([plan.value for plan in hindsight.oracle(objective)])
+    fixed = hindsight.best_fixed(objective)
+    values = hindsight.replay(objective, fixed.actions)
     assert values.mean() == pytest.approx(fixed.value, rel=1e-9)
     assert (values >= best - 1e-9).all()
-    constants = constant_values(episodes, objective)
+    constants = constant_values(hindsight, objective)
     assert (constants >= best - 1e-9).all()
     assert constants.mean(1).min() >= fixed.value - 1e-9
-    random = np.random.default_rng(1)
+    random, episodes, n = np.random.default_rng(1), hindsight.episodes, hindsight.image_count
     for _ in range(40):
-        episodes.reset_to(objective, np.arange(len(traced)))
+        episodes.reset_to(objective, np.arange(n))
         tier = random.integers(1, 4)
         while not episodes.done.all():
-            usual = random.random(len(traced)) < 0.93
-            episodes.step(np.where(usual, tier, random.integers(0, episodes.action_count, len(traced))))
+            usual = random.random(n) < 0.93
+            episodes.step(np.where(usual, tier, random.integers(0, episodes.action_count, n)))
         assert (episodes.objective_values() >= best - 1e-9).all()
 
 
-def test_free_compute_makes_lm_worth_it(traced):
-    scanned = [plan.actions for plan in oracle(traced, Objective("psnr", 45.0, 0.0), load_model())[8:]]
-    assert all(3 in actions[1:] for actions in scanned)
+def test_free_compute_makes_lm_worth_it(hindsight):
+    with_source = [plan.actions for plan in hindsight.oracle(Objective("psnr", 45.0, 0.0))[8:]]
+    assert all(3 in actions[1:] for actions in with_source)
 
 
-def test_threshold_rule_is_no_worse_than_the_best_constant(episodes, traced):
-    values = constant_values(episodes, OBJECTIVES[1])
-    rule = tune_threshold(values, traced.statistics)
-    assert threshold_values(rule, values, traced.statistics).sum() <= values.sum(1).min() + 1e-9
+def test_threshold_rule_is_no_worse_than_the_best_constant(hindsight):
+    values = constant_values(hindsight, OBJECTIVES[1])
+    rule = tune_threshold(values, hindsight.statistics)
+    assert rule.values(values, hindsight.statistics).sum() <= values.sum(1).min() + 1e-9

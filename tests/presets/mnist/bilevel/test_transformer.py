@@ -11,7 +11,7 @@ import rlcodec
 from rlcodec.core.segment_choice import CONTEXT, LM, STOP, TABLE
 from rlcodec.presets.mnist.bilevel.transformer import ACTIVATION_MAX, CACHE_ENTRIES, WEIGHT_ONE, exponential_table, root
 from rlcodec.presets.mnist.encoder import encode_with
-from rlcodec.presets.mnist.weights import load_model
+from rlcodec.presets.mnist.installed import installed_weights
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +20,7 @@ def image(rendered, ring):
 
 
 def encode(image, choices, bit_budget=0):
-    return encode_with(load_model(), image, bit_budget, lambda segments: [*choices, STOP][: len(segments)])
+    return encode_with(installed_weights(), image, bit_budget, lambda segments: [*choices, STOP][: len(segments)])
 
 
 @pytest.mark.parametrize("after", [TABLE, CONTEXT])
@@ -57,7 +57,7 @@ def test_lm_spends_compute_on_bits(image):
     assert cost["lm"].decoder_macs > 10 * cost["context"].decoder_macs > 100 * cost["table"].decoder_macs
 
 
-def test_without_a_scan_lm_is_context(digits):
+def test_without_a_source_lm_is_context(digits):
     first, second = (rlcodec.encode_image(digits[0], tier=tier) for tier in ("lm", "context"))
     assert [s.macs for s in first.segments] == [s.macs for s in second.segments]
     assert [s.cost for s in first.segments[1:]] == [s.cost for s in second.segments[1:]]
@@ -83,7 +83,7 @@ def test_root_is_exact(value):
 
 
 def test_shipped_arithmetic_stays_within_int32():
-    net = load_model().source_lm
+    net = installed_weights().source_lm
     assert np.array_equal(net.exponential, exponential_table())
     assert WEIGHT_ONE * ACTIVATION_MAX * CACHE_ENTRIES < 2**31
     for name in ("qkv", "out", "up", "down"):
