@@ -129,7 +129,7 @@ class PictureTask(PresetTask):
     """
 
     trace_type: ClassVar[type[PictureTrace]]
-    measure_picture: ClassVar[Measure]
+    measure_picture: ClassVar[Any]
 
     def measure(self, images: Sequence[np.ndarray], options: MeasureOptions = MeasureOptions()) -> Any:
         return measure_pictures(self.trace_type, self.spec.codec_digest, self.measure_picture, images, options)

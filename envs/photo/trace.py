@@ -47,17 +47,11 @@ class PhotoTrace(PictureTrace):
 
     def measurements(self) -> PhotoMeasurements:
         """The tables as the decision process takes them."""
+        nothing_mse = np.array([mse_of_nothing(self.picture(index)) for index in range(len(self))])
         return PhotoMeasurements(
-            areas=self.areas,
-            nothing_mse=np.array([mse_of_nothing(self.picture(index)) for index in range(len(self))]),
-            energy=self.energy,
-            features=self.features,
-            payload_bytes=self.payload_bytes[..., 0],
-            macs=self.macs,
-            coefficient_mse=self.known_mse,
-            sse=self.sse,
-            ms_ssim=self.ms_ssim,
-        )
+            self.areas, nothing_mse, self.energy, self.features, self.payload_bytes, self.macs, self.known_mse, self.sse,
+            self.ms_ssim,
+        )  # fmt: skip
 
 
 def measure_picture(pixels: np.ndarray) -> Tables:
@@ -66,17 +60,8 @@ def measure_picture(pixels: np.ndarray) -> Tables:
     for setting in range(SETTINGS):
         live.code(setting)
         live.score(setting)
-    tables = live.measurements
-    measured = {
-        "energy": tables.energy,
-        "features": tables.features,
-        "payload_bytes": np.broadcast_to(tables.payload_bytes[..., None], tables.macs.shape),
-        "macs": tables.macs,
-        "sse": tables.sse,
-        "ms_ssim": tables.ms_ssim,
-        "known_mse": tables.coefficient_mse,
-    }
-    return {name: table[0] for name, table in measured.items()}
+    measured = vars(live.measurements) | {"known_mse": live.measurements.coefficient_mse}
+    return {name: measured[name][0] for name in PhotoTrace.table_shapes}
 
 
 def has_features_of_this_version(trace: PhotoTrace) -> bool:

@@ -11,7 +11,7 @@ from rlcodec.core.container import Header, Stream, pack, unpack
 from rlcodec.core.segment_choice import CONTEXT, LM, STOP, TABLE, TIERS
 from rlcodec.core.segments import describe_tiers
 from rlcodec.errors import MisfitError, OptionError, StreamError
-from rlcodec.images.gray import ImageLike, check_size, read_gray
+from rlcodec.images.gray import ImageLike, read_gray
 from rlcodec.options import DecodeOptions, EncodeOptions
 from rlcodec.presets.base import ComparedSettings, Decoded, Encoded, Preset, StreamInfo
 from rlcodec.presets.mnist import decisions
@@ -85,10 +85,7 @@ class MnistPreset(Preset):
 
     def read_pixels(self, image: ImageLike, options: EncodeOptions) -> np.ndarray:
         """The pixels of an image, uint8 (height, width); raises ImageError if it is not 8-bit gray, or too large."""
-        pixels = read_gray(image, MNIST)
-        height, width = pixels.shape
-        check_size(height, width, "the image", MNIST, options.max_pixels)
-        return pixels
+        return read_gray(image, MNIST, options.max_pixels)
 
     def suits(self, mode: str, size: tuple[int, int]) -> bool:
         """Whether images of a mode of Pillow's and a size are small and gray."""

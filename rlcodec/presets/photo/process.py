@@ -131,7 +131,6 @@ class PhotoProcess(DecisionProcess[PhotoEpisodes]):
         nothing = (self._tables.nothing_mse, self._tables.energy)
         self._nothing, self._nothing_known = (distortions(mse, np.full(mse.shape, MS_SSIM_OF_NOTHING)) for mse in nothing)
         shape = self._tables.macs.shape
-        self._mse = np.ones(shape)
         self.predicted_before, self._measured = (
             Outcomes(np.ones(shape), np.ones(shape), np.ones((len(KINDS), *shape))) for _ in range(2)
         )
@@ -158,8 +157,9 @@ class PhotoProcess(DecisionProcess[PhotoEpisodes]):
     def totals(self, state: PhotoEpisodes) -> Totals:
         distortion, rate, kmac = self.parts(state)
         begun, at = state.phase != GAIN_PHASE, (state.image, state.setting, state.stop, state.synthesis)
-        bits = begun * 8.0 * self._tables.payload_bytes[at[:3]]
-        mse = np.where(begun, self._mse[at], self._tables.nothing_mse[state.image])
+        bits = begun * 8.0 * self._tables.payload_bytes[at]
+        measured_mse = self._tables.sse[at] / (PLANES * self._tables.areas[state.image].astype(np.float64))
+        mse = np.where(begun, measured_mse, self._tables.nothing_mse[state.image])
         similarity = np.where(begun, self._tables.ms_ssim[at], MS_SSIM_OF_NOTHING)
         return Totals(bits, rate, kmac, distortion, mse, similarity)
 
@@ -234,7 +234,7 @@ class PhotoProcess(DecisionProcess[PhotoEpisodes]):
     def _read_costs(self, settings: slice) -> None:
         """Computes R, C and the quality that the encoder predicts after coding, at some gains."""
         tables, areas = self._tables, self._tables.areas[:, None, None, None].astype(np.float64)
-        self._measured.rate_bpp[:, settings] = 8 * tables.payload_bytes[:, settings, :, None] / areas
+        self._measured.rate_bpp[:, settings] = 8 * tables.payload_bytes[:, settings] / areas
         self._measured.kmac[:, settings] = tables.macs[:, settings] / MACS_PER_KMAC / areas
         for predictor, images in self._turns:
             self._after.distortion[:, images, settings] = predict_after_coding(
@@ -247,5 +247,5 @@ class PhotoProcess(DecisionProcess[PhotoEpisodes]):
     def _read_quality(self, settings: slice) -> None:
         """Computes D at some gains."""
         tables, areas = self._tables, self._tables.areas[:, None, None, None].astype(np.float64)
-        self._mse[:, settings] = tables.sse[:, settings] / (PLANES * areas)
-        self._measured.distortion[:, :, settings] = distortions(self._mse[:, settings], tables.ms_ssim[:, settings])
+        mse = tables.sse[:, settings] / (PLANES * areas)
+        self._measured.distortion[:, :, settings] = distortions(mse, tables.ms_ssim[:, settings])
