@@ -39,8 +39,7 @@ def test_trained_files_code_pictures(folder, photograph, tmp_path):
     pretrain_photo(folder, replace(options, resume=True), counted=4, pool=6)
     again = load_arrays(out / "photo.safetensors")
     assert all(
-        np.array_equal(again[f"light.{name}"], getattr(model.nets.light, name))
-        for name in stored_fields(type(model.nets.light))
+        np.array_equal(again[f"light.{name}"], getattr(model.nets.luma, name)) for name in stored_fields(type(model.nets.luma))
     )
 
 
