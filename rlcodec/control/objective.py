@@ -30,9 +30,6 @@ PEAKS = np.array([PEAK_SQUARED, 1.0])
 MEASURE_OF_KIND, FLOOR_OF, PEAK_OF = (tuple(of.tolist()) for of in (MEASURE_OF, FLOORS, PEAKS))
 """The same three as tuples, for kernels."""
 
-RATE_RANGE = {"mse": (2.9, 4.5), "psnr": (1.6, 2.3), "ms-ssim": (1.7, 2.4)}
-"""log10 of lambda_rate that policies are trained for, by kind: distortion units that one bit per pixel is worth. Below these
-lossless is best for nearly every digit; above them, in decibels, sending nothing."""
 COMPUTE_RANGE = (-4.5, -1.2)
 """log10 of lambda_compute / lambda_rate that policies are trained for."""
 

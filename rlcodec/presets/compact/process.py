@@ -266,11 +266,11 @@ class CompactProcess(DecisionProcess[CompactState]):
         """Observations of some episodes, float32 (rows, size)."""
         state = state.take(rows)
         objectives, image, node = state.objectives, state.image, state.node
-        here, begun = np.arange(len(image)), self._begun(state)
+        each, begun = np.arange(len(image)), self._begun(state)
         between = begun & (DEPTH[node] < GROUPS)
         ends = self.measured.values_under(objectives, image, state.budget)
-        now = np.where(begun, ends[here, node], self.predicted.values_of_nothing(objectives, image))
-        costs = np.full((len(here), ACTIONS), np.inf)
+        now = np.where(begun, ends[each, node], self.predicted.values_of_nothing(objectives, image))
+        costs = np.full((len(each), ACTIONS), np.inf)
         costs[~begun, : len(BUDGETS)] = self.predicted.values(objectives.take(~begun), image[~begun]).min(2)
         costs[begun, STOP_ACTION] = now[begun]
         for tier in range(LATENT_TIERS):
@@ -283,8 +283,8 @@ class CompactProcess(DecisionProcess[CompactState]):
             (state.budget / len(BUDGETS))[:, None],
             (DEPTH[node] / GROUPS)[:, None],
             (TIER[node] == CONTEXT)[:, None],
-            (begun * 10 * rate[here, state.budget, node])[:, None],
-            (kmac[here, state.budget, node] / 10)[:, None],
+            (begun * 10 * rate[each, state.budget, node])[:, None],
+            (kmac[each, state.budget, node] / 10)[:, None],
             *((-self.measured.distortion[kind, image, count] / unit)[:, None] for kind, unit in DECIBEL_UNITS),
             *(np.log2(rate[:, :, uniform]) / 10 for uniform in UNIFORM_NODES),
             *(-self.predicted.distortion[kind, image][:, COUNT_AT[:, GROUPS]] / unit for kind, unit in DECIBEL_UNITS),

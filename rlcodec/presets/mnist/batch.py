@@ -59,7 +59,7 @@ class SourceFinder(NamedTuple):
         levels: int64 (BOX, BOX), gray levels of the digit.
         areas: int64 (BOX, BOX).
         known: int8 (MAX_SIDE, MAX_SIDE), source pixels that the levels determine.
-        found: uint64 (MAX_SIDE, WORDS), rows of a source.
+        source_rows: uint64 (MAX_SIDE, WORDS), rows of a source.
     """
 
     weights: np.ndarray
@@ -74,7 +74,7 @@ class SourceFinder(NamedTuple):
     levels: np.ndarray
     areas: np.ndarray
     known: np.ndarray
-    found: np.ndarray
+    source_rows: np.ndarray
 
 
 class Workspace(NamedTuple):
@@ -103,9 +103,11 @@ def source_finder(weights: MnistWeights) -> SourceFinder:
     prior = np.stack([COSTS[PROBABILITY_ONE - ink], COSTS[ink]], 1)
     levels, areas = np.zeros((2, BOX, BOX), np.int64)
     narrow, wider = empty_beam(NARROW), empty_beam(WIDER)
-    known, found = np.zeros((MAX_SIDE, MAX_SIDE), np.int8), np.zeros((MAX_SIDE, WORDS), np.uint64)
+    known, source_rows = np.zeros((MAX_SIDE, MAX_SIDE), np.int8), np.zeros((MAX_SIDE, WORDS), np.uint64)
     grids, starts, stops, peaks, offsets = all_grids()
-    return SourceFinder(grids, starts, stops, peaks, offsets, level_tables(), prior, narrow, wider, levels, areas, known, found)
+    return SourceFinder(
+        grids, starts, stops, peaks, offsets, level_tables(), prior, narrow, wider, levels, areas, known, source_rows
+    )
 
 
 def new_workspace(weights: MnistWeights, height: int, width: int) -> Workspace:
@@ -146,7 +148,7 @@ def _search_with(beam, finder, s, p):
     clear_beam(beam)
     return search(
         beam, finder.levels, finder.known, finder.weights[s], finder.starts[s], finder.stops[s], finder.peaks[s, p],
-        finder.prior, beam.origins.shape[1], finder.found,
+        finder.prior, beam.origins.shape[1], finder.source_rows,
     )  # fmt: skip
 
 
@@ -187,12 +189,12 @@ def _try(finder, tables, source, s, p, cheapest):
     if cost >= min(cheapest, FAILED):
         return min(cheapest, FAILED)
     unfold(tables, MIN_SIDE + s, source.single, source.start, source.stop)
-    index = explains(finder.found, finder.levels, source.single, source.start, source.stop, tables.peaks[s], finder.areas)
+    index = explains(finder.source_rows, finder.levels, source.single, source.start, source.stop, tables.peaks[s], finder.areas)
     if index < 0 or index >= 1 << PEAK_BITS:
         return min(cheapest, FAILED)
     source.head[STATUS], source.head[SIDE], source.head[PEAK] = PRESENT, MIN_SIDE + s, index
     for i in range(MIN_SIDE + s):
-        assign(source.lines[MARGIN + i], finder.found[i])
+        assign(source.lines[MARGIN + i], finder.source_rows[i])
     return cost
 
 

@@ -35,8 +35,8 @@ BUDGET_PHASE, LATENT_PHASE, PIXEL_PHASE = range(3)
 
 CHANGE_COSTS = np.stack([change_costs(LATENT, 0), change_costs(PIXELS, 0), change_costs(PIXELS, 1)])
 """Cost of naming a tier in 1/COST_UNIT bit, (segment class, tier before, tier named); infinite where it is illegal."""
-LATENT_SEGMENT, FIRST_ROW, LATER_ROW = range(3)
-"""Segment classes, the first axis of `CHANGE_COSTS`."""
+FIRST_ROW = 1
+"""Class of the first row of pixels; latent slices are of the class before it, later rows of the one behind."""
 CHANGE_BITS = CHANGE_COSTS / COST_UNIT
 STOP_BITS = float(COSTS[STOP_PROBABILITY]) / COST_UNIT
 STOP_BEFORE_PIXELS_BITS = float(COSTS[STOP_BEFORE_PIXELS_PROBABILITY]) / COST_UNIT

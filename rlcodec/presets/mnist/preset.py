@@ -148,8 +148,8 @@ class MnistPreset(Preset):
                 if picture is not None:
                     pictures[lossless[place]] = picture
         rest = [at for at in range(len(streams)) if at not in pictures]
-        found = dict(zip(rest, super().decode_batch([streams[at] for at in rest], options), strict=True))
-        return [pictures[at] if at in pictures else found[at] for at in range(len(streams))]
+        others = dict(zip(rest, super().decode_batch([streams[at] for at in rest], options), strict=True))
+        return [pictures[at] if at in pictures else others[at] for at in range(len(streams))]
 
     def _may_be_batched(self, header: Header) -> bool:
         """Whether the batched decoder takes streams with such a header, if all rows were sent."""
@@ -173,7 +173,7 @@ class MnistPreset(Preset):
 
         pixels = [self.read_pixels(image, options) for image in images]
         encoded = encode_batch(self.weights(), pixels, device, options.bit_budget or 0, options.rows)
-        return [one.data for one in encoded]
+        return [result.data for result in encoded]
 
     def decode_on_device(self, streams: Sequence[Stream], options: DecodeOptions, device: str) -> list[Decoded]:
         """Decodes several streams with the network of tier `lm` run on a device; raises OptionError if torch has no such."""

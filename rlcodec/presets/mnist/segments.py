@@ -49,13 +49,3 @@ def synthesis_macs(weights: MnistWeights, height: int, width: int) -> int:
         total += layer.macs(rows, columns)
         rows, columns = rows * layer.shuffle, columns * layer.shuffle
     return total
-
-
-def analysis_macs(weights: MnistWeights, height: int, width: int) -> int:
-    """Multiply-accumulates of the analysis transform for an image in pixels."""
-    rows, columns = (4 * n for n in latent_shape(height, width))
-    total = 0
-    for layer in weights.analysis:
-        total += layer.macs(rows, columns)
-        rows, columns = -(-rows // layer.stride), -(-columns // layer.stride)
-    return total

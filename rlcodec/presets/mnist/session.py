@@ -8,7 +8,7 @@ from rlcodec.core.integer_conv import keep_bits, latent_shape, synthesise
 from rlcodec.core.integer_mlp import layers_of
 from rlcodec.core.range_coder import COSTS, DIRECTION, ENCODE, EXHAUSTED, PREVIOUS_TIER, decoder_state
 from rlcodec.core.segment_choice import LATENT, LATENT_TIERS, STOP, TIERS, tiers_at
-from rlcodec.core.segments import CodedSegment, Segment
+from rlcodec.core.segments import CodedSegment
 from rlcodec.core.weights_file import check_fingerprint
 from rlcodec.errors import DamagedStreamError, OptionError
 from rlcodec.presets.mnist.bilevel.coder import source_of
@@ -64,11 +64,6 @@ class Session:
         self._rows: RowCoder | None = None
         self._cache: KvCache | None = None
         self._search_source = True
-
-    @property
-    def next_segment(self) -> Segment:
-        """The segment that `code` codes next."""
-        return self.segments[len(self.coded)]
 
     @property
     def reconstruction(self) -> np.ndarray:

@@ -80,11 +80,11 @@ def encode_batch(
         contexts = source_contexts(
             [source for source in sources if source], weights.source_tables.near, ROWS_ABOVE, COLUMNS_ASIDE
         )
-        found = iter(transformer.logits_of(contexts) if contexts else ())
+        logits = iter(transformer.logits_of(contexts) if contexts else ())
         for image, source in zip(part, sources, strict=True):
             session = start_encoder(weights, image, bit_budget)
             if source:
-                session.use_cache(cache_of_logits(next(found)))
+                session.use_cache(cache_of_logits(next(logits)))
             session.run(np.array(constant_choices(LM, rows)(session.segments)))
             yield finish_encoder(session)
 
@@ -122,14 +122,14 @@ def _decode_together(transformer: IntegerTransformer, sessions: Sequence[Session
     # The decoder that each source of the cache belongs to.
     slots = np.nonzero(asked[:, WAITS])[0]
     cache = Cache(transformer, len(slots))
-    found = np.zeros(len(going), np.int64)
+    answers = np.zeros(len(going), np.int64)
     while asked[:, WAITS].any():
         still = asked[slots, WAITS] > 0
         if still.mean() < CROWDED:
             cache.keep(torch.from_numpy(np.nonzero(still)[0]).to(transformer.device))
             slots = slots[still]
-        found[slots] = _answers(transformer, cache, asked[slots])
-        advance(decoders, COSTS, found, asked)
+        answers[slots] = _answers(transformer, cache, asked[slots])
+        advance(decoders, COSTS, answers, asked)
     for session, place in zip(going, places, strict=True):
         session.rows_done, session.pixels_of_next_row = int(place[ROWS_DONE]), int(place[PIXELS_OF_NEXT_ROW])
 
@@ -144,14 +144,14 @@ def _answers(transformer: IntegerTransformer, cache: Cache, asked: np.ndarray) -
 
 
 @array_kernel
-def advance(decoders, costs, found, asked):
+def advance(decoders, costs, answers, asked):
     """Decodes every stream until it asks for the next token or ends.
 
     Args:
         decoders: list of coder state, payload, `RowCoder`, image, latent slices that the bit budget touches, and int64 (3,):
             complete rows, pixels of the next row, and whether the stream has ended.
         costs: `rlcodec.core.range_coder.COSTS`.
-        found: int64 (n,), logits that the decoders wait for, as indices into the table of the sigmoid.
+        answers: int64 (n,), logits that the decoders wait for, as indices into the table of the sigmoid.
         asked: int64 (n, ASKED), written: what each asks next, see `rlcodec.presets.mnist.bilevel.transformer.KvCache`.
     """
     for n in range(len(decoders)):
@@ -160,7 +160,7 @@ def advance(decoders, costs, found, asked):
         if place[ENDED]:
             continue
         if cache.asked[WAITS]:
-            answer(cache, found[n])
+            answer(cache, answers[n])
         left = image.shape[0] - place[ROWS_DONE]
         choices, spent, macs = np.zeros(left, np.int64), np.empty(left, np.int64), np.empty(left, np.int64)
         _, place[ROWS_DONE], place[PIXELS_OF_NEXT_ROW] = code_pixel_rows(

@@ -222,18 +222,18 @@ def _code_line_by_table(state, data, costs, probabilities, lines, up, side, i):
     line, direction = lines[MARGIN + i], state[DIRECTION]
     size, point, slack, cost = state[RANGE], state[POINT], state[SLACK], state[COST]
     # `near_context` incrementally: the neighbours in each row are the lowest bits of what remains of it.
-    here, above, beyond = np.int64(0), from_bit(lines[MARGIN + i - 1], PAD - 2), from_bit(lines[MARGIN + i - 2], PAD - 1)
+    west, north, far_north = np.int64(0), from_bit(lines[MARGIN + i - 1], PAD - 2), from_bit(lines[MARGIN + i - 2], PAD - 1)
     for j in range(side):
-        p = np.int64(probabilities[here | np.int64(above[0] & 31) << 3 | np.int64(beyond[0] & 7) << 8])
-        above, beyond = without_first(above), without_first(beyond)
+        p = np.int64(probabilities[west | np.int64(north[0] & 31) << 3 | np.int64(far_north[0] & 7) << 8])
+        north, far_north = without_first(north), without_first(far_north)
         symbol, size, point = decide(direction, get_bit(line, j), size, point, slack, p)
         if symbol == UNDETERMINED:
             state[EXHAUSTED], state[COST] = 1, cost
             state[MACS] += j + 1
             return
-        here >>= 1
+        west >>= 1
         if symbol:
-            here |= 4
+            west |= 4
             set_bit(line, j)
         cost += costs[p if symbol else PROBABILITY_ONE - p]
         if size < RANGE_FLOOR:

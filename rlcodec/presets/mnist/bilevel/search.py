@@ -207,7 +207,7 @@ def _sort(costs, order, spare):
 
 
 @kernel
-def search(beam, levels, known, weights, start, stop, peak, prior, width, found):
+def search(beam, levels, known, weights, start, stop, peak, prior, width, rows):
     """Searches for the cheapest source that renders to given gray levels, in raster order of the box.
 
     Args:
@@ -220,7 +220,7 @@ def search(beam, levels, known, weights, start, stop, peak, prior, width, found)
         peak: the brightest area.
         prior: int32 (PRIOR_CONTEXTS, 2), cost of a 0 and of a 1 by `near_context`.
         width: of the beam.
-        found: uint64 (side, WORDS), written: rows of the source.
+        rows: uint64 (side, WORDS), written: rows of the source.
 
     Returns:
         Its cost, or NOT_FOUND.
@@ -321,7 +321,7 @@ def search(beam, levels, known, weights, start, stop, peak, prior, width, found)
     for r in range(BOX - 1, -1, -1):
         fresh = first_fresh(start, stop, r)
         for i in range(fresh, stop[r]):
-            assign(found[i], kept[r, k, i - fresh])
+            assign(rows[i], kept[r, k, i - fresh])
         k = origins[r, k]
     return cost
 
@@ -457,7 +457,7 @@ def _find_at(ink, side, offset, peak, prior, width):
     levels, known = np.empty((BOX, BOX), np.int64), np.empty((side, side), np.int8)
     _place(ink, offset, levels)
     propagate(levels, weights, start, stop, peak, known)
-    found = np.zeros((side, WORDS), np.uint64)
-    cost = search(empty_beam(width), levels, known, weights, start, stop, peak, prior, width, found)
-    index = explains(found, levels, single, start, stop, peaks, np.empty_like(levels)) if cost < NOT_FOUND else -1
-    return (BilevelSource(found, int(index), 0, 0), cost) if index >= 0 else (None, NOT_FOUND)
+    rows = np.zeros((side, WORDS), np.uint64)
+    cost = search(empty_beam(width), levels, known, weights, start, stop, peak, prior, width, rows)
+    index = explains(rows, levels, single, start, stop, peaks, np.empty_like(levels)) if cost < NOT_FOUND else -1
+    return (BilevelSource(rows, int(index), 0, 0), cost) if index >= 0 else (None, NOT_FOUND)

@@ -78,8 +78,8 @@ class IntegerTransformer:
     def logits_of(self, contexts: list[Contexts]) -> list[np.ndarray]:
         """As `logits`, for a list of sources: int32 (tokens,) of each."""
         inputs, rows, symbols, _ = padded(contexts, self.device)
-        found = self.logits(inputs, rows, symbols).int().cpu().numpy()
-        return [logits[: len(c.symbols)] for logits, c in zip(found, contexts, strict=True)]
+        padded_logits = self.logits(inputs, rows, symbols).int().cpu().numpy()
+        return [logits[: len(c.symbols)] for logits, c in zip(padded_logits, contexts, strict=True)]
 
     @torch.no_grad()
     def logits(self, inputs: Tensor, rows: Tensor, symbols: Tensor) -> Tensor:
@@ -203,8 +203,8 @@ def _product(left: Tensor, right: Tensor) -> Tensor:
 def _product_in_parts(left: Tensor, right: Tensor, bits: int, parts: int) -> Tensor:
     """Product of int32 (..., t, k) and float32 (..., k, m) as int32; the left factor is split into parts of `bits` bits."""
     cut = [(left >> (bits * i)) & ((1 << bits) - 1) for i in range(parts - 1)] + [left >> (bits * (parts - 1))]
-    found = (torch.cat(cut, -2).float() @ right).int().chunk(parts, -2)
-    return sum((part << (bits * i) for i, part in enumerate(found[1:], 1)), found[0])
+    products = (torch.cat(cut, -2).float() @ right).int().chunk(parts, -2)
+    return sum((part << (bits * i) for i, part in enumerate(products[1:], 1)), products[0])
 
 
 def _by_head(value: Tensor) -> Tensor:
