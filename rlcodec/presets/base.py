@@ -1,7 +1,7 @@
 """The preset protocol: what a codec offers to the rest of the package, whatever its transforms and models.
 
-`rlcodec.presets.registry` holds the shipped presets and takes others. Python functions, command line, Pillow plugin, collections,
-environments and evaluation call these methods; none of them depends on which preset it is.
+`rlcodec.presets.registry` holds the shipped presets and takes others. The Python functions, the command line, the Pillow
+plugin, collections, environments and evaluation call these methods; none of them depends on which preset it is.
 """
 
 import functools

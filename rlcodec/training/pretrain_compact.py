@@ -10,7 +10,7 @@ from rlcodec.core.files import make_folder
 from rlcodec.core.weights_file import save_model
 from rlcodec.presets.compact.installed import FILE
 from rlcodec.presets.compact.transform import analyse
-from rlcodec.presets.compact.weights import NEIGHBOURS, weights_to_arrays, weights_from_arrays
+from rlcodec.presets.compact.weights import NEIGHBOURS, weights_from_arrays, weights_to_arrays
 from rlcodec.training.compact import HELD_OUT, export_compact, train_compact
 from rlcodec.training.data import load_pictures
 from rlcodec.training.known_answers import compact_answers

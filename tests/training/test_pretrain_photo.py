@@ -32,15 +32,14 @@ def test_trained_files_code_pictures(folder, photograph, tmp_path):
     model = photo_weights_from_arrays(load_arrays(out / "photo.safetensors"))
     picture = np.asarray(photograph)[:96, :80]
     coded = encode_photo(model, picture, 20, keep=True)
-    values, _ = decode_values(model, np.frombuffer(coded.payload(), np.uint8).copy(), 96, 80, 20)
+    values, _ = decode_values(model, np.frombuffer(coded.payload(), np.uint8).copy(), (96, 80), 20)
     assert np.array_equal(values, coded.values)
     for width in ("light", "full"):
         assert np.abs(render(model, values, 20, width, out).astype(float) - picture).mean() < 40
     pretrain_photo(folder, replace(options, resume=True), counted=4, pool=6)
     again = load_arrays(out / "photo.safetensors")
     assert all(
-        np.array_equal(again[f"light.{name}"], getattr(model.nets.light, name))
-        for name in stored_fields(type(model.nets.light))
+        np.array_equal(again[f"light.{name}"], getattr(model.nets.luma, name)) for name in stored_fields(type(model.nets.luma))
     )
 
 
