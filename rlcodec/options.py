@@ -4,17 +4,14 @@
 metadata of a field hold the help text of its command-line option and the smallest value that the command line accepts.
 """
 
-import math
 import operator
 import os
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
-from numbers import Real
-from pathlib import Path
 from typing import Any, Self
 
 from rlcodec.control.constraints import Constraints
-from rlcodec.control.objective import Objective, resolve_objective
+from rlcodec.control.objective import DEFAULT, KINDS, Objective
 from rlcodec.core.preset_format import MAX_PIXELS
 from rlcodec.errors import OptionError
 
@@ -36,7 +33,18 @@ def option(help_text: str, default: Any = None, *, least: int | None = None, hid
 
 
 class KeywordOptions:
-    """Base class of dataclasses of options: they are built from keyword arguments and can be shown on the command line."""
+    """Base class of dataclasses of options: they are built from keyword arguments and can be shown on the command line.
+
+    Fields whose type is int hold whole numbers; subclasses that check more call `super().__post_init__()` first.
+
+    Raises:
+        OptionError: a field that holds a whole number is given something else.
+    """
+
+    def __post_init__(self) -> None:
+        for f in fields(self):  # type: ignore[arg-type]
+            if f.type in (int, int | None):
+                object.__setattr__(self, f.name, whole_number(f.name, getattr(self, f.name)))
 
     @classmethod
     def of(cls, preset: str, keywords: Mapping[str, Any]) -> Self:
@@ -130,10 +138,6 @@ class EncodeOptions(KeywordOptions):
     max_pixels: int = option("Refuse larger images; 2**28 is the maximum.", MAX_PIXELS, least=1)
     workers: int | None = option("Threads; all cores by default.", hidden=True)
 
-    def __post_init__(self) -> None:
-        for name in ("max_bytes", "max_pixels", "workers"):
-            object.__setattr__(self, name, whole_number(name, getattr(self, name)))
-
     @property
     def constraints(self) -> Constraints:
         """The limits that the stream must meet."""
@@ -161,7 +165,16 @@ class EncodeOptions(KeywordOptions):
         Raises:
             OptionError: an unknown name, or a name together with numbers.
         """
-        return resolve_objective(self.objective, self.lambda_rate, self.lambda_compute, self.distortion, named)
+        if self.lambda_rate is None and self.lambda_compute is None and self.distortion is None:
+            name = self.objective or DEFAULT
+            if name not in named:
+                raise OptionError(f"unknown objective {name!r}; there are: {', '.join([*named, LOSSLESS])}")
+            return named[name]
+        if self.objective is not None:
+            raise OptionError("give either an objective's name or lambda_rate and lambda_compute, not both")
+        if self.lambda_rate is None:
+            raise OptionError("lambda_compute and distortion need lambda_rate beside them")
+        return Objective(self.distortion or KINDS[0], self.lambda_rate, self.lambda_compute or 0.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,9 +186,6 @@ class DecodeOptions(KeywordOptions):
     """
 
     workers: int | None = option("Threads; all cores by default.", hidden=True)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "workers", whole_number("workers", self.workers))
 
 
 def whole_number(name: str, value: Any) -> int | None:
@@ -190,21 +200,3 @@ def whole_number(name: str, value: Any) -> int | None:
         return operator.index(value)
     except TypeError:
         raise OptionError(f"{name} is {value!r}; give a whole number") from None
-
-
-def real_number(name: str, value: Any) -> float | None:
-    """The value as a float; None stays None.
-
-    Raises:
-        OptionError: it is no number, or NaN.
-    """
-    if value is None:
-        return None
-    if not isinstance(value, Real) or math.isnan(value):
-        raise OptionError(f"{name} is {value!r}; give a number")
-    return float(value)
-
-
-def policy_path(value: PathLike | None) -> Path | None:
-    """A policy's path, None if there is none."""
-    return None if value is None else Path(value)

@@ -4,8 +4,7 @@ Names, formats and options of the shipped presets are known without loading them
 """
 
 import importlib
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,16 +73,6 @@ def unregister_preset(name: str) -> None:
     """Removes a preset that `register_preset` added; one that comes with the package stays."""
     if name in _presets and name not in _SHIPPED:
         unregister_format(_presets.pop(name).format)
-
-
-@contextmanager
-def registered(preset: Preset) -> Iterator[Preset]:
-    """Adds a preset for the duration of a block."""
-    register_preset(preset)
-    try:
-        yield preset
-    finally:
-        unregister_preset(preset.name)
 
 
 def preset_names() -> tuple[str, ...]:

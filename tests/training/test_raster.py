@@ -6,9 +6,9 @@ import torch
 import torch.nn.functional as F
 from PIL import Image, ImageFilter
 
-from rlcodec.core.binary_latent import LATENT_GRID, code_latent_slice, latent_buffer, latent_offsets
+from rlcodec.core.binary_latent import LATENT_GRID, code_latent_slice, latent_coder
 from rlcodec.core.integer_conv import ACTIVATION_MAX, PIXEL_MAX
-from rlcodec.core.integer_mlp import LOGIT_LIMIT, ContextNet, layers_of
+from rlcodec.core.integer_mlp import LOGIT_LIMIT, ContextNet
 from rlcodec.core.range_coder import COST, COST_UNIT, COSTS, PROBABILITY_ONE, encoder_state
 from rlcodec.errors import ModelError
 from rlcodec.presets.mnist.pixel_coder import (
@@ -244,13 +244,10 @@ def test_the_runtime_codes_the_latent_contexts_that_training_sees(latent_network
     float_bits, integer_bits = 0.0, 0
     for latent in latents:
         state, data = encoder_state(), np.zeros(10_000, np.uint8)
-        buffer, offsets = latent_buffer(*latent.shape), latent_offsets(*latent.shape)
+        coder = latent_coder(net, frequencies, latent.shape)
         for index in range(SLICES):
             before = int(state[COST])
-            code_latent_slice(
-                state, data, COSTS, net, frequencies, buffer, offsets, layers_of(net), np.empty(1, np.int64), latent.copy(),
-                index, ROWS * COLUMNS, True,
-            )  # fmt: skip
+            code_latent_slice(state, data, COSTS, coder, latent.copy(), index, ROWS * COLUMNS, True)
             window, rows = latent_contexts(latent[None], index)
             ones = latent[index].reshape(-1) > 0
             logits = integer_logits(net, window, rows_of_table[rows])[:, index]

@@ -80,8 +80,7 @@ def encode_with(
         OptionError: a segment cannot be coded in the tier that was chosen for it.
     """
     session = start_encoder(weights, pixels, bit_budget)
-    if not search_source:
-        session.skip_source()
+    session.search_source = search_source
     session.run(np.array(choose(session.segments), np.int64))
     return finish_encoder(session)
 
