@@ -1,4 +1,5 @@
-"""Constraints on a stream, whatever the preset: size, quality and decoding time; and which of the streams that meet them is best."""
+"""Constraints on a stream, whatever the preset: size, quality and decoding time; and which of the streams that meet them is
+best."""
 
 import dataclasses
 import math
@@ -78,9 +79,8 @@ class Constraints:
     def sort_key(self, candidate: Candidate, tie_break: tuple[float, ...]) -> tuple[float, ...]:
         """Sort key: the best stream minimises it.
 
-        With `min_psnr` the smallest stream is best, else with `max_bytes` the one of the best quality. `tie_break` decides between
-        streams that are alike, and alone where neither is asked for.
-        """
+        With `min_psnr` the smallest stream is best, else with `max_bytes` the one of the best quality. `tie_break` decides
+        between streams that are alike, and alone where neither is asked for."""
         if self.min_psnr is not None:
             return candidate.size_bytes, *tie_break
         return (-candidate.psnr_db, *tie_break) if self.max_bytes is not None else tie_break

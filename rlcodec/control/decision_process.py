@@ -4,8 +4,8 @@ It is written once per preset. The encoder under a policy runs it on one image a
 batches of images that were measured beforehand (traces); the oracle, imitation, replay and validation run it too.
 
 An episode is one image under one objective J = D + lambda_rate * R + lambda_compute * C, all per pixel. Arrays hold one row per
-episode, and methods change states in place, so that thousands of episodes cost a handful of array operations or one compiled loop.
-"""
+episode, and methods change states in place, so that thousands of episodes cost a handful of array operations or one compiled
+loop."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence

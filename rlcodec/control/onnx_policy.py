@@ -148,7 +148,8 @@ def load_policy(path: str | os.PathLike[str], spec: ProcessSpec, read_predictor:
         raise PolicyError(f"{path}: is a policy for preset {found['preset']}, not for {spec.preset}")
     if found["codec_digest"] != spec.codec_digest:
         raise PolicyError(
-            f"{path}: was trained for codec {str(found['codec_digest'])[:8]}; this codec is {spec.codec_digest[:8]}; train it again"
+            f"{path}: was trained for codec {str(found['codec_digest'])[:8]}; this codec is {spec.codec_digest[:8]}; "
+            "train it again"
         )
     if _names(found) != _names(description_of(spec)):
         raise PolicyError(f"{path}: its observation or actions differ from this version's; export it again")

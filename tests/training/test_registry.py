@@ -7,8 +7,8 @@ import pytest
 
 from rlcodec.errors import OptionError
 from rlcodec.options import option
-from rlcodec.training.options import PretrainOptions
 from rlcodec.training import registry
+from rlcodec.training.options import PretrainOptions
 from rlcodec.training.registry import AUTOENCODER, RASTER, Pretraining, pretraining_of, register_pretraining
 
 

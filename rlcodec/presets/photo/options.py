@@ -16,8 +16,8 @@ class PhotoOptions(EncodeOptions):
             choice if None, or "light" with a gain or with constraints but no objective.
     """
 
-    gain: int | None = option("Photo: quantiser setting, 0 the finest to 47, instead of an objective and constraints.")
-    synthesis: str | None = option("Photo: repair in the decoder, plain, light or full; the policy's choice by default.")
+    gain: int | None = option("Quantiser setting, 0 the finest to 47, instead of an objective and constraints.")
+    synthesis: str | None = option("Repair in the decoder, plain, light or full; the policy's choice by default.")
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -34,7 +34,7 @@ class PhotoDecodeOptions(DecodeOptions):
         synthesis: "plain", "light" or "full", instead of the synthesis that the stream names.
     """
 
-    synthesis: str | None = option("Photo: repair to use, plain, light or full; the one that the stream names by default.")
+    synthesis: str | None = option("Repair to use, plain, light or full; the one that the stream names by default.")
 
     def __post_init__(self) -> None:
         super().__post_init__()
