@@ -199,11 +199,12 @@ def samples(tmp_path_factory, digits, ring, rendered, photograph, pictures) -> P
         photograph.crop((10 * i, i, 10 * i + 130, i + 130)).save(folder / "photos/large" / f"{i}.png")
     for name in ("photo.jpg", "photo.png", "photos/0.jpg", "more-photos/1.jpg"):
         Image.fromarray(pictures[2]).save(folder / name)
-    for name in ("ppo.yml", "ppo-photo.yml"):
-        text = (ROOT / "agents" / name).read_text()
-        for setting, value in (("n_timesteps", 128), ("n_envs", 8), ("n_steps", 16), ("batch_size", 64), ("n_epochs", 1)):
+    few = {"n_timesteps": 128, "n_envs": 8, "n_steps": 16, "batch_size": 64, "n_epochs": 1, "learning_starts": 8}
+    for path in (ROOT / "agents").glob("*.yml"):
+        text = path.read_text()
+        for setting, value in few.items():
             text = re.sub(rf"{setting}: \d+", f"{setting}: {value}", text)
-        (folder / "agents" / name).write_text(text)
+        (folder / "agents" / path.name).write_text(text)
     shutil.copy(folder / "agents/ppo.yml", folder / "other.yml")
     shutil.copy(WEIGHTS / "mnist-policy.onnx", folder / "runs/policy.onnx")
     digit_task, photo_task = task_of("mnist"), task_of("photo")
