@@ -18,6 +18,9 @@ def onnx_graph(module: nn.Module, example: Tensor, names: tuple[str, str], free_
         example: an input.
         names: of the input and of the output.
         free_axes: names of the axes, by number, whose lengths vary.
+
+    Raises:
+        onnx.checker.ValidationError: ONNX's checker refuses the graph.
     """
     buffer = io.BytesIO()
     with warnings.catch_warnings():

@@ -75,9 +75,10 @@ def photo_answers(weights: PhotoWeights, picture: np.ndarray) -> dict[str, str]:
         Metadata of the weights file.
     """
     part = np.ascontiguousarray(picture[:ANSWERED_SIDE, :ANSWERED_SIDE])
+    height, width, _ = part.shape
     streams = [
         pack(
-            PHOTO, weights.fingerprint, *part.shape[:2], PhotoSettings(gain, PLAIN, False).to_number(),
+            PHOTO, weights.fingerprint, height, width, PhotoSettings(gain, PLAIN, False).to_number(),
             encode_photo(weights, part, gain).payload(),
         )
         for gain in ANSWERED_GAINS
