@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import yaml
 
@@ -50,22 +50,20 @@ class Settings:
     seconds: float | None = None
     imitation: int = 0
 
-    def with_values(self, **values: Any) -> Self:
+    def with_values(self, **values: Any) -> "Settings":
         """A copy with other values, by the names that hyperparameter files have for them.
 
         Raises:
             OptionError: there is no such setting, or the value is invalid.
         """
-        own = {name: value for name, value in values.items() if name in (*COMMON, *OUTSIDE_FILES)}
-        network = algorithm_by_name(self.algorithm).network(self.policy)
-        policy_kwargs = {name: value for name, value in values.items() if name in network.parameters}
-        entry = self.entry() | {name: value for name, value in values.items() if name not in own.keys() | policy_kwargs.keys()}
-        entry["policy_kwargs"] = dict(self.policy_kwargs) | policy_kwargs
-        checked = settings_from_entry(self.algorithm, entry | {n: v for n, v in own.items() if n in COMMON}, "settings")
-        outside = {name: own.get(name, getattr(self, name)) for name in OUTSIDE_FILES}
-        return replace(checked, **outside)  # type: ignore[return-value]
+        network, entry = algorithm_by_name(self.algorithm).network(self.policy), self.entry()
+        outside = {name: getattr(self, name) for name in OUTSIDE_FILES}
+        for name, value in values.items():
+            target = outside if name in outside else entry["policy_kwargs"] if name in network.parameters else entry
+            target[name] = value
+        return replace(settings_from_entry(self.algorithm, entry, "settings"), **outside)
 
-    def with_policy(self, policy: str) -> Self:
+    def with_policy(self, policy: str) -> "Settings":
         """A copy with other networks, by their name with or without modules; their arguments have default values.
 
         Raises:

@@ -8,11 +8,9 @@ from typing import Any
 import torch
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
-from stable_baselines3.common.utils import LinearSchedule
 from stable_baselines3.common.vec_env import VecEnv
 
 from rlcodec.agents.actors import TrainedActor
-from rlcodec.agents.algorithms.base import split_rate
 from rlcodec.agents.algorithms.registry import algorithm_by_name
 from rlcodec.agents.hyperparameters import Settings
 from rlcodec.agents.imitation import imitate
@@ -107,6 +105,8 @@ def train(trace: Any, task: Task, settings: Settings, folder: Path, options: Tra
         predictor = stored.predictor
     else:
         predictor = task.fit(trace)
+    if not resumable:
+        (folder / CHECKPOINT_FILE).unlink(missing_ok=True)
     run, unseen = Run(task, settings, predictor), task.fit_unseen(trace)
     vector = TraceVecEnv(Episodes(task.process(trace, unseen), settings.n_envs), settings.seed)
     write_run(folder, run)
@@ -142,11 +142,11 @@ def new_agent(vector: VecEnv, settings: Settings, folder: Path | None = None) ->
         folder: for TensorBoard's events, if any.
     """
     algorithm = algorithm_by_name(settings.algorithm)
-    start, falls = split_rate(settings.hyperparameters["learning_rate"])
+    arguments = {name: algorithm.parameters[name].argument(value) for name, value in settings.hyperparameters.items()}
     return algorithm.agent_class(
         algorithm.network(settings.policy).policy_class,
         vector,
-        **dict(settings.hyperparameters) | {"learning_rate": LinearSchedule(start, 0.0, 1.0) if falls else start},
+        **arguments,
         policy_kwargs=dict(settings.policy_kwargs),
         tensorboard_log=str(folder) if folder else None,
         seed=settings.seed,

@@ -8,6 +8,7 @@ from typing import Any
 
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.policies import BasePolicy
+from stable_baselines3.common.utils import LinearSchedule
 from torch import nn
 
 from rlcodec.errors import OptionError
@@ -24,6 +25,10 @@ class Parameter(ABC):
     @abstractmethod
     def check(self, value: Any) -> Any:
         """The value, as an int or a float where it is a number; raises ValueError with what it must be."""
+
+    def argument(self, value: Any) -> Any:
+        """What the algorithm's class takes for a valid value."""
+        return value
 
 
 @dataclass(frozen=True)
@@ -62,13 +67,21 @@ class LearningRate(Parameter):
         if not isinstance(value, str):
             return float(Number().check(value))
         try:
-            start, falls = split_rate(value)
+            start = self._start(value)
         except ValueError:
-            falls = False
-        if not falls:
-            raise ValueError("must be a number, as 0.001 or lin_0.001")
+            raise ValueError("must be a number, as 0.001 or lin_0.001") from None
         Number().check(start)
         return value
+
+    def argument(self, value: float | str) -> Any:
+        """A number, or the schedule by which the rate falls."""
+        return LinearSchedule(self._start(value), 0.0, 1.0) if isinstance(value, str) else value
+
+    def _start(self, value: str) -> float:
+        """The learning rate at the start; raises ValueError unless the text is "lin_" and a number."""
+        if not value.startswith(LINEAR):
+            raise ValueError(value)
+        return float(value.removeprefix(LINEAR))
 
 
 @dataclass(frozen=True)
@@ -80,16 +93,6 @@ class Layers(Parameter):
         if not isinstance(value, list) or not all(type(width) is int and width > 0 for width in value):
             raise ValueError("must be a list of positive whole numbers")
         return value
-
-
-def split_rate(learning_rate: float | str) -> tuple[float, bool]:
-    """The learning rate at the start, and whether it falls to 0.
-
-    Raises:
-        ValueError: it is neither a number nor "lin_" and a number.
-    """
-    falls = isinstance(learning_rate, str) and learning_rate.startswith(LINEAR)
-    return float(str(learning_rate).removeprefix(LINEAR)), falls
 
 
 def whole(least: int = 1) -> Number:

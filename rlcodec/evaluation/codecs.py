@@ -52,6 +52,7 @@ class Format:
         fine_settings: all settings from coarse to fine, for searches by size or quality.
         default: the setting that Pillow uses if none is named.
         lossless: options that make it lossless, if it can be and `settings` are not.
+        tiny: options that make files of a few hundred pixels smaller.
     """
 
     title: str
@@ -62,6 +63,7 @@ class Format:
     fine_settings: Settings
     default: str = ""
     lossless: Options | None = None
+    tiny: Options = field(default_factory=dict)
 
 
 def _qualities(values: tuple[int, ...] | range) -> Settings:
@@ -78,7 +80,7 @@ _EXACT: Settings = {"lossless": {}}
 FORMATS: Mapping[str, Format] = {
     "jpeg": Format(
         "JPEG", "JPEG", "libjpeg_turbo", {"optimize": True, "progressive": True},
-        _qualities(QUALITIES), _COARSE_TO_FINE, "quality 75",
+        _qualities(QUALITIES), _COARSE_TO_FINE, "quality 75", tiny={"progressive": False},
     ),
     "webp": Format(
         "WebP", "WEBP", "webp", {"method": 6},

@@ -54,19 +54,24 @@ def decibels_of(ms_ssim: pd.Series) -> pd.Series:
 def bd_rate_percent(anchor_bpp: np.ndarray, anchor_db: np.ndarray, test_bpp: np.ndarray, test_db: np.ndarray) -> float:
     """The Bjøntegaard delta rate of a curve against an anchor over the decibels of both, by piecewise cubic interpolation.
 
+    Points that others dominate do not count, see `best_points`.
+
     Args:
-        anchor_bpp: float64 (n,), rates of the anchor, two or more.
-        anchor_db: float64 (n,), its qualities, increasing.
-        test_bpp: float64 (m,), rates of the other curve, two or more.
-        test_db: float64 (m,), its qualities, increasing.
+        anchor_bpp: float64 (n,), rates of the anchor.
+        anchor_db: float64 (n,), its qualities.
+        test_bpp: float64 (m,), rates of the other curve.
+        test_db: float64 (m,), its qualities.
 
     Returns:
-        Per cent; negative if the other curve has fewer bits. NaN if the curves do not meet.
+        Per cent; negative if the other curve has fewer bits. NaN if the curves do not meet, or one has less than two points.
     """
-    if min(np.max(anchor_db), np.max(test_db)) <= max(np.min(anchor_db), np.min(test_db)):
+    curves = [pd.DataFrame({"bpp": bpp, "db": db}) for bpp, db in ((anchor_bpp, anchor_db), (test_bpp, test_db))]
+    anchor, test = (best_points(curve, "db") for curve in curves)
+    meet = min(anchor.db.max(), test.db.max()) > max(anchor.db.min(), test.db.min())
+    if min(len(anchor), len(test)) < 2 or not meet:
         return math.nan
-    curves = anchor_bpp, anchor_db, test_bpp, test_db
-    return float(bd_rate(*curves, "pchip", require_matching_points=False, min_overlap=0))
+    points = anchor.bpp, anchor.db, test.bpp, test.db
+    return float(bd_rate(*points, "pchip", require_matching_points=False, min_overlap=0))
 
 
 def bd_rates(curves: pd.DataFrame, anchor: str) -> pd.DataFrame:
@@ -93,9 +98,7 @@ def bd_rates(curves: pd.DataFrame, anchor: str) -> pd.DataFrame:
             base, other = (best_points(curves[curves.codec == name], measure) for name in (anchor, codec))
             low, high = max(base[measure].min(), other[measure].min()), min(base[measure].max(), other[measure].max())
             widest = max(base[measure].max(), other[measure].max()) - min(base[measure].min(), other[measure].min())
-            rate = math.nan
-            if min(len(base), len(other)) > 1:
-                rate = bd_rate_percent(base.bpp, base[measure], other.bpp, other[measure])
+            rate = bd_rate_percent(base.bpp, base[measure], other.bpp, other[measure])
             rows.append((codec, measure, rate, low, high, max(high - low, 0) / widest if widest else 0.0))
     return pd.DataFrame(rows, columns=["codec", "measure", "bd_rate_percent", "low_db", "high_db", "overlap"])
 

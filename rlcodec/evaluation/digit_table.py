@@ -140,7 +140,8 @@ def settings_of(codec: Codec) -> Settings:
 
 
 def _coder(title: str, arrangement: str, codec: Codec, setting: str) -> _Coder:
-    options = settings_of(codec)[setting]
+    tiny = FORMATS[codec.name].tiny if codec.name in FORMATS and arrangement == FILES else {}
+    options = {**tiny, **settings_of(codec)[setting]}
     return _Coder(
         title, arrangement, setting, lambda pixels: codec.encode(pixels, options), lambda data: codec.decode(data, "L")
     )

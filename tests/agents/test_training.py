@@ -177,6 +177,19 @@ def test_a_run_keeps_the_settings_it_was_trained_with(traced, ppo_run, tmp_path)
     assert read_run(tmp_path).settings == SHORT
 
 
+def test_a_run_that_starts_over_leaves_nothing_of_the_old_one(traced, ppo_run, tmp_path, monkeypatch):
+    def fail(*_):
+        raise KeyboardInterrupt
+
+    copied(ppo_run, tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr("rlcodec.agents.training.new_agent", fail)
+        with pytest.raises(KeyboardInterrupt):
+            train(traced, TASK, small("a2c"), tmp_path)
+    resumed = train(traced, TASK, small("a2c"), tmp_path, TrainOptions(resume=True))
+    assert resumed.run.settings.algorithm == "a2c"
+
+
 def test_runs_that_name_no_algorithm_are_runs_of_ppo(traced, ppo_run, tmp_path):
     copied(ppo_run, tmp_path)
     stored = json.loads((tmp_path / RUN_FILE).read_text())

@@ -277,6 +277,8 @@ def test_the_pages_example_runs(photograph, run, tmp_path, monkeypatch):
     assert code == 0
     assert json.loads(out)["images"] == 12
     assert json.loads(out)["share"] <= 1
+    assert run("export", folder, tmp_path / "exported.onnx")[0] == 0  # the run knows its codec
+    assert (tmp_path / "exported.onnx").read_bytes() == (folder / "policy.onnx").read_bytes()
     monkeypatch.chdir(tmp_path)
     Image.open(pictures / "03.png").save("photo.png")
     names = {"__name__": "page"}
