@@ -4,14 +4,11 @@
 metadata of a field hold the help text of its command-line option and the smallest value that the command line accepts.
 """
 
-import math
 import operator
 import os
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
-from numbers import Real
-from pathlib import Path
-from typing import Any, Self
+from typing import Any, TypeVar
 
 from rlcodec.control.constraints import Constraints
 from rlcodec.control.objective import Objective, resolve_objective
@@ -36,24 +33,7 @@ def option(help_text: str, default: Any = None, *, least: int | None = None, hid
 
 
 class KeywordOptions:
-    """Base class of dataclasses of options: they are built from keyword arguments and can be shown on the command line."""
-
-    @classmethod
-    def of(cls, preset: str, keywords: Mapping[str, Any]) -> Self:
-        """Options from keyword arguments; those that are None keep their defaults.
-
-        Args:
-            preset: its name, for the error message.
-            keywords: values by the names of the fields.
-
-        Raises:
-            OptionError: there is no such option, or a value is invalid.
-        """
-        known = cls.names()
-        given = {name: value for name, value in keywords.items() if value is not None}
-        if unknown := sorted(given.keys() - set(known)):
-            raise OptionError(f"preset {preset} has no option {', '.join(unknown)}; it has: {', '.join(known)}")
-        return cls(**given)
+    """Base class of dataclasses of options that `options_from` builds from keyword arguments."""
 
     @classmethod
     def names(cls) -> tuple[str, ...]:
@@ -69,13 +49,16 @@ class KeywordOptions:
         )
 
 
-def check_options(
+Options = TypeVar("Options", bound=KeywordOptions)
+
+
+def options_from(
     keywords: Mapping[str, Any],
     preset: str,
-    types: Mapping[str, type[KeywordOptions]],
+    types: Mapping[str, type[Options]],
     error: type[OptionError] = OptionError,
-) -> None:
-    """Checks that all given keywords are options of a preset.
+) -> Options:
+    """The options of a preset from keyword arguments; those that are None keep their defaults.
 
     Args:
         keywords: values by names of options; None stands for an option that is not given.
@@ -84,7 +67,7 @@ def check_options(
         error: raised if only other presets have an option that is given.
 
     Raises:
-        OptionError: no preset has an option, or only others do.
+        OptionError: no preset has an option, only others do, or a value is invalid.
     """
     known = types[preset].names()
     for name, value in keywords.items():
@@ -95,6 +78,7 @@ def check_options(
             raise OptionError(f"there is no option {name}; preset {preset} has: {', '.join(known)}")
         if value is not None:
             raise error(f"{name} is an option of preset{'s' * (len(owners) > 1)} {' and '.join(owners)}, not of {preset}")
+    return types[preset](**{name: value for name, value in keywords.items() if value is not None})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -190,21 +174,3 @@ def whole_number(name: str, value: Any) -> int | None:
         return operator.index(value)
     except TypeError:
         raise OptionError(f"{name} is {value!r}; give a whole number") from None
-
-
-def real_number(name: str, value: Any) -> float | None:
-    """The value as a float; None stays None.
-
-    Raises:
-        OptionError: it is no number, or NaN.
-    """
-    if value is None:
-        return None
-    if not isinstance(value, Real) or math.isnan(value):
-        raise OptionError(f"{name} is {value!r}; give a number")
-    return float(value)
-
-
-def policy_path(value: PathLike | None) -> Path | None:
-    """A policy's path, None if there is none."""
-    return None if value is None else Path(value)
