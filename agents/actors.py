@@ -27,36 +27,20 @@ class PolicyLogits(nn.Module):
         return self.policy.action_net(latent)
 
 
-class QValues(nn.Module):
-    """Action values of a policy of DQN.
-
-    Args:
-        policy: trained.
-    """
-
-    def __init__(self, policy: Any):
-        super().__init__()
-        self.policy = policy
-
-    def forward(self, observation: Tensor) -> Tensor:
-        """Observations, (B, size), to values, (B, actions)."""
-        return self.policy.q_net(observation)
-
-
 class MeanQuantiles(nn.Module):
-    """Action values of a policy of QR-DQN: the means of the quantiles.
+    """Action values: the means of the quantiles that QR-DQN learns.
 
     Args:
-        policy: trained.
+        quantiles: module from observations, (B, size), to quantiles, (B, quantiles, actions).
     """
 
-    def __init__(self, policy: Any):
+    def __init__(self, quantiles: nn.Module):
         super().__init__()
-        self.policy = policy
+        self.quantiles = quantiles
 
     def forward(self, observation: Tensor) -> Tensor:
         """Observations, (B, size), to values, (B, actions)."""
-        return self.policy.quantile_net(observation).mean(1)
+        return self.quantiles(observation).mean(1)
 
 
 class MaskedScores(nn.Module):
@@ -69,27 +53,12 @@ class MaskedScores(nn.Module):
 
     def __init__(self, scores: nn.Module, action_count: int):
         super().__init__()
-        self.scores, self.action_count = scores, action_count
+        self.scores, self.action_count = scores, int(action_count)
 
     def forward(self, observation: Tensor) -> Tensor:
         """Observations, (B, size), to scores, (B, actions)."""
         scores = self.scores(observation)
         return torch.where(observation[:, : self.action_count] > 0.5, scores, torch.full_like(scores, ILLEGAL_LOGIT))
-
-
-def masked_logits(policy: Any) -> nn.Module:
-    """The actor of an actor-critic policy that knows nothing of masks."""
-    return MaskedScores(PolicyLogits(policy), int(policy.action_space.n))
-
-
-def masked_values(policy: Any) -> nn.Module:
-    """The actor of a policy of DQN."""
-    return MaskedScores(QValues(policy), int(policy.action_space.n))
-
-
-def masked_means(policy: Any) -> nn.Module:
-    """The actor of a policy of QR-DQN."""
-    return MaskedScores(MeanQuantiles(policy), int(policy.action_space.n))
 
 
 def linear_macs(actor: nn.Module, observation_size: int) -> int:

@@ -164,7 +164,7 @@ def _checked(source: str, where: str, given: Mapping[str, Any], parameters: Mapp
     checked = {}
     for name, parameter in parameters.items():
         try:
-            checked[name] = parameter.check(given[name])
+            checked[name] = parameter(given[name])
         except ValueError as error:
             raise OptionError(f"{source}: {name} is {given[name]!r}; it {error}") from None
     return checked

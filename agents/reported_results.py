@@ -121,21 +121,6 @@ class ReportedResults:
 
 
 @dataclass(frozen=True)
-class EvaluatedPolicy:
-    """A policy whose results are reported.
-
-    Attributes:
-        folder: of the run, where the results are written.
-        name: `POLICY_FILE`, which lies in the folder, or `SHIPPED`.
-        policy: the policy itself.
-    """
-
-    folder: Path
-    name: str
-    policy: OnnxPolicy
-
-
-@dataclass(frozen=True)
 class EpisodeDraw:
     """Which episodes are reported.
 
@@ -157,23 +142,6 @@ def images_sha256(images: Iterable[np.ndarray]) -> str:
     return digest.hexdigest()
 
 
-def policy_path(folder: Path, policy: str, task: Task) -> Path:
-    """Where the policy is that results are about.
-
-    Args:
-        folder: of the results.
-        policy: as the results name it.
-        task: of their preset.
-
-    Raises:
-        DataError: the results name neither the shipped policy nor the one beside them.
-        OptionError: they are about the shipped policy of a preset that has none.
-    """
-    if policy not in (SHIPPED, POLICY_FILE):
-        raise DataError(f"{folder / RESULTS_FILE}: names policy {policy!r}; there are: {SHIPPED}, {POLICY_FILE}")
-    return task.policy_file(None if policy == SHIPPED else folder / POLICY_FILE)
-
-
 def file_sha256(path: Path) -> str:
     """SHA-256 of a file."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
@@ -192,14 +160,14 @@ def draw_episodes(task: Task, image_count: int, draw: EpisodeDraw) -> tuple[np.n
 
 
 def make_results(
-    task: Task, trace: Trace, evaluated: EvaluatedPolicy, evaluation: Evaluation, draw: EpisodeDraw = EpisodeDraw()
+    task: Task, trace: Trace, policy_file: Path | None, evaluation: Evaluation, draw: EpisodeDraw = EpisodeDraw()
 ) -> ReportedResults:
     """What a run may report of its policy after an evaluation, with episodes run on the trace.
 
     Args:
         task: of the preset.
         trace: of the held-out images that the policy was evaluated on.
-        evaluated: the policy.
+        policy_file: the policy of the run; the shipped one if None.
         evaluation: of the policy on the trace.
         draw: which episodes are reported.
 
@@ -213,8 +181,8 @@ def make_results(
         FORMAT,
         task.spec.preset,
         task.spec.codec_digest,
-        evaluated.name,
-        file_sha256(policy_path(evaluated.folder, evaluated.name, task)),
+        POLICY_FILE if policy_file else SHIPPED,
+        file_sha256(task.policy_file(policy_file)),
         len(trace),
         images_sha256(task.image(trace, i) for i in range(len(trace))),
         evaluation.share,
@@ -222,7 +190,7 @@ def make_results(
         evaluation.high,
         draw.seed,
         tuple(_reported_objective(row) for row in evaluation.table.to_dict("records")),
-        _run_drawn(task, trace, evaluated.policy, draw),
+        _run_drawn(task, trace, task.load_policy(policy_file), draw),
     )
 
 

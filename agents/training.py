@@ -11,6 +11,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.vec_env import VecEnv
 
 from rlcodec.agents.actors import TrainedActor
+from rlcodec.agents.algorithms.base import argument_of
 from rlcodec.agents.algorithms.registry import algorithm_by_name
 from rlcodec.agents.hyperparameters import Settings
 from rlcodec.agents.imitation import imitate
@@ -33,20 +34,6 @@ from rlcodec.errors import OptionError
 
 CHECKPOINT_SECONDS = 5.0
 """Time between checkpoints, which are written at the end of a rollout."""
-
-
-@dataclass(frozen=True)
-class TrainOptions:
-    """How a run goes about its training.
-
-    Attributes:
-        resume: resume from the run's checkpoint if there is one. Weights, optimiser and the number of steps are kept; episodes
-            in progress, random generators and replay buffers start anew, so the result differs from an uninterrupted run.
-        progress: show a progress bar.
-    """
-
-    resume: bool = False
-    progress: bool = False
 
 
 @dataclass(frozen=True)
@@ -79,7 +66,9 @@ class _Checkpoints(BaseCallback):
             self.saved = time.monotonic()
 
 
-def train(trace: Any, task: Task, settings: Settings, folder: Path, options: TrainOptions = TrainOptions()) -> TrainedPolicy:
+def train(
+    trace: Any, task: Task, settings: Settings, folder: Path, *, resume: bool = False, progress: bool = False
+) -> TrainedPolicy:
     """Trains a policy.
 
     Args:
@@ -87,7 +76,9 @@ def train(trace: Any, task: Task, settings: Settings, folder: Path, options: Tra
         task: of the preset that measured them.
         settings: algorithm and hyperparameters.
         folder: of the run, for run.json, checkpoints and TensorBoard's events.
-        options: whether to resume, and whether to show progress.
+        resume: resume from the run's checkpoint if there is one. Weights, optimiser and the number of steps are kept; episodes
+            in progress, random generators and replay buffers start anew, so the result differs from an uninterrupted run.
+        progress: show a progress bar.
 
     Raises:
         DataError: the run in the folder belongs to another codec, or is broken.
@@ -95,10 +86,10 @@ def train(trace: Any, task: Task, settings: Settings, folder: Path, options: Tra
         OutputError: the folder cannot be written to.
     """
     make_folder(folder)
-    algorithm, resumable = algorithm_by_name(settings.algorithm), options.resume and (folder / CHECKPOINT_FILE).exists()
+    algorithm, resumable = algorithm_by_name(settings.algorithm), resume and (folder / CHECKPOINT_FILE).exists()
     if settings.imitation and not algorithm.imitates:
         raise OptionError(f"algorithm {settings.algorithm} learns action values and cannot imitate the oracle")
-    if options.resume and (folder / RUN_FILE).exists():
+    if resume and (folder / RUN_FILE).exists():
         stored = read_run(folder, task.name)
         if resumable:
             check_resumable(folder, stored.settings, settings)
@@ -127,7 +118,7 @@ def train(trace: Any, task: Task, settings: Settings, folder: Path, options: Tra
             log_interval=algorithm.log_interval,
             tb_log_name=settings.algorithm,
             reset_num_timesteps=agent.num_timesteps == 0,
-            progress_bar=options.progress,
+            progress_bar=progress,
         )
         save_checkpoint(agent, folder)
     return TrainedPolicy(run, actor_of(agent, settings))
@@ -142,11 +133,10 @@ def new_agent(vector: VecEnv, settings: Settings, folder: Path | None = None) ->
         folder: for TensorBoard's events, if any.
     """
     algorithm = algorithm_by_name(settings.algorithm)
-    arguments = {name: algorithm.parameters[name].argument(value) for name, value in settings.hyperparameters.items()}
     return algorithm.agent_class(
         algorithm.network(settings.policy).policy_class,
         vector,
-        **arguments,
+        **{name: argument_of(value) for name, value in settings.hyperparameters.items()},
         policy_kwargs=dict(settings.policy_kwargs),
         tensorboard_log=str(folder) if folder else None,
         seed=settings.seed,

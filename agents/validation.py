@@ -12,8 +12,10 @@ import numpy as np
 
 from rlcodec.agents.evaluate import evaluate_policy, share_of_gap
 from rlcodec.agents.reported_results import (
+    POLICY_FILE,
+    RESULTS_FILE,
+    SHIPPED,
     EpisodeDraw,
-    EvaluatedPolicy,
     ReportedEpisode,
     ReportedObjective,
     ReportedResults,
@@ -21,7 +23,6 @@ from rlcodec.agents.reported_results import (
     file_sha256,
     images_sha256,
     make_results,
-    policy_path,
 )
 from rlcodec.api import decode
 from rlcodec.control.objective import DISTORTIONS, KINDS, LOSS, MEASURE_OF, Objective, distortion
@@ -64,16 +65,16 @@ class Finding:
 
 @dataclass(frozen=True)
 class _Case:
-    """What is validated: results, the task and policy that they are about, and the images."""
+    """What is validated: results, the task and policy that they are about (None for the shipped one), and the images."""
 
     results: ReportedResults
     task: Task
-    evaluated: EvaluatedPolicy
+    policy_file: Path | None
     images: Images
 
     @property
     def policy(self) -> OnnxPolicy:
-        return self.evaluated.policy
+        return self.task.load_policy(self.policy_file)
 
 
 def validate(
@@ -101,22 +102,24 @@ def validate(
     digest = task.spec.codec_digest
     if results.codec_digest != digest:
         raise DataError(f"{folder}: results of codec {results.codec_digest[:8]} cannot be validated with {digest[:8]}")
-    path = policy_path(folder, results.policy, task)
-    policy = task.load_policy(path)
+    if results.policy not in (SHIPPED, POLICY_FILE):
+        raise DataError(f"{folder / RESULTS_FILE}: names policy {results.policy!r}; there are: {SHIPPED}, {POLICY_FILE}")
+    policy_file = None if results.policy == SHIPPED else folder / POLICY_FILE
+    task.load_policy(policy_file)
     images = images[: results.images]
     if len(images) < results.images:
         raise DataError(f"{folder}: results are about {results.images} images; there are {len(images)}")
     if (found := images_sha256(images)) != results.images_sha256:
         raise DataError(f"{folder}: results are about other images ({results.images_sha256[:8]}); these are {found[:8]}")
-    case = _Case(results, task, EvaluatedPolicy(folder, results.policy, policy), images)
+    case = _Case(results, task, policy_file, images)
     findings = [
         Finding("images", True, f"{results.images}, SHA-256 {found[:8]}"),
-        _compare_hashes(results, file_sha256(path)),
+        _compare_hashes(results, file_sha256(task.policy_file(policy_file))),
         _finding(
             "share", _share_difference(results), f"{results.share:.4f}, as its table has it; only --full measures it anew"
         ),
         _finding("draw", _draw_difference(case), f"{len(results.episodes)} episodes, as seed {results.seed} draws them"),
-        *_replay(case, path, report),
+        *_replay(case, report),
     ]
     return findings + (_measure_anew(case) if full else [])
 
@@ -157,7 +160,7 @@ def _same_objective(first: Objective, second: Objective) -> bool:
     return first.kind == second.kind and all(math.isclose(a, b, rel_tol=LAST_DIGITS) for a, b in weights)
 
 
-def _replay(case: _Case, policy_file: Path, report: Report | None) -> list[Finding]:
+def _replay(case: _Case, report: Report | None) -> list[Finding]:
     """Every episode twice: its actions through the codec, and the policy through the encoder, to the same stream."""
     by_actions: list[str] = []
     by_policy: list[str] = []
@@ -167,7 +170,7 @@ def _replay(case: _Case, policy_file: Path, report: Report | None) -> list[Findi
         try:
             encoded = _encode(case, episode)
             by_actions += [where + d for d in _differences(episode, encoded, case.images[episode.image], exact)][:1]
-            data = case.task.encode_under(policy_file, case.images[episode.image], episode.objective)
+            data = case.task.encode_under(case.policy_file, case.images[episode.image], episode.objective)
             if data != encoded.data:
                 sizes = f"reported actions make {len(encoded.data)} bytes, the policy makes {len(data)} others"
                 by_policy.append(where + sizes)
@@ -233,7 +236,7 @@ def _measure_anew(case: _Case) -> list[Finding]:
     results, task = case.results, case.task
     trace = task.measure(case.images)
     evaluation = evaluate_policy(task.hindsight(trace, case.policy.predictor), case.policy)
-    found = make_results(task, trace, case.evaluated, evaluation, EpisodeDraw(len(results.episodes), results.seed))
+    found = make_results(task, trace, case.policy_file, evaluation, EpisodeDraw(len(results.episodes), results.seed))
     of_share = next(
         (
             f"reported {name} {getattr(results, name)}, found {getattr(found, name)}"

@@ -22,8 +22,8 @@ from PIL import Image
 from tqdm import tqdm
 
 import rlcodec
-from rlcodec.batch.files import ConvertOptions, convert_files, pair_files
-from rlcodec.parallel.options import LOCAL, RAY
+from rlcodec.batch.files import convert_files, pair_files
+from rlcodec.parallel.options import LOCAL, RAY, MapOptions
 
 SIDE = 512
 GAIN = 20
@@ -32,15 +32,15 @@ FEWER = 10
 """Memory is measured with all images and with one in so many."""
 WARM_UP = 8
 BACKENDS = {
-    "one worker": ConvertOptions(1, backend=LOCAL),
-    "two workers": ConvertOptions(WORKERS, backend=LOCAL),
-    "ray, two workers": ConvertOptions(WORKERS, backend=RAY),
+    "one worker": MapOptions(LOCAL, 1, use_threads=True),
+    "two workers": MapOptions(LOCAL, WORKERS, use_threads=True),
+    "ray, two workers": MapOptions(RAY, WORKERS),
 }
 
 
-def encode_file(source: Any) -> bytes:
-    """The stream of one photograph."""
-    return rlcodec.encode(source, preset="photo", gain=GAIN)
+def encode_files(sources: list[Any]) -> list[bytes]:
+    """The streams of photographs."""
+    return [rlcodec.encode(source, preset="photo", gain=GAIN) for source in sources]
 
 
 def write_crops(photos: Path, folder: Path, count: int, side: int) -> None:
@@ -51,10 +51,10 @@ def write_crops(photos: Path, folder: Path, count: int, side: int) -> None:
         Image.fromarray(crop).save(folder / f"{number:06}.png", compress_level=1)
 
 
-def encode_folder(folder: Path, target: Path, options: ConvertOptions, limit: int | None = None) -> None:
+def encode_folder(folder: Path, target: Path, options: MapOptions, limit: int | None = None) -> None:
     """Encodes the first `limit` files of a folder."""
     pairs = pair_files([folder], target, ".rlc", lambda path: path.suffix == ".png")[:limit]
-    failed = [outcome.error for outcome in convert_files(pairs, encode_file, options) if outcome.error]
+    failed = [outcome.error for outcome in convert_files(pairs, encode_files, options) if outcome.error]
     if failed:
         raise AssertionError(failed[0])
 

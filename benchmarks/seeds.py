@@ -11,7 +11,7 @@ from common import arguments, print_result
 from rlcodec.agents.evaluate import evaluate_policy
 from rlcodec.agents.export import export_trained
 from rlcodec.agents.hyperparameters import read_settings
-from rlcodec.agents.training import TrainOptions, train
+from rlcodec.agents.training import train
 from rlcodec.core.files import make_folder
 from rlcodec.envs.tasks import task_of
 
@@ -38,7 +38,7 @@ def main() -> None:
     rows = []
     for seed in range(options.seeds):
         folder = options.out / f"seed-{seed}"
-        trained = train(trace, task, replace(settings, seed=seed), folder, TrainOptions(resume=True))
+        trained = train(trace, task, replace(settings, seed=seed), folder, resume=True)
         export_trained(trained, folder / "policy.onnx")
         policy = task.load_policy(folder / "policy.onnx")
         evaluation = evaluate_policy(task.hindsight(held_out, policy.predictor), policy)

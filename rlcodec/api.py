@@ -3,7 +3,6 @@
 import warnings
 from typing import Any
 
-import numpy as np
 from PIL import Image
 
 from rlcodec.control.decode_time import Calibration, load_calibration
@@ -13,7 +12,7 @@ from rlcodec.core.segment_choice import STOP
 from rlcodec.core.segments import MACS_PER_KMAC
 from rlcodec.errors import MisfitError, OptionError, TruncatedStreamError, TruncatedStreamWarning
 from rlcodec.images.gray import ImageLike
-from rlcodec.options import DecodeOptions, EncodeOptions, check_options, whole_number
+from rlcodec.options import DecodeOptions, EncodeOptions, options_from, whole_number
 from rlcodec.presets.base import Decoded, Encoded, Preset, StreamInfo
 from rlcodec.presets.registry import decode_option_types, encode_option_types, preset_by_name, preset_of
 
@@ -80,8 +79,7 @@ def encode_options(preset: Preset, options: EncodeOptions | None, keywords: dict
             preset or has an invalid value.
     """
     if options is None:
-        check_options(keywords, preset.name, encode_option_types())
-        return preset.options.of(preset.name, keywords)
+        return options_from(keywords, preset.name, encode_option_types())
     if keywords:
         raise OptionError(f"give either options or keywords ({', '.join(keywords)})")
     if not isinstance(options, preset.options):
@@ -155,8 +153,7 @@ def decode_options(preset: Preset, options: DecodeOptions | None, keywords: dict
         OptionError: there is no such option, or a value is invalid.
     """
     if options is None:
-        check_options(keywords, preset.name, decode_option_types(), MisfitError)
-        return preset.decode_options.of(preset.name, keywords)
+        return options_from(keywords, preset.name, decode_option_types(), MisfitError)
     if not isinstance(options, preset.decode_options):
         raise MisfitError(f"the stream is of preset {preset.name}, which does not take {type(options).__name__}")
     return options
@@ -240,9 +237,3 @@ def predicted_decode_ms(info: StreamInfo, calibration: Calibration | None = None
     preset = preset_by_name(info.preset)
     calibration = calibration or load_calibration()
     return calibration.predicted_ms(preset.name, preset.weights().digest, preset.decode_work(info))
-
-
-def read_pixels(image: ImageLike, options: EncodeOptions | None = None, *, preset: str = DEFAULT_PRESET) -> np.ndarray:
-    """The pixels that a preset codes of an image, uint8 (height, width) or (height, width, 3); raises ImageError."""
-    codec = preset_by_name(preset)
-    return codec.read_pixels(image, encode_options(codec, options, {}))

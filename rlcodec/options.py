@@ -77,13 +77,16 @@ class KeywordOptions:
         )
 
 
-def check_options(
+Options = TypeVar("Options", bound=KeywordOptions)
+
+
+def options_from(
     keywords: Mapping[str, Any],
     preset: str,
-    types: Mapping[str, type[KeywordOptions]],
+    types: Mapping[str, type[Options]],
     error: type[OptionError] = OptionError,
-) -> None:
-    """Checks that all given keywords are options of a preset.
+) -> Options:
+    """The options of a preset from keyword arguments; those that are None keep their defaults.
 
     Args:
         keywords: values by names of options; None stands for an option that is not given.
@@ -92,7 +95,7 @@ def check_options(
         error: raised if only other presets have an option that is given.
 
     Raises:
-        OptionError: no preset has an option, or only others do.
+        OptionError: no preset has an option, only others do, or a value is invalid.
     """
     known = types[preset].names()
     for name, value in keywords.items():
@@ -103,6 +106,7 @@ def check_options(
             raise OptionError(f"there is no option {name}; preset {preset} has: {', '.join(known)}")
         if value is not None:
             raise error(f"{name} is an option of preset{'s' * (len(owners) > 1)} {' and '.join(owners)}, not of {preset}")
+    return types[preset](**{name: value for name, value in keywords.items() if value is not None})
 
 
 @dataclass(frozen=True, kw_only=True)

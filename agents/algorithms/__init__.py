@@ -1,1 +1,1 @@
-"""Learning algorithms: one module each, and the registry that training, export and the command line look them up in."""
+"""Learning algorithms, and the registry that training, export and the command line look them up in."""

@@ -1,7 +1,6 @@
 """What a learning algorithm is to training, export and the command line, and how its hyperparameters are checked."""
 
 import math
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,92 +14,72 @@ from rlcodec.errors import OptionError
 
 LINEAR = "lin_"
 """Prefix of a learning rate that falls linearly to 0, as rl_zoo3 writes it."""
-PLAIN = "MlpPolicy"
-"""Stable-Baselines3's name of its plain networks."""
 
 
-class Parameter(ABC):
-    """What values a hyperparameter may have."""
-
-    @abstractmethod
-    def check(self, value: Any) -> Any:
-        """The value, as an int or a float where it is a number; raises ValueError with what it must be."""
-
-    def argument(self, value: Any) -> Any:
-        """What the algorithm's class takes for a valid value."""
-        return value
+Parameter = Callable[[Any], Any]
+"""Checks a hyperparameter's value: returns it, numbers as int or float, or raises ValueError with what it must be."""
 
 
-@dataclass(frozen=True)
-class Number(Parameter):
-    """A number within bounds.
+def number(least: float = 0.0, most: float = math.inf) -> Parameter:
+    """A number from `least` to `most`."""
 
-    Attributes:
-        least: the smallest value.
-        most: the largest value.
-        whole: only whole numbers; they become ints.
-    """
-
-    least: float = 0.0
-    most: float = math.inf
-    whole: bool = False
-
-    def check(self, value: Any) -> int | float:
-        """As `Parameter.check`."""
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-            raise ValueError("must be a number (YAML takes 1.0e-3 for one, and 1e-3 for text)")
-        if self.whole:
-            if value != int(value) or value < self.least:
-                raise ValueError(f"must be a whole number of at least {self.least:g}")
-            return int(value)
-        if not self.least <= value <= self.most:
-            raise ValueError(f"must be from {self.least:g} to {self.most:g}")
+    def check(value: Any) -> float:
+        if not least <= _finite(value) <= most:
+            raise ValueError(f"must be from {least:g} to {most:g}")
         return float(value)
 
+    return check
 
-@dataclass(frozen=True)
-class LearningRate(Parameter):
+
+def whole(least: int = 1) -> Parameter:
+    """A whole number from `least`."""
+
+    def check(value: Any) -> int:
+        if _finite(value) != int(value) or value < least:
+            raise ValueError(f"must be a whole number of at least {least:g}")
+        return int(value)
+
+    return check
+
+
+def learning_rate(value: Any) -> float | str:
     """A learning rate: a number, or "lin_0.001" for one that falls linearly from 0.001 to 0."""
-
-    def check(self, value: Any) -> float | str:
-        """As `Parameter.check`."""
-        if not isinstance(value, str):
-            return float(Number().check(value))
-        try:
-            start = self._start(value)
-        except ValueError:
-            raise ValueError("must be a number, as 0.001 or lin_0.001") from None
-        Number().check(start)
-        return value
-
-    def argument(self, value: float | str) -> Any:
-        """A number, or the schedule by which the rate falls."""
-        return LinearSchedule(self._start(value), 0.0, 1.0) if isinstance(value, str) else value
-
-    def _start(self, value: str) -> float:
-        """The learning rate at the start; raises ValueError unless the text is "lin_" and a number."""
-        if not value.startswith(LINEAR):
-            raise ValueError(value)
-        return float(value.removeprefix(LINEAR))
+    if not isinstance(value, str):
+        return number()(value)
+    try:
+        start = _start_of_schedule(value)
+    except ValueError:
+        raise ValueError("must be a number, as 0.001 or lin_0.001") from None
+    number()(start)
+    return value
 
 
-@dataclass(frozen=True)
-class Layers(Parameter):
+def layers(value: Any) -> list[int]:
     """Widths of hidden layers, from the first."""
-
-    def check(self, value: Any) -> list[int]:
-        """As `Parameter.check`."""
-        if not isinstance(value, list) or not all(type(width) is int and width > 0 for width in value):
-            raise ValueError("must be a list of positive whole numbers")
-        return value
+    if not isinstance(value, list) or not all(type(width) is int and width > 0 for width in value):
+        raise ValueError("must be a list of positive whole numbers")
+    return value
 
 
-def whole(least: int = 1) -> Number:
-    """Whole numbers from `least`."""
-    return Number(least, whole=True)
+def argument_of(value: Any) -> Any:
+    """What an algorithm's class takes for a value that was checked: a schedule for a learning rate that falls."""
+    return LinearSchedule(_start_of_schedule(value), 0.0, 1.0) if isinstance(value, str) else value
 
 
-FRACTION = Number(most=1)
+def _finite(value: Any) -> int | float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError("must be a number (YAML takes 1.0e-3 for one, and 1e-3 for text)")
+    return value
+
+
+def _start_of_schedule(value: str) -> float:
+    """The learning rate at the start; raises ValueError unless the text is "lin_" and a number."""
+    if not value.startswith(LINEAR):
+        raise ValueError(value)
+    return float(value.removeprefix(LINEAR))
+
+
+FRACTION = number(most=1)
 
 
 @dataclass(frozen=True)
@@ -108,19 +87,23 @@ class Network:
     """Networks that an algorithm can train.
 
     Attributes:
-        name: what hyperparameter files say under `policy`: a name that Stable-Baselines3 knows, or the path of a class.
-        policy_class: what the algorithm's class takes for its `policy`.
+        policy_class: what the algorithm's class takes for its `policy`: a name that Stable-Baselines3 knows, or a class.
         actor: makes of a trained policy the module that is exported: from observations, float32 (B, size), to the scores of
             actions, (B, actions), in which illegal actions have `rlcodec.agents.actors.ILLEGAL_LOGIT`.
         parameters: of `policy_kwargs`.
         defaults: their values where a file sets none, because it is about other networks.
     """
 
-    name: str
     policy_class: str | type[BasePolicy]
     actor: Callable[[Any], nn.Module]
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
     defaults: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """What hyperparameter files say under `policy`: a name that Stable-Baselines3 knows, or the path of a class."""
+        known = self.policy_class
+        return known if isinstance(known, str) else f"{known.__module__}.{known.__name__}"
 
     @property
     def short_name(self) -> str:

@@ -5,10 +5,9 @@ import importlib
 from rlcodec.agents.algorithms.base import Algorithm
 from rlcodec.errors import OptionError
 
-_MODULES = {
-    name: f"rlcodec.agents.algorithms.{name.replace('-', '_')}" for name in ("ppo", "a2c", "dqn", "qrdqn", "maskable-ppo")
-}
-"""Modules of the algorithms that come with the package, each with a constant `ALGORITHM`."""
+_SB3, _CONTRIB = "rlcodec.agents.algorithms.stable_baselines", "rlcodec.agents.algorithms.contrib"
+_MODULES = {"ppo": _SB3, "a2c": _SB3, "dqn": _SB3, "qrdqn": _CONTRIB, "maskable-ppo": _CONTRIB}
+"""Modules of the algorithms that come with the package; the constant `ALGORITHMS` of each holds them."""
 _algorithms: dict[str, Algorithm] = {}
 
 
@@ -42,11 +41,12 @@ def algorithm_by_name(name: str) -> Algorithm:
     """
     if name not in _algorithms and name in _MODULES:
         try:
-            _algorithms[name] = importlib.import_module(_MODULES[name]).ALGORITHM
+            module = importlib.import_module(_MODULES[name])
         except ModuleNotFoundError as error:
             if error.name != "sb3_contrib":
                 raise
             raise OptionError(f"algorithm {name} needs sb3-contrib: pip install sb3-contrib") from error
+        _algorithms.update({algorithm.name: algorithm for algorithm in module.ALGORITHMS})
     if name not in _algorithms:
         raise OptionError(f"unknown algorithm {name!r}; there are: {', '.join(algorithm_names())}")
     return _algorithms[name]

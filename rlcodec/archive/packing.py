@@ -1,9 +1,9 @@
 """Packs images into collections. An image that fails does not stop the others."""
 
+import math
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,13 +14,15 @@ from PIL import Image
 from rlcodec.api import DEFAULT_PRESET, encode_options
 from rlcodec.archive.writer import CollectionWriter
 from rlcodec.errors import MisfitError, OptionError, RlcodecError
-from rlcodec.options import EncodeOptions
+from rlcodec.options import EncodeOptions, option
+from rlcodec.parallel.backends import in_order, map_items
+from rlcodec.parallel.options import MapOptions
 from rlcodec.parallel.threads import worker_count
 from rlcodec.presets.base import Preset
 from rlcodec.presets.registry import preset_by_name
 
 GROUP_IMAGES = 256
-"""Images that are in memory at once."""
+"""The most images that a thread codes together."""
 NEUTRAL_OPTIONS = {"max_pixels", "workers"}
 """Options that say nothing about how images are coded."""
 
@@ -51,10 +53,10 @@ class PackOptions:
         report: called with (images done, images in all).
     """
 
-    append: bool = False
-    resume: bool = False
-    workers: int | None = None
-    report: Callable[[int, int], None] | None = None
+    append: bool = option("Add to an existing collection.", False)
+    resume: bool = option("Continue an interrupted run: skip images whose names are in the collection.", False)
+    workers: int | None = option("Threads; all cores by default.")
+    report: Callable[[int, int], None] | None = option("Progress.", hidden=True)
 
 
 @dataclass(frozen=True)
@@ -117,8 +119,12 @@ def pack_images(
             taken = next(source.name for source in sources if source.name in writer.names)
             raise OptionError(f"{taken}: is in the collection already; use --resume to skip images that are there")
         coder = _Coder(codec, encode_options(codec, None, keywords))
+        group_size = 1
+        if coder.preset_decides:
+            group_size = max(1, min(GROUP_IMAGES, codec.images_at_once, math.ceil(len(remaining) / workers)))
+        results = map_items(lambda: coder, (), remaining, MapOptions(workers=workers, group_size=group_size, use_threads=True))
         failures: list[str] = []
-        for count, (source, result) in enumerate(coder.code_all(remaining, workers), 1):
+        for count, (source, result) in enumerate(zip(remaining, in_order(results), strict=True), 1):
             if isinstance(result, bytes):
                 writer.add(result, source.name, source.label)
             else:
@@ -135,34 +141,14 @@ class _Coder:
     preset: Preset
     options: EncodeOptions
 
-    def code_all(self, sources: Sequence[PackSource], workers: int) -> Iterator[tuple[PackSource, bytes | str]]:
-        """Images with their results, in order; `GROUP_IMAGES` are coded at a time."""
-        code = self._code_each if set(self.options.given()) - NEUTRAL_OPTIONS else self._code_in_batches
-        with ThreadPoolExecutor(workers) as pool:
-            for start in range(0, len(sources), GROUP_IMAGES):
-                group = sources[start : start + GROUP_IMAGES]
-                yield from zip(group, code(group, pool, workers), strict=True)
+    @property
+    def preset_decides(self) -> bool:
+        """Whether no option says how images are coded."""
+        return not set(self.options.given()) - NEUTRAL_OPTIONS
 
-    def _code_each(self, sources: Sequence[PackSource], pool: ThreadPoolExecutor, workers: int) -> Iterable[bytes | str]:
-        return pool.map(lambda source: _result_or_failure(source, self._encode), sources)
-
-    def _encode(self, source: PackSource) -> bytes:
-        return self.preset.encode(source.image, self.options).data
-
-    def _code_in_batches(self, sources: Sequence[PackSource], pool: ThreadPoolExecutor, workers: int) -> Iterable[bytes | str]:
-        """Every thread codes a share of the images, `images_at_once` at a time."""
-        results: list[bytes | str] = [""] * len(sources)
-        shares = [sources[first::workers] for first in range(workers)]
-        for first, coded in enumerate(pool.map(self._code_share, shares)):
-            results[first::workers] = coded
-        return results
-
-    def _code_share(self, sources: Sequence[PackSource]) -> list[bytes | str]:
-        size = self.preset.images_at_once
-        batches = [sources[start : start + size] for start in range(0, len(sources), size)]
-        return [result for batch in batches for result in self._code_batch(batch)]
-
-    def _code_batch(self, sources: Sequence[PackSource]) -> list[bytes | str]:
+    def __call__(self, sources: Sequence[PackSource]) -> list[bytes | str]:
+        if not self.preset_decides:
+            return [_result_or_failure(source, self._encode) for source in sources]
         results: list[Any] = [_result_or_failure(source, self._read) for source in sources]
         readable = [i for i, pixels in enumerate(results) if isinstance(pixels, np.ndarray)]
         streams: list[bytes] | list[str]
@@ -173,6 +159,9 @@ class _Coder:
         for i, stream in zip(readable, streams, strict=True):
             results[i] = stream
         return results
+
+    def _encode(self, source: PackSource) -> bytes:
+        return self.preset.encode(source.image, self.options).data
 
     def _read(self, source: PackSource) -> np.ndarray:
         return self.preset.read_pixels(source.image, self.options)

@@ -5,19 +5,20 @@ import io
 import itertools
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from PIL import Image
 
-from rlcodec.archive.packing import GROUP_IMAGES, PackResult, failure_line
+from rlcodec.archive.packing import PackResult, failure_line
 from rlcodec.archive.reader import Collection
 from rlcodec.core.files import make_folder, write_bytes
 from rlcodec.core.preset_format import MAX_PIXELS
 from rlcodec.errors import OptionError, OutputError, RlcodecError
+from rlcodec.options import option
+from rlcodec.parallel.backends import in_order, map_items
+from rlcodec.parallel.options import MapOptions
 from rlcodec.parallel.threads import worker_count
 
 LABELS_FILE = "labels.csv"
@@ -36,11 +37,11 @@ class UnpackOptions:
         report: called with (images done, images in all).
     """
 
-    ending: str = ".png"
-    max_pixels: int = MAX_PIXELS
-    resume: bool = False
-    workers: int | None = None
-    report: Callable[[int, int], None] | None = None
+    ending: str = option("Of the images, which selects their format.", ".png")
+    max_pixels: int = option("Refuse larger streams and images; 2**28 is the maximum.", MAX_PIXELS, least=1)
+    resume: bool = option("Skip images whose files exist.", False)
+    workers: int | None = option("Threads; all cores by default.")
+    report: Callable[[int, int], None] | None = option("Progress.", hidden=True)
 
 
 def unpack_images(path: str | os.PathLike[str], folder: Path, options: UnpackOptions = UnpackOptions()) -> PackResult:
@@ -77,21 +78,18 @@ def unpack_images(path: str | os.PathLike[str], folder: Path, options: UnpackOpt
             except (RlcodecError, OSError, ValueError, KeyError) as error:  # the last two if the format cannot hold the image
                 return failure_line(names[number], error)
 
+        def write_images(numbers: list[int]) -> list[str | None]:
+            return [write_image(number) for number in numbers]
+
+        spread = MapOptions(workers=workers, use_threads=True)
         failures = []
-        for count, failure in enumerate(_map_in_order(write_image, remaining, workers), 1):
+        for count, failure in enumerate(in_order(map_items(lambda: write_images, (), remaining, spread)), 1):
             failures += [failure] if failure else []
             if options.report:
                 options.report(count, len(remaining))
     if any(label is not None for label in labels):
         _write_labels(folder / LABELS_FILE, files, labels)
     return PackResult(len(remaining) - len(failures), len(names) - len(remaining), tuple(failures))
-
-
-def _map_in_order(run: Callable[[Any], Any], items: Sequence[Any], workers: int) -> Iterator[Any]:
-    """The results of all items in their order; `GROUP_IMAGES` items are started at a time."""
-    with ThreadPoolExecutor(workers) as pool:
-        for start in range(0, len(items), GROUP_IMAGES):
-            yield from pool.map(run, items[start : start + GROUP_IMAGES])
 
 
 def _files_of(names: Iterable[str], ending: str) -> list[str]:

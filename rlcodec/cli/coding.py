@@ -1,11 +1,11 @@
 """Commands that code images and describe streams: encode, decode, info and calibrate."""
 
-import dataclasses
 import io
 import json
 import math
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,16 +14,13 @@ import typer
 from PIL import Image
 
 from rlcodec import api
-from rlcodec.batch.files import ConvertOptions, FileOutcome, Pair, Report, convert_files, convert_groups, is_batch, pair_files
-from rlcodec.batch.images import decode_many, encode_many
+from rlcodec.batch.files import Pair, convert_files, is_batch, pair_files
+from rlcodec.batch.images import decode_many
 from rlcodec.cli.common import (
     BackendOption,
-    CodingDeviceOption,
-    FilesResumeOption,
     JsonOption,
     MaxPixelsOption,
     PresetOption,
-    WorkersOption,
     announce_compilation,
     command,
     progress,
@@ -36,11 +33,23 @@ from rlcodec.core.metrics import psnr_db
 from rlcodec.core.preset_format import MAX_PIXELS
 from rlcodec.errors import DataError, OptionError, OutputError, StreamError
 from rlcodec.images.gray import FileBytes
-from rlcodec.parallel.options import LOCAL, RAY, check_backend
+from rlcodec.options import option
+from rlcodec.parallel.options import LOCAL, RAY, MapOptions, check_backend
 from rlcodec.presets.registry import decode_option_types, encode_option_types, preset_by_name
 
 EXIT_FAILURE = 2
 STREAM_SUFFIX = ".rlc"
+FILES_PER_GROUP = 256
+"""Files that a device codes together."""
+
+
+@dataclass(frozen=True)
+class FileOptions:
+    """How files are coded."""
+
+    resume: bool = option("Skip files whose output exists, for instance after an interrupted run.", False)
+    workers: int | None = option("Threads; all cores by default.")
+    device: str | None = option("cuda or another torch device that runs the network of tier lm for many files at once.")
 
 
 @command(
@@ -64,9 +73,7 @@ def encode(
     ],
     preset: PresetOption = api.DEFAULT_PRESET,
     *,
-    resume: FilesResumeOption = False,
-    workers: WorkersOption = None,
-    device: CodingDeviceOption = None,
+    files: FileOptions,
     backend: BackendOption = LOCAL,
     **options: Any,
 ) -> None:
@@ -78,31 +85,23 @@ def encode(
         raise OptionError("backend ray is for many images; name a folder, or several images")
     announce_compilation()
 
-    def load(image: Path | FileBytes) -> np.ndarray:
-        return coder.read_pixels(image, api.encode_options(coder, None, options))
-
-    def run_group(pixels: list[np.ndarray]) -> list[bytes]:
-        return encode_many(pixels, preset=preset, device=device, **options)
+    def code(sources: Sequence[Path | FileBytes]) -> list[bytes]:
+        if files.device is None:
+            return [api.encode(source, preset=preset, **options) for source in sources]
+        chosen = api.encode_options(coder, None, options)
+        return coder.encode_on_device([coder.read_pixels(source, chosen) for source in sources], chosen, files.device)
 
     if is_batch(paths):
         kinds = Image.registered_extensions()
         pairs = pair_files(images, output, STREAM_SUFFIX, lambda path: path.suffix.lower() in kinds)
-
-        def convert(todo: list[Pair], report: Report) -> list[FileOutcome]:
-            if device is None:
-                spread = ConvertOptions(workers, report, backend)
-                return convert_files(todo, lambda image: api.encode(image, preset=preset, **options), spread)
-            gpus = 0 if device.startswith("cpu") else 1
-            return convert_groups(todo, load, run_group, ConvertOptions(workers, report, backend, gpus))
-
-        _convert_and_report(pairs, resume, convert)
+        _convert_and_report(pairs, code, files, backend)
         return
-    if device is None:
+    if files.device is None:
         encoded = api.encode_image(images[0], preset=preset, **options)
         data, original, shown = encoded.data, encoded.original, encoded.picture
     else:
-        original = load(images[0])
-        data = run_group([original])[0]
+        data = code(images)[0]
+        original = coder.read_pixels(images[0], api.encode_options(coder, None, options))
         shown = np.asarray(api.decode(data))
     write_bytes(output, data)
     psnr = psnr_db(original, shown)
@@ -124,9 +123,7 @@ def decode(
     max_pixels: MaxPixelsOption = MAX_PIXELS,
     *,
     partial: Annotated[bool, typer.Option(help="Decode what is left of a stream that was cut.")] = False,
-    resume: FilesResumeOption = False,
-    workers: WorkersOption = None,
-    device: CodingDeviceOption = None,
+    files: FileOptions,
     **options: Any,
 ) -> None:
     """Decode one stream or many."""
@@ -137,11 +134,12 @@ def decode(
     if kind is None or kind not in Image.SAVE:
         raise OptionError(f"{name}: Pillow writes no images that end in {suffix!r}; take .png")
 
-    def run(stream: Path) -> bytes:
-        return save(api.decode(_read(stream), partial=partial, max_pixels=max_pixels, **options))
-
-    def run_group(group: list[bytes]) -> list[bytes]:
-        images = decode_many(group, partial=partial, workers=workers, device=device, max_pixels=max_pixels, **options)
+    def code(sources: list[Path]) -> list[bytes]:
+        streams = [_read(source) for source in sources]
+        keywords = options | {"partial": partial, "max_pixels": max_pixels}
+        if files.device is None:
+            return [save(api.decode(stream, **keywords)) for stream in streams]
+        images = decode_many(streams, workers=files.workers, device=files.device, **keywords)
         return [save(image) for image in images]
 
     def save(image: Image.Image) -> bytes:
@@ -152,17 +150,12 @@ def decode(
             raise OutputError(f"{output}: {kind} cannot hold this image ({error}); take .png") from error
         return buffer.getvalue()
 
-    def convert(todo: list[Pair], report: Report) -> list[FileOutcome]:
-        if device is None:
-            return convert_files(todo, run, ConvertOptions(workers, report))
-        return convert_groups(todo, _read, run_group, ConvertOptions(workers, report))
-
     announce_compilation()
     if is_batch(paths):
         pairs = pair_files(streams, output, suffix, lambda path: path.suffix == STREAM_SUFFIX)
-        _convert_and_report(pairs, resume, convert)
+        _convert_and_report(pairs, code, files)
     else:
-        write_bytes(output, run(streams[0]) if device is None else run_group([_read(streams[0])])[0])
+        write_bytes(output, code(streams)[0])
 
 
 def _read(path: Path) -> bytes:
@@ -180,14 +173,20 @@ def _sources_and_target(paths: list[Path]) -> list[Path]:
     return paths
 
 
-def _convert_and_report(pairs: list[Pair], resume: bool, convert: Callable[[list[Pair], Report], list[FileOutcome]]) -> None:
+def _convert_and_report(
+    pairs: list[Pair], code: Callable[[list[Any]], list[bytes]], files: FileOptions, backend: str = LOCAL
+) -> None:
     """Converts files with a progress bar. Prints one line for each failure, and exits with EXIT_FAILURE if there are any.
 
     If all files fail for the same reason, it is printed once.
     """
-    todo = [(source, target) for source, target in pairs if not (resume and target.is_file())]
+    todo = [(source, target) for source, target in pairs if not (files.resume and target.is_file())]
+    spread = MapOptions(backend, files.workers, use_threads=True)
+    if files.device is not None:  # which codes a group at a time
+        workers, gpus = 1 if backend == LOCAL else files.workers, 0 if files.device.startswith("cpu") else 1
+        spread = replace(spread, workers=workers, group_size=FILES_PER_GROUP, gpus_per_worker=gpus)
     with progress("coding") as report:
-        outcomes = convert(todo, report)
+        outcomes = convert_files(todo, code, spread, report)
     failed = [(str(source), outcome.error) for (source, _), outcome in zip(todo, outcomes, strict=True) if outcome.error]
     reasons = {error for _, error in failed}
     if len(reasons) == 1 < len(failed) == len(outcomes):
@@ -197,7 +196,7 @@ def _convert_and_report(pairs: list[Pair], resume: bool, convert: Callable[[list
             print(f"rlcodec: {error if source in error else f'{source}: {error}'}", file=sys.stderr)
     before, after = sum(o.source_bytes for o in outcomes), sum(o.target_bytes for o in outcomes)
     done = len(outcomes) - len(failed)
-    skipped = f", {len(pairs) - len(todo)} were there already" if resume else ""
+    skipped = f", {len(pairs) - len(todo)} were there already" if files.resume else ""
     say(f"{pairs[0][1].parent}: {done} of {len(outcomes)} files, {before} bytes became {after}{skipped}")
     if failed:
         raise typer.Exit(EXIT_FAILURE)
@@ -226,7 +225,7 @@ def info(
         for s in found.segments
     ]
     if as_json:
-        changed = {"settings": dataclasses.asdict(found.settings), "details": dict(found.details), "segments": segments}
+        changed = {"settings": asdict(found.settings), "details": dict(found.details), "segments": segments}
         print(json.dumps(vars(found) | changed | {"predicted_decode_ms": decode_ms}))
         return
     from rich.table import Table

@@ -1,6 +1,7 @@
 """Commands about collections, which hold many images in one file: pack and unpack."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,8 +10,7 @@ import typer
 from rlcodec.api import DEFAULT_PRESET
 from rlcodec.archive.packing import PackOptions, PackResult, PackSource, folder_sources, pack_images
 from rlcodec.archive.unpacking import UnpackOptions, unpack_images
-from rlcodec.cli.common import MaxPixelsOption, PresetOption, WorkersOption, announce_compilation, command, progress, say
-from rlcodec.core.preset_format import MAX_PIXELS
+from rlcodec.cli.common import PresetOption, announce_compilation, command, progress, say
 from rlcodec.errors import DataError
 from rlcodec.presets.registry import encode_option_types
 from rlcodec.training.data import find_idx, load_labels, read_idx_images
@@ -33,11 +33,7 @@ def pack(
     preset: PresetOption = DEFAULT_PRESET,
     *,
     split: Annotated[str, typer.Option(help="train or test, for folders of idx files.")] = "train",
-    append: Annotated[bool, typer.Option("--append", help="Add to an existing collection.")] = False,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Continue an interrupted run: skip images whose names are in the collection.")
-    ] = False,
-    workers: WorkersOption = None,
+    packing: PackOptions,
     **options: Any,
 ) -> None:
     """Pack many images into one file, a collection.
@@ -47,9 +43,9 @@ def pack(
     sources = _sources(source, split)
     announce_compilation()
     with progress("packing") as report:
-        how = PackOptions(append, resume, workers, report)
-        result = pack_images(collection, sources, how, preset=preset, **options)
-    _print_result(result, f"{collection}: {result.done} images packed, {collection.stat().st_size} bytes", resume)
+        result = pack_images(collection, sources, replace(packing, report=report), preset=preset, **options)
+    message = f"{collection}: {result.done} images packed, {collection.stat().st_size} bytes"
+    _print_result(result, message, packing.resume)
 
 
 def _sources(source: Path, split: str) -> list[PackSource]:
@@ -73,16 +69,13 @@ def _sources(source: Path, split: str) -> list[PackSource]:
 def unpack(
     collection: Annotated[Path, typer.Argument(help="A collection.")],
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the images, and of labels.csv if there are labels.")],
-    ending: Annotated[str, typer.Option(help="Of the images, which selects their format.")] = ".png",
-    max_pixels: MaxPixelsOption = MAX_PIXELS,
-    resume: Annotated[bool, typer.Option("--resume", help="Skip images whose files exist.")] = False,
-    workers: WorkersOption = None,
+    unpacking: UnpackOptions,
 ) -> None:
     """Unpack a collection into a folder of images."""
     announce_compilation()
     with progress("unpacking") as report:
-        result = unpack_images(collection, folder, UnpackOptions(ending, max_pixels, resume, workers, report))
-    _print_result(result, f"{folder}: {result.done} images unpacked", resume)
+        result = unpack_images(collection, folder, replace(unpacking, report=report))
+    _print_result(result, f"{folder}: {result.done} images unpacked", unpacking.resume)
 
 
 def _print_result(result: PackResult, message: str, resume: bool) -> None:

@@ -7,13 +7,14 @@ import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import is_dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from numba.core import event
 
-from rlcodec.cli.option_parameters import OptionTypes, given_options, option_parameters
+from rlcodec.cli.option_parameters import OptionTypes, given_options, option_parameters, take_options
 from rlcodec.errors import OptionError
 
 app = typer.Typer(
@@ -27,25 +28,15 @@ data_app = typer.Typer(no_args_is_help=True, help="Fetch data sets.")
 app.add_typer(pretrain_app, name="pretrain")
 app.add_typer(data_app, name="data")
 
-PresetOption = Annotated[str, typer.Option(help="Name of the preset.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-DeviceOption = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
-CodingDeviceOption = Annotated[
-    str | None, typer.Option(help="cuda or another torch device that runs the network of tier lm for many files at once.")
-]
-ResumeOption = Annotated[bool, typer.Option(help="Continue from the checkpoint, if there is one.")]
-FilesResumeOption = Annotated[
-    bool, typer.Option("--resume", help="Skip files whose output exists, for instance after an interrupted run.")
-]
+PRESET_HELP = "Name of the preset."
+JSON_HELP = "Print JSON."
+BACKEND_HELP = "local: the cores of this machine; ray: the cluster of RAY_ADDRESS, or Ray on this machine."
+PresetOption = Annotated[str, typer.Option(help=PRESET_HELP)]
+JsonOption = Annotated[bool, typer.Option("--json", help=JSON_HELP)]
+BackendOption = Annotated[str, typer.Option(help=BACKEND_HELP)]
 SeedOption = Annotated[int, typer.Option(help="Seed of weights, batches and noise.")]
 MaxPixelsOption = Annotated[int, typer.Option(min=1, help="Refuse larger streams and images; 2**28 is the maximum.")]
-WorkersOption = Annotated[int | None, typer.Option(help="Threads; all cores by default.")]
-BackendOption = Annotated[
-    str, typer.Option(help="local: the cores of this machine; ray: the cluster of RAY_ADDRESS, or Ray on this machine.")
-]
 DataOption = Annotated[Path, typer.Option(help="Folder of idx files or of images, or one idx file.")]
-
-
 QUIET = inspect.Parameter(
     "quiet",
     inspect.Parameter.KEYWORD_ONLY,
@@ -57,28 +48,33 @@ QUIET = inspect.Parameter(
 class _Callback:
     """A command as Typer calls it.
 
-    Its signature is computed whenever the command line is built, so that presets registered by then have their options. The
-    options of `types` stand behind the positional parameters of the function, before those that are keyword-only.
+    Its signature is computed whenever the command line is built, so that presets registered by then have their options. A
+    parameter of the function that is a dataclass stands for the options that its fields describe. The options of `types` stand
+    behind the positional parameters of the function, before those that are keyword-only.
     """
 
     def __init__(self, run: Callable[..., None], types: Callable[[], OptionTypes] | None):
         functools.update_wrapper(self, run)
         self.run, self.types = run, types
+        self.written = inspect.signature(run, eval_str=True)
+        annotations = {name: parameter.annotation for name, parameter in self.written.parameters.items()}
+        self.options = {n: kind for n, kind in annotations.items() if isinstance(kind, type) and is_dataclass(kind)}
 
     @property
     def __signature__(self) -> inspect.Signature:
-        written = inspect.signature(self.run, eval_str=True)
         by_kind: dict[Any, list[inspect.Parameter]] = defaultdict(list)
-        for parameter in written.parameters.values():
-            by_kind[parameter.kind].append(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY))
+        for name, parameter in self.written.parameters.items():
+            shown = option_parameters({"": self.options[name]}) if name in self.options else [parameter]
+            by_kind[parameter.kind] += [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in shown]
         declared = option_parameters(self.types()) if self.types else []
         leading, trailing = by_kind[inspect.Parameter.POSITIONAL_OR_KEYWORD], by_kind[inspect.Parameter.KEYWORD_ONLY]
-        return written.replace(parameters=[*leading, *declared, *trailing, QUIET])
+        return self.written.replace(parameters=[*leading, *declared, *trailing, QUIET])
 
     def __call__(self, *, quiet: bool = False, **values: Any) -> None:
         from rich import get_console
 
         get_console().quiet = quiet
+        values |= {name: take_options(options, values) for name, options in self.options.items()}
         if self.types:
             types = self.types()
             shown = [parameter.name for parameter in option_parameters(types)]

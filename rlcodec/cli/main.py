@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from rlcodec.cli import coding, collections, policies, report, training  # noqa: F401 (in the order of the commands in --help)
+from rlcodec.cli import coding, collections, evaluate, policies, report, training  # noqa: F401 (the order of --help)
 from rlcodec.cli.common import app
 from rlcodec.errors import RlcodecError
 from rlcodec.version import __version__

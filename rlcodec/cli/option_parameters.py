@@ -1,17 +1,15 @@
-"""Command-line parameters from dataclasses of options, so that no command lists the options of presets."""
+"""Command-line parameters from dataclasses of options, whose fields `rlcodec.options.option` describes."""
 
 import inspect
 import os
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, fields
 from pathlib import Path
-from typing import Annotated, Any, get_args, get_type_hints
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 import typer
 
-from rlcodec.options import KeywordOptions
-
-OptionTypes = Mapping[str, type[KeywordOptions]]
+OptionTypes = Mapping[str, type[Any]]
 """Dataclasses of options by the names of their owners, which are presets."""
 
 
@@ -29,7 +27,7 @@ class _Declared:
 
     @property
     def default(self) -> Any:
-        return None if self.field.default is MISSING else self.field.default
+        return None if self.field.default in (MISSING, ()) else self.field.default
 
 
 def option_parameters(types: OptionTypes) -> list[inspect.Parameter]:
@@ -55,12 +53,24 @@ def given_options(types: OptionTypes, values: Mapping[str, Any]) -> dict[str, An
     return {name: value.absolute() if isinstance(value, Path) else value for name, value in given.items()}
 
 
+def take_options(options: type[Any], values: dict[str, Any]) -> Any:
+    """An instance of a dataclass of options, whose values are removed from those of the command line.
+
+    Args:
+        options: the dataclass; a field of several values is a tuple.
+        values: of all parameters of a command.
+    """
+    given = {parameter.name: values.pop(parameter.name) for parameter in option_parameters({"": options})}
+    several = [f.name for f in fields(options) if get_origin(f.type) is tuple]
+    return options(**given | {name: tuple(given[name] or ()) for name in several})
+
+
 def _declared(types: OptionTypes) -> dict[str, list[_Declared]]:
     """Every option that the command line shows, with those who declare it."""
     found: dict[str, list[_Declared]] = {}
     for owner, options in types.items():
         hints = get_type_hints(options)
-        for option in fields(options):  # type: ignore[arg-type]
+        for option in fields(options):
             if not option.metadata.get("hidden"):
                 found.setdefault(option.name, []).append(_Declared(owner, option, hints[option.name]))
     return found
@@ -83,7 +93,9 @@ def _parameter(name: str, declared: list[_Declared], owner_count: int) -> inspec
 
 
 def _value_type(annotation: Any) -> Any:
-    """The type that Typer converts to: the annotation without None, and `Path` for paths in any form."""
+    """The type that Typer converts to: the annotation without None, `Path` for paths in any form, and lists for tuples."""
+    if get_origin(annotation) is tuple:
+        return list[get_args(annotation)[0]]  # type: ignore[misc]
     members = [member for member in get_args(annotation) if member is not type(None)] or [annotation]
     classes = [getattr(member, "__origin__", member) for member in members]  # os.PathLike[str] is no class
     return Path if any(issubclass(kind, os.PathLike) for kind in classes) else members[0]

@@ -17,7 +17,7 @@ from rlcodec.cli.common import (
     say,
     torch_device,
 )
-from rlcodec.options import check_options
+from rlcodec.options import options_from
 from rlcodec.training.data import fetch_mnist
 from rlcodec.training.registry import AUTOENCODER, RASTER, pretraining_of, pretraining_options
 
@@ -57,8 +57,7 @@ def pretrain_raster(preset: PretrainedArgument, data: DataOption, **options: Any
 
 def _pretrain(preset: str, part: str, data: Path, keywords: dict[str, Any]) -> None:
     pretraining = pretraining_of(preset, part)
-    check_options(keywords, preset, pretraining_options(part))
-    options = pretraining.options.of(preset, keywords)
+    options = options_from(keywords, preset, pretraining_options(part))
     written = pretraining.run(data, replace(options, device=torch_device(options.device)))
     say(f"wrote {written}")
 

@@ -10,9 +10,9 @@ from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 from stable_baselines3.common.policies import ActorCriticPolicy
 
 from rlcodec.agents.algorithms import registry
-from rlcodec.agents.algorithms.base import FRACTION, Algorithm, LearningRate, whole
-from rlcodec.agents.algorithms.on_policy import ADVISED_NETWORK, PLAIN_NETWORK
+from rlcodec.agents.algorithms.base import FRACTION, Algorithm, learning_rate, whole
 from rlcodec.agents.algorithms.registry import algorithm_by_name, algorithm_names, register_algorithm, unregister_algorithm
+from rlcodec.agents.algorithms.stable_baselines import ADVISED_NETWORK, PLAIN_NETWORK
 from rlcodec.agents.training import load_trained
 from rlcodec.envs.tasks import task_of
 from rlcodec.errors import OptionError
@@ -44,7 +44,7 @@ class Reinforce(OnPolicyAlgorithm):
 @pytest.fixture
 def reinforce():
     """The algorithm, registered."""
-    parameters = {"n_steps": whole(), "learning_rate": LearningRate(), "gamma": FRACTION}
+    parameters = {"n_steps": whole(), "learning_rate": learning_rate, "gamma": FRACTION}
     defaults = {
         "policy": "MlpPolicy", "policy_kwargs": {"net_arch": [16]}, "n_timesteps": 512, "n_envs": 8, "n_steps": 16,
         "learning_rate": 0.001, "gamma": 1.0,

@@ -16,7 +16,6 @@ from rlcodec.agents.reported_results import (
     POLICY_FILE,
     RESULTS_FILE,
     EpisodeDraw,
-    EvaluatedPolicy,
     make_results,
     read_results,
     write_results,
@@ -70,8 +69,9 @@ def honest(request, short_grid, pictures, picture_trace, foreseen, tmp_path_fact
     export_policy(actor_of(agent, settings).module, predictor, task, folder / POLICY_FILE, {})
     policy = task.load_policy(folder / POLICY_FILE)
     evaluation = evaluate_policy(task.hindsight(trace, predictor), policy)
-    evaluated = EvaluatedPolicy(folder, POLICY_FILE, policy)
-    write_results(folder, make_results(task, trace, evaluated, evaluation, EpisodeDraw(EPISODES, SEED[request.param])))
+    write_results(
+        folder, make_results(task, trace, folder / POLICY_FILE, evaluation, EpisodeDraw(EPISODES, SEED[request.param]))
+    )
     task.save(folder / "trace.npz", trace)
     return Run(request.param, folder, folder / "trace.npz")
 

@@ -15,10 +15,8 @@ from rlcodec.agents.reported_results import (
     RESULTS_FILE,
     SHIPPED,
     EpisodeDraw,
-    EvaluatedPolicy,
     file_sha256,
     make_results,
-    policy_path,
     read_results,
     write_results,
 )
@@ -46,11 +44,10 @@ def short_grid():
 def honest(short_grid, traced, tmp_path_factory) -> Path:
     """A run whose policy is the shipped one, and what it reports of a few digits."""
     folder = tmp_path_factory.mktemp("honest")
-    shutil.copyfile(policy_path(folder, SHIPPED, TASK), folder / POLICY_FILE)
+    shutil.copyfile(TASK.policy_file(None), folder / POLICY_FILE)
     policy = TASK.load_policy(folder / POLICY_FILE)
     evaluation = evaluate_policy(TASK.hindsight(traced, policy.predictor), policy)
-    evaluated = EvaluatedPolicy(folder, POLICY_FILE, policy)
-    write_results(folder, make_results(TASK, traced, evaluated, evaluation, EpisodeDraw(EPISODES)))
+    write_results(folder, make_results(TASK, traced, folder / POLICY_FILE, evaluation, EpisodeDraw(EPISODES)))
     return folder
 
 
@@ -259,7 +256,7 @@ def test_the_command_line_reports_and_validates(run, tmp_path, traced):
     assert run("evaluate", trace, "--claim", folder, "--run", folder)[0] == 2
     assert run("evaluate", "mnist", "--data", images, "--claim", folder)[0] == 2
     assert run("evaluate", trace, "--run", folder)[0] == 2
-    shutil.copyfile(policy_path(folder, SHIPPED, TASK), folder / POLICY_FILE)
+    shutil.copyfile(TASK.policy_file(None), folder / POLICY_FILE)
     code, out, _ = run("evaluate", trace, "--run", folder, "--episodes", 2, "--seed", 5, "--json")
     assert code == 0
     results = read_results(folder)
@@ -272,5 +269,7 @@ def test_reference_runs_are_of_what_is_shipped(folder):
     results = read_results(folder)
     task = task_of(results.preset)
     assert results.codec_digest == task.spec.codec_digest
-    assert results.policy_sha256 == file_sha256(policy_path(folder, results.policy, task))
+    assert results.policy in (SHIPPED, POLICY_FILE)
+    policy_file = None if results.policy == SHIPPED else folder / POLICY_FILE
+    assert results.policy_sha256 == file_sha256(task.policy_file(policy_file))
     assert (folder / RESULTS_FILE).stat().st_size < 200_000

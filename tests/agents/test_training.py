@@ -16,7 +16,7 @@ from rlcodec.agents.baselines import PlannerActor
 from rlcodec.agents.export import export_policy, export_trained
 from rlcodec.agents.hyperparameters import Settings, read_settings
 from rlcodec.agents.run_folder import CHECKPOINT_FILE, RUN_FILE, read_run
-from rlcodec.agents.training import TrainOptions, actor_of, load_trained, new_agent, train
+from rlcodec.agents.training import actor_of, load_trained, new_agent, train
 from rlcodec.control.actor import best_legal, decide
 from rlcodec.control.objective import Objective
 from rlcodec.envs.batch import Episodes
@@ -100,11 +100,11 @@ def test_runs_are_resumed(run, traced, tmp_path):
     copied(run, tmp_path)
     before = load_trained(tmp_path)
     longer = before.run.settings.with_values(n_timesteps=1024)
-    after = train(traced, TASK, longer, tmp_path, TrainOptions(resume=True))
+    after = train(traced, TASK, longer, tmp_path, resume=True)
     states = before.actor.module.state_dict(), after.actor.module.state_dict()
     assert any(not torch.equal(states[0][name], states[1][name]) for name in states[0])
     assert read_run(tmp_path).settings == longer
-    again = train(traced, TASK, longer, tmp_path, TrainOptions(resume=True))  # whose steps are done
+    again = train(traced, TASK, longer, tmp_path, resume=True)  # whose steps are done
     assert all(torch.equal(again.actor.module.state_dict()[name], states[1][name]) for name in states[1])
 
 
@@ -173,7 +173,7 @@ def test_a_run_keeps_the_settings_it_was_trained_with(traced, ppo_run, tmp_path)
         (small("a2c", "AdvisedPolicy"), "has learned with algorithm ppo, not a2c"),
     ):
         with pytest.raises(OptionError, match=message):
-            train(traced, TASK, changed, tmp_path, TrainOptions(resume=True))
+            train(traced, TASK, changed, tmp_path, resume=True)
     assert read_run(tmp_path).settings == SHORT
 
 
@@ -186,7 +186,7 @@ def test_a_run_that_starts_over_leaves_nothing_of_the_old_one(traced, ppo_run, t
         patch.setattr("rlcodec.agents.training.new_agent", fail)
         with pytest.raises(KeyboardInterrupt):
             train(traced, TASK, small("a2c"), tmp_path)
-    resumed = train(traced, TASK, small("a2c"), tmp_path, TrainOptions(resume=True))
+    resumed = train(traced, TASK, small("a2c"), tmp_path, resume=True)
     assert resumed.run.settings.algorithm == "a2c"
 
 
@@ -201,7 +201,7 @@ def test_runs_that_name_no_algorithm_are_runs_of_ppo(traced, ppo_run, tmp_path):
     assert read_run(tmp_path).settings == SHORT
     seen = observations(TASK, traced, read_run(tmp_path).predictor)
     assert np.array_equal(load_trained(tmp_path).actor.logits(seen), load_trained(ppo_run).actor.logits(seen))
-    train(traced, TASK, SHORT.with_values(n_timesteps=640), tmp_path, TrainOptions(resume=True))
+    train(traced, TASK, SHORT.with_values(n_timesteps=640), tmp_path, resume=True)
 
 
 def test_runs_of_another_codec_are_refused(ppo_run, tmp_path):

@@ -13,7 +13,7 @@ import rlcodec
 from rlcodec.cli import main as cli
 from rlcodec.cli.option_parameters import given_options, option_parameters
 from rlcodec.errors import OptionError
-from rlcodec.options import KeywordOptions, PathLike, check_options, option
+from rlcodec.options import KeywordOptions, PathLike, option, options_from
 from rlcodec.presets.registry import encode_option_types
 
 
@@ -72,11 +72,11 @@ def test_only_what_differs_from_defaults_is_given():
 )
 def test_options_of_others_are_named_as_such(keywords, message):
     with pytest.raises(OptionError, match=message):
-        check_options(keywords, "first", TYPES)
+        options_from(keywords, "first", TYPES)
 
 
 def test_options_of_others_may_be_left_open():
-    check_options({"width": None, "level": 3}, "first", TYPES)
+    assert options_from({"width": None, "level": 3}, "first", TYPES) == First(level=3)
 
 
 @pytest.mark.parametrize("words", ["encode", "pack"])

@@ -15,10 +15,9 @@ from toy import DIGEST, LEVELS, SEQUENCES, STARTS, ToyOptions, ToyPreset, measur
 
 import rlcodec
 import rlcodec.pillow_plugin
-from rlcodec.agents.algorithms.a2c import PARAMETERS
 from rlcodec.agents.algorithms.base import Algorithm
-from rlcodec.agents.algorithms.on_policy import PLAIN_NETWORK
 from rlcodec.agents.algorithms.registry import register_algorithm, unregister_algorithm
+from rlcodec.agents.algorithms.stable_baselines import A2C_PARAMETERS, PLAIN_NETWORK
 from rlcodec.control.actor import decide
 from rlcodec.control.objective import Objective
 from rlcodec.core.container import unpack
@@ -62,7 +61,7 @@ DEFAULTS = {
 @pytest.fixture(scope="module")
 def algorithm():
     """The toy algorithm, registered."""
-    register_algorithm(Algorithm("toy-a2c", ToyAgent, PARAMETERS, (PLAIN_NETWORK,), DEFAULTS))
+    register_algorithm(Algorithm("toy-a2c", ToyAgent, A2C_PARAMETERS, (PLAIN_NETWORK,), DEFAULTS))
     yield "toy-a2c"
     unregister_algorithm("toy-a2c")
 
