@@ -31,3 +31,6 @@ class CompactOptions(EncodeOptions):
         super().__post_init__()
         if self.tier is not None and self.tier not in TIER_NAMES:
             raise OptionError(f"unknown tier {self.tier!r}; preset compact has: {', '.join(TIER_NAMES)}")
+
+
+OPTIONS = CompactOptions

@@ -48,3 +48,6 @@ class MnistOptions(EncodeOptions):
     def tier_index(self) -> int:
         """Index of the tier into `rlcodec.core.segment_choice.TIERS`."""
         return CONTEXT if self.tier is None else TIERS.index(self.tier)
+
+
+OPTIONS = MnistOptions

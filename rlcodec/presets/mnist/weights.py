@@ -2,13 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 
 from rlcodec.core.integer_conv import ConvLayer
 from rlcodec.core.integer_mlp import ContextNet
-from rlcodec.core.preset_format import PresetFormat
 from rlcodec.core.weights_file import Weights, context_net_of, digest_of, layers_from_arrays, stored_fields
 from rlcodec.errors import ModelError
 from rlcodec.presets.mnist.bilevel.context import SourceTables
@@ -34,8 +32,6 @@ class MnistWeights(Weights):
         fill: int32 (slices + 1, rows), how much of the last sent row's correction carries on into the rows below it, in 1/256,
             by budget index and distance.
     """
-
-    format: ClassVar[PresetFormat] = MNIST
 
     analysis: tuple[ConvLayer, ...]
     synthesis: tuple[ConvLayer, ...]

@@ -38,3 +38,7 @@ class PhotoDecodeOptions(DecodeOptions):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_synthesis(self.synthesis)
+
+
+OPTIONS = PhotoOptions
+DECODE_OPTIONS = PhotoDecodeOptions
