@@ -1,8 +1,6 @@
 """Exports a trained policy as one ONNX file that the runtime runs without torch."""
 
-import io
 import json
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,8 +16,7 @@ from rlcodec.control.onnx_policy import METADATA_KEY, description_of
 from rlcodec.core.files import write_bytes
 from rlcodec.envs.tasks import Task
 from rlcodec.errors import PolicyError
-
-OPSET = 17
+from rlcodec.training.onnx_export import onnx_graph
 
 
 def export_policy(actor: nn.Module, predictor: Predictor, task: Task, path: Path, notes: Mapping[str, Any]) -> None:
@@ -37,15 +34,11 @@ def export_policy(actor: nn.Module, predictor: Predictor, task: Task, path: Path
         PolicyError: ONNX's checker refuses the graph.
         OutputError: the file cannot be written.
     """
-    size, buffer = task.spec.observation_size, io.BytesIO()
-    actor = actor.cpu().eval()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        torch.onnx.export(
-            actor, (torch.zeros(1, size),), buffer, input_names=["observation"], output_names=["logits"],
-            dynamic_axes={"observation": {0: "batch"}, "logits": {0: "batch"}}, opset_version=OPSET, dynamo=False,
-        )  # fmt: skip
-    graph = onnx.load_from_string(buffer.getvalue())
+    size = task.spec.observation_size
+    try:
+        graph = onnx_graph(actor, torch.zeros(1, size), ("observation", "logits"), {0: "batch"})
+    except onnx.checker.ValidationError as error:
+        raise PolicyError(f"the exported graph is not valid ONNX ({error})") from error
     metadata = description_of(task.spec) | {
         "macs": linear_macs(actor, size),
         "predictor": json.loads(predictor.to_json()),
@@ -53,10 +46,6 @@ def export_policy(actor: nn.Module, predictor: Predictor, task: Task, path: Path
     }
     entry = graph.metadata_props.add()
     entry.key, entry.value = METADATA_KEY, json.dumps(metadata)
-    try:
-        onnx.checker.check_model(graph)
-    except onnx.checker.ValidationError as error:
-        raise PolicyError(f"the exported graph is not valid ONNX ({error})") from error
     write_bytes(path, graph.SerializeToString())
 
 

@@ -16,8 +16,8 @@ from rlcodec.presets.mnist.bilevel.coder import source_of
 from rlcodec.presets.mnist.bilevel.tokens import Contexts, source_contexts
 from rlcodec.presets.mnist.bilevel.transformer import ATTENTION_SCALE, COLUMNS_ASIDE, HEAD_SIZE, RESIDUAL, ROWS_ABOVE, LmNet
 from rlcodec.presets.mnist.installed import installed_weights
-from rlcodec.training.raster import ACTIVATION_SCALE
-from rlcodec.training.transformer import LIMIT, normalise
+from rlcodec.training.mnist.transformer import normalise
+from rlcodec.training.quantise import ACTIVATION_CEILING, ACTIVATION_SCALE
 
 
 class CachedLoop:
@@ -57,12 +57,14 @@ class CachedLoop:
         x = self.first.index_select(0, which).sum(0) + self.rows.index_select(0, rows).sum(0)
         n = self.count
         for layer in self.layers:
-            query, key, value = (layer["qkv"] @ normalise(x)).clamp_(-LIMIT, LIMIT).view(3, -1, HEAD_SIZE)
+            query, key, value = (
+                (layer["qkv"] @ normalise(x)).clamp_(-ACTIVATION_CEILING, ACTIVATION_CEILING).view(3, -1, HEAD_SIZE)
+            )
             weight = torch.softmax(torch.matmul(layer["keys"][:, :n], query[..., None]) * ATTENTION_SCALE, 1)
             mixed = torch.matmul(weight.transpose(1, 2), layer["values"][:, :n]).reshape(-1)
             layer["keys"][:, n], layer["values"][:, n] = key, value
             x = x + layer["out"] @ mixed
-            hidden = torch.addmv(layer["up_bias"], layer["up"], normalise(x)).clamp_(0, LIMIT)
+            hidden = torch.addmv(layer["up_bias"], layer["up"], normalise(x)).clamp_(0, ACTIVATION_CEILING)
             x = x + torch.addmv(layer["down_bias"], layer["down"], hidden)
         return float(self.node @ normalise(x)) + self.node_bias
 
@@ -71,7 +73,7 @@ class CachedLoop:
         for layer in self.layers:
             values = layer["values"][:, self.count]
             values += layer["outcome"][symbol].view(-1, HEAD_SIZE)
-            values.clamp_(-LIMIT, LIMIT)
+            values.clamp_(-ACTIVATION_CEILING, ACTIVATION_CEILING)
         self.count += 1
 
     @torch.inference_mode()

@@ -142,7 +142,7 @@ class AdaptiveRateEnv(gymnasium.Env[Any, int]):
         self.predictor, self.objective, self.render_mode = self.source.predictor, objective, render_mode
         self._on_trace = self.source.episodes(1) if self.source.trace is not None else None
         self.layout = self.source.task.spec.layout
-        self.observation_space: spaces.Space[Any] = spaces.Dict({name: _box(length) for name, length, _ in self.layout})
+        self.observation_space: spaces.Space[Any] = spaces.Dict({name: box(length) for name, length, _ in self.layout})
         self.action_space: Any = spaces.Discrete(self.layout[0][1])
         self._window: Window | None = None
         self._episode: Episodes | None = None
@@ -238,7 +238,8 @@ class AdaptiveRateEnv(gymnasium.Env[Any, int]):
         return {"image_index": self._index} | totals | {"objective_value": float(episode.objective_values()[0])}
 
 
-def _box(length: int) -> spaces.Box:
+def box(length: int) -> spaces.Box:
+    """The space of so many numbers of an observation."""
     return spaces.Box(-OBSERVATION_LIMIT, OBSERVATION_LIMIT, (length,), np.float32)
 
 
@@ -247,7 +248,7 @@ class FlatEnv(AdaptiveRateEnv):
 
     def __init__(self, **kwargs: Any):
         super().__init__(**kwargs)
-        self.observation_space = _box(sum(length for _, length, _ in self.layout))
+        self.observation_space = box(sum(length for _, length, _ in self.layout))
 
     def _observe(self) -> np.ndarray:
         return self._running().observe()[0].copy()

@@ -9,8 +9,7 @@ from gymnasium.vector.utils import batch_space
 
 from rlcodec.control.decision_process import Predictor
 from rlcodec.control.objective import Objective
-from rlcodec.control.observation import OBSERVATION_LIMIT
-from rlcodec.envs.gym_env import episode_source
+from rlcodec.envs.gym_env import box, episode_source
 from rlcodec.envs.tasks import Trace
 from rlcodec.errors import OptionError
 from rlcodec.options import PathLike
@@ -51,9 +50,7 @@ class AdaptiveRateVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         self.episodes = episode_source(preset, trace, None, predictor).episodes(num_envs)
         self.autoreset_mode = AutoresetMode(autoreset_mode)
         self.metadata = {"autoreset_mode": self.autoreset_mode}
-        self.single_observation_space = spaces.Box(
-            -OBSERVATION_LIMIT, OBSERVATION_LIMIT, (self.episodes.observation_size,), np.float32
-        )
+        self.single_observation_space = box(self.episodes.observation_size)
         self.single_action_space = spaces.Discrete(self.episodes.action_count)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)

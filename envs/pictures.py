@@ -1,21 +1,22 @@
 """What traces and tasks of presets for pictures share: pictures of any sizes in one array, reading and measuring them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, ClassVar, Self, TypeVar
 
 import numpy as np
 
 from rlcodec.envs.measure import Measure, MeasureOptions, Tables, measure_all
 from rlcodec.envs.sample_images import sample_pictures
 from rlcodec.envs.tasks import PresetTask
-from rlcodec.envs.trace_file import save_tables
+from rlcodec.envs.trace_file import check_shapes, load_tables
 from rlcodec.errors import DataError
 from rlcodec.training.data import load_pictures
 
 LARGE_SIDE, CROPS_OF_LARGE = 600, 3
 """Of a picture with a longer side than LARGE_SIDE pixels, CROPS_OF_LARGE crops are taken instead of one."""
+COLORS = 3
 
 T = TypeVar("T", bound="PictureTrace")
 
@@ -28,7 +29,10 @@ class PictureTrace:
         digest: SHA-256 of the codec that measured, hexadecimal.
         pixels: uint8 (all,), the pixels of the pictures one after another, each (height, width, 3), or all (height, width).
         sizes: int64 (n, 2), heights and widths in pixels.
+        table_shapes: shapes of the added tables for one picture, as `PictureTask.load` expects them.
     """
+
+    table_shapes: ClassVar[Mapping[str, tuple[int, ...]]]
 
     digest: str
     pixels: np.ndarray
@@ -117,21 +121,32 @@ def join_tables(trace_type: type[T], digest: str, pictures: Sequence[np.ndarray]
 
 
 class PictureTask(PresetTask):
-    """The part of a task that presets for pictures share; their traces are subclasses of `PictureTrace`."""
+    """The part of a task that presets for pictures share.
+
+    Attributes:
+        trace_type: class of the traces.
+        measure_picture: all tables of one picture, without their first axis; a function that other processes can import.
+    """
+
+    trace_type: ClassVar[type[PictureTrace]]
+    measure_picture: ClassVar[Any]
+
+    def measure(self, images: Sequence[np.ndarray], options: MeasureOptions = MeasureOptions()) -> Any:
+        return measure_pictures(self.trace_type, self.spec.codec_digest, self.measure_picture, images, options)
+
+    def load(self, path: Path) -> Any:
+        trace, codec_tables = load_tables(path, self.trace_type, self.spec.codec_digest), self.trace_type.table_shapes
+        n = trace.sizes.size // 2
+        check_shapes(path, trace, {"sizes": (n, 2)} | {name: (n, *shape) for name, shape in codec_tables.items()})
+        check_shapes(path, trace, {"pixels": (COLORS * int(trace.areas.sum()),)})
+        return trace
 
     def samples(self) -> list[np.ndarray]:
-        """Parts of photographs that come with scikit-learn, uint8 (height, width, 3); raises as `Task.samples`."""
         return sample_pictures()
 
     def read_images(self, data: Path, split: str, limit: int | None, crop: int | None) -> list[np.ndarray]:
-        """The pictures of a folder, or crops of them; arguments and errors as `Task.read_images`, without splits."""
         pictures = load_pictures(data)[:limit]
         return pictures if crop is None else crop_pictures(pictures, crop)
 
-    def save(self, path: Path, trace: Any) -> None:
-        """As `rlcodec.envs.trace_file.save_tables`."""
-        save_tables(path, trace)
-
     def image(self, trace: Any, index: int) -> np.ndarray:
-        """As `PictureTrace.picture`."""
         return trace.picture(index)

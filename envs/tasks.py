@@ -7,8 +7,7 @@ for every preset; `register_task` adds one for somebody else's.
 import importlib
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, Self
 
@@ -20,6 +19,7 @@ from rlcodec.control.onnx_policy import OnnxPolicy, load_policy
 from rlcodec.envs.batch import Episodes
 from rlcodec.envs.hindsight import ExhaustiveSearch, Hindsight, objective_grid
 from rlcodec.envs.measure import MeasureOptions
+from rlcodec.envs.trace_file import save_tables
 from rlcodec.errors import OptionError
 from rlcodec.options import PathLike
 from rlcodec.presets.base import Encoded, Preset
@@ -91,9 +91,9 @@ class Task(ABC):
     def load(self, path: Path) -> Any:
         """Reads a trace; raises DataError if the file is no trace of this codec."""
 
-    @abstractmethod
     def save(self, path: Path, trace: Any) -> None:
         """Writes a trace, whole or not at all; raises OutputError."""
+        save_tables(path, trace)
 
     @abstractmethod
     def fit(self, trace: Any) -> Predictor:
@@ -173,19 +173,15 @@ class PresetTask(Task):
         self.preset, self.name, self.spec = preset, preset.name, preset.process_spec()
 
     def read_predictor(self, text: str) -> Predictor:
-        """As `Preset.read_predictor`."""
         return self.preset.read_predictor(text)
 
     def live(self, image: np.ndarray, predictor: Predictor) -> DecisionProcess:
-        """As `Preset.live_process`."""
         return self.preset.live_process(image, predictor)
 
     def encode(self, image: np.ndarray, actions: tuple[int, ...]) -> Encoded:
-        """As `Preset.encode_actions`."""
         return self.preset.encode_actions(image, actions)
 
     def encode_under(self, policy: PathLike | None, image: np.ndarray, objective: Objective) -> bytes:
-        """As `Preset.encode`, under a policy and an objective."""
         options = self.preset.options(
             policy=policy,
             distortion=objective.kind,
@@ -195,16 +191,14 @@ class PresetTask(Task):
         return self.preset.encode(image, options).data
 
     def show_nothing(self, image: np.ndarray) -> np.ndarray:
-        """As `Preset.show_nothing`."""
         return self.preset.show_nothing(image)
 
     def policy_file(self, path: PathLike | None) -> Path:
-        """As `rlcodec.presets.policies.policy_file`."""
         return policy_file(self.preset, path)
 
 
 _MODULES = {name: f"rlcodec.envs.{name}.task" for name in ("mnist", "photo", "compact")}
-"""Modules of the shipped presets' tasks, each with a function `make_task` of a preset."""
+"""Modules of the shipped presets' tasks, each with the class of the task as `TASK`."""
 EXTERNAL = "external"
 """Stands where the name of a preset does for a codec that is known by its trace alone."""
 _TRACE_MODULES = dict.fromkeys((EXTERNAL, "own"), "rlcodec.envs.external.task")
@@ -234,16 +228,6 @@ def unregister_task(name: str) -> None:
         _tasks.pop(name, None)
 
 
-@contextmanager
-def registered_task(name: str, make_task: Callable[[Preset], Task]) -> Iterator[None]:
-    """Adds a task for the duration of a block."""
-    register_task(name, make_task)
-    try:
-        yield
-    finally:
-        unregister_task(name)
-
-
 def task_of(name: str) -> Task:
     """The task of a preset.
 
@@ -255,7 +239,7 @@ def task_of(name: str) -> Task:
     preset = preset_by_name(name)
     if name not in _tasks:
         if name in _MODULES:
-            make_task = importlib.import_module(_MODULES[name]).make_task
+            make_task = importlib.import_module(_MODULES[name]).TASK
         elif name in _factories:
             make_task = _factories[name]
         else:

@@ -8,10 +8,10 @@ import operator
 import os
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
-from typing import Any, TypeVar
+from typing import Any, Self
 
 from rlcodec.control.constraints import Constraints
-from rlcodec.control.objective import Objective, resolve_objective
+from rlcodec.control.objective import DEFAULT, KINDS, Objective
 from rlcodec.core.preset_format import MAX_PIXELS
 from rlcodec.errors import OptionError
 
@@ -33,7 +33,35 @@ def option(help_text: str, default: Any = None, *, least: int | None = None, hid
 
 
 class KeywordOptions:
-    """Base class of dataclasses of options that `options_from` builds from keyword arguments."""
+    """Base class of dataclasses of options: they are built from keyword arguments and can be shown on the command line.
+
+    Fields whose type is int hold whole numbers; subclasses that check more call `super().__post_init__()` first.
+
+    Raises:
+        OptionError: a field that holds a whole number is given something else.
+    """
+
+    def __post_init__(self) -> None:
+        for f in fields(self):  # type: ignore[arg-type]
+            if f.type in (int, int | None):
+                object.__setattr__(self, f.name, whole_number(f.name, getattr(self, f.name)))
+
+    @classmethod
+    def of(cls, preset: str, keywords: Mapping[str, Any]) -> Self:
+        """Options from keyword arguments; those that are None keep their defaults.
+
+        Args:
+            preset: its name, for the error message.
+            keywords: values by the names of the fields.
+
+        Raises:
+            OptionError: there is no such option, or a value is invalid.
+        """
+        known = cls.names()
+        given = {name: value for name, value in keywords.items() if value is not None}
+        if unknown := sorted(given.keys() - set(known)):
+            raise OptionError(f"preset {preset} has no option {', '.join(unknown)}; it has: {', '.join(known)}")
+        return cls(**given)
 
     @classmethod
     def names(cls) -> tuple[str, ...]:
@@ -114,10 +142,6 @@ class EncodeOptions(KeywordOptions):
     max_pixels: int = option("Refuse larger images; 2**28 is the maximum.", MAX_PIXELS, least=1)
     workers: int | None = option("Threads; all cores by default.", hidden=True)
 
-    def __post_init__(self) -> None:
-        for name in ("max_bytes", "max_pixels", "workers"):
-            object.__setattr__(self, name, whole_number(name, getattr(self, name)))
-
     @property
     def constraints(self) -> Constraints:
         """The limits that the stream must meet."""
@@ -145,7 +169,16 @@ class EncodeOptions(KeywordOptions):
         Raises:
             OptionError: an unknown name, or a name together with numbers.
         """
-        return resolve_objective(self.objective, self.lambda_rate, self.lambda_compute, self.distortion, named)
+        if self.lambda_rate is None and self.lambda_compute is None and self.distortion is None:
+            name = self.objective or DEFAULT
+            if name not in named:
+                raise OptionError(f"unknown objective {name!r}; there are: {', '.join([*named, LOSSLESS])}")
+            return named[name]
+        if self.objective is not None:
+            raise OptionError("give either an objective's name or lambda_rate and lambda_compute, not both")
+        if self.lambda_rate is None:
+            raise OptionError("lambda_compute and distortion need lambda_rate beside them")
+        return Objective(self.distortion or KINDS[0], self.lambda_rate, self.lambda_compute or 0.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,9 +190,6 @@ class DecodeOptions(KeywordOptions):
     """
 
     workers: int | None = option("Threads; all cores by default.", hidden=True)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "workers", whole_number("workers", self.workers))
 
 
 def whole_number(name: str, value: Any) -> int | None:

@@ -1,23 +1,18 @@
 """Traces of preset `compact`: what every channel of a picture costs in each tier, and the distortion without the others."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from rlcodec.core.segment_choice import LATENT_TIERS
-from rlcodec.envs.measure import MeasureOptions, Tables
-from rlcodec.envs.pictures import PictureTrace, measure_pictures
-from rlcodec.envs.trace_file import check_shapes, load_tables
+from rlcodec.envs.measure import Tables
+from rlcodec.envs.pictures import COLORS, PictureTrace
 from rlcodec.images.color import ColorImage
 from rlcodec.presets.compact.choices import COUNTS
 from rlcodec.presets.compact.encoder import AnalysedPicture
 from rlcodec.presets.compact.installed import load_weights
 from rlcodec.presets.compact.measurements import STATISTICS, CompactMeasurements, distortion_at, statistics_of
 from rlcodec.presets.compact.transform import LATENT_CHANNELS, latent_size, synthesis_macs
-
-COLORS = 3
 
 
 @dataclass(frozen=True)
@@ -31,6 +26,12 @@ class CompactTrace(PictureTrace):
         sse: int64 (n, len(COUNTS)), sum of squared errors over all colours by number of channels.
         ms_ssim: float64 (n, len(COUNTS)).
     """
+
+    table_shapes = {  # noqa: RUF012
+        "statistics": (len(STATISTICS),),
+        **dict.fromkeys(("cost", "macs"), (LATENT_TIERS, LATENT_CHANNELS)),
+        **dict.fromkeys(("sse", "ms_ssim"), (len(COUNTS),)),
+    }
 
     statistics: np.ndarray
     cost: np.ndarray
@@ -49,7 +50,8 @@ class CompactTrace(PictureTrace):
         return CompactMeasurements(self.areas, self.statistics, self.cost, self.macs, synthesis, self.mse, self.ms_ssim)
 
 
-def _measure_picture(picture: np.ndarray) -> Tables:
+def measure_picture(picture: np.ndarray) -> Tables:
+    """All tables of a picture, uint8 (height, width, 3)."""
     source = AnalysedPicture(load_weights(), ColorImage(picture, gray=False))
     cost, macs = source.channel_costs
     distortion = [distortion_at(source, int(channels)) for channels in COUNTS]
@@ -60,26 +62,3 @@ def _measure_picture(picture: np.ndarray) -> Tables:
         "sse": np.array([sse for sse, _ in distortion], np.int64),
         "ms_ssim": np.array([ms_ssim for _, ms_ssim in distortion]),
     }
-
-
-def measure_compact(pictures: Sequence[np.ndarray], options: MeasureOptions = MeasureOptions()) -> CompactTrace:
-    """The trace of some pictures, uint8 (height, width, 3); raises as `rlcodec.envs.pictures.measure_pictures`."""
-    return measure_pictures(CompactTrace, load_weights().digest, _measure_picture, pictures, options)
-
-
-def load_compact_trace(path: Path) -> CompactTrace:
-    """Reads a trace; nothing in the file is executed.
-
-    Raises:
-        DataError: it is missing, broken, or was made by another codec.
-    """
-    trace = load_tables(path, CompactTrace, load_weights().digest)
-    n = len(trace.cost)
-    check_shapes(path, trace, {"sizes": (n, 2)})
-    shapes = {
-        "pixels": (COLORS * int(trace.areas.sum()),), "statistics": (n, len(STATISTICS)),
-        **dict.fromkeys(("cost", "macs"), (n, LATENT_TIERS, LATENT_CHANNELS)),
-        **dict.fromkeys(("sse", "ms_ssim"), (n, len(COUNTS))),
-    }  # fmt: skip
-    check_shapes(path, trace, shapes)
-    return trace

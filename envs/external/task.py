@@ -13,7 +13,6 @@ from rlcodec.control.objective import KINDS, Objective
 from rlcodec.envs.external.trace import ExternalTrace, load_external_trace
 from rlcodec.envs.fit import ITERATIONS, NETWORKS, fit_net, fit_unseen
 from rlcodec.envs.tasks import EXTERNAL, Predictors, Task
-from rlcodec.envs.trace_file import save_tables
 from rlcodec.errors import DataError, OptionError
 from rlcodec.options import PathLike
 from rlcodec.presets.external.process import ExternalPredictor, ExternalProcess, ExternalSpec
@@ -53,6 +52,7 @@ class ExternalTask(Task):
             f"codec {self.codec.codec} is known by its trace alone: rlcodec has no images of it, and cannot run it"
         )
 
+    fit = staticmethod(fit_external_predictor)
     samples = read_images = measure = live = image = encode = encode_under = show_nothing = _refuse  # type: ignore[assignment]
 
     def policy_file(self, path: PathLike | None) -> Path:
@@ -68,24 +68,13 @@ class ExternalTask(Task):
             raise DataError(f"{path}: is a trace of another codec, or of other settings or features, than {self.codec.codec}")
         return trace
 
-    def save(self, path: Path, trace: ExternalTrace) -> None:
-        """As `rlcodec.envs.trace_file.save_tables`."""
-        save_tables(path, trace)
-
-    def fit(self, trace: ExternalTrace) -> ExternalPredictor:
-        """As `fit_external_predictor`."""
-        return fit_external_predictor(trace)
-
     def fit_unseen(self, trace: ExternalTrace) -> list[ExternalPredictor]:
-        """As `rlcodec.envs.fit.fit_unseen`."""
         return fit_unseen(trace, fit_external_predictor)
 
     def read_predictor(self, text: str) -> ExternalPredictor:
-        """As `ExternalPredictor.from_json`."""
         return ExternalPredictor.from_json(text, self.codec)
 
     def process(self, trace: ExternalTrace, predictors: Predictors) -> DecisionProcess:
-        """As `ExternalProcess`."""
         return ExternalProcess(self.codec, trace.measurements, predictors)
 
     def statistics(self, trace: ExternalTrace) -> np.ndarray:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rlcodec.control.objective import KINDS, LOSS, MEASURE_OF_KIND, Objective, distortion
+from rlcodec.control.objective import KINDS, LOSS, MEASURE_OF, Objective, distortion
 from rlcodec.core.range_coder import COST_UNIT, COSTS, PROBABILITY_ONE
 from rlcodec.core.segment_choice import CONTEXT, LATENT_TIERS, STOP_BEFORE_PIXELS_PROBABILITY, STOP_PROBABILITY, TIERS
 from rlcodec.core.segments import MACS_PER_KMAC
@@ -48,7 +48,7 @@ def _costs(process: MnistProcess, objective: Objective) -> _Costs:
     tables, pixels = process.measurements, process.sizes.pixels
     per_cost = objective.lambda_rate / COST_UNIT / pixels
     per_mac = objective.lambda_compute / MACS_PER_KMAC / pixels
-    if MEASURE_OF_KIND[KINDS.index(objective.kind)] == LOSS:
+    if MEASURE_OF[KINDS.index(objective.kind)] == LOSS:
         in_latents, in_rows = tables.latent_loss.astype(np.float64), tables.stop_loss.astype(np.float64)
     else:
         in_latents, in_rows = tables.latent_sse / pixels, tables.stop_sse / pixels

@@ -1,7 +1,6 @@
 """The task of preset `mnist`: traces of small gray images, and hindsight by dynamic programming."""
 
 import functools
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,20 +8,16 @@ import numpy as np
 from rlcodec.core.segment_choice import LATENT_TIERS, TIERS
 from rlcodec.envs.batch import Episodes
 from rlcodec.envs.hindsight import Hindsight
-from rlcodec.envs.measure import MeasureOptions
 from rlcodec.envs.mnist.fit import fit_predictor
 from rlcodec.envs.mnist.oracle import best_fixed, oracle
 from rlcodec.envs.mnist.trace import MnistTrace, load_trace, measure_images
 from rlcodec.envs.sample_images import sample_images
 from rlcodec.envs.tasks import Predictors, PresetTask
-from rlcodec.envs.trace_file import save_tables
 from rlcodec.errors import OptionError
 from rlcodec.images.gray import read_gray
-from rlcodec.presets.base import Preset
 from rlcodec.presets.mnist.decisions import FIRST_TIER_ACTION, STOP_ACTION
 from rlcodec.presets.mnist.format import MNIST
 from rlcodec.presets.mnist.installed import installed_weights
-from rlcodec.presets.mnist.predictor import MnistPredictor
 from rlcodec.presets.mnist.process import MnistProcess
 from rlcodec.presets.mnist.segments import BUDGET_SLICES
 from rlcodec.training.data import load_images
@@ -40,12 +35,15 @@ class MnistTask(PresetTask):
 
     grid_rate = GRID_RATE
 
+    measure = staticmethod(measure_images)
+    load = staticmethod(load_trace)
+    fit = staticmethod(fit_predictor)
+    """The predictions are linear, so those for training on the trace itself are the same."""
+
     def samples(self) -> np.ndarray:
-        """Handwritten digits, uint8 (n, 28, 28)."""
         return sample_images()
 
     def read_images(self, data: Path, split: str, limit: int | None, crop: int | None) -> np.ndarray:
-        """Images of one size, uint8 (n, height, width); see `Task.read_images`."""
         if crop is not None:
             raise OptionError("crops are for photographs; preset mnist takes whole images")
         images = load_images(data, split, limit)
@@ -53,28 +51,10 @@ class MnistTask(PresetTask):
             read_gray(images[0], MNIST)  # raises ImageError if the images are too large
         return images
 
-    def measure(self, images: Sequence[np.ndarray], options: MeasureOptions = MeasureOptions()) -> MnistTrace:
-        """The trace of some images of one size; see `Task.measure`."""
-        return measure_images(images, options)
-
-    def load(self, path: Path) -> MnistTrace:
-        """Reads a trace; see `Task.load`."""
-        return load_trace(path, installed_weights())
-
-    def save(self, path: Path, trace: MnistTrace) -> None:
-        """Writes a trace; see `Task.save`."""
-        save_tables(path, trace)
-
-    def fit(self, trace: MnistTrace) -> MnistPredictor:
-        """Fits the encoder's predictions; they are linear, so those for training on the trace itself are the same."""
-        return fit_predictor(trace)
-
     def process(self, trace: MnistTrace, predictors: Predictors) -> MnistProcess:
-        """The decision process on the images of a trace."""
         return MnistProcess(installed_weights(), trace, predictors, trace.images.shape[1:])
 
     def image(self, trace: MnistTrace, index: int) -> np.ndarray:
-        """An image of a trace, uint8 (height, width)."""
         return trace.images[index]
 
     def statistics(self, trace: MnistTrace) -> np.ndarray:
@@ -111,6 +91,4 @@ def constant_settings(height: int) -> list[tuple[int, ...]]:
     return settings
 
 
-def make_task(preset: Preset) -> MnistTask:
-    """The task of preset `mnist`."""
-    return MnistTask(preset)
+TASK = MnistTask

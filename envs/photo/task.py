@@ -2,21 +2,18 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import ClassVar, cast
+from typing import ClassVar
 
 import numpy as np
 
 from rlcodec.control.decision_process import DecisionProcess, Predictor
 from rlcodec.envs.fit import fit_unseen
-from rlcodec.envs.measure import MeasureOptions
 from rlcodec.envs.photo.fit import fit_photo_predictor
-from rlcodec.envs.photo.trace import PhotoTrace, load_photo_trace, measure_photographs
+from rlcodec.envs.photo.trace import PhotoTrace, has_features_of_this_version, measure_picture
 from rlcodec.envs.pictures import PictureTask
 from rlcodec.envs.tasks import Predictors
 from rlcodec.errors import DataError
-from rlcodec.presets.base import Preset
 from rlcodec.presets.photo.decisions import SETTINGS
-from rlcodec.presets.photo.predictor import PhotoPredictor
 from rlcodec.presets.photo.process import PhotoProcess
 
 GRID_RATE = {
@@ -32,36 +29,27 @@ SMALLEST_GAP_BPP = 0.005
 class PhotoTask(PictureTask):
     """The decisions about photographs; see `rlcodec.envs.tasks.Task` for its methods."""
 
+    trace_type = PhotoTrace
+    measure_picture = staticmethod(measure_picture)
+    fit = staticmethod(fit_photo_predictor)
     grid_rate = GRID_RATE
     smallest_gap_bpp: ClassVar[float] = SMALLEST_GAP_BPP
 
-    def measure(self, images: Sequence[np.ndarray], options: MeasureOptions = MeasureOptions()) -> PhotoTrace:
-        """As `Task.measure`."""
-        return measure_photographs(images, options)
-
     def load(self, path: Path) -> PhotoTrace:
-        """As `Task.load`."""
-        return load_photo_trace(path)
-
-    def fit(self, trace: PhotoTrace) -> PhotoPredictor:
-        """As `Task.fit`."""
-        return fit_photo_predictor(trace)
+        trace = super().load(path)
+        if len(trace) and not has_features_of_this_version(trace):
+            raise DataError(f"{path}: another version of rlcodec computed its features; run `rlcodec trace` again")
+        return trace
 
     def fit_unseen(self, trace: PhotoTrace) -> Sequence[Predictor]:
-        """As `Task.fit_unseen`."""
         return fit_unseen(trace, fit_photo_predictor)
 
     def process(self, trace: PhotoTrace, predictors: Predictors) -> DecisionProcess:
-        """As `Task.process`; raises DataError if the trace has no images."""
-        if not len(trace):
-            raise DataError("the trace has no images")
-        return PhotoProcess(self.spec, trace.measurements(), cast(PhotoPredictor | Sequence[PhotoPredictor], predictors))
+        return PhotoProcess(self.spec, trace.measurements(), predictors)
 
     def statistics(self, trace: PhotoTrace) -> np.ndarray:
         """The features of the middle gain, float64 (n, f)."""
         return trace.features[:, SETTINGS // 2]
 
 
-def make_task(preset: Preset) -> PhotoTask:
-    """The task of preset `photo`."""
-    return PhotoTask(preset)
+TASK = PhotoTask

@@ -1,21 +1,16 @@
 """Traces of photographs: what every gain, stop and synthesis costs and gives, measured by the real codec."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
-from rlcodec.envs.measure import MeasureOptions, Tables
-from rlcodec.envs.pictures import PictureTrace, measure_pictures
-from rlcodec.envs.trace_file import check_shapes, load_tables
-from rlcodec.errors import DataError
+from rlcodec.envs.measure import Tables
+from rlcodec.envs.pictures import PictureTrace
 from rlcodec.presets.photo.decisions import ENDINGS, SETTINGS, STOPS
 from rlcodec.presets.photo.features import FEATURES
 from rlcodec.presets.photo.installed import photo_weights
 from rlcodec.presets.photo.measurements import LivePicture, PhotoMeasurements, mse_of_nothing, photo_features
 from rlcodec.presets.photo.strips import strips_of
-from rlcodec.presets.photo.transform import PLANES
 
 FEATURE_TOLERANCE = 1e-3
 """Features of machines that round differently differ by less, except where a coefficient lies on the edge of a bin."""
@@ -35,6 +30,13 @@ class PhotoTrace(PictureTrace):
         known_mse: float64 (n, s, k), mean squared error of the coefficients, which the encoder knows once it has coded.
     """
 
+    table_shapes = {  # noqa: RUF012
+        "energy": (),
+        "features": (SETTINGS, FEATURES),
+        **dict.fromkeys(("payload_bytes", "macs", "sse", "ms_ssim"), (SETTINGS, len(STOPS), len(ENDINGS))),
+        "known_mse": (SETTINGS, len(STOPS)),
+    }
+
     energy: np.ndarray
     features: np.ndarray
     payload_bytes: np.ndarray
@@ -45,62 +47,25 @@ class PhotoTrace(PictureTrace):
 
     def measurements(self) -> PhotoMeasurements:
         """The tables as the decision process takes them."""
+        nothing_mse = np.array([mse_of_nothing(self.picture(index)) for index in range(len(self))])
         return PhotoMeasurements(
-            areas=self.areas,
-            nothing_mse=np.array([mse_of_nothing(self.picture(index)) for index in range(len(self))]),
-            energy=self.energy,
-            features=self.features,
-            payload_bytes=self.payload_bytes[..., 0],
-            macs=self.macs,
-            coefficient_mse=self.known_mse,
-            sse=self.sse,
-            ms_ssim=self.ms_ssim,
-        )
+            self.areas, nothing_mse, self.energy, self.features, self.payload_bytes, self.macs, self.known_mse, self.sse,
+            self.ms_ssim,
+        )  # fmt: skip
 
 
-def _measure_one(pixels: np.ndarray) -> Tables:
+def measure_picture(pixels: np.ndarray) -> Tables:
+    """All tables of a picture, uint8 (height, width, 3)."""
     live = LivePicture(photo_weights(), pixels, workers=1, scored=True)
     for setting in range(SETTINGS):
         live.code(setting)
         live.score(setting)
-    tables = live.measurements
-    measured = {
-        "energy": tables.energy,
-        "features": tables.features,
-        "payload_bytes": np.broadcast_to(tables.payload_bytes[..., None], tables.macs.shape),
-        "macs": tables.macs,
-        "sse": tables.sse,
-        "ms_ssim": tables.ms_ssim,
-        "known_mse": tables.coefficient_mse,
-    }
-    return {name: table[0] for name, table in measured.items()}
+    measured = vars(live.measurements) | {"known_mse": live.measurements.coefficient_mse}
+    return {name: measured[name][0] for name in PhotoTrace.table_shapes}
 
 
-def measure_photographs(pictures: Sequence[np.ndarray], options: MeasureOptions = MeasureOptions()) -> PhotoTrace:
-    """The trace of some photographs; arguments and errors as `rlcodec.envs.pictures.measure_pictures`."""
-    return measure_pictures(PhotoTrace, photo_weights().digest, _measure_one, pictures, options)
-
-
-def load_photo_trace(path: Path) -> PhotoTrace:
-    """Reads a trace; nothing in it is executed.
-
-    Raises:
-        DataError: it is missing or broken, or another codec made it.
-    """
-    trace = load_tables(path, PhotoTrace, photo_weights().digest)
-    n, tables = trace.energy.size, (SETTINGS, len(STOPS), len(ENDINGS))
-    check_shapes(path, trace, {"sizes": (n, 2)})
-    shapes = {
-        "pixels": (PLANES * int(trace.areas.sum()),), "energy": (n,), "features": (n, SETTINGS, FEATURES),
-        **dict.fromkeys(("payload_bytes", "macs", "sse", "ms_ssim"), (n, *tables)), "known_mse": (n, *tables[:2]),
-    }  # fmt: skip
-    check_shapes(path, trace, shapes)
-    if n and not _has_features_of_this_version(trace, int(trace.areas.argmin())):
-        raise DataError(f"{path}: another version of rlcodec computed its features; run `rlcodec trace` again")
-    return trace
-
-
-def _has_features_of_this_version(trace: PhotoTrace, index: int) -> bool:
-    """Whether a picture's features are computed alike now; the digest covers only what streams depend on."""
+def has_features_of_this_version(trace: PhotoTrace) -> bool:
+    """Whether the features of the smallest picture are computed alike now; the digest covers only what streams depend on."""
+    index = int(trace.areas.argmin())
     now = photo_features(strips_of(trace.picture(index), 1), 1)
     return bool(np.median(np.abs(now - trace.features[index])) < FEATURE_TOLERANCE)

@@ -7,15 +7,16 @@ An episode is one image under one objective J = D + lambda_rate * R + lambda_com
 episode, and methods change states in place, so that thousands of episodes cost a handful of array operations or one compiled
 loop."""
 
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar, cast
 
 import numpy as np
 
 from rlcodec.control.objective import KINDS, Objective, Objectives
-from rlcodec.errors import OptionError
+from rlcodec.errors import DataError, OptionError
 
 LayoutField = tuple[str, int, str]
 """Name, length, and unit and scale of a field of the observation."""
@@ -28,8 +29,8 @@ class Predictor(Protocol):
     """What an encoder predicts instead of measuring; a policy file holds it as JSON."""
 
     def to_json(self) -> str:
-        """All numbers as JSON text."""
-        ...
+        """All numbers as JSON text; of dataclasses of arrays that inherit this, an object with the fields."""
+        return json.dumps(asdict(cast(Any, self)), default=lambda array: array.tolist())
 
 
 @dataclass(frozen=True)
@@ -149,7 +150,12 @@ def in_turns(predictors: P | Sequence[P], image_count: int) -> list[tuple[P, np.
 
     Returns:
         Pairs of a predictor and its images, int64.
+
+    Raises:
+        DataError: there are no images.
     """
+    if not image_count:
+        raise DataError("the trace has no images")
     several = list(predictors) if isinstance(predictors, Sequence) else [predictors]
     return [(predictor, np.arange(i, image_count, len(several))) for i, predictor in enumerate(several)]
 

@@ -1,11 +1,9 @@
 """What an encode is worth: J = D + lambda_rate * R + lambda_compute * C, per pixel."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from numbers import Real
-from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,15 +18,12 @@ MSE, LOSS = MEASURES = range(2)
 """Measures of an error, which is 0 when pictures agree: mean squared error on the scale 0 to 255, and 1 - MS-SSIM."""
 ROUNDING_MSE = 1 / 12
 """An 8-bit image itself differs from the scene by rounding; added to the error, it keeps decibels finite (58.9 dB)."""
-MEASURE_OF = np.array([MSE, MSE, LOSS])
+MEASURE_OF = (MSE, MSE, LOSS)
 """The measure of each kind."""
-FLOORS = np.array([ROUNDING_MSE, ROUNDING_LOSS])
+FLOORS = (ROUNDING_MSE, ROUNDING_LOSS)
 """What is added to an error in each measure before its logarithm is taken."""
-PEAKS = np.array([PEAK_SQUARED, 1.0])
+PEAKS = (PEAK_SQUARED, 1.0)
 """The error of 0 dB in each measure, which none exceeds."""
-
-MEASURE_OF_KIND, FLOOR_OF, PEAK_OF = (tuple(of.tolist()) for of in (MEASURE_OF, FLOORS, PEAKS))
-"""The same three as tuples, for kernels."""
 
 COMPUTE_RANGE = (-4.5, -1.2)
 """log10 of lambda_compute / lambda_rate that policies are trained for."""
@@ -61,16 +56,6 @@ def unregister_distortion(kind: str) -> None:
     """Removes a kind that `register_distortion` added."""
     if kind not in KINDS:
         DISTORTIONS.pop(kind, None)
-
-
-@contextmanager
-def registered_distortion(kind: str, measure: Measure) -> Iterator[None]:
-    """Adds a kind of distortion for the duration of a block; raises as `register_distortion`."""
-    register_distortion(kind, measure)
-    try:
-        yield
-    finally:
-        unregister_distortion(kind)
 
 
 @dataclass(frozen=True)
@@ -123,9 +108,7 @@ class Objectives(NamedTuple):
 
     @staticmethod
     def of(objective: Objective, count: int, kinds: tuple[str, ...] = KINDS) -> "Objectives":
-        """The same objective for `count` episodes; raises OptionError if its kind is not among `kinds`."""
-        if objective.kind not in kinds:
-            raise OptionError(f"there are no objectives in {objective.kind} here; there are: {', '.join(kinds)}")
+        """The same objective for `count` episodes; its kind is one of `kinds`."""
         kind = np.full(count, kinds.index(objective.kind))
         return Objectives(kind, np.full(count, float(objective.lambda_rate)), np.full(count, float(objective.lambda_compute)))
 
@@ -171,59 +154,22 @@ class Objectives(NamedTuple):
         return Objective(kinds[int(self.kind[row])], float(self.lambda_rate[row]), float(self.lambda_compute[row]))
 
 
-def decibels(kind: np.ndarray, error: np.ndarray) -> np.ndarray:
-    """Quality in dB for a batch whose rows differ in kind: of MS-SSIM where that is the kind, else PSNR.
-
-    Args:
-        kind: int64 (B,), index into KINDS.
-        error: float64 (B, ...), in the measure of each row's kind.
-    """
-    floor, peak = (of[MEASURE_OF[kind]].reshape(-1, *[1] * (error.ndim - 1)) for of in (FLOORS, PEAKS))
-    return -10 * np.log10((np.maximum(error, 0) + floor) / peak)
-
-
 @kernel
 def decibels_of(kind: int, error: float) -> float:
-    """As `decibels`, of one error and kind, for kernels."""
-    measure = MEASURE_OF_KIND[kind]
-    return -10 * np.log10((max(error, 0.0) + FLOOR_OF[measure]) / PEAK_OF[measure])
+    """Quality in dB of an error, which is in the measure of a kind, an index into KINDS: of MS-SSIM, or else PSNR."""
+    measure = MEASURE_OF[kind]
+    return -10 * np.log10((max(error, 0.0) + FLOORS[measure]) / PEAKS[measure])
 
 
 @kernel
 def distortion_in(kind: int, error: float) -> float:
-    """As `distortion_of`, of one error and kind, for kernels."""
+    """As `distortion`, of one error and the index of a kind, for kernels."""
     return error if kind == MSE_KIND else -decibels_of(kind, error)
 
 
-def distortion_of(kind: np.ndarray, error: np.ndarray) -> np.ndarray:
-    """D for a batch whose rows differ in kind; arguments as `decibels`."""
-    return np.where((kind == MSE_KIND).reshape(-1, *[1] * (error.ndim - 1)), error, -decibels(kind, error))
-
-
 def distortion(kind: str, error: np.ndarray | float) -> np.ndarray:
-    """D of an error in the kind's measure."""
-    return distortion_of(np.array([KINDS.index(kind)]), np.asarray(error, np.float64)[None])[0]
-
-
-def resolve_objective(
-    name: str | None,
-    lambda_rate: float | None,
-    lambda_compute: float | None,
-    kind: str | None = None,
-    named: Mapping[str, Objective] = MappingProxyType({}),
-) -> Objective:
-    """The objective that a caller's options mean, of a preset with these named ones.
-
-    Raises:
-        OptionError: an unknown name, or a name together with numbers.
-    """
-    if lambda_rate is None and lambda_compute is None and kind is None:
-        name = name or DEFAULT
-        if name not in named:
-            raise OptionError(f"unknown objective {name!r}; there are: {', '.join([*named, 'lossless'])}")
-        return named[name]
-    if name is not None:
-        raise OptionError("give either an objective's name or lambda_rate and lambda_compute, not both")
-    if lambda_rate is None:
-        raise OptionError("lambda_compute and distortion need lambda_rate beside them")
-    return Objective(kind or KINDS[0], lambda_rate, lambda_compute or 0.0)
+    """D of errors in the kind's measure."""
+    errors, measure = np.asarray(error, np.float64), MEASURE_OF[KINDS.index(kind)]
+    if kind == KINDS[MSE_KIND]:
+        return errors
+    return 10 * np.log10((np.maximum(errors, 0) + FLOORS[measure]) / PEAKS[measure])

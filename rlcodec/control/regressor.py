@@ -49,7 +49,10 @@ class Net:
         return x.reshape(*inputs.shape[:-1], -1)
 
 
-def net_of(values: dict[str, Any]) -> Net:
-    """The networks from what JSON holds of them; raises ValueError, KeyError or TypeError on anything else."""
+def net_of(values: dict[str, Any], inputs: int, outputs: int) -> Net:
+    """The networks, of so many inputs and outputs, from what JSON holds; raises ValueError, KeyError or TypeError otherwise."""
     weights, biases = (tuple(np.array(layer, np.float64) for layer in values[name]) for name in ("weights", "biases"))
-    return Net(np.array(values["center"], np.float64), np.array(values["spread"], np.float64), weights, biases)
+    net = Net(np.array(values["center"], np.float64), np.array(values["spread"], np.float64), weights, biases)
+    if net(np.zeros(inputs)).shape != (outputs,):
+        raise ValueError("the predictions have other outputs")
+    return net

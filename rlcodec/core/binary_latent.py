@@ -1,10 +1,10 @@
 """Codes the slices of a binary latent in raster order, by static frequencies or by a context network."""
 
-import functools
+from typing import NamedTuple
 
 import numpy as np
 
-from rlcodec.core.integer_mlp import code_tree, run_dense
+from rlcodec.core.integer_mlp import ContextNet, Layers, code_tree, layers_of, run_dense
 from rlcodec.core.kernel import kernel
 from rlcodec.core.range_coder import COST, EXHAUSTED, MACS, code_decision
 from rlcodec.core.segment_choice import (
@@ -24,45 +24,55 @@ ALL_AROUND: Neighbours = tuple((down, across) for down in (-1, 0, 1) for across 
 """The bit's own position and the eight around it."""
 
 
-@functools.cache
-def latent_offsets(slices: int, rows: int, columns: int, neighbours: Neighbours = ALL_AROUND) -> np.ndarray:
-    """Where the context of a bit lies in the flat buffer of `latent_buffer`.
+class LatentCoder(NamedTuple):
+    """Network, frequencies and state of coding a latent.
+
+    Attributes:
+        net: the latents' `ContextNet`, whose node i predicts slice i.
+        frequencies: int32 (slices, grid, grid), of +1 in 1/65536; positions beyond the grid count as its last.
+        buffer: int16 (slices, rows + 2, columns + 2), the bits coded so far; 0 where they are unknown.
+        offsets: int64 (slices * neighbours,), where the context of a bit lies in the flat buffer, relative to the bit's
+            position in slice 0.
+        layers: scratch buffers of the network.
+        selected: int64 (1,), scratch buffer.
+    """
+
+    net: ContextNet
+    frequencies: np.ndarray
+    buffer: np.ndarray
+    offsets: np.ndarray
+    layers: Layers
+    selected: np.ndarray
+
+
+def latent_coder(
+    net: ContextNet, frequencies: np.ndarray, shape: tuple[int, ...], neighbours: Neighbours = ALL_AROUND
+) -> LatentCoder:
+    """A coder before the first bit.
 
     Args:
-        slices: of the latent.
-        rows: of the latent.
-        columns: of the latent.
+        net: see `LatentCoder`.
+        frequencies: see `LatentCoder`.
+        shape: slices, rows and columns of the latent.
         neighbours: positions that are context, in all slices.
-
-    Returns:
-        int64 (slices * len(neighbours),), relative to the bit's position in slice 0.
     """
+    slices, rows, columns = shape
     stride = columns + 2
     plane = (rows + 2) * stride
-    return np.array([s * plane + down * stride + across for s in range(slices) for down, across in neighbours], np.int64)
-
-
-def latent_buffer(slices: int, rows: int, columns: int) -> np.ndarray:
-    """A context buffer in which every bit is unknown, int16 (slices, rows + 2, columns + 2) of zeros."""
-    return np.zeros((slices, rows + 2, columns + 2), np.int16)
+    offsets = np.add.outer(plane * np.arange(slices), np.array(neighbours) @ (stride, 1)).reshape(-1)
+    buffer = np.zeros((slices, rows + 2, stride), np.int16)
+    return LatentCoder(net, frequencies, buffer, offsets, layers_of(net), np.empty(1, np.int64))
 
 
 @kernel
-def code_latent_slice(
-    state, data, costs, net, frequencies, buffer, offsets, layers, selected, latent, index, count, use_network
-):
+def code_latent_slice(state, data, costs, coder, latent, index, count, use_network):
     """Codes the first `count` bits of latent slice `index` in raster order, in the direction of the coder's state.
 
     Args:
         state: coder state.
         data: uint8 payload.
         costs: `rlcodec.core.range_coder.COSTS`.
-        net: the latents' `ContextNet`, whose node `index` predicts this slice.
-        frequencies: int32 (slices, grid, grid), of +1 in 1/65536; positions beyond the grid count as its last.
-        buffer: context buffer from `latent_buffer`, holding the slices before.
-        offsets: from `latent_offsets`.
-        layers: from `layers_of`.
-        selected: int64 (1,), scratch buffer.
+        coder: `LatentCoder`, whose buffer holds the slices before.
         latent: int8 (slices, rows, columns), -1 or +1; read when encoding, written when decoding.
         index: the slice.
         count: bits to code.
@@ -71,6 +81,7 @@ def code_latent_slice(
     Returns:
         Bits coded: `count`, or fewer when the data is exhausted.
     """
+    net, frequencies, buffer, offsets, layers, selected = coder
     columns, grid = latent.shape[2], frequencies.shape[1]
     flat = buffer.reshape(-1)
     for position in range(count):
@@ -95,25 +106,7 @@ def code_latent_slice(
 
 
 @kernel
-def code_latent_slices(
-    state,
-    data,
-    costs,
-    net,
-    frequencies,
-    buffer,
-    offsets,
-    layers,
-    selected,
-    latent,
-    start,
-    bit_budget,
-    last,
-    done,
-    choices,
-    segment_costs,
-    segment_macs,
-):
+def code_latent_slices(state, data, costs, coder, latent, start, bit_budget, last, done, choices, segment_costs, segment_macs):
     """Codes latent slices from `start` on, each with its choice, in the direction of the coder's state.
 
     Args:
@@ -137,9 +130,7 @@ def code_latent_slices(
         if not state[EXHAUSTED] and choice != STOP:
             bits = last if (start + i + 1) * size >= bit_budget else size
             use_network = choice == CONTEXT
-            done += code_latent_slice(
-                state, data, costs, net, frequencies, buffer, offsets, layers, selected, latent, start + i, bits, use_network
-            )
+            done += code_latent_slice(state, data, costs, coder, latent, start + i, bits, use_network)
         segment_costs[i], segment_macs[i] = state[COST] - cost_before, state[MACS] - macs_before
         if state[EXHAUSTED] or choice == STOP:
             return i + 1, done

@@ -1,7 +1,9 @@
 """Segments: the parts of a stream that an encoder decides on one by one, and what each costs."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+
+import numpy as np
 
 from rlcodec.core.range_coder import COST_UNIT
 from rlcodec.core.segment_choice import STOP, TIERS
@@ -53,6 +55,23 @@ class CodedSegment:
     def tier_name(self) -> str:
         """Name of the tier, or "stop"."""
         return "stop" if self.tier == STOP else TIERS[self.tier]
+
+
+def coded_segments(
+    segments: Sequence[Segment], choices: np.ndarray, costs: np.ndarray, macs: np.ndarray, exhausted: bool
+) -> list[CodedSegment]:
+    """What each segment of a run cost; other arguments as the attributes of `CodedSegment`, int64 (n,).
+
+    Args:
+        segments: n of them.
+        choices: STOP or a tier of each.
+        costs: of each.
+        macs: of each.
+        exhausted: whether the data ended inside the last.
+    """
+    last = len(segments) - 1
+    values = zip(segments, choices.tolist(), costs.tolist(), macs.tolist(), strict=True)
+    return [CodedSegment(*of_segment, complete=not (exhausted and i == last)) for i, of_segment in enumerate(values)]
 
 
 def describe_tiers(segments: Iterable[CodedSegment]) -> str:

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,22 @@ WEIGHTS = Path(__file__).parents[1] / "weights"
 FINGERPRINT_BYTES = 2
 """Bytes of the digest in the header of a stream; policy files hold all of it."""
 LAYER_FIELDS = ("shift", "low", "high", "stride", "shuffle")
+
+
+@dataclass(frozen=True, eq=False)
+class Weights:
+    """Weights of a preset.
+
+    Attributes:
+        digest: SHA-256 over all arrays, hexadecimal.
+    """
+
+    digest: str
+
+    @property
+    def fingerprint(self) -> bytes:
+        """The first bytes of the digest, as streams carry them."""
+        return fingerprint_of(self.digest)
 
 
 def fingerprint_of(digest: str) -> bytes:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageCms, ImageOps
 
-from rlcodec.core.preset_format import MAX_PIXELS, MOST_PIXELS, PresetFormat
-from rlcodec.errors import ImageError, ImageWarning, OptionError
+from rlcodec.core.preset_format import MAX_PIXELS, PresetFormat
+from rlcodec.errors import ImageError, ImageWarning
 from rlcodec.images.gray import UNREADABLE, ImageLike, check_size, with_image
 
 DEEP_MODES = ("I", "I;16", "I;16B", "I;16L", "I;16N", "F")
@@ -59,13 +59,6 @@ def read_like(image: ImageLike, preset: PresetFormat | None, mode: str, max_pixe
         warnings.simplefilter("ignore", ImageWarning)
         pixels = read_color(image, preset, max_pixels).pixels
     return pixels[..., 0] if mode == "L" else pixels
-
-
-def check_pixels(picture: ColorImage) -> None:
-    """Raises OptionError if a picture has more pixels than any preset codes."""
-    height, width = picture.pixels.shape[:2]
-    if height * width > MOST_PIXELS:
-        raise OptionError(f"the picture has more than {MOST_PIXELS} pixels")
 
 
 def to_gray(pixels: np.ndarray) -> np.ndarray:

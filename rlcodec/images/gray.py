@@ -35,12 +35,13 @@ class FileBytes:
 ImageLike = Image.Image | np.ndarray | str | os.PathLike[str] | FileBytes
 
 
-def read_gray(image: ImageLike, preset: PresetFormat | None = None) -> np.ndarray:
+def read_gray(image: ImageLike, preset: PresetFormat | None = None, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     """Reads an image as 8-bit gray.
 
     Args:
         image: a path, a PIL image, or an array of shape (height, width) that holds 8-bit values.
         preset: whose size limit holds; no limit if None.
+        max_pixels: the most that are read.
 
     Returns:
         A copy, uint8 (height, width).
@@ -49,8 +50,8 @@ def read_gray(image: ImageLike, preset: PresetFormat | None = None) -> np.ndarra
         ImageError: it is no image, is not gray, has more than 8 bits, or is too large.
     """
     if isinstance(image, np.ndarray):
-        return _check_array(image, preset)
-    return with_image(image, lambda opened, name: _from_pil(opened, name, preset))
+        return _check_array(image, preset, max_pixels)
+    return with_image(image, lambda opened, name: _from_pil(opened, name, preset, max_pixels))
 
 
 def with_image(image: Image.Image | str | os.PathLike[str] | FileBytes, use: Callable[[Image.Image, str], Result]) -> Result:
@@ -83,8 +84,8 @@ def with_image(image: Image.Image | str | os.PathLike[str] | FileBytes, use: Cal
         raise ImageError(f"{path}: cannot be read as an image ({error})") from error
 
 
-def _from_pil(image: Image.Image, name: str, preset: PresetFormat | None) -> np.ndarray:
-    check_size(image.height, image.width, name, preset)
+def _from_pil(image: Image.Image, name: str, preset: PresetFormat | None, max_pixels: int) -> np.ndarray:
+    check_size(image.height, image.width, name, preset, max_pixels)
     if image.mode not in GRAY_MODES:
         raise ImageError(
             f"{name}: is {image.mode}, and this preset codes 8-bit gray; take a preset for colours, for instance photo, "
@@ -96,10 +97,10 @@ def _from_pil(image: Image.Image, name: str, preset: PresetFormat | None) -> np.
         raise ImageError(f"{name}: cannot be read as an image ({error})") from error
 
 
-def _check_array(array: np.ndarray, preset: PresetFormat | None) -> np.ndarray:
+def _check_array(array: np.ndarray, preset: PresetFormat | None, max_pixels: int) -> np.ndarray:
     if array.ndim != 2:
         raise ImageError(f"the array has shape {array.shape}; a gray image has (height, width)")
-    check_size(array.shape[0], array.shape[1], "the array", preset)
+    check_size(array.shape[0], array.shape[1], "the array", preset, max_pixels)
     if array.dtype == bool:
         return np.where(array, np.uint8(255), np.uint8(0))
     if array.dtype != np.uint8:

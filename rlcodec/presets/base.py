@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -21,41 +21,18 @@ from rlcodec.core.container import Header, Stream, unpack
 from rlcodec.core.metrics import PEAK_SQUARED
 from rlcodec.core.preset_format import PresetFormat
 from rlcodec.core.segments import CodedSegment
-from rlcodec.core.weights_file import WEIGHTS, fingerprint_of
+from rlcodec.core.weights_file import WEIGHTS, Weights
 from rlcodec.errors import OptionError, StreamError
 from rlcodec.images.gray import ImageLike
 from rlcodec.options import DecodeOptions, EncodeOptions
 
 
-class Weights(Protocol):
-    """Weights of a preset.
-
-    Attributes:
-        digest: SHA-256 over all arrays, hexadecimal.
-        fingerprint: its first bytes, as streams carry them.
-    """
-
-    @property
-    def digest(self) -> str: ...
-
-    @property
-    def fingerprint(self) -> bytes: ...
-
-
-@dataclass(frozen=True)
-class WeightlessCodec:
+class WeightlessCodec(Weights):
     """Stands for the weights of a preset that has none.
 
     Attributes:
         digest: 64 hexadecimal digits, another one for each codec and version of it.
     """
-
-    digest: str
-
-    @property
-    def fingerprint(self) -> bytes:
-        """Its first bytes, as streams carry them."""
-        return fingerprint_of(self.digest)
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,7 @@ Names, formats and options of the shipped presets are known without loading them
 """
 
 import importlib
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterable
 from typing import Any
 
 from rlcodec.core.container import Header
@@ -18,44 +16,18 @@ from rlcodec.presets.compact.format import COMPACT
 from rlcodec.presets.mnist.format import MNIST
 from rlcodec.presets.photo.format import PHOTO
 
-
-@dataclass(frozen=True)
-class _Shipped:
-    """Where a shipped preset is found.
-
-    Attributes:
-        format: id, name and sizes.
-        package: has a module `preset` with a constant `PRESET`, and a module `options`, which is quick to import.
-        encode_options: name of its dataclass of encoding options in `options`.
-        decode_options: name of its dataclass of decoding options there; None if it has only those that every preset has.
-    """
-
-    format: PresetFormat
-    package: str
-    encode_options: str
-    decode_options: str | None = None
-
-    def load(self) -> Preset:
-        """Imports the preset."""
-        return importlib.import_module(f"{self.package}.preset").PRESET
-
-    def options_type(self, name: str) -> Any:
-        """A class of the module `options`."""
-        return getattr(importlib.import_module(f"{self.package}.options"), name)
-
-
-_SHIPPED = {
-    shipped.format.name: shipped
-    for shipped in (
-        _Shipped(MNIST, "rlcodec.presets.mnist", "MnistOptions"),
-        _Shipped(PHOTO, "rlcodec.presets.photo", "PhotoOptions", "PhotoDecodeOptions"),
-        _Shipped(COMPACT, "rlcodec.presets.compact", "CompactOptions"),
-    )
-}
+_SHIPPED = {preset_format.name: preset_format for preset_format in (MNIST, PHOTO, COMPACT)}
+"""Formats of the shipped presets by name. The package of the name has a module `preset` with the constant PRESET, and a module
+`options`, which is quick to import, with OPTIONS, and with DECODE_OPTIONS if it has more than every preset has."""
 _presets: dict[str, Preset] = {}
 
-for _shipped in _SHIPPED.values():
-    register_format(_shipped.format)
+for _format in _SHIPPED.values():
+    register_format(_format)
+
+
+def _module(preset: str, name: str) -> Any:
+    """A module of a shipped preset."""
+    return importlib.import_module(f"rlcodec.presets.{preset}.{name}")
 
 
 def register_preset(preset: Preset) -> None:
@@ -76,16 +48,6 @@ def unregister_preset(name: str) -> None:
         unregister_format(_presets.pop(name).format)
 
 
-@contextmanager
-def registered(preset: Preset) -> Iterator[Preset]:
-    """Adds a preset for the duration of a block."""
-    register_preset(preset)
-    try:
-        yield preset
-    finally:
-        unregister_preset(preset.name)
-
-
 def preset_names() -> tuple[str, ...]:
     """Names of all presets, the shipped ones first."""
     return tuple(dict.fromkeys((*_SHIPPED, *_presets)))
@@ -99,7 +61,7 @@ def preset_by_name(name: str) -> Preset:
     """
     check_preset_name(name)
     if name not in _presets:
-        _presets[name] = _SHIPPED[name].load()
+        _presets[name] = _module(name, "preset").PRESET
     return _presets[name]
 
 
@@ -111,16 +73,13 @@ def check_preset_name(name: str) -> None:
 
 def encode_option_types() -> dict[str, type[EncodeOptions]]:
     """Dataclasses of the encoding options of all presets by name; no preset is loaded for that."""
-    shipped = {name: preset.options_type(preset.encode_options) for name, preset in _SHIPPED.items()}
+    shipped = {name: _module(name, "options").OPTIONS for name in _SHIPPED}
     return shipped | {name: preset.options for name, preset in _presets.items()}
 
 
 def decode_option_types() -> dict[str, type[DecodeOptions]]:
     """Dataclasses of the decoding options of all presets by name; no preset is loaded for that."""
-    shipped = {
-        name: preset.options_type(preset.decode_options) if preset.decode_options else DecodeOptions
-        for name, preset in _SHIPPED.items()
-    }
+    shipped = {name: getattr(_module(name, "options"), "DECODE_OPTIONS", DecodeOptions) for name in _SHIPPED}
     return shipped | {name: preset.decode_options for name, preset in _presets.items()}
 
 

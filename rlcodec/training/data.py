@@ -1,7 +1,8 @@
-"""Loading of training images: idx files (plain or gzipped), folders of images, and the download of MNIST."""
+"""Training images: idx files (plain or gzipped), folders of images, random crops, and the download of MNIST."""
 
 import gzip
 import hashlib
+import math
 import zlib
 from pathlib import Path
 
@@ -14,8 +15,8 @@ from rlcodec.images.gray import UNREADABLE, read_gray
 
 IDX_UBYTE_IMAGES = 0x00000803
 IDX_UBYTE_LABELS = 0x00000801
-IDX_HEADER_BYTES, IDX_LABELS_HEADER_BYTES = 16, 8
 MAX_IDX_BYTES = 1 << 31
+HELD_OUT_PICTURES = 10
 IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".pgm"}
 
 MNIST_MIRROR = "https://ossci-datasets.s3.amazonaws.com/mnist/"
@@ -42,24 +43,7 @@ def read_idx_images(path: Path) -> np.ndarray:
 
     Source: the idx format as described on the MNIST page (LeCun, Cortes, Burges).
     """
-    opener = gzip.open if path.suffix == ".gz" else open
-    try:
-        with opener(path, "rb") as file:
-            header = file.read(IDX_HEADER_BYTES)
-            if len(header) < IDX_HEADER_BYTES or int.from_bytes(header[:4], "big") != IDX_UBYTE_IMAGES:
-                raise DataError(f"{path}: not an idx file of 8-bit images")
-            count, height, width = (int.from_bytes(header[i : i + 4], "big") for i in (4, 8, 12))
-            expected = count * height * width
-            if not 0 < expected <= MAX_IDX_BYTES:
-                raise DataError(f"{path}: declares {count} images of {height}x{width} pixels, which is impossible")
-            body = file.read(expected + 1)
-    except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"{path}: cannot be read ({error})") from error
-    if len(body) != expected:
-        raise DataError(
-            f"{path}: declares {expected} bytes of pixels and holds {'more' if len(body) > expected else len(body)}"
-        )
-    return np.frombuffer(body, np.uint8).reshape(count, height, width)
+    return _read_idx(path, IDX_UBYTE_IMAGES, "8-bit images", "pixels")
 
 
 def read_idx_labels(path: Path) -> np.ndarray:
@@ -68,21 +52,30 @@ def read_idx_labels(path: Path) -> np.ndarray:
     Raises:
         DataError: the file is not idx, or its size is not the one that its header declares.
     """
+    return _read_idx(path, IDX_UBYTE_LABELS, "labels", "labels")
+
+
+def _read_idx(path: Path, magic: int, items: str, values: str) -> np.ndarray:
+    """Reads an idx file whose magic number, which holds the number of axes, is `magic`; the texts are for messages."""
+    axes = magic & 0xFF
     opener = gzip.open if path.suffix == ".gz" else open
     try:
         with opener(path, "rb") as file:
-            header = file.read(IDX_LABELS_HEADER_BYTES)
-            if len(header) < IDX_LABELS_HEADER_BYTES or int.from_bytes(header[:4], "big") != IDX_UBYTE_LABELS:
-                raise DataError(f"{path}: not an idx file of labels")
-            count = int.from_bytes(header[4:], "big")
-            if count > MAX_IDX_BYTES:
-                raise DataError(f"{path}: declares {count} labels, which is impossible")
-            body = file.read(count + 1)
+            header = file.read(4 + 4 * axes)
+            if len(header) < 4 + 4 * axes or int.from_bytes(header[:4], "big") != magic:
+                raise DataError(f"{path}: not an idx file of {items}")
+            count, *size = (int.from_bytes(header[i : i + 4], "big") for i in range(4, len(header), 4))
+            expected = count * math.prod(size)
+            if not 0 < expected <= MAX_IDX_BYTES:
+                of_size = f" of {size[0]}x{size[1]} pixels" if size else ""
+                raise DataError(f"{path}: declares {count} {items.split()[-1]}{of_size}, which is impossible")
+            body = file.read(expected + 1)
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{path}: cannot be read ({error})") from error
-    if len(body) != count:
-        raise DataError(f"{path}: declares {count} labels and holds {'more' if len(body) > count else len(body)}")
-    return np.frombuffer(body, np.uint8)
+    if len(body) != expected:
+        held = "more" if len(body) > expected else len(body)
+        raise DataError(f"{path}: declares {expected} bytes of {values} and holds {held}")
+    return np.frombuffer(body, np.uint8).reshape(count, *size)
 
 
 def load_labels(images: Path) -> np.ndarray | None:
@@ -185,3 +178,33 @@ def load_pictures(folder: Path) -> list[np.ndarray]:
     if not pictures:
         raise DataError(f"{folder}: holds no pictures")
     return pictures
+
+
+def split_pictures(pictures: list[np.ndarray]) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Splits pictures: the last `HELD_OUT_PICTURES` are for validation, the others for training.
+
+    Raises:
+        DataError: too few pictures.
+    """
+    if len(pictures) <= HELD_OUT_PICTURES:
+        raise DataError(f"{len(pictures)} pictures are too few to train on; at least {HELD_OUT_PICTURES + 1} are needed")
+    return pictures[:-HELD_OUT_PICTURES], pictures[-HELD_OUT_PICTURES:]
+
+
+def random_crop(picture: np.ndarray, side: int, rng: np.random.Generator) -> np.ndarray:
+    """A square part of a picture, uint8 (side, side, 3).
+
+    Raises:
+        DataError: the picture is smaller.
+    """
+    height, width = picture.shape[:2]
+    if min(height, width) < side:
+        raise DataError(f"a picture has {width}x{height} pixels; training needs pictures of at least {side}x{side}")
+    y, x = (int(rng.integers(0, length - side + 1)) for length in (height, width))
+    return picture[y : y + side, x : x + side]
+
+
+def random_mirrored_crop(pictures: list[np.ndarray], side: int, rng: np.random.Generator) -> np.ndarray:
+    """As `random_crop`, of a random one of several pictures, and mirrored half of the time."""
+    crop = random_crop(pictures[rng.integers(len(pictures))], side, rng)
+    return crop[:, ::-1] if rng.random() < 0.5 else crop

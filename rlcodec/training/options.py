@@ -1,14 +1,55 @@
-"""Options of pretraining. Importing them does not import torch."""
+"""Options of pretraining, and the schedule of each network. Importing them does not import torch."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from rlcodec.errors import OptionError
 from rlcodec.options import KeywordOptions, option
 
-if TYPE_CHECKING:
-    from rlcodec.training.loop import Schedule
+
+@dataclass(frozen=True)
+class Schedule:
+    """How long and how fast a network is trained.
+
+    Attributes:
+        steps: largest number of optimiser steps.
+        batch: images per step and part.
+        learning_rate: peak of the learning rate, which rises linearly and then decays with a cosine.
+        minutes: limit on wall-clock time, or None. The learning rate then follows steps or time, whichever has progressed
+            further, and so depends on the machine's speed.
+        seed: of weights, batches and noise. Every step draws from (seed, step), so a resumed training draws the same as an
+            uninterrupted one.
+        parts: number of batches per step, each drawn independently. Parallel processes share them, so n processes compute what
+            one process computes with n parts; there are at least as many parts as processes.
+        evaluate_every: steps between evaluations.
+    """
+
+    steps: int
+    batch: int
+    learning_rate: float
+    minutes: float | None = None
+    seed: int = 0
+    parts: int = 1
+    evaluate_every: int = 1000
+
+
+@dataclass(frozen=True)
+class TrainingRun:
+    """The training of one network.
+
+    Attributes:
+        schedule: its length, batch, learning rate and seed.
+        folder: receives the checkpoint and TensorBoard's events.
+        device: as torch names it.
+        resume: continue from the folder's checkpoint if there is one.
+        checkpoint_seconds: seconds between checkpoints.
+    """
+
+    schedule: Schedule
+    folder: Path
+    device: str = "cpu"
+    resume: bool = True
+    checkpoint_seconds: float = 60.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,7 +59,7 @@ class PretrainOptions(KeywordOptions):
     Attributes:
         out: folder of checkpoints and of the exported weights.
         steps: largest number of optimiser steps; the preset's own if None.
-        minutes: limit on wall time; none if None.
+        minutes: limit on wall-clock time; none if None.
         batch: images per step; the preset's own if None.
         seed: of weights, batches and noise.
         device: as torch names it.
@@ -42,9 +83,22 @@ class PretrainOptions(KeywordOptions):
             if isinstance(value, int | float) and not isinstance(value, bool) and name != "seed" and value <= 0:
                 raise OptionError(f"{name} is {value}; it must be positive")
 
-    def schedule(self, default: "Schedule") -> "Schedule":
-        """A schedule with the limits, batch and seed that are given instead of the default ones."""
-        return scheduled(default, self.steps, self.minutes, self.batch, self.seed)
+    def schedule(self, default: Schedule) -> Schedule:
+        """A schedule in which the options that are given replace the default's limits, batch and seed."""
+        steps, batch = self.steps or default.steps, self.batch or default.batch
+        return replace(default, steps=steps, minutes=self.minutes, batch=batch, seed=self.seed)
+
+    def run(self, name: str, default: Schedule, share: float = 1.0) -> TrainingRun:
+        """The training of one network under these options.
+
+        Args:
+            name: of the network's subfolder of `out`.
+            default: schedule, see `schedule`.
+            share: of the limit on wall-clock time, for a preset that trains several networks one after another.
+        """
+        schedule = self.schedule(default)
+        minutes = schedule.minutes * share if schedule.minutes else None
+        return TrainingRun(replace(schedule, minutes=minutes), self.out / name, self.device, self.resume)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,39 +106,11 @@ class AutoencoderOptions(PretrainOptions):
     """Options of training one auto-encoder.
 
     Attributes:
-        learning_rate: peak of the schedule; the preset's own if None.
+        learning_rate: peak of the learning rate; the preset's own if None.
     """
 
     learning_rate: float | None = option("Peak of the learning rate; 5e-5 for compact, as published.")
 
-    def schedule(self, default: "Schedule") -> "Schedule":
+    def schedule(self, default: Schedule) -> Schedule:
         """As `PretrainOptions.schedule`, with the learning rate that is given."""
         return replace(super().schedule(default), learning_rate=self.learning_rate or default.learning_rate)
-
-
-@dataclass(frozen=True, kw_only=True)
-class MnistRasterOptions(PretrainOptions):
-    """Options of training the raster-encoder of preset `mnist`; `steps` and `minutes` are those of the pixel network.
-
-    Attributes:
-        transforms: file of the auto-encoder's transforms; if None, the one in `out`, or else the shipped ones.
-        latent_steps: as `steps`, of the latent network.
-        latent_minutes: as `minutes`, of the latent network.
-        source_steps: as `steps`, of the network of bilevel sources in tier "context".
-        source_minutes: as `minutes`, of that network.
-        lm_steps: as `steps`, of the network in tier "lm".
-        lm_minutes: as `minutes`, of that network.
-    """
-
-    transforms: Path | None = option("Transforms of the auto-encoder; by default those in --out, or else the shipped ones.")
-    latent_steps: int | None = option("Largest number of optimiser steps of the latent network.")
-    latent_minutes: float | None = option("Limit on wall time of the latent network in minutes.")
-    source_steps: int | None = option("Largest number of optimiser steps of the network of bilevel sources in tier context.")
-    source_minutes: float | None = option("Limit on wall time of the network of bilevel sources in tier context in minutes.")
-    lm_steps: int | None = option("Largest number of optimiser steps of the network of tier lm.")
-    lm_minutes: float | None = option("Limit on wall time of the network of tier lm in minutes.")
-
-
-def scheduled(default: "Schedule", steps: int | None, minutes: float | None, batch: int | None, seed: int) -> "Schedule":
-    """A schedule with other limits, batch and seed; steps and batch that are None stay as they are."""
-    return replace(default, steps=steps or default.steps, minutes=minutes, batch=batch or default.batch, seed=seed)

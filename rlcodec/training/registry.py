@@ -1,13 +1,13 @@
 """Which parts of which presets can be pretrained; functions are imported when they are first called."""
 
 import importlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from rlcodec.errors import OptionError
-from rlcodec.training.options import AutoencoderOptions, MnistRasterOptions, PretrainOptions
+from rlcodec.training.mnist.options import MnistRasterOptions
+from rlcodec.training.options import AutoencoderOptions, PretrainOptions
 
 AUTOENCODER, RASTER = "autoencoder", "raster"
 Pretrain = Callable[[Path, PretrainOptions], Path]
@@ -40,21 +40,11 @@ class Pretraining:
 
 
 _pretrainings: dict[tuple[str, str], Pretraining] = {
-    ("mnist", AUTOENCODER): Pretraining(AutoencoderOptions, "rlcodec.training.pretrain:pretrain_autoencoder"),
-    ("mnist", RASTER): Pretraining(MnistRasterOptions, "rlcodec.training.pretrain:pretrain_raster"),
-    ("photo", AUTOENCODER): Pretraining(PretrainOptions, "rlcodec.training.pretrain_photo:pretrain_photo"),
-    ("compact", AUTOENCODER): Pretraining(AutoencoderOptions, "rlcodec.training.pretrain_compact:pretrain_compact"),
+    ("mnist", AUTOENCODER): Pretraining(AutoencoderOptions, "rlcodec.training.mnist.pretrain:pretrain_autoencoder"),
+    ("mnist", RASTER): Pretraining(MnistRasterOptions, "rlcodec.training.mnist.pretrain:pretrain_raster"),
+    ("photo", AUTOENCODER): Pretraining(PretrainOptions, "rlcodec.training.photo.pretrain:pretrain_photo"),
+    ("compact", AUTOENCODER): Pretraining(AutoencoderOptions, "rlcodec.training.compact.pretrain:pretrain_compact"),
 }
-
-
-@contextmanager
-def registered_pretraining(preset: str, part: str, pretraining: Pretraining) -> Iterator[None]:
-    """Adds the pretraining of a part of a preset for the duration of a block; raises OptionError if there is one."""
-    register_pretraining(preset, part, pretraining)
-    try:
-        yield
-    finally:
-        del _pretrainings[preset, part]
 
 
 def register_pretraining(preset: str, part: str, pretraining: Pretraining) -> None:

@@ -21,7 +21,8 @@ from rlcodec.envs.measure import MeasureOptions
 from rlcodec.envs.tasks import task_of
 from rlcodec.envs.trace_file import save_tables
 from rlcodec.evaluation.rate_distortion import load_table
-from rlcodec.training.loop import Schedule, fit
+from rlcodec.training.loop import fit
+from rlcodec.training.options import Schedule, TrainingRun
 
 PATIENCE = 90
 
@@ -152,7 +153,7 @@ def test_pretraining_comes_to_what_it_would_have(tmp_path):
             seen = torch.from_numpy(rng.random((batch, 3), np.float32)) + 0.1 * torch.randn(batch, 3)
             return (module(seen) - 1).square().mean()
 
-        return fit(model, loss_of, lambda _: {}, schedule, folder, True, "test", checkpoint_seconds=0)
+        return fit(model, loss_of, lambda _: {}, TrainingRun(schedule, folder, checkpoint_seconds=0), "test")
 
     whole = train(tmp_path / "whole", None)
     with pytest.raises(KeyboardInterrupt):

@@ -10,10 +10,11 @@ from rlcodec.control.objective import (
     Objective,
     Objectives,
     distortion,
-    distortion_of,
-    registered_distortion,
-    resolve_objective,
+    distortion_in,
+    register_distortion,
+    unregister_distortion,
 )
+from rlcodec.options import EncodeOptions
 
 NAMED = {"small": Objective("psnr", 150.0, 0.1), "balanced": Objective("psnr", 50.0, 0.05)}
 
@@ -32,10 +33,10 @@ def test_an_exact_image_has_finite_decibels():
         assert (np.diff(distortion(kind, np.array([0.0, 0.1, 1.0]))) > 0).all()
 
 
-def test_rows_of_a_batch_may_differ_in_kind():
+def test_kernels_compute_the_same_distortion():
     error = np.array([[0.0, 0.5], [100.0, 3.0], [0.25, 1.0]])
-    in_kinds = distortion_of(np.arange(3), error)
-    assert np.array_equal(in_kinds, np.stack([distortion(kind, row) for kind, row in zip(KINDS, error, strict=True)]))
+    for number, (kind, row) in enumerate(zip(KINDS, error, strict=True)):
+        assert [distortion_in(number, value) for value in row] == pytest.approx(distortion(kind, row), rel=1e-12)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -48,10 +49,11 @@ def test_measures_of_pictures_are_distortions(kind):
 def test_kinds_of_distortion_can_be_added():
     with pytest.raises(OptionError, match="unknown kind"):
         Objective("worst", 1.0, 0.0)
-    with registered_distortion("worst", lambda original, shown: float(np.abs(original.astype(int) - shown).max())):
-        assert Objective("worst", 1.0, 0.0).value(7.0, 1.0, 0.0) == 8
-        with pytest.raises(OptionError, match="already"):
-            registered_distortion("worst", lambda original, shown: 0.0).__enter__()
+    register_distortion("worst", lambda original, shown: float(np.abs(original.astype(int) - shown).max()))
+    assert Objective("worst", 1.0, 0.0).value(7.0, 1.0, 0.0) == 8
+    with pytest.raises(OptionError, match="already"):
+        register_distortion("worst", lambda original, shown: 0.0)
+    unregister_distortion("worst")
     with pytest.raises(OptionError, match="unknown kind"):
         Objective("worst", 1.0, 0.0)
 
@@ -63,16 +65,19 @@ def test_objectives_of_a_batch_are_those_of_its_rows():
     assert all(100 <= o.lambda_rate <= 1000 for o in objectives if o.kind == "mse")
     for row, objective in enumerate(objectives):
         assert Objectives.of(objective, 1, ("mse", "psnr")) == drawn.take(np.array([row]))
-    with pytest.raises(OptionError, match="no objectives in ms-ssim"):
-        Objectives.of(Objective("ms-ssim", 1.0, 0.0), 1, ("mse", "psnr"))
+
+
+def resolve(name=None, lambda_rate=None, lambda_compute=None, kind=None) -> Objective:
+    options = EncodeOptions(objective=name, lambda_rate=lambda_rate, lambda_compute=lambda_compute, distortion=kind)
+    return options.resolve(NAMED)
 
 
 def test_names_and_numbers():
-    assert resolve_objective("small", None, None, named=NAMED) == NAMED["small"]
-    assert resolve_objective(None, None, None, named=NAMED) == NAMED["balanced"]
-    assert resolve_objective(None, 500.0, None) == Objective("mse", 500.0, 0.0)
-    assert resolve_objective(None, 50.0, 1.0, "psnr") == Objective("psnr", 50.0, 1.0)
-    assert resolve_objective(None, 90.0, 0.1, "ms-ssim") == Objective("ms-ssim", 90.0, 0.1)
+    assert resolve("small", None, None) == NAMED["small"]
+    assert resolve(None, None, None) == NAMED["balanced"]
+    assert resolve(None, 500.0, None) == Objective("mse", 500.0, 0.0)
+    assert resolve(None, 50.0, 1.0, "psnr") == Objective("psnr", 50.0, 1.0)
+    assert resolve(None, 90.0, 0.1, "ms-ssim") == Objective("ms-ssim", 90.0, 0.1)
 
 
 @pytest.mark.parametrize(
@@ -90,4 +95,4 @@ def test_names_and_numbers():
 )
 def test_invalid_objectives_are_refused(arguments):
     with pytest.raises(OptionError):
-        resolve_objective(*arguments, **({} if len(arguments) == 4 else {"kind": None}), named=NAMED)
+        resolve(*arguments)

@@ -6,8 +6,8 @@ import torch
 
 from rlcodec.core.integer_conv import ACTIVATION_MAX, ConvLayer, analyse, keep_bits, latent_shape, run_layers, synthesise
 from rlcodec.presets.mnist.installed import installed_weights
-from rlcodec.training.autoencoder import AutoEncoder, AutoEncoderConfig, export_transforms
-from rlcodec.training.pretrain import run_layers_batched
+from rlcodec.training.mnist.autoencoder import AutoEncoder, export_transforms
+from rlcodec.training.mnist.reconstructions import run_layers_batched
 
 
 def emulate(layers: tuple[ConvLayer, ...], x: np.ndarray) -> np.ndarray:
@@ -58,7 +58,7 @@ def test_shipped_transforms_equal_double_precision(digits):
 
 def test_exported_transforms_equal_the_network_that_was_trained(digits):
     torch.manual_seed(0)
-    network = AutoEncoder(AutoEncoderConfig(4, (6, 8, 8), (8, 6, 4)))
+    network = AutoEncoder(4, (6, 8, 8), (8, 6, 4))
     analysis, synthesis = export_transforms(network)
     images = torch.from_numpy(digits[:16].copy()).float()[:, None] / 256
     with torch.no_grad():

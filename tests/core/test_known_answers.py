@@ -19,7 +19,7 @@ from rlcodec.presets.mnist.session import decoded_pixels
 from rlcodec.presets.mnist.weights import weights_from_arrays
 from rlcodec.presets.photo.installed import photo_weights
 from rlcodec.presets.registry import preset_by_name
-from rlcodec.training.known_answers import digit_answers
+from rlcodec.training.mnist.pretrain import mnist_answers
 
 decode_digits = functools.partial(decoded_pixels, installed_weights())
 LOADERS: dict[str, Callable[[Path], object]] = {
@@ -53,7 +53,7 @@ def test_a_machine_that_computes_differently_is_refused(name, tmp_path):
 
 
 def test_one_wrong_pixel_is_detected(digits):
-    metadata = digit_answers(installed_weights(), digits[:1])
+    metadata = mnist_answers(installed_weights(), digits[:1])
     path = WEIGHTS / "mnist.safetensors"
 
     def off_by_one(data: bytes) -> np.ndarray:

@@ -37,7 +37,12 @@ from rlcodec.evaluation import demo, digit_table
 from rlcodec.evaluation.curves import mean_curves, write_curves
 from rlcodec.evaluation.rate_distortion import TableOptions, measure_codecs, save_table
 from rlcodec.presets import registry
-from rlcodec.training import compact, photo, photo_synthesis, pretrain, pretrain_compact, pretrain_photo, source_sets
+from rlcodec.training.compact import autoencoder as compact_autoencoder
+from rlcodec.training.compact import pretrain as compact_pretrain
+from rlcodec.training.mnist import source_search, transformer
+from rlcodec.training.photo import pretrain as photo_pretrain
+from rlcodec.training.photo import raster as photo_raster
+from rlcodec.training.photo import synthesis as photo_synthesis
 
 ROOT = Path(__file__).parents[2]
 PAGES = {path.stem: path for path in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"), reverse=True)]}
@@ -250,16 +255,16 @@ def workplace(tmp_path, samples, made_up, monkeypatch) -> Path:
     for name, value in (("TRAIN_IMAGES", 16), ("HELD_OUT_IMAGES", 8)):
         monkeypatch.setattr(demo, name, value)
     few = {"counted": 4, "pool": 6}
-    monkeypatch.setattr(pretrain_photo, "pretrain_photo", partial(pretrain_photo.pretrain_photo, **few))
+    monkeypatch.setattr(photo_pretrain, "pretrain_photo", partial(photo_pretrain.pretrain_photo, **few))
     for module, setting, value in (
         (digit_table, "MOSAIC", 2),
         (statistics, "RESAMPLES", 10),
-        (photo, "HELD_BATCHES", 1), (photo_synthesis, "HELD_BATCHES", 1), (compact, "CROP", 64),
-        (pretrain_compact, "CROP", 64), (pretrain_compact, "CROPS_A_PICTURE", 1),
+        (photo_raster, "HELD_BATCHES", 1), (photo_synthesis, "HELD_BATCHES", 1), (compact_autoencoder, "CROP", 64),
+        (compact_pretrain, "CROP", 64), (compact_pretrain, "CROPS_PER_PICTURE", 1),
     ):  # fmt: skip
         monkeypatch.setattr(module, setting, value)
-    monkeypatch.setattr(pretrain, "LM_SCHEDULE", replace(pretrain.LM_SCHEDULE, batch=2))
-    monkeypatch.setattr(source_sets, "worker_pool", lambda workers: ThreadPoolExecutor(1))
+    monkeypatch.setattr(transformer, "SCHEDULE", replace(transformer.SCHEDULE, batch=2))
+    monkeypatch.setattr(source_search, "worker_pool", lambda workers: ThreadPoolExecutor(1))
     save_calibration(replace(made_up, stages=costs))
     return folder
 

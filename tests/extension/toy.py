@@ -5,7 +5,7 @@
 
 import json
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from rlcodec.control.actor import decide
 from rlcodec.control.constraints import Candidate
 from rlcodec.control.decision_process import DecisionProcess, EpisodeState, ProcessSpec, Totals, in_turns
 from rlcodec.control.decode_time import load_calibration
-from rlcodec.control.objective import DISTORTIONS, Objective, registered_distortion
+from rlcodec.control.objective import DISTORTIONS, Objective, register_distortion, unregister_distortion
 from rlcodec.control.observation import advice_layout, advice_of, joined
 from rlcodec.core.container import pack
 from rlcodec.core.metrics import ms_ssim
@@ -27,14 +27,14 @@ from rlcodec.core.weights_file import check_fingerprint, fingerprint_of
 from rlcodec.envs.measure import MeasureOptions, Tables
 from rlcodec.envs.pictures import PictureTask, PictureTrace, join_tables, measure_pictures
 from rlcodec.envs.sample_images import sample_images
-from rlcodec.envs.tasks import registered_task
+from rlcodec.envs.tasks import register_task, unregister_task
 from rlcodec.envs.trace_file import load_tables
 from rlcodec.errors import DamagedStreamError, MisfitError, OptionError
 from rlcodec.images.gray import read_gray
 from rlcodec.options import EncodeOptions, option, whole_number
 from rlcodec.presets.base import ComparedSettings, Decoded, Encoded, Preset, Settings, WeightlessCodec
 from rlcodec.presets.policies import policy_of
-from rlcodec.presets.registry import registered
+from rlcodec.presets.registry import register_preset, unregister_preset
 
 SIDES = (1, 4)
 """Cells a side of each level's grid of means; a mean takes a byte."""
@@ -304,7 +304,13 @@ class ToyTask(PictureTask):
 @contextmanager
 def toy_registered() -> Iterator[ToyPreset]:
     """Adds the preset, its task and its kind of distortion."""
-    with ExitStack() as stack:
-        stack.enter_context(registered_distortion("mae", measure_mae))
-        stack.enter_context(registered_task("toy", ToyTask))
-        yield stack.enter_context(registered(ToyPreset()))
+    preset = ToyPreset()
+    register_distortion("mae", measure_mae)
+    register_task(preset.name, ToyTask)
+    register_preset(preset)
+    try:
+        yield preset
+    finally:
+        unregister_preset(preset.name)
+        unregister_task(preset.name)
+        unregister_distortion("mae")

@@ -1,4 +1,4 @@
-"""Training images: idx files and folders are read, and what is broken is named."""
+"""Training images: idx files and folders are read, and messages name what is broken or unsuitable."""
 
 import gzip
 
@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from rlcodec import DataError
-from rlcodec.training.data import load_images, read_idx_images
+from rlcodec.training.data import HELD_OUT_PICTURES, load_images, random_crop, read_idx_images, split_pictures
 
 
 def idx_bytes(images: np.ndarray, count: int | None = None, magic: int = 0x803) -> bytes:
@@ -131,3 +131,19 @@ def test_a_picture_that_cannot_be_used_is_named(digits, tmp_path):
     (tmp_path / "b.png").write_text("no picture")
     with pytest.raises(DataError, match=r"b\.png: not an image"):
         load_images(tmp_path)
+
+
+def test_the_last_pictures_are_held_out(pictures):
+    train, validation = split_pictures(pictures * 3)
+    assert [len(train), len(validation)] == [len(pictures) * 3 - HELD_OUT_PICTURES, HELD_OUT_PICTURES]
+    with pytest.raises(DataError, match="10 pictures are too few to train on; at least 11 are needed"):
+        split_pictures([pictures[0]] * HELD_OUT_PICTURES)
+
+
+def test_crops_are_parts_of_a_picture(pictures):
+    rng = np.random.default_rng(0)
+    windows = np.lib.stride_tricks.sliding_window_view(pictures[1], (48, 48), (0, 1)).transpose(0, 1, 3, 4, 2)
+    for _ in range(5):
+        assert (windows == random_crop(pictures[1], 48, rng)).all((2, 3, 4)).any()
+    with pytest.raises(DataError, match="a picture has 80x48 pixels; training needs pictures of at least 49x49"):
+        random_crop(pictures[1], 49, rng)

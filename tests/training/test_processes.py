@@ -1,4 +1,4 @@
-"""Processes that train together do what one does with as many batches a step."""
+"""Processes that train together compute what one process computes with as many batches per step."""
 
 import os
 import subprocess
@@ -10,7 +10,8 @@ import pytest
 import torch
 from torch import nn
 
-from rlcodec.training.loop import CHECKPOINT, Schedule, fit
+from rlcodec.training.loop import CHECKPOINT, fit
+from rlcodec.training.options import Schedule, TrainingRun
 
 PROGRAM = """
 import sys
@@ -29,11 +30,12 @@ def train(folder, parts: int) -> None:
         x = torch.from_numpy(rng.normal(size=(batch, 3, 4, 4)).astype(np.float32))
         return (model(x + 0.1 * torch.randn_like(x)) - x.sum(1, keepdim=True)).square().mean()
 
-    fit(model, loss_of, lambda model: {}, Schedule(12, 8, 1e-2, parts=parts), folder, False, "numbers")
+    run = TrainingRun(Schedule(12, 8, 1e-2, parts=parts), folder, resume=False)
+    fit(model, loss_of, lambda model: {}, run, "numbers")
 
 
 @pytest.mark.timeout(240)
-def test_two_processes_do_what_one_does_with_two_batches(tmp_path):
+def test_two_processes_compute_what_one_computes_with_two_batches(tmp_path):
     (tmp_path / "tests_program.py").write_text(Path(__file__).read_text())
     (tmp_path / "program.py").write_text(PROGRAM)
     command = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", str(tmp_path / "program.py")]

@@ -1,4 +1,4 @@
-"""Pretraining is found by preset and part, and anybody can add their own."""
+"""Pretraining is registered by preset and part, and users can add their own."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,32 +7,26 @@ import pytest
 
 from rlcodec.errors import OptionError
 from rlcodec.options import option
+from rlcodec.training import registry
 from rlcodec.training.options import PretrainOptions
-from rlcodec.training.registry import (
-    AUTOENCODER,
-    RASTER,
-    Pretraining,
-    pretraining_of,
-    register_pretraining,
-    registered_pretraining,
-)
+from rlcodec.training.registry import AUTOENCODER, RASTER, Pretraining, pretraining_of, register_pretraining
 
 
 @dataclass(frozen=True, kw_only=True)
 class ToyPretrainOptions(PretrainOptions):
-    """Options of a pretraining that somebody adds."""
+    """Options of a pretraining that a user adds."""
 
     cells: int | None = option("Cells a side.")
 
 
 def pretrain_toy(data: Path, options: ToyPretrainOptions) -> Path:
-    """Writes what it was asked."""
+    """Writes its arguments to a file."""
     options.out.mkdir()
-    (options.out / "asked.txt").write_text(f"{data.name} {options.cells} {options.device}")
+    (options.out / "arguments.txt").write_text(f"{data.name} {options.cells} {options.device}")
     return options.out
 
 
-def test_what_there_is_is_named(run, tmp_path):
+def test_an_unknown_part_is_refused_with_the_known_ones(run, tmp_path):
     with pytest.raises(OptionError, match="no pretraining of raster photo; there are: autoencoder mnist, raster mnist"):
         pretraining_of("photo", RASTER)
     code, _, err = run("pretrain", "raster", "photo", "--data", tmp_path)
@@ -52,11 +46,12 @@ def test_limits_are_positive(run, tmp_path, option_and_value):
     assert "must be positive" in err
 
 
-def test_anybody_can_add_their_own(run, tmp_path):
-    with registered_pretraining("toy", AUTOENCODER, Pretraining(ToyPretrainOptions, pretrain_toy)):
-        command = ("pretrain", "autoencoder", "toy", "--data", tmp_path, "--out", tmp_path / "out", "--device", "cpu")
-        assert run(*command, "--cells", 4)[0] == 0
-        with pytest.raises(OptionError, match="already"):
-            register_pretraining("toy", AUTOENCODER, pretraining_of("toy", AUTOENCODER))
-    assert (tmp_path / "out" / "asked.txt").read_text() == f"{tmp_path.name} 4 cpu"
+def test_users_can_add_their_own(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(registry, "_pretrainings", dict(registry._pretrainings))
+    command = ("pretrain", "autoencoder", "toy", "--data", tmp_path, "--out", tmp_path / "out", "--device", "cpu")
     assert run(*command)[0] == 2
+    register_pretraining("toy", AUTOENCODER, Pretraining(ToyPretrainOptions, pretrain_toy))
+    assert run(*command, "--cells", 4)[0] == 0
+    with pytest.raises(OptionError, match="already"):
+        register_pretraining("toy", AUTOENCODER, pretraining_of("toy", AUTOENCODER))
+    assert (tmp_path / "out" / "arguments.txt").read_text() == f"{tmp_path.name} 4 cpu"

@@ -82,7 +82,7 @@ class ChoiceSearch:
         self._perfect = Quality(math.inf, 0.0 if objective is None else float(distortion(objective.kind, 0.0)))
         self._qualities: dict[int, Quality] = {}
         cost, macs = source.channel_costs
-        height, width = source.original.shape[:2]
+        height, width = source.picture.original.shape[:2]
         payload_bytes = np.append(payload_bytes_at_nodes(cost[None]), 0)
         macs_by_tier = coding_macs_at_nodes(macs[None]).reshape(len(macs), -1)
         macs_of_choice = np.append(macs_by_tier.sum(0), 0) + synthesis_macs(*source.latent.shape[1:])
@@ -106,7 +106,7 @@ class ChoiceSearch:
     def _quality(self, count: int) -> Quality:
         """Measured quality of what decoders show of COUNTS[count] channels."""
         if count not in self._qualities:
-            original = self.source.original
+            original = self.source.picture.original
             picture = self.source.show(int(COUNTS[count]) * self.source.latent[0].size)
             measured = 0.0
             if self.objective is not None:

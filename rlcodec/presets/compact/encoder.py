@@ -32,11 +32,6 @@ class AnalysedPicture:
     weights: CompactWeights
     picture: ColorImage
 
-    @property
-    def original(self) -> np.ndarray:
-        """The pixels that are coded: uint8 (height, width, 3), or (height, width) of a gray picture."""
-        return self.picture.pixels[..., 0] if self.picture.gray else self.picture.pixels
-
     @functools.cached_property
     def latent(self) -> np.ndarray:
         """int8 (LATENT_CHANNELS, rows, columns), -1 or +1."""
@@ -84,7 +79,7 @@ class AnalysedPicture:
             segments=segments,
             bits=8.0 * len(payload),
             decoder_macs=decoder_macs(segments, self.latent),
-            original=self.original,
+            original=self.picture.original,
             show=lambda: self.show(sent_bits),
         )
 

@@ -2,13 +2,12 @@
 
 import numpy as np
 
-from rlcodec.core.binary_latent import code_latent_slices, latent_buffer, latent_offsets
+from rlcodec.core.binary_latent import code_latent_slices, latent_coder
 from rlcodec.core.container import Stream, unpack
 from rlcodec.core.integer_conv import keep_bits
-from rlcodec.core.integer_mlp import layers_of
 from rlcodec.core.range_coder import COSTS, EXHAUSTED, decoder_state, encoder_state, finish
 from rlcodec.core.segment_choice import LATENT
-from rlcodec.core.segments import CodedSegment, Segment
+from rlcodec.core.segments import CodedSegment, Segment, coded_segments
 from rlcodec.core.weights_file import check_fingerprint
 from rlcodec.presets.compact.settings import CompactSettings
 from rlcodec.presets.compact.transform import LATENT_CHANNELS, latent_size
@@ -36,22 +35,12 @@ def _code(
     _, rows, columns = latent.shape
     size, channels = rows * columns, len(choices)
     costs, macs = np.zeros(channels, np.int64), np.zeros(channels, np.int64)
+    coder = latent_coder(weights.net, weights.frequencies, latent.shape, NEIGHBOURS)
     coded, bits = code_latent_slices(
-        state, data, COSTS, weights.net, weights.frequencies, latent_buffer(*latent.shape),
-        latent_offsets(*latent.shape, NEIGHBOURS), layers_of(weights.net), np.empty(1, np.int64), latent, 0, bit_budget,
-        bit_budget - (channels - 1) * size, 0, choices, costs, macs,
-    )  # fmt: skip
-    segments = tuple(
-        CodedSegment(
-            Segment(LATENT, i, min(size, bit_budget - i * size)),
-            int(choices[i]),
-            int(costs[i]),
-            int(macs[i]),
-            complete=not (state[EXHAUSTED] and i == coded - 1),
-        )
-        for i in range(coded)
+        state, data, COSTS, coder, latent, 0, bit_budget, bit_budget - (channels - 1) * size, 0, choices, costs, macs
     )
-    return segments, int(bits)
+    segments = [Segment(LATENT, i, min(size, bit_budget - i * size)) for i in range(coded)]
+    return tuple(coded_segments(segments, choices[:coded], costs[:coded], macs[:coded], bool(state[EXHAUSTED]))), int(bits)
 
 
 def encode_latent(

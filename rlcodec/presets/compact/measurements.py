@@ -53,7 +53,6 @@ class LazyMeasurements(CompactMeasurements):
     source: AnalysedPicture
 
     def measure(self, counts: np.ndarray) -> bool:
-        """As `CompactMeasurements.measure`."""
         missing = [int(count) for count in np.unique(counts) if np.isnan(self.mse[0, count])]
         for count in missing:
             squared_error, self.ms_ssim[0, count] = distortion_at(self.source, int(COUNTS[count]))

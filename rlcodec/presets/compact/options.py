@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from rlcodec.core.segment_choice import LATENT_TIERS, TIERS
 from rlcodec.errors import OptionError
-from rlcodec.options import EncodeOptions, option, whole_number
+from rlcodec.options import EncodeOptions, option
 
 TIER_NAMES = TIERS[:LATENT_TIERS]
 """Names of the tiers that latents can be coded in."""
@@ -29,6 +29,8 @@ class CompactOptions(EncodeOptions):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        object.__setattr__(self, "bit_budget", whole_number("bit_budget", self.bit_budget))
         if self.tier is not None and self.tier not in TIER_NAMES:
             raise OptionError(f"unknown tier {self.tier!r}; preset compact has: {', '.join(TIER_NAMES)}")
+
+
+OPTIONS = CompactOptions

@@ -1,10 +1,11 @@
 """What the encoder of preset `compact` predicts instead of measuring: the distortion of every number of channels."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 
+from rlcodec.control.decision_process import Predictor
 from rlcodec.control.objective import KINDS
 from rlcodec.control.regressor import Net, decibels_to_quality, distortions, net_of
 from rlcodec.core.range_coder import COST_UNIT
@@ -16,7 +17,7 @@ FEATURES = len(STATISTICS) + 2 * len(PROBES) + LATENT_TIERS * len(BUDGETS)
 
 
 @dataclass(frozen=True)
-class CompactPredictor:
+class CompactPredictor(Predictor):
     """Predicts PSNR and then MS-SSIM, both in dB, of every number of channels in COUNTS.
 
     Attributes:
@@ -25,17 +26,10 @@ class CompactPredictor:
 
     net: Net
 
-    def to_json(self) -> str:
-        """All arrays as JSON."""
-        return json.dumps(asdict(self), default=lambda array: array.tolist())
-
     @staticmethod
     def from_json(text: str) -> "CompactPredictor":
         """Inverse of `to_json`; raises ValueError, KeyError or TypeError on anything else."""
-        net = net_of(json.loads(text)["net"])
-        if net(np.zeros(FEATURES)).shape != (2 * len(COUNTS),):
-            raise ValueError("the predictions have other outputs")
-        return CompactPredictor(net)
+        return CompactPredictor(net_of(json.loads(text)["net"], FEATURES, 2 * len(COUNTS)))
 
     def distortions(self, features: np.ndarray) -> np.ndarray:
         """Predicted D of every kind and number of channels, float64 (kinds, n, len(COUNTS)), from features (n, FEATURES)."""

@@ -48,7 +48,6 @@ class CompactPreset(Preset):
     # Coding
 
     def weights(self) -> CompactWeights:
-        """The installed weights, loaded once and checked; raises ModelError if they are unusable."""
         return load_weights()
 
     def encode(self, image: ImageLike, options: EncodeOptions) -> Encoded:
@@ -84,24 +83,19 @@ class CompactPreset(Preset):
         return decide(process.CompactProcess(spec, measure_lazily(source), predictor), policy, objective)
 
     def decode(self, stream: Stream, options: DecodeOptions) -> Decoded:
-        """As `rlcodec.presets.compact.decoder.decode_picture`."""
         return decoder.decode_picture(self.weights(), stream)
 
     def read_pixels(self, image: ImageLike, options: EncodeOptions) -> np.ndarray:
         """The pixels that are coded, upright and in 8-bit sRGB: uint8 (height, width, 3), or (height, width) if gray."""
-        picture = read_color(image, COMPACT, options.max_pixels)
-        return picture.pixels[..., 0] if picture.gray else picture.pixels
+        return read_color(image, COMPACT, options.max_pixels).original
 
     def settings(self, header: Header) -> CompactSettings:
-        """As `CompactSettings.from_header`."""
         return CompactSettings.from_header(header)
 
     def mode(self, header: Header) -> str:
-        """Pillow's mode of the decoded picture."""
         return "L" if self.settings(header).gray else "RGB"
 
     def decode_work(self, info: StreamInfo) -> Work:
-        """The work of decoding a stream: coding in each tier, and the synthesis."""
         return decode_work(info.height, info.width, macs_by_tier(info.segments))
 
     def decode_samples(self) -> list[DecodeSample]:
@@ -121,11 +115,9 @@ class CompactPreset(Preset):
     # Decisions
 
     def process_spec(self) -> ProcessSpec:
-        """What a policy for this preset must agree with."""
         return process.process_spec(self.weights().digest)
 
     def read_predictor(self, text: str) -> CompactPredictor:
-        """As `CompactPredictor.from_json`."""
         return CompactPredictor.from_json(text)
 
     def live_process(self, pixels: np.ndarray, predictor: Predictor) -> DecisionProcess:
@@ -134,7 +126,6 @@ class CompactPreset(Preset):
         return process.CompactProcess(self.process_spec(), measurements, cast(CompactPredictor, predictor))
 
     def encode_actions(self, pixels: np.ndarray, actions: tuple[int, ...]) -> Encoded:
-        """As `rlcodec.presets.compact.process.encode_actions`, from pixels."""
         return process.encode_actions(self.analyse_pixels(pixels), actions)
 
     def analyse_pixels(self, pixels: np.ndarray) -> AnalysedPicture:
@@ -142,7 +133,6 @@ class CompactPreset(Preset):
         return AnalysedPicture(self.weights(), read_color(pixels, COMPACT, MOST_PIXELS))
 
     def actions_of(self, stream: Stream) -> tuple[int, ...]:
-        """As `rlcodec.presets.compact.process.actions_of`."""
         return process.actions_of(self.weights(), stream)
 
     def compared_settings(self, variant: str) -> ComparedSettings:

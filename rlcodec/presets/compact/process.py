@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from rlcodec.control.decision_process import DecisionProcess, EpisodeState, ProcessSpec, Rows, Totals, in_turns
-from rlcodec.control.objective import KINDS, Objective, Objectives
+from rlcodec.control.objective import KINDS, Objective
 from rlcodec.control.observation import advice_layout, advice_of, joined
+from rlcodec.control.outcomes import Outcomes
 from rlcodec.control.regressor import distortions
 from rlcodec.core.container import Stream
 from rlcodec.core.segment_choice import CONTEXT, LATENT_TIERS, STOP, TIERS
@@ -73,6 +74,8 @@ LAYOUT = (
     ("rates", LATENT_TIERS * len(BUDGETS), "bits per pixel of each budget in tier table, then in tier context, log2, / 10"),
     ("qualities", 2 * len(BUDGETS), "predicted PSNR of each budget, then MS-SSIM in dB, / 50 and / 30"),
 )
+COUNT_AT_END = COUNT_AT[:, DEPTH]
+"""Index in COUNTS of the channels sent at every end, int64 (budgets, NODES)."""
 DECIBEL_UNITS = ((KINDS.index("psnr"), 50), (KINDS.index("ms-ssim"), 30))
 """Kinds of distortion whose decibels are observed, and what they are divided by."""
 
@@ -169,37 +172,6 @@ def actions_of(weights: CompactWeights, stream: Stream) -> tuple[int, ...]:
     raise MisfitError("no episode of preset compact leads to this stream")
 
 
-@dataclass(frozen=True, eq=False)
-class EndTables:
-    """What every end of an episode on n pictures costs and gives.
-
-    Attributes:
-        rate: float64 (n, budgets, NODES), bits per pixel.
-        kmac: float64 (n, budgets, NODES), decoder kMAC per pixel.
-        distortion: float64 (kinds, n, len(COUNTS)), D by kind and number of channels.
-    """
-
-    rate: np.ndarray
-    kmac: np.ndarray
-    distortion: np.ndarray
-
-    def values(self, objectives: Objectives, image: np.ndarray) -> np.ndarray:
-        """J at every end, float64 (B, budgets, NODES), of some pictures, int64 (B,), each under an objective."""
-        distortion = self.distortion[objectives.kind, image][:, COUNT_AT[:, DEPTH]]
-        rate, compute = (weights[:, None, None] for weights in (objectives.lambda_rate, objectives.lambda_compute))
-        return distortion + rate * self.rate[image] + compute * self.kmac[image]
-
-    def values_under(self, objectives: Objectives, image: np.ndarray, budget: np.ndarray) -> np.ndarray:
-        """J at every node of one budget for each picture, float64 (B, NODES); arguments as `values`, and int64 (B,)."""
-        distortion = self.distortion[objectives.kind[:, None], image[:, None], COUNT_AT[budget][:, DEPTH]]
-        rate, compute = objectives.lambda_rate[:, None], objectives.lambda_compute[:, None]
-        return distortion + rate * self.rate[image, budget] + compute * self.kmac[image, budget]
-
-    def values_of_nothing(self, objectives: Objectives, image: np.ndarray) -> np.ndarray:
-        """J of streams without a payload, float64 (B,); arguments as `values`."""
-        return self.distortion[objectives.kind, image, 0] + objectives.lambda_compute * self.kmac[image, 0, 0]
-
-
 class CompactProcess(DecisionProcess[CompactState]):
     """The decisions about some pictures.
 
@@ -210,8 +182,8 @@ class CompactProcess(DecisionProcess[CompactState]):
 
     Attributes:
         measurements: the same.
-        measured: tables with measured distortion.
-        predicted: tables with the distortion that the encoder assumes before a budget is chosen.
+        measured: every end, (n, budgets, NODES), with measured distortion.
+        predicted: the same with the distortion that the encoder assumes before a budget is chosen.
     """
 
     state_type = CompactState
@@ -228,16 +200,14 @@ class CompactProcess(DecisionProcess[CompactState]):
         for predictor, rows in in_turns(predictors, self.image_count):
             predicted[:, rows] = predictor.distortions(features[rows])
         predicted[..., PROBES] = measured[..., PROBES]
-        self.measured = EndTables(8 * self._payload_bytes / area, macs / MACS_PER_KMAC / area, measured)
-        self.predicted = replace(self.measured, distortion=predicted)
+        self.measured = Outcomes(8 * self._payload_bytes / area, macs / MACS_PER_KMAC / area, measured[..., COUNT_AT_END])
+        self.predicted = replace(self.measured, distortion=predicted[..., COUNT_AT_END])
 
     @property
     def image_count(self) -> int:
-        """Number of pictures."""
         return len(self.measurements.area)
 
     def legal(self, state: CompactState) -> np.ndarray:
-        """Legal actions, bool (B, ACTIONS)."""
         counts = np.array([len(BUDGETS), FIRST_TIER_ACTION + LATENT_TIERS])[state.phase]
         return np.arange(ACTIONS)[None] < counts[:, None]
 
@@ -246,48 +216,47 @@ class CompactProcess(DecisionProcess[CompactState]):
         choosing = ~state.done & (state.phase == BUDGET_PHASE)
         if choosing.any() and self.measurements.measure(COUNT_AT[action[choosing]]):
             measured = distortions(self.measurements.mse, self.measurements.ms_ssim)
-            self.measured = replace(self.measured, distortion=measured)
+            self.measured = replace(self.measured, distortion=measured[..., COUNT_AT_END])
         advance(state, action)
 
     def parts(self, state: CompactState) -> np.ndarray:
-        """D, R in bits per pixel and C in decoder kMAC per pixel if each episode stopped now, float64 (3, B)."""
         end = state.image, state.budget, state.node
-        distortion = self.measured.distortion[state.objectives.kind, state.image, self._count(state)]
-        return np.stack([distortion, self._begun(state) * self.measured.rate[end], self.measured.kmac[end]])
+        distortion = self.measured.distortion[state.objectives.kind, *end]
+        return np.stack([distortion, self._begun(state) * self.measured.rate_bpp[end], self.measured.kmac[end]])
 
     def totals(self, state: CompactState) -> Totals:
-        """What the episodes have cost and give if they stop now."""
         distortion, rate, kmac = self.parts(state)
         bits = self._begun(state) * 8.0 * self._payload_bytes[state.image, state.budget, state.node]
-        at = state.image, self._count(state)
+        at = state.image, COUNT_AT_END[state.budget, state.node]
         return Totals(bits, rate, kmac, distortion, self.measurements.mse[at], self.measurements.ms_ssim[at])
 
     def observe(self, state: CompactState, rows: Rows = slice(None)) -> np.ndarray:
-        """Observations of some episodes, float32 (rows, size)."""
         state = state.take(rows)
         objectives, image, node = state.objectives, state.image, state.node
         each, begun = np.arange(len(image)), self._begun(state)
         between = begun & (DEPTH[node] < GROUPS)
-        ends = self.measured.values_under(objectives, image, state.budget)
-        now = np.where(begun, ends[each, node], self.predicted.values_of_nothing(objectives, image))
+        ends = self.measured.values(objectives, image, state.budget)
+        nothing = self.predicted.take(image, 0, 0)  # a stream without a payload has no rate
+        value_of_nothing = nothing.distortion[objectives.kind, each] + objectives.lambda_compute * nothing.kmac
+        now = np.where(begun, ends[each, node], value_of_nothing)
         costs = np.full((len(each), ACTIONS), np.inf)
         costs[~begun, : len(BUDGETS)] = self.predicted.values(objectives.take(~begun), image[~begun]).min(2)
         costs[begun, STOP_ACTION] = now[begun]
         for tier in range(LATENT_TIERS):
             later = np.where(DESCENDANTS[child(node[between], tier)], ends[between], np.inf)
             costs[between, FIRST_TIER_ACTION + tier] = later.min(1)
-        rate, kmac, count = self.measured.rate[image], self.measured.kmac[image], self._count(state)
+        at_end = self.measured.take(image, state.budget, node)
         fields = [
             advice_of(costs, self.legal(state), now, objectives, RATE_RANGE),
             np.eye(2)[state.phase],
             (state.budget / len(BUDGETS))[:, None],
             (DEPTH[node] / GROUPS)[:, None],
             (TIER[node] == CONTEXT)[:, None],
-            (begun * 10 * rate[each, state.budget, node])[:, None],
-            (kmac[each, state.budget, node] / 10)[:, None],
-            *((-self.measured.distortion[kind, image, count] / unit)[:, None] for kind, unit in DECIBEL_UNITS),
-            *(np.log2(rate[:, :, uniform]) / 10 for uniform in UNIFORM_NODES),
-            *(-self.predicted.distortion[kind, image][:, COUNT_AT[:, GROUPS]] / unit for kind, unit in DECIBEL_UNITS),
+            (begun * 10 * at_end.rate_bpp)[:, None],
+            (at_end.kmac / 10)[:, None],
+            *((-at_end.distortion[kind] / unit)[:, None] for kind, unit in DECIBEL_UNITS),
+            *(np.log2(self.measured.rate_bpp[image, :, uniform]) / 10 for uniform in UNIFORM_NODES),
+            *(-self.predicted.distortion[kind, image, :, -1] / unit for kind, unit in DECIBEL_UNITS),
         ]
         return joined(fields)
 
@@ -295,8 +264,3 @@ class CompactProcess(DecisionProcess[CompactState]):
     def _begun(state: CompactState) -> np.ndarray:
         """Whether a budget is chosen, bool (B,)."""
         return state.phase != BUDGET_PHASE
-
-    @staticmethod
-    def _count(state: CompactState) -> np.ndarray:
-        """Index in COUNTS of the channels sent, int64 (B,)."""
-        return COUNT_AT[state.budget, DEPTH[state.node]]

@@ -23,7 +23,6 @@ class CompactSettings(Settings):
     gray: bool
 
     def to_number(self) -> int:
-        """The number in the header."""
         return 2 * self.bit_budget + self.gray
 
     @classmethod

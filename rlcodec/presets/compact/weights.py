@@ -9,7 +9,7 @@ import numpy as np
 
 from rlcodec.core.binary_latent import Neighbours
 from rlcodec.core.integer_mlp import ContextNet
-from rlcodec.core.weights_file import context_net_of, digest_of, fingerprint_of, tuple_to_arrays
+from rlcodec.core.weights_file import Weights, context_net_of, digest_of, tuple_to_arrays
 from rlcodec.errors import ModelError
 from rlcodec.presets.compact.transform import FILES, LATENT_CHANNELS
 
@@ -18,7 +18,7 @@ NEIGHBOURS: Neighbours = ((0, 0), (0, -1), (-1, 0))
 
 
 @dataclass(frozen=True, eq=False)
-class CompactWeights:
+class CompactWeights(Weights):
     """Everything that coding needs.
 
     Attributes:
@@ -28,15 +28,9 @@ class CompactWeights:
         folder: of the transforms.
     """
 
-    digest: str
     net: ContextNet
     frequencies: np.ndarray
     folder: Path
-
-    @property
-    def fingerprint(self) -> bytes:
-        """First bytes of the digest, as streams carry them."""
-        return fingerprint_of(self.digest)
 
 
 def synthesis_digest(folder: Path) -> np.ndarray:

@@ -16,9 +16,19 @@ from typing import ClassVar
 
 import numpy as np
 
-from rlcodec.control.decision_process import DecisionProcess, EpisodeState, Layout, ProcessSpec, Rows, Totals, in_turns
-from rlcodec.control.objective import KINDS, Objectives
+from rlcodec.control.decision_process import (
+    DecisionProcess,
+    EpisodeState,
+    Layout,
+    Predictor,
+    ProcessSpec,
+    Rows,
+    Totals,
+    in_turns,
+)
+from rlcodec.control.objective import KINDS
 from rlcodec.control.observation import advice_layout, advice_of, joined
+from rlcodec.control.outcomes import Outcomes
 from rlcodec.control.regressor import FEATURE_LIMIT, Net, decibels_to_quality, distortions, net_of
 from rlcodec.errors import DataError
 
@@ -117,7 +127,7 @@ class ExternalSpec:
 
 
 @dataclass(frozen=True)
-class ExternalPredictor:
+class ExternalPredictor(Predictor):
     """Predicts what all settings and stops cost and give from an image's features.
 
     Attributes:
@@ -126,19 +136,13 @@ class ExternalPredictor:
 
     net: Net
 
-    def to_json(self) -> str:
-        """All arrays as JSON text."""
-        return json.dumps(asdict(self), default=lambda array: array.tolist())
-
     @staticmethod
     def from_json(text: str, spec: ExternalSpec) -> "ExternalPredictor":
         """Inverse of `to_json`; raises ValueError, KeyError or TypeError on anything else."""
-        net = net_of(json.loads(text)["net"])
-        if net(np.zeros(len(spec.features))).shape != (PREDICTED * len(spec.settings) * len(spec.stops),):
-            raise ValueError("the predictor is of another number of settings and stops")
-        return ExternalPredictor(net)
+        outputs = PREDICTED * len(spec.settings) * len(spec.stops)
+        return ExternalPredictor(net_of(json.loads(text)["net"], len(spec.features), outputs))
 
-    def predict(self, features: np.ndarray, spec: ExternalSpec) -> "Outcomes":
+    def predict(self, features: np.ndarray, spec: ExternalSpec) -> Outcomes:
         """What to expect of n images; `features` is float64 (n, features)."""
         outputs = self.net(features).reshape(len(features), PREDICTED, len(spec.settings), len(spec.stops))
         distortion = decibels_to_quality(outputs[:, 2], outputs[:, 3])
@@ -147,31 +151,6 @@ class ExternalPredictor:
     def standardise(self, features: np.ndarray) -> np.ndarray:
         """Features as observations have them, float64 (n, features)."""
         return np.clip((features - self.net.center) / self.net.spread, -FEATURE_LIMIT, FEATURE_LIMIT)
-
-
-@dataclass(frozen=True)
-class Outcomes:
-    """What ending at every setting and stop costs and gives, of n images.
-
-    Attributes:
-        rate_bpp: bits per pixel, float64 (n, settings, stops).
-        kmac: decoder kMAC per pixel, float64 (n, settings, stops).
-        distortion: D by kind, float64 (kinds, n, settings, stops).
-    """
-
-    rate_bpp: np.ndarray
-    kmac: np.ndarray
-    distortion: np.ndarray
-
-    def take(self, image: np.ndarray) -> "Outcomes":
-        """Those of some of the images, int64 (B,)."""
-        return Outcomes(self.rate_bpp[image], self.kmac[image], self.distortion[:, image])
-
-    def values(self, objectives: Objectives) -> np.ndarray:
-        """J under one objective for each image, float64 (n, settings, stops)."""
-        distortion = self.distortion[objectives.kind, np.arange(len(objectives.kind))]
-        weights = objectives.lambda_rate[:, None, None], objectives.lambda_compute[:, None, None]
-        return distortion + weights[0] * self.rate_bpp + weights[1] * self.kmac
 
 
 @dataclass(frozen=True)
@@ -240,7 +219,6 @@ class ExternalProcess(DecisionProcess[ExternalState]):
 
     @property
     def image_count(self) -> int:
-        """Number of images that were measured."""
         return len(self.measurements.pixels)
 
     def legal(self, state: ExternalState) -> np.ndarray:
@@ -276,22 +254,21 @@ class ExternalProcess(DecisionProcess[ExternalState]):
         """As `DecisionProcess.observe`: predictions, and measurements of the chosen setting alone."""
         seen = state.take(rows)
         every, last, spec = np.arange(len(seen.image)), len(self.codec.stops) - 1, self.codec
-        predicted, measured = self.predicted.take(seen.image), self.outcomes.take(seen.image)
+        predicted, measured = self.predicted.take(seen.image), self.outcomes.take(seen.image, seen.setting, seen.stop)
         choosing = seen.phase == SETTING_PHASE
-        expected = predicted.values(seen.objectives)
-        known = measured.values(seen.objectives)[every, seen.setting]
+        expected = self.predicted.values(seen.objectives, seen.image)
+        known = self.outcomes.values(seen.objectives, seen.image, seen.setting)
         later = np.where(np.arange(last + 1)[None] > seen.stop[:, None], known, np.inf).min(1)
         costs = np.full((len(every), spec.action_count), np.inf)
         costs[choosing, : len(spec.settings)] = expected.min(2)[choosing]
         costs[~choosing, STOP_ACTION], costs[~choosing, GO_ACTION] = known[every, seen.stop][~choosing], later[~choosing]
         current = np.where(choosing, expected[:, spec.baseline, last], known[every, seen.stop])
-        at = every, seen.setting, seen.stop
-        psnr_db, ms_ssim_db = (-measured.distortion[KINDS.index(kind)][at] for kind in ("psnr", "ms-ssim"))
+        psnr_db, ms_ssim_db = (-measured.distortion[KINDS.index(kind)] for kind in ("psnr", "ms-ssim"))
         of_chosen = [
             seen.setting / len(spec.settings),
             seen.stop / len(spec.stops),
-            np.log2(1 + measured.rate_bpp[at]),
-            measured.kmac[at] / 10,
+            np.log2(1 + measured.rate_bpp),
+            measured.kmac / 10,
             psnr_db / 50,
             ms_ssim_db / 30 * ("ms-ssim" in spec.kinds),
         ]

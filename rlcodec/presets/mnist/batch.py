@@ -28,7 +28,17 @@ from rlcodec.presets.mnist.bilevel.coder import PEAK_BITS, unfold
 from rlcodec.presets.mnist.bilevel.context import ABSENT, BORDER, LEFT, MARGIN, PEAK, PRESENT, SIDE, STATUS, TOP, source_state
 from rlcodec.presets.mnist.bilevel.geometry import BOX, MAX_SIDE, MIN_SIDE, WORDS
 from rlcodec.presets.mnist.bilevel.gray_levels import LEVEL_SIDES, LevelTables, is_possible, level_tables
-from rlcodec.presets.mnist.bilevel.search import NOT_FOUND, Beam, all_grids, clear_beam, empty_beam, explains, propagate, search
+from rlcodec.presets.mnist.bilevel.search import (
+    NOT_FOUND,
+    Beam,
+    Grids,
+    all_grids,
+    clear_beam,
+    empty_beam,
+    explains,
+    propagate,
+    search,
+)
 from rlcodec.presets.mnist.encoder import MOST_BITS_PER_SYMBOL, SPARE_PAYLOAD_BYTES
 from rlcodec.presets.mnist.installed import installed_weights
 from rlcodec.presets.mnist.pixel_coder import clear_totals
@@ -47,11 +57,7 @@ class SourceFinder(NamedTuple):
     """Tables and scratch buffers of the search for bilevel sources, of one thread.
 
     Attributes:
-        weights: as `rlcodec.presets.mnist.bilevel.search.all_grids` returns them, like the next four.
-        starts: the same.
-        stops: the same.
-        peaks: the same.
-        offsets: the same.
+        grids: of all sides.
         possible: possible gray levels by side.
         prior: int32 (PRIOR_CONTEXTS, 2), cost of source pixels.
         narrow: of the first search.
@@ -62,11 +68,7 @@ class SourceFinder(NamedTuple):
         source_rows: uint64 (MAX_SIDE, WORDS), rows of a source.
     """
 
-    weights: np.ndarray
-    starts: np.ndarray
-    stops: np.ndarray
-    peaks: np.ndarray
-    offsets: np.ndarray
+    grids: Grids
     possible: LevelTables
     prior: np.ndarray
     narrow: Beam
@@ -104,10 +106,7 @@ def source_finder(weights: MnistWeights) -> SourceFinder:
     levels, areas = np.zeros((2, BOX, BOX), np.int64)
     narrow, wider = empty_beam(NARROW), empty_beam(WIDER)
     known, source_rows = np.zeros((MAX_SIDE, MAX_SIDE), np.int8), np.zeros((MAX_SIDE, WORDS), np.uint64)
-    grids, starts, stops, peaks, offsets = all_grids()
-    return SourceFinder(
-        grids, starts, stops, peaks, offsets, level_tables(), prior, narrow, wider, levels, areas, known, source_rows
-    )
+    return SourceFinder(all_grids(), level_tables(), prior, narrow, wider, levels, areas, known, source_rows)
 
 
 def new_workspace(weights: MnistWeights, height: int, width: int) -> Workspace:
@@ -146,8 +145,9 @@ def _bounds(pixels, out):
 def _search_with(beam, finder, s, p):
     """Searches on what `propagate` left of side MIN_SIDE + s and brightest area p, with a beam that was used before."""
     clear_beam(beam)
+    grids = finder.grids
     return search(
-        beam, finder.levels, finder.known, finder.weights[s], finder.starts[s], finder.stops[s], finder.peaks[s, p],
+        beam, finder.levels, finder.known, grids.weights[s], grids.starts[s], grids.stops[s], grids.peaks[s, p],
         finder.prior, beam.origins.shape[1], finder.source_rows,
     )  # fmt: skip
 
@@ -180,8 +180,8 @@ def _try(finder, tables, source, s, p, cheapest):
     """
     if not is_possible(finder.possible, s, p, finder.levels):
         return cheapest
-    peak = finder.peaks[s, p]
-    if not propagate(finder.levels, finder.weights[s], finder.starts[s], finder.stops[s], peak, finder.known):
+    grids = finder.grids
+    if not propagate(finder.levels, grids.weights[s], grids.starts[s], grids.stops[s], grids.peaks[s, p], finder.known):
         return cheapest
     cost = _search_with(finder.narrow, finder, s, p)
     if cost >= NOT_FOUND:
@@ -212,9 +212,9 @@ def _find(finder, tables, source, pixels, bounds):
     for s in range(LEVEL_SIDES):
         cheapest = np.int64(UNTRIED)
         for offset in range(BOX - extent + 1):
-            if finder.offsets[s, extent, offset]:
+            if finder.grids.offsets[s, extent, offset]:
                 row, column = _place(finder, pixels, top, bottom, left, right, offset)
-                for p in range(finder.peaks.shape[1]):
+                for p in range(finder.grids.peaks.shape[1]):
                     cost = _try(finder, tables, source, s, p, cheapest)
                     if cost < min(cheapest, FAILED):
                         source.head[TOP], source.head[LEFT] = top - row, left - column

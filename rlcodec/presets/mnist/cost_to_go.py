@@ -5,17 +5,19 @@ weighed by the better of two simple continuations: latents alone, or all rows of
 segments left finds the least J from every position on.
 
 Everything here is compiled loops over episodes: for a batch of a few hundred, NumPy calls would cost more than the arithmetic.
-Kernels share these arguments: `sizes`, a `Sizes`; `tables`, a `Tables`; `state`, a `StateArrays`; `e`, the row of an episode.
+Kernels share these arguments: `sizes`, a `Sizes`; `tables`, a `Tables`; `state`, a
+`rlcodec.presets.mnist.process.StateArrays`; `e`, the row of an episode.
 """
 
-from typing import NamedTuple
+from collections import namedtuple
+from dataclasses import fields
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 
 from rlcodec.control.objective import (
-    FLOOR_OF,
     FLOORS,
-    MEASURE_OF_KIND,
+    MEASURE_OF,
     MEASURES,
     MSE,
     PEAKS,
@@ -33,7 +35,7 @@ from rlcodec.presets.mnist.decisions import (
     STOP_BEFORE_PIXELS_BITS,
     STOP_BITS,
 )
-from rlcodec.presets.mnist.measurements import MEASURED_TIERS
+from rlcodec.presets.mnist.measurements import MEASURED_TIERS, MnistMeasurements
 from rlcodec.presets.mnist.predictor import KMAC_UNIT, ROW_FEATURES
 
 PROBES = 3
@@ -68,60 +70,11 @@ class Sizes(NamedTuple):
         return self.height * self.width
 
 
-class Tables(NamedTuple):
-    """What kernels read of n images: tables of `MnistMeasurements`, and predictions.
+Tables: Any = cast(Any, namedtuple("Tables", [*(f.name for f in fields(MnistMeasurements)[1:]), "predicted", "row_weights"]))
+"""What kernels read of n images: the tables of `MnistMeasurements`, and predictions.
 
-    Attributes:
-        latent_cost: as the table of this name.
-        latent_macs: the same.
-        latent_sse: the same.
-        latent_loss: the same.
-        pixel_cost: the same.
-        pixel_macs: the same.
-        stop_sse: the same.
-        stop_loss: the same.
-        row_busy: the same.
-        statistics: the same.
-        predicted: float64 (n, outputs of `MnistPredictor.image`).
-        row_weights: float64 (p, ROW_FEATURES, 4), `MnistPredictor.row` of p predictors; image i is predicted by number i modulo
-            p.
-    """
-
-    latent_cost: np.ndarray
-    latent_macs: np.ndarray
-    latent_sse: np.ndarray
-    latent_loss: np.ndarray
-    pixel_cost: np.ndarray
-    pixel_macs: np.ndarray
-    stop_sse: np.ndarray
-    stop_loss: np.ndarray
-    row_busy: np.ndarray
-    statistics: np.ndarray
-    predicted: np.ndarray
-    row_weights: np.ndarray
-
-
-class StateArrays(NamedTuple):
-    """The arrays of an `rlcodec.presets.mnist.process.MnistState`, for kernels."""
-
-    image: np.ndarray
-    kind: np.ndarray
-    lambda_rate: np.ndarray
-    lambda_compute: np.ndarray
-    done: np.ndarray
-    phase: np.ndarray
-    budget: np.ndarray
-    slices: np.ndarray
-    position: np.ndarray
-    tier: np.ndarray
-    cost: np.ndarray
-    macs: np.ndarray
-    slice_error: np.ndarray
-    segment_bits: np.ndarray
-    segment_kmac: np.ndarray
-    stop_value: np.ndarray
-    stop_db: np.ndarray
-    go_value: np.ndarray
+`predicted` is float64 (n, outputs of `MnistPredictor.image`). `row_weights` is float64 (p, ROW_FEATURES, 4): the `row` of p
+instances of `MnistPredictor`; image i is predicted by number i modulo p."""
 
 
 @inlined
@@ -148,11 +101,11 @@ def predict_errors(sizes, tables, which, state):
         which: int64, the episodes.
     """
     for e in which:
-        measure, image = MEASURE_OF_KIND[state.kind[e]], state.image[e]
+        measure, image = MEASURE_OF[state.kind[e]], state.image[e]
         for s in range(sizes.slices + 1):
             value = tables.predicted[image, measure * (sizes.slices + 1) + s]
             limited = min(max(value, LOW_LOGS[measure]), HIGH_LOGS[measure])
-            state.slice_error[e, s] = np.exp2(limited) - FLOOR_OF[measure]
+            state.slice_error[e, s] = np.exp2(limited) - FLOORS[measure]
 
 
 @kernel
@@ -229,7 +182,7 @@ def fill_cost_to_go(sizes, tables, state, e, change_bits, features):
     total = most + height
     i, budget, kept, kind = state.image[e], state.budget[e], state.slices[e], state.kind[e]
     rate, compute = state.lambda_rate[e] / pixels, state.lambda_compute[e] / pixels
-    measure = MEASURE_OF_KIND[kind]
+    measure = MEASURE_OF[kind]
     state.slice_error[e, kept] = row_error(sizes, tables, measure, i, budget, 0)
     _fill_segments(sizes, tables, state, e, features)
     for column in range(total + 1):

@@ -11,6 +11,7 @@ from rlcodec.core.segment_choice import LATENT_TIERS, PIXELS, STOP
 from rlcodec.core.segments import Segment
 from rlcodec.errors import MisfitError
 from rlcodec.presets.base import Encoded
+from rlcodec.presets.mnist.format import MNIST
 from rlcodec.presets.mnist.segments import max_bit_budget
 from rlcodec.presets.mnist.session import Session
 from rlcodec.presets.mnist.settings import MnistSettings
@@ -53,7 +54,7 @@ def finish_encoder(session: Session) -> Encoded:
     payload = finish(session.state, session.data)
     picture = session.picture()
     return Encoded(
-        data=pack(weights.format, weights.fingerprint, height, width, settings.to_number(), payload),
+        data=pack(MNIST, weights.fingerprint, height, width, settings.to_number(), payload),
         settings=settings,
         segments=tuple(session.coded),
         bits=sum(segment.bits for segment in session.coded),
@@ -80,8 +81,7 @@ def encode_with(
         OptionError: a segment cannot be coded in the tier that was chosen for it.
     """
     session = start_encoder(weights, pixels, bit_budget)
-    if not search_source:
-        session.skip_source()
+    session.search_source = search_source
     session.run(np.array(choose(session.segments), np.int64))
     return finish_encoder(session)
 

@@ -7,14 +7,15 @@ tier `lm`.
 """
 
 import functools
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import NamedTuple, Self
+from typing import Self
 
 import numpy as np
 
-from rlcodec.core.binary_latent import code_latent_slice, latent_buffer, latent_offsets
+from rlcodec.control.objective import LOSS, MEASURES, MSE
+from rlcodec.core.binary_latent import code_latent_slice, latent_coder
 from rlcodec.core.integer_conv import analyse, keep_bits, synthesise
-from rlcodec.core.integer_mlp import layers_of
 from rlcodec.core.kernel import array_kernel, kernel
 from rlcodec.core.metrics import ms_ssim_loss, ms_ssim_plane, ms_ssim_windows
 from rlcodec.core.range_coder import COST, COSTS, MACS, encoder_state
@@ -117,6 +118,10 @@ def table_shapes(slices: int, height: int) -> dict[str, tuple[int, ...]]:
     }
 
 
+DTYPES = {"latent_loss": np.float32, "stop_loss": np.float32, "row_busy": np.int16, "statistics": np.float64}
+"""Types of tables that are not int64."""
+
+
 @array_kernel
 def _nontrivial_pixels(buffer, offsets, totals, image):
     """Counts in each row the pixels whose context is not all background, int64 (height,)."""
@@ -170,44 +175,97 @@ def _measure_rows(state, data, costs, rows, image, index, tier, spent, macs):
 
 
 @kernel
-def _measure_slices(state, data, costs, net, frequencies, buffer, offsets, layers, selected, latent, use_network, spent, macs):
+def _measure_latents(state, data, costs, coder, latent, use_network, spent, macs):
     for i in range(latent.shape[0]):
         cost_before, macs_before = state[COST], state[MACS]
-        count = latent.shape[1] * latent.shape[2]
-        code_latent_slice(
-            state, data, costs, net, frequencies, buffer, offsets, layers, selected, latent, i, count, use_network
-        )
+        code_latent_slice(state, data, costs, coder, latent, i, latent.shape[1] * latent.shape[2], use_network)
         spent[i], macs[i] = state[COST] - cost_before, state[MACS] - macs_before
 
 
-class Costs(NamedTuple):
-    """What some segments cost.
-
-    Attributes:
-        cost: int64, of each segment, in 1/COST_UNIT bit.
-        macs: int64, multiply-accumulates of decoding each.
-    """
-
-    cost: np.ndarray
-    macs: np.ndarray
-
-
 class ImageMeasurer:
-    """Measures one image with the codec's own kernels, each quantity when it is first asked for.
+    """Fills in the measurements of one image with the codec's own kernels, each when it is first asked for.
+
+    What every encoder knows before it decides is measured at once.
 
     Args:
         weights: of the preset.
         pixels: uint8 (height, width).
+        measures: of `rlcodec.control.objective` in which errors are measured.
 
     Attributes:
         latent: int8 (slices, rows, columns), of the analysis transform.
+        measurements: of the image; 0 where nothing was measured.
     """
 
-    def __init__(self, weights: MnistWeights, pixels: np.ndarray):
+    def __init__(self, weights: MnistWeights, pixels: np.ndarray, measures: Sequence[int] = MEASURES):
         self.weights, self.pixels = weights, np.array(pixels)  # kernels would be compiled anew for read-only arrays
-        self.latent = analyse(weights.analysis, pixels)
+        self.latent, self._measures = analyse(weights.analysis, pixels), measures
+        shapes = table_shapes(weights.slices, len(pixels)).items()
+        tables = {name: np.zeros((1, *shape), DTYPES.get(name, np.int64)) for name, shape in shapes}
+        self.measurements = MnistMeasurements(weights.digest, **tables)
         self._reconstructions: dict[int, np.ndarray] = {}
-        self._rows: dict[tuple[int, int], Costs] = {}
+        self._rows: dict[tuple[int, int], np.ndarray] = {}
+        self._budgets: set[int] = set()
+        self._slices: set[int] = set()
+        self.measurements.statistics[0] = self._statistics()
+        for tier in MEASURED_TIERS:
+            self._measure_latents(tier)
+            self.measure_rows(0, tier)
+        self.measure_slices(np.zeros(1, np.int64))
+
+    def measure_all(self) -> None:
+        """Measures everything, as traces hold it."""
+        self.measure_slices(np.arange(self.weights.slices + 1))
+        for budget in range(len(BUDGET_SLICES)):
+            self.measure_budget(budget)
+            for tier in range(len(TIERS)):
+                self.measure_rows(budget, tier)
+
+    def measure_slices(self, slices: np.ndarray) -> None:
+        """Measures the picture after some latent slices, int64."""
+        for count in set(slices.tolist()) - self._slices:
+            self._slices.add(count)
+            picture = self.reconstruction(count)
+            if MSE in self._measures:
+                self.measurements.latent_sse[0, count] = np.square(picture.astype(np.int64) - self.pixels).sum()
+            if LOSS in self._measures:
+                self.measurements.latent_loss[0, count] = ms_ssim_loss(picture, self.pixels)
+
+    def measure_budget(self, budget: int) -> None:
+        """Measures what the choice of a bit budget leads to, and what the encoder then knows."""
+        if budget in self._budgets:
+            return
+        self._budgets.add(budget)
+        slices, shape, tables = BUDGET_SLICES[budget], self.pixels.shape, self.measurements
+        self.measure_rows(budget, TABLE)
+        tables.row_busy[0, budget] = _nontrivial_pixels(
+            pixel_buffer(self._context(slices)), pixel_offsets(*shape), pixel_totals(shape[1]), self.pixels
+        )
+        picture, fill = self.reconstruction(slices), self.weights.fill[slices]
+        if MSE in self._measures:
+            tables.stop_sse[0, budget] = _stop_sse(picture, self.pixels, fill)
+        if LOSS in self._measures:
+            tables.stop_loss[0, budget] = _stop_losses(picture, self.pixels, fill, *ms_ssim_windows(*shape))
+
+    def measure_rows(self, budget: int, tier: int) -> None:
+        """Measures all rows of pixels under a bit budget and a tier."""
+        at = BUDGET_SLICES[budget], tier
+        if tier == LM:  # rows by a bilevel source do not depend on the latents; without a source, `lm` is `context`
+            at = (0, LM) if self.source else (BUDGET_SLICES[budget], CONTEXT)
+        if at not in self._rows:
+            rows = row_coder(self.weights, self._context(at[0]), source_state(self.source, known=True))
+            costs = self._rows[at] = np.empty((2, len(self.pixels)), np.int64)
+            _measure_rows(encoder_state(), _discarded(self.pixels.size), COSTS, rows, self.pixels.copy(), *at, *costs)
+        self.measurements.pixel_cost[0, budget, tier], self.measurements.pixel_macs[0, budget, tier] = self._rows[at]
+
+    def _measure_latents(self, tier: int) -> None:
+        """Measures all latent slices under a tier, by coding them into a buffer that is discarded."""
+        latent, weights = self.latent, self.weights
+        coder = latent_coder(weights.latent_net, weights.tables.latent, latent.shape)
+        spent, macs = self.measurements.latent_cost[0, tier], self.measurements.latent_macs[0, tier]
+        _measure_latents(
+            encoder_state(), _discarded(latent.size), COSTS, coder, latent.copy(), tier == CONTEXT, spent, macs
+        )  # fmt: skip
 
     @functools.cached_property
     def source(self) -> BilevelSource | None:
@@ -221,7 +279,10 @@ class ImageMeasurer:
             self._reconstructions[slices] = synthesise(self.weights.synthesis, kept, *self.pixels.shape)
         return self._reconstructions[slices]
 
-    def statistics(self) -> np.ndarray:
+    def _context(self, slices: int) -> np.ndarray:
+        return self.reconstruction(slices) if slices else np.zeros_like(self.pixels)
+
+    def _statistics(self) -> np.ndarray:
         """Statistics of the image, float64 (len(STATISTICS),)."""
         pixels = self.pixels
         value, ink, probe = pixels.astype(np.float64), pixels > 0, self.reconstruction(self.weights.slices // 2)
@@ -239,59 +300,6 @@ class ImageMeasurer:
                 np.log2(np.square(probe - value).mean() + 1),
             ]
         )
-
-    def latent_costs(self, tier: int) -> Costs:
-        """Costs of all latent slices under a tier, by coding them into a buffer that is discarded; arrays (slices,)."""
-        latent, net = self.latent, self.weights.latent_net
-        costs = Costs(*np.empty((2, len(latent)), np.int64))
-        _measure_slices(
-            encoder_state(), _discarded(latent.size), COSTS, net, self.weights.tables.latent, latent_buffer(*latent.shape),
-            latent_offsets(*latent.shape), layers_of(net), np.empty(1, np.int64), latent.copy(), tier == CONTEXT, *costs,
-        )  # fmt: skip
-        return costs
-
-    def row_costs(self, slices: int, tier: int) -> Costs:
-        """Costs of all rows of pixels under a tier after some latent slices; arrays (height,), not to be changed."""
-        if tier == LM:  # rows by a bilevel source do not depend on the latents; without a source, `lm` is `context`
-            tier, slices = (LM, 0) if self.source else (CONTEXT, slices)
-        if (slices, tier) not in self._rows:
-            self._rows[slices, tier] = self._measured_rows(slices, tier)
-        return self._rows[slices, tier]
-
-    def _measured_rows(self, slices: int, tier: int) -> Costs:
-        rows = row_coder(self.weights, self._context(slices), source_state(self.source, known=True))
-        costs = Costs(*np.empty((2, len(self.pixels)), np.int64))
-        _measure_rows(
-            encoder_state(), _discarded(self.pixels.size), COSTS, rows, self.pixels.copy(), slices, tier, *costs
-        )  # fmt: skip
-        return costs
-
-    def _context(self, slices: int) -> np.ndarray:
-        return self.reconstruction(slices) if slices else np.zeros_like(self.pixels)
-
-    def nontrivial_pixels(self, slices: int) -> np.ndarray:
-        """Pixels of each row whose context is not all background, after some latent slices, int64 (height,)."""
-        shape = self.pixels.shape
-        return _nontrivial_pixels(
-            pixel_buffer(self._context(slices)), pixel_offsets(*shape), pixel_totals(shape[1]), self.pixels
-        )
-
-    def slice_sse(self, slices: int) -> int:
-        """Squared error of the picture if the stream stops after some latent slices."""
-        return int(np.square(self.reconstruction(slices).astype(np.int64) - self.pixels).sum())
-
-    def slice_loss(self, slices: int) -> np.float32:
-        """1 - MS-SSIM of the same picture."""
-        return ms_ssim_loss(self.reconstruction(slices), self.pixels)
-
-    def stop_sse(self, slices: int) -> np.ndarray:
-        """Squared error of the picture after some latent slices and 0 to all rows, int64 (height + 1,)."""
-        return _stop_sse(self.reconstruction(slices), self.pixels, self.weights.fill[slices])
-
-    def stop_losses(self, slices: int) -> np.ndarray:
-        """1 - MS-SSIM of the same pictures, float32 (height + 1,)."""
-        windows = ms_ssim_windows(*self.pixels.shape)
-        return _stop_losses(self.reconstruction(slices), self.pixels, self.weights.fill[slices], *windows)
 
 
 def _discarded(symbols: int) -> np.ndarray:

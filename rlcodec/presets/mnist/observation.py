@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from rlcodec.control.objective import KINDS, decibels_of, distortion_in
-from rlcodec.control.observation import limited, rate_limits, write_advice
+from rlcodec.control.objective import decibels_of, distortion_in
+from rlcodec.control.observation import advice_layout, limited, rate_limits, write_advice
 from rlcodec.core.kernel import kernel
 from rlcodec.core.range_coder import COST_UNIT
 from rlcodec.core.segment_choice import TIERS
@@ -14,6 +14,7 @@ from rlcodec.presets.mnist.decisions import (
     BUDGET_PHASE,
     FIRST_TIER_ACTION,
     KMAC_SCALES,
+    LAYOUT,
     NETWORK_TIERS,
     STOP_ACTION,
 )
@@ -23,15 +24,11 @@ from rlcodec.presets.mnist.objectives import RATE_RANGE
 RANGES = rate_limits(RATE_RANGE)
 TIER_COUNT, NETWORK_COUNT, STATISTIC_COUNT = len(TIERS), len(NETWORK_TIERS), len(STATISTICS)
 
-PHASE = 2 * ACTIONS + 1 + len(KINDS) + 2
-"""Where the field "phase" begins, behind those of `advice_layout`; the others follow in the order of the layout."""
-PROGRESS = PHASE + 3
-BUDGET = PROGRESS + 2
-TIER = BUDGET + 1
-RATE = TIER + TIER_COUNT
-COMPUTE, QUALITY, NEXT = RATE + 1, RATE + 2, RATE + 3
-REST = NEXT + TIER_COUNT + NETWORK_COUNT
-IMAGE = REST + TIER_COUNT
+ADVICE_FIELDS = len(advice_layout(ACTIONS))
+PHASE, PROGRESS, BUDGET, TIER, RATE, COMPUTE, QUALITY, NEXT, REST, IMAGE = (
+    int(start) for start in np.cumsum([0, *(length for _, length, _ in LAYOUT[:-1])])[ADVICE_FIELDS:]
+)
+"""Where the fields behind those of `advice_layout` begin."""
 
 
 @kernel

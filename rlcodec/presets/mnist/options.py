@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from rlcodec.control.constraints import Constraints
 from rlcodec.core.segment_choice import CONTEXT, TIERS
 from rlcodec.errors import OptionError
-from rlcodec.options import EncodeOptions, option, whole_number
+from rlcodec.options import EncodeOptions, option
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,8 +32,6 @@ class MnistOptions(EncodeOptions):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("bit_budget", "rows"):
-            object.__setattr__(self, name, whole_number(name, getattr(self, name)))
         if self.fixes_decisions + self.names_objective + self.lossless > 1:
             raise OptionError("choose one of: lossless; bit_budget, tier and rows; or policy, objective and lambdas")
         if self.fixes_decisions and self.constraints != Constraints():
@@ -50,3 +48,6 @@ class MnistOptions(EncodeOptions):
     def tier_index(self) -> int:
         """Index of the tier into `rlcodec.core.segment_choice.TIERS`."""
         return CONTEXT if self.tier is None else TIERS.index(self.tier)
+
+
+OPTIONS = MnistOptions

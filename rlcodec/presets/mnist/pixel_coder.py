@@ -68,7 +68,8 @@ def pixel_scratch(net: ContextNet) -> PixelScratch:
     return PixelScratch(np.empty(inputs, np.int64), np.empty(inputs, np.int32), np.empty(SUMMARIES, np.int64), layers_of(net))
 
 
-def pixel_window() -> list[tuple[int, int, int]]:
+@functools.cache
+def pixel_window() -> tuple[tuple[int, int, int], ...]:
     """Inputs of the network as (plane, dy, dx): the causal window, the reconstruction, and flags of the near part."""
     window = [
         (VALUE_PLANE, dy, dx)
@@ -79,7 +80,7 @@ def pixel_window() -> list[tuple[int, int, int]]:
     near = [(dy, dx) for _, dy, dx in window if dy >= -NEAR_ROWS and abs(dx) <= NEAR_COLUMNS]
     flags = [(plane, dy, dx) for plane in (INK_PLANE, SATURATED_PLANE) for dy, dx in near]
     radius = range(-RECON_RADIUS, RECON_RADIUS + 1)
-    return window + [(RECON_PLANE, dy, dx) for dy in radius for dx in radius] + flags
+    return (*window, *((RECON_PLANE, dy, dx) for dy in radius for dx in radius), *flags)
 
 
 WINDOW_INPUTS = sum(1 for plane, _, _ in pixel_window() if plane in (VALUE_PLANE, RECON_PLANE))

@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
+from rlcodec.control.decision_process import Predictor
 from rlcodec.control.observation import FEATURE_LIMIT
 from rlcodec.core.range_coder import COST_UNIT
 from rlcodec.core.segment_choice import CONTEXT
@@ -17,7 +18,7 @@ KMAC_UNIT = 1000.0
 
 
 @dataclass(frozen=True)
-class MnistPredictor:
+class MnistPredictor(Predictor):
     """Coefficients of the predictions, all linear and in units per pixel; a policy file holds them.
 
     Attributes:
@@ -34,10 +35,6 @@ class MnistPredictor:
     spread: np.ndarray
     image: np.ndarray
     row: np.ndarray
-
-    def to_json(self) -> str:
-        """All arrays as JSON."""
-        return json.dumps({f.name: getattr(self, f.name).tolist() for f in fields(self)})
 
     @staticmethod
     def from_json(text: str) -> "MnistPredictor":

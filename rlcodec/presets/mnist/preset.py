@@ -1,6 +1,5 @@
 """Preset `mnist`: small 8-bit gray images, coded as binary latents of an auto-encoder and by a raster-encoder."""
 
-import functools
 from collections.abc import Iterable, Sequence
 from typing import Any, cast
 
@@ -11,10 +10,10 @@ from rlcodec.control.decode_time import DecodeSample, Work, load_calibration
 from rlcodec.core.container import Header, Stream, pack, unpack
 from rlcodec.core.segment_choice import CONTEXT, LM, STOP, TABLE, TIERS
 from rlcodec.core.segments import describe_tiers
-from rlcodec.errors import DamagedStreamError, MisfitError, OptionError, StreamError
-from rlcodec.images.gray import ImageLike, check_size, read_gray
+from rlcodec.errors import MisfitError, OptionError, StreamError
+from rlcodec.images.gray import ImageLike, read_gray
 from rlcodec.options import DecodeOptions, EncodeOptions
-from rlcodec.presets.base import ComparedSettings, Decoded, Encoded, Preset, StreamInfo, decoded_picture
+from rlcodec.presets.base import ComparedSettings, Decoded, Encoded, Preset, StreamInfo
 from rlcodec.presets.mnist import decisions
 from rlcodec.presets.mnist.batch import digit_coder
 from rlcodec.presets.mnist.calibration_samples import encode_samples
@@ -28,7 +27,7 @@ from rlcodec.presets.mnist.objectives import NAMED
 from rlcodec.presets.mnist.options import MnistOptions
 from rlcodec.presets.mnist.predictor import MnistPredictor
 from rlcodec.presets.mnist.process import MnistProcess
-from rlcodec.presets.mnist.segments import BUDGET_SLICES, bits_per_slice, max_bit_budget
+from rlcodec.presets.mnist.segments import BUDGET_SLICES, bits_per_slice
 from rlcodec.presets.mnist.session import Session, start_session
 from rlcodec.presets.mnist.settings import MnistSettings
 from rlcodec.presets.mnist.weights import MnistWeights
@@ -61,11 +60,9 @@ class MnistPreset(Preset):
     exact_pixels = True
 
     def weights(self) -> MnistWeights:
-        """The installed weights; raises ModelError if they are unusable."""
         return installed_weights()
 
     def encode(self, image: ImageLike, options: EncodeOptions) -> Encoded:
-        """Encodes an image; see `Preset.encode`, and `MnistOptions` for the ways to decide."""
         options = cast(MnistOptions, options)
         weights, pixels = self.weights(), self.read_pixels(image, options)
         calibration = load_calibration() if options.max_decode_ms is not None else None
@@ -82,51 +79,38 @@ class MnistPreset(Preset):
         return encode_under_policy(policy, weights, pixels, objective)
 
     def decode(self, stream: Stream, options: DecodeOptions) -> Decoded:
-        """Decodes a stream, as far as its bytes go; see `Preset.decode`."""
         session = start_session(self.weights(), stream)
         session.run_all()
         return _decoded(session, stream)
 
     def read_pixels(self, image: ImageLike, options: EncodeOptions) -> np.ndarray:
         """The pixels of an image, uint8 (height, width); raises ImageError if it is not 8-bit gray, or too large."""
-        pixels = read_gray(image, MNIST)
-        height, width = pixels.shape
-        check_size(height, width, "the image", MNIST, options.max_pixels)
-        return pixels
+        return read_gray(image, MNIST, options.max_pixels)
 
     def suits(self, mode: str, size: tuple[int, int]) -> bool:
         """Whether images of a mode of Pillow's and a size are small and gray."""
         return mode in GRAY_MODES and super().suits(mode, size)
 
     def settings(self, header: Header) -> MnistSettings:
-        """What a stream's header says; raises DamagedStreamError if it is impossible."""
-        settings = MnistSettings.from_header(header)
-        if settings.bit_budget > max_bit_budget(self.weights(), header.height, header.width):
-            raise DamagedStreamError(f"the header declares {settings.bit_budget} latent bits, more than such an image has")
-        return settings
+        return MnistSettings.of(header, self.weights())
 
     def mode(self, header: Header) -> str:
-        """Pillow's mode of the decoded picture."""
         return "L"
 
     def decode_work(self, info: StreamInfo) -> Work:
-        """The work of decoding a stream, by stage of the decoder."""
         bit_budget = cast(MnistSettings, info.settings).bit_budget
         return decode_work(self.weights(), (info.height, info.width), bit_budget, info.segments, info.details[BY_SOURCE])
 
     def decode_samples(self) -> Sequence[DecodeSample]:
-        """Decodes that `rlcodec calibrate` times."""
         return [
-            DecodeSample(self._work(data), functools.partial(decoded_picture, self, data))
+            self._decode_sample(unpack(data))
             for data in encode_samples(lambda image, options: self.encode(image, MnistOptions(**options)).data)
         ]
 
-    def _work(self, data: bytes) -> Work:
-        session = start_session(self.weights(), unpack(data))
-        session.run_all()
-        return decode_work(
-            self.weights(), session.image.shape, session.bit_budget, session.coded, session.uses_source
-        )  # fmt: skip
+    def _decode_sample(self, stream: Stream) -> DecodeSample:
+        decoded, size = self.decode(stream, DecodeOptions()), (stream.header.height, stream.header.width)
+        work = decode_work(self.weights(), size, stream.header.settings, decoded.segments, decoded.details[BY_SOURCE])
+        return DecodeSample(work, lambda: self.decode(stream, DecodeOptions()))
 
     def pack_batch(self, images: Sequence[np.ndarray]) -> list[bytes]:
         """Lossless streams in the fastest tier, many digits of one size at a time; see `Preset.pack_batch`."""
@@ -153,7 +137,7 @@ class MnistPreset(Preset):
 
     def _may_be_batched(self, header: Header) -> bool:
         """Whether the batched decoder takes streams with such a header, if all rows were sent."""
-        return not MnistSettings.from_header(header).bit_budget and header.fingerprint == self.weights().fingerprint
+        return not header.settings and header.fingerprint == self.weights().fingerprint
 
     def encode_on_device(self, images: Sequence[ImageLike], options: EncodeOptions, device: str) -> list[bytes]:
         """Streams of several images in tier `lm`, whose network runs on a device; the same bytes as without.
@@ -177,37 +161,27 @@ class MnistPreset(Preset):
 
     def decode_on_device(self, streams: Sequence[Stream], options: DecodeOptions, device: str) -> list[Decoded]:
         """Decodes several streams with the network of tier `lm` run on a device; raises OptionError if torch has no such."""
-        from rlcodec.presets.mnist.torch_batch import DECODED_AT_ONCE, decode_batch
+        from rlcodec.presets.mnist.torch_batch import decode_batch
 
-        decoded = []
-        for start in range(0, len(streams), DECODED_AT_ONCE):  # sessions are large: only those of one group exist at a time
-            part = streams[start : start + DECODED_AT_ONCE]
-            sessions = [start_session(self.weights(), stream) for stream in part]
-            decode_batch(self.weights(), sessions, device)
-            decoded += [_decoded(session, stream) for session, stream in zip(sessions, part, strict=True)]
-        return decoded
+        sessions = decode_batch(self.weights(), streams, device)
+        return [_decoded(session, stream) for session, stream in zip(sessions, streams, strict=True)]
 
     def process_spec(self) -> ProcessSpec:
-        """What a policy for this preset must agree with."""
         return decisions.process_spec(self.weights())
 
     def read_predictor(self, text: str) -> MnistPredictor:
-        """A predictor from its JSON; raises ValueError, KeyError or TypeError on anything else."""
         return MnistPredictor.from_json(text)
 
     def live_process(self, pixels: np.ndarray, predictor: Predictor) -> MnistProcess:
-        """The decision process on one image, uint8 (height, width), that measures as decisions are made."""
         return live_process(self.weights(), pixels, cast(MnistPredictor, predictor))
 
     def encode_actions(self, pixels: np.ndarray, actions: tuple[int, ...]) -> Encoded:
-        """Encodes an image, uint8 (height, width), as an episode's legal actions say; it stops where they end."""
         budget, *later = actions or (0,)
         bit_budget = BUDGET_SLICES[budget] * bits_per_slice(*pixels.shape)
         choices = [decisions.choice_of(action) for action in later]
         return encode_with(self.weights(), pixels, bit_budget, lambda _: [*choices, STOP])
 
     def actions_of(self, stream: Stream) -> tuple[int, ...]:
-        """The actions that a stream stands for; raises MisfitError if no episode leads to it."""
         session = start_session(self.weights(), stream)
         per_slice = bits_per_slice(*session.image.shape)
         if session.bit_budget % per_slice or session.bit_budget // per_slice not in BUDGET_SLICES:

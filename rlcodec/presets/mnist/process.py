@@ -1,13 +1,14 @@
 """The decision process of preset `mnist`: what each action leads to, for encoder, environments, replay and oracle alike."""
 
+from collections import namedtuple
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, fields
+from typing import Any, Protocol, cast
 
 import numpy as np
 
 from rlcodec.control.decision_process import DecisionProcess, EpisodeState, Rows, Totals, in_turns
-from rlcodec.control.objective import LOSS, MEASURE_OF_KIND, MSE, Objectives, distortion_in
+from rlcodec.control.objective import LOSS, MEASURE_OF, MSE, Objectives, distortion_in
 from rlcodec.core.kernel import kernel
 from rlcodec.core.range_coder import COST_UNIT, COSTS, PROBABILITY_ONE
 from rlcodec.core.segment_choice import CONTEXT, STOP_BEFORE_PIXELS_PROBABILITY, STOP_PROBABILITY, TIERS
@@ -16,7 +17,6 @@ from rlcodec.errors import DataError
 from rlcodec.presets.mnist.cost_to_go import (
     PROBES,
     Sizes,
-    StateArrays,
     Tables,
     choose_probes,
     fill_cost_to_go,
@@ -84,12 +84,16 @@ class MnistState(EpisodeState):
     stop_db: np.ndarray
     go_value: np.ndarray
 
-    def arrays(self) -> StateArrays:
-        """All arrays, as kernels take them."""
-        return StateArrays(
-            self.image, *self.objectives, self.done, self.phase, self.budget, self.slices, self.position, self.tier, self.cost,
-            self.macs, self.slice_error, self.segment_bits, self.segment_kmac, self.stop_value, self.stop_db, self.go_value,
-        )  # fmt: skip
+    def arrays(self) -> Any:
+        """All arrays as a `StateArrays`."""
+        image, objectives, *others = vars(self).values()
+        return StateArrays(image, *objectives, *others)
+
+
+StateArrays: Any = cast(
+    Any, namedtuple("StateArrays", ["image", *Objectives._fields, *(f.name for f in fields(MnistState)[2:])])
+)
+"""The arrays of a `MnistState`, as kernels take them."""
 
 
 class Measurer(Protocol):
@@ -109,7 +113,7 @@ def _use_measured(sizes, tables, which, state, probes):
     """Replaces predicted errors by measured ones: after no slices, after half of them, and at the probes, int64 (n, p)."""
     for n in range(len(which)):
         e = which[n]
-        measure, image = MEASURE_OF_KIND[state.kind[e]], state.image[e]
+        measure, image = MEASURE_OF[state.kind[e]], state.image[e]
         for p in range(probes.shape[1]):
             state.slice_error[e, probes[n, p]] = slice_error(sizes, tables, measure, image, probes[n, p])
 
@@ -175,7 +179,7 @@ def _errors(sizes, tables, state, measures, out):
     """
     for m in range(len(measures)):
         for e in range(out.shape[1]):
-            measure = measures[m] if measures[m] >= 0 else MEASURE_OF_KIND[state.kind[e]]
+            measure = measures[m] if measures[m] >= 0 else MEASURE_OF[state.kind[e]]
             image, position, slices = state.image[e], state.position[e], state.slices[e]
             if position < slices or state.phase[e] == BUDGET_PHASE:
                 out[m, e] = slice_error(sizes, tables, measure, image, position)
@@ -247,15 +251,13 @@ class MnistProcess(DecisionProcess[MnistState]):
             predicted[images] = predictor.predict(features[images])
         tables = (getattr(measurements, name) for name in Tables._fields[:-2])
         rows = np.stack([predictor.row for predictor, _ in several])
-        self._tables = Tables(*tables, predicted, rows)  # type: ignore[call-arg]
+        self._tables = Tables(*tables, predicted, rows)
 
     @property
     def image_count(self) -> int:
-        """Number of images that episodes can be about."""
         return len(self.measurements)
 
     def empty(self, batch: int) -> MnistState:
-        """States of episodes that have not started."""
         columns = self.sizes.slices + self.sizes.height
         state = MnistState.empty(batch)
         state.slice_error = np.zeros((batch, self.sizes.slices + 1))
@@ -265,7 +267,6 @@ class MnistProcess(DecisionProcess[MnistState]):
         return state
 
     def start(self, state: MnistState, rows: np.ndarray, image: np.ndarray, objectives: Objectives) -> None:
-        """Starts some episodes of a batch anew; arguments as `DecisionProcess.start`."""
         super().start(state, rows, image, objectives)
         state.tier[rows] = CONTEXT
         arrays, measured = state.arrays(), np.zeros((len(rows), PROBES + 2), np.int64)
@@ -277,20 +278,17 @@ class MnistProcess(DecisionProcess[MnistState]):
         _use_measured(self.sizes, self._tables, rows, arrays, measured)
 
     def legal(self, state: MnistState) -> np.ndarray:
-        """Legal actions, bool (B, actions)."""
         out = np.empty((len(state.image), ACTIONS), bool)
         _legal(state.arrays(), CHANGE_COSTS, out)
         return out
 
     def apply(self, state: MnistState, action: np.ndarray) -> None:
-        """Takes one legal action, int64 (B,), in every episode; those that are done stay as they are."""
         if self._measurer:
             self._measurer.measure_action(state, action)
         features = np.empty(ROW_FEATURES)
         _apply(self.sizes, self._tables, state.arrays(), action, COSTS, CHANGE_COSTS, CHANGE_BITS, features)
 
     def observe(self, state: MnistState, rows: Rows = slice(None)) -> np.ndarray:
-        """Observations of some episodes, float32 (rows, size)."""
         which = np.arange(len(state.image))[rows]
         out = np.empty((len(which), OBSERVATION_SIZE), np.float32)
         named, costs, legal = np.empty(TIER_COUNT), np.empty(ACTIONS), np.empty(ACTIONS, bool)
@@ -300,14 +298,12 @@ class MnistProcess(DecisionProcess[MnistState]):
         return out
 
     def parts(self, state: MnistState) -> np.ndarray:
-        """D, R in bits per pixel and C in decoder kMAC per pixel if each episode stopped now, float64 (3, B)."""
         out, arrays = np.empty((3, len(state.image))), state.arrays()
         _errors(self.sizes, self._tables, arrays, OWN_MEASURE, out[:1])
         _parts(self.sizes, arrays, out)
         return out
 
     def totals(self, state: MnistState) -> Totals:
-        """What the episodes have cost and give if they stop now."""
         distortion, rate, kmac = self.parts(state)
         errors = np.empty((len(BOTH_MEASURES), len(state.image)))
         _errors(self.sizes, self._tables, state.arrays(), BOTH_MEASURES, errors)

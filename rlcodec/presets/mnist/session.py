@@ -1,22 +1,23 @@
 """Coding one image segment by segment, in either direction."""
 
+import functools
+
 import numpy as np
 
-from rlcodec.core.binary_latent import code_latent_slices, latent_buffer, latent_offsets
+from rlcodec.core.binary_latent import code_latent_slices, latent_coder
 from rlcodec.core.container import Stream, unpack
 from rlcodec.core.integer_conv import keep_bits, latent_shape, synthesise
-from rlcodec.core.integer_mlp import layers_of
 from rlcodec.core.range_coder import COSTS, DIRECTION, ENCODE, EXHAUSTED, PREVIOUS_TIER, decoder_state
 from rlcodec.core.segment_choice import LATENT, LATENT_TIERS, STOP, TIERS, tiers_at
-from rlcodec.core.segments import CodedSegment
+from rlcodec.core.segments import CodedSegment, coded_segments
 from rlcodec.core.weights_file import check_fingerprint
-from rlcodec.errors import DamagedStreamError, OptionError
+from rlcodec.errors import OptionError
 from rlcodec.presets.mnist.bilevel.coder import source_of
 from rlcodec.presets.mnist.bilevel.context import PRESENT, STATUS, source_state
 from rlcodec.presets.mnist.bilevel.geometry import BilevelSource
 from rlcodec.presets.mnist.bilevel.transformer import KvCache
 from rlcodec.presets.mnist.rows import RowCoder, code_pixel_rows, picture_at, row_coder
-from rlcodec.presets.mnist.segments import max_bit_budget, segments_of, slices_touched, synthesis_macs
+from rlcodec.presets.mnist.segments import segments_of, slices_touched, synthesis_macs
 from rlcodec.presets.mnist.settings import MnistSettings
 from rlcodec.presets.mnist.weights import MnistWeights
 
@@ -42,6 +43,9 @@ class Session:
         pixels_of_next_row: pixels coded of the row after them, if a stream was cut.
         bits_done: binary latents coded.
         slices_touched: latent slices that the bit budget touches.
+        cache: KV cache of tier `lm`, to be set before the first row if its network runs elsewhere.
+        search_source: whether an encoder searches for the bilevel source, rather than code rows pixel by pixel; to be set
+            before the first row.
     """
 
     def __init__(
@@ -57,33 +61,15 @@ class Session:
         self.pixels_of_next_row = 0
         self.bits_done = 0
         self.slices_touched = slices_touched(bit_budget, height, width)
-        self._latent_buffer = latent_buffer(*latent.shape)
-        self._latent_offsets = latent_offsets(*latent.shape)
-        self._latent_layers = layers_of(weights.latent_net)
-        self._reconstruction: np.ndarray | None = None
+        self.cache: KvCache | None = None
+        self.search_source = True
+        self._latents = latent_coder(weights.latent_net, weights.tables.latent, latent.shape)
         self._rows: RowCoder | None = None
-        self._cache: KvCache | None = None
-        self._search_source = True
 
-    @property
+    @functools.cached_property
     def reconstruction(self) -> np.ndarray:
-        """Reconstruction from the latents that the bit budget keeps, uint8 (height, width)."""
-        if self._reconstruction is None:
-            kept = keep_bits(self.latent, self.bit_budget)
-            self._reconstruction = synthesise(self.weights.synthesis, kept, *self.image.shape)
-        return self._reconstruction
-
-    def use_reconstruction(self, reconstruction: np.ndarray) -> None:
-        """Provides `reconstruction`, uint8 (height, width), if it was computed before."""
-        self._reconstruction = reconstruction
-
-    def use_cache(self, cache: KvCache) -> None:
-        """Provides the KV cache of tier `lm`, for a network that runs elsewhere; to be called before the first row."""
-        self._cache = cache
-
-    def skip_source(self) -> None:
-        """Codes rows pixel by pixel, without searching for a bilevel source; to be called before the first row."""
-        self._search_source = False
+        """Reconstruction from the latents that the bit budget keeps, uint8 (height, width); may be set if it is known."""
+        return synthesise(self.weights.synthesis, keep_bits(self.latent, self.bit_budget), *self.image.shape)
 
     @property
     def uses_source(self) -> bool:
@@ -129,9 +115,8 @@ class Session:
             coded = code(start, part, costs, macs)
             at += coded
             exhausted = bool(self.state[EXHAUSTED])
-            for i in range(coded):
-                complete = not (exhausted and i == coded - 1)
-                self.coded.append(CodedSegment(self.segments[start + i], int(part[i]), int(costs[i]), int(macs[i]), complete))
+            segments = self.segments[start : start + coded]
+            self.coded += coded_segments(segments, part[:coded], costs[:coded], macs[:coded], exhausted)
             self.done = exhausted or self.coded[-1].tier == STOP or len(self.coded) == len(self.segments)
 
     def _check_choices(self, start: int, choices: np.ndarray) -> None:
@@ -147,11 +132,9 @@ class Session:
             before = choice
 
     def _code_latents(self, start: int, choices: np.ndarray, costs: np.ndarray, macs: np.ndarray) -> int:
-        weights, (_, rows, columns) = self.weights, self.latent.shape
-        last = self.bit_budget - (slices_touched(self.bit_budget, *self.image.shape) - 1) * rows * columns
+        last = self.bit_budget - (self.slices_touched - 1) * self.latent[0].size
         coded, self.bits_done = code_latent_slices(
-            self.state, self.data, COSTS, weights.latent_net, weights.tables.latent, self._latent_buffer, self._latent_offsets,
-            self._latent_layers, np.empty(1, np.int64), self.latent, start, self.bit_budget, last, self.bits_done, choices,
+            self.state, self.data, COSTS, self._latents, self.latent, start, self.bit_budget, last, self.bits_done, choices,
             costs, macs,
         )  # fmt: skip
         return int(coded)
@@ -159,12 +142,12 @@ class Session:
     def start_rows(self, source: BilevelSource | None = None, known: bool = False) -> RowCoder:
         """The coder of rows before the first of them; arguments as `source_state`."""
         context = self.reconstruction if self.bit_budget else np.zeros_like(self.image)
-        return row_coder(self.weights, context, source_state(source, known), self._cache)
+        return row_coder(self.weights, context, source_state(source, known), self.cache)
 
     def _code_rows(self, start: int, choices: np.ndarray, costs: np.ndarray, macs: np.ndarray) -> int:
         if self._rows is None:
             encoding = self.state[DIRECTION] == ENCODE and choices[0] != STOP
-            search = encoding and self._search_source
+            search = encoding and self.search_source
             self._rows = self.start_rows(source_of(self.weights.source_tables, self.image) if search else None, encoding)
         coded, self.rows_done, self.pixels_of_next_row = code_pixel_rows(
             self.state, self.data, COSTS, self._rows, self.image, self.rows_done, self.slices_touched, choices, costs, macs
@@ -197,9 +180,7 @@ def start_session(weights: MnistWeights, stream: Stream) -> Session:
     """
     header = stream.header
     check_fingerprint(header, weights.digest)
-    bit_budget = MnistSettings.from_header(header).bit_budget
-    if bit_budget > max_bit_budget(weights, header.height, header.width):
-        raise DamagedStreamError(f"the header declares {bit_budget} latent bits, more than such an image has")
+    bit_budget = MnistSettings.of(header, weights).bit_budget
     image = np.zeros((header.height, header.width), np.uint8)
     latent = np.zeros((weights.slices, *latent_shape(header.height, header.width)), np.int8)
     state = decoder_state(stream.payload, header.payload_bytes)

@@ -4,7 +4,10 @@ from dataclasses import dataclass
 from typing import Self
 
 from rlcodec.core.container import Header
+from rlcodec.errors import DamagedStreamError
 from rlcodec.presets.base import Settings
+from rlcodec.presets.mnist.segments import max_bit_budget
+from rlcodec.presets.mnist.weights import MnistWeights
 
 
 @dataclass(frozen=True)
@@ -18,10 +21,11 @@ class MnistSettings(Settings):
     bit_budget: int
 
     def to_number(self) -> int:
-        """The number in the header."""
         return self.bit_budget
 
     @classmethod
-    def from_header(cls, header: Header) -> Self:
-        """The settings of a stream; whether an image of its size has so many latents is not checked."""
+    def of(cls, header: Header, weights: MnistWeights) -> Self:
+        """The settings of a stream; raises DamagedStreamError if an image of its size has fewer latents."""
+        if header.settings > max_bit_budget(weights, header.height, header.width):
+            raise DamagedStreamError(f"the header declares {header.settings} latent bits, more than such an image has")
         return cls(header.settings)

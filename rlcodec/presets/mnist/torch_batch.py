@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from numba.typed import List
 
+from rlcodec.core.container import Stream
 from rlcodec.core.kernel import array_kernel
 from rlcodec.core.range_coder import COSTS
 from rlcodec.core.segment_choice import LM
@@ -37,7 +38,7 @@ from rlcodec.presets.mnist.bilevel.transformer import (
 )
 from rlcodec.presets.mnist.encoder import constant_choices, finish_encoder, start_encoder
 from rlcodec.presets.mnist.rows import code_pixel_rows
-from rlcodec.presets.mnist.session import Session
+from rlcodec.presets.mnist.session import Session, start_session
 from rlcodec.presets.mnist.weights import MnistWeights
 
 ENCODED_AT_ONCE, DECODED_AT_ONCE = 32, 256
@@ -84,31 +85,36 @@ def encode_batch(
         for image, source in zip(part, sources, strict=True):
             session = start_encoder(weights, image, bit_budget)
             if source:
-                session.use_cache(cache_of_logits(next(logits)))
+                session.cache = cache_of_logits(next(logits))
             session.run(np.array(constant_choices(LM, rows)(session.segments)))
             yield finish_encoder(session)
 
 
-def decode_batch(weights: MnistWeights, sessions: Sequence[Session], device: str) -> None:
+def decode_batch(weights: MnistWeights, streams: Sequence[Stream], device: str) -> Iterator[Session]:
     """Decodes streams to their ends, in whatever tiers they are.
+
+    Sessions are large, so only those of one group of streams exist at a time.
 
     Args:
         weights: of the preset.
-        sessions: from `rlcodec.presets.mnist.session.start_session`, not used before.
+        streams: of the preset.
         device: as torch names it.
 
     Raises:
         OptionError: torch has no such device.
+        StreamError: as `rlcodec.presets.mnist.session.start_session`.
     """
     transformer = transformer_on(weights, device)
-    for start in range(0, len(sessions), DECODED_AT_ONCE):
-        _decode_together(transformer, sessions[start : start + DECODED_AT_ONCE])
+    for start in range(0, len(streams), DECODED_AT_ONCE):
+        sessions = [start_session(weights, stream) for stream in streams[start : start + DECODED_AT_ONCE]]
+        _decode_together(transformer, sessions)
+        yield from sessions
 
 
 def _decode_together(transformer: IntegerTransformer, sessions: Sequence[Session]) -> None:
     going, decoders, places = [], List(), []
     for session in sessions:
-        session.use_cache(asking_cache())
+        session.cache = asking_cache()
         session.run(np.zeros(len(session.segments) - len(session.image), np.int64))
         if not session.done:
             going.append(session)

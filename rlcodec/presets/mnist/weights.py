@@ -2,14 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 
 from rlcodec.core.integer_conv import ConvLayer
 from rlcodec.core.integer_mlp import ContextNet
-from rlcodec.core.preset_format import PresetFormat
-from rlcodec.core.weights_file import context_net_of, digest_of, fingerprint_of, layers_from_arrays, stored_fields
+from rlcodec.core.weights_file import Weights, context_net_of, digest_of, layers_from_arrays, stored_fields
 from rlcodec.errors import ModelError
 from rlcodec.presets.mnist.bilevel.context import SourceTables
 from rlcodec.presets.mnist.bilevel.transformer import LmNet, lm_net
@@ -18,7 +16,7 @@ from rlcodec.presets.mnist.static_tables import StaticTables
 
 
 @dataclass(frozen=True)
-class MnistWeights:
+class MnistWeights(Weights):
     """Everything that coding needs beside the code.
 
     Attributes:
@@ -35,9 +33,6 @@ class MnistWeights:
             by budget index and distance.
     """
 
-    format: ClassVar[PresetFormat] = MNIST
-
-    digest: str
     analysis: tuple[ConvLayer, ...]
     synthesis: tuple[ConvLayer, ...]
     pixel_net: ContextNet
@@ -52,11 +47,6 @@ class MnistWeights:
     def slices(self) -> int:
         """Number of latent slices (channels)."""
         return self.tables.latent.shape[0]
-
-    @property
-    def fingerprint(self) -> bytes:
-        """The first bytes of the digest, as streams carry them."""
-        return fingerprint_of(self.digest)
 
 
 def weights_from_arrays(arrays: Mapping[str, np.ndarray]) -> MnistWeights:

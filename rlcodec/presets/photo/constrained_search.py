@@ -137,9 +137,9 @@ class ConstrainedSearch:
         """Predicted score of every gain, float64 (GAINS,)."""
         predicted = self.encoder.process.predicted_before
         if name == "max_bytes":
-            scores = -np.log(predicted.rate[0, :, -1] * self.encoder.picture.pixels[..., 0].size / 8)
+            scores = -np.log(predicted.rate_bpp[0, :, -1, 0] * self.encoder.picture.pixels[..., 0].size / 8)
         else:
-            scores = -predicted.quality[KINDS.index("psnr"), 0, :, -1, ENDINGS.index(synthesis)]
+            scores = -predicted.distortion[KINDS.index("psnr"), 0, :, -1, ENDINGS.index(synthesis)]
         return np.interp(np.arange(GAINS), GAIN_CHOICES, scores)
 
     def _finest_in_time(self, synthesis: str) -> Candidate[Encoded]:

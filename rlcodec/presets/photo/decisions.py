@@ -47,7 +47,6 @@ LAYOUT = (
     ("qualities", SETTINGS, "predicted PSNR of each gain without repair, / 50"),
 )
 """The fields of the observation in order: name, length, and unit and scale."""
-LAYOUT_SIZE = sum(length for _, length, _ in LAYOUT)
 ACTION_NAMES = {
     "first": [f"gain {gain}" for gain in GAIN_CHOICES],
     "later": ["stop", "go on"],

@@ -31,7 +31,7 @@ class PhotoMeasurements:
         nothing_mse: float64 (n,), mean squared error if nothing is sent.
         energy: float64 (n,), the same as the encoder knows it from the coefficients.
         features: float64 (n, s, f), what the encoder knows of each gain before it codes.
-        payload_bytes: int64 (n, s, k).
+        payload_bytes: int64 (n, s, k, e).
         macs: int64 (n, s, k, e), multiply-accumulates of the whole decoding.
         coefficient_mse: float64 (n, s, k), mean squared error of the coefficients, which the encoder knows once it has coded.
         sse: int64 (n, s, k, e), squared error over all channels.
@@ -77,7 +77,7 @@ class LivePicture:
             nothing_mse=np.array([nothing]),
             energy=np.array([energy_of(self.strips)]),
             features=photo_features(self.strips, workers)[None],
-            payload_bytes=np.ones(tables[:3], np.int64),
+            payload_bytes=np.ones(tables, np.int64),
             macs=np.ones(tables, np.int64),
             coefficient_mse=np.ones(tables[:3]),
             sse=np.ones(tables, np.int64),
@@ -90,7 +90,7 @@ class LivePicture:
             return False
         gain, tables = GAIN_CHOICES[setting], self.measurements
         coded = encode_photo(self.weights, self.strips, gain, workers=self.workers, keep=self.scored, measure=True)
-        tables.payload_bytes[0, setting] = [coded.payload_bytes(slices) for slices in STOPS]
+        tables.payload_bytes[0, setting] = [[coded.payload_bytes(slices)] for slices in STOPS]
         tables.macs[0, setting] = [
             [coded.macs[:, :slices].sum() + synthesis_macs(self._block_area, ending) for ending in ENDINGS] for slices in STOPS
         ]

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from rlcodec.options import DecodeOptions, EncodeOptions, option, whole_number
+from rlcodec.options import DecodeOptions, EncodeOptions, option
 from rlcodec.presets.photo.settings import check_gain, check_synthesis
 
 
@@ -21,7 +21,6 @@ class PhotoOptions(EncodeOptions):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        object.__setattr__(self, "gain", whole_number("gain", self.gain))
         check_gain(self.gain)
         check_synthesis(self.synthesis)
 
@@ -39,3 +38,7 @@ class PhotoDecodeOptions(DecodeOptions):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_synthesis(self.synthesis)
+
+
+OPTIONS = PhotoOptions
+DECODE_OPTIONS = PhotoDecodeOptions

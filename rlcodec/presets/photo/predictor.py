@@ -1,12 +1,13 @@
 """What an encoder of photographs predicts before and after it has coded a picture, with small regression networks."""
 
 import json
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
-from rlcodec.control.objective import ROUNDING_MSE, Objectives
+from rlcodec.control.decision_process import Predictor
+from rlcodec.control.objective import ROUNDING_MSE
+from rlcodec.control.outcomes import Outcomes
 from rlcodec.control.regressor import Net, decibels_to_quality, net_of
 from rlcodec.core.metrics import PEAK_SQUARED
 from rlcodec.core.segments import MACS_PER_KMAC
@@ -21,7 +22,7 @@ SECOND_INPUTS, SECOND_OUTPUTS = FEATURES + 2 * K, 2 * K * E
 
 
 @dataclass(frozen=True)
-class PhotoPredictor:
+class PhotoPredictor(Predictor):
     """The regression networks of an encoder.
 
     Attributes:
@@ -34,44 +35,13 @@ class PhotoPredictor:
     first: Net
     second: Net
 
-    def to_json(self) -> str:
-        """All arrays as JSON."""
-        return json.dumps(asdict(self), default=lambda array: array.tolist())
-
     @staticmethod
     def from_json(text: str) -> "PhotoPredictor":
         """Inverse of `to_json`; raises ValueError, KeyError or TypeError on anything else."""
-        nets = [net_of(json.loads(text)[name]) for name in ("first", "second")]
-        for net, inputs, outputs in zip(nets, (FEATURES, SECOND_INPUTS), (FIRST_OUTPUTS, SECOND_OUTPUTS), strict=True):
-            if net(np.zeros(inputs)).shape != (outputs,):
-                raise ValueError("the predictions have other outputs")
-        return PhotoPredictor(*nets)
-
-
-@dataclass(frozen=True)
-class CostTables:
-    """What gains, stops and syntheses cost and give, measured or predicted; (...) is (B, gains), or (B,) of chosen gains.
-
-    Attributes:
-        rate: bits per pixel, float64 (..., stops).
-        kmac: decoder kMAC per pixel, float64 (..., stops, syntheses).
-        quality: D by kind of distortion, float64 (kinds, ..., stops, syntheses).
-    """
-
-    rate: np.ndarray
-    kmac: np.ndarray
-    quality: np.ndarray
-
-    def take(self, *index: Any) -> "CostTables":
-        """The same for some rows."""
-        return CostTables(self.rate[index], self.kmac[index], self.quality[:, *index])
-
-    def values(self, objectives: Objectives) -> np.ndarray:
-        """J, float64 (..., stops, syntheses), under one objective for each entry of the first axis."""
-        shape = (-1, *[1] * (self.kmac.ndim - 1))
-        quality = np.take_along_axis(self.quality, objectives.kind.reshape(1, *shape), 0)[0]
-        rate, compute = (weights.reshape(shape) for weights in (objectives.lambda_rate, objectives.lambda_compute))
-        return quality + rate * self.rate[..., None] + compute * self.kmac
+        nets = json.loads(text)
+        return PhotoPredictor(
+            net_of(nets["first"], FEATURES, FIRST_OUTPUTS), net_of(nets["second"], SECOND_INPUTS, SECOND_OUTPUTS)
+        )
 
 
 def synthesis_kmac() -> np.ndarray:
@@ -79,12 +49,13 @@ def synthesis_kmac() -> np.ndarray:
     return np.array([TRANSFORM_MACS / MACS_PER_KMAC + KMAC[ending] for ending in ENDINGS])
 
 
-def predict_before_coding(predictor: PhotoPredictor, features: np.ndarray) -> CostTables:
-    """Predictions for every gain, from features float64 (B, gains, FEATURES)."""
+def predict_before_coding(predictor: PhotoPredictor, features: np.ndarray) -> Outcomes:
+    """Predictions for every gain, stop and synthesis, from features float64 (B, gains, FEATURES)."""
     outputs = predictor.first(features)
     decibels = outputs[..., 2 * K :].reshape(*outputs.shape[:-1], 2, K, E)
     kmac = np.exp2(outputs[..., K : 2 * K, None]) + synthesis_kmac()
-    return CostTables(np.exp2(outputs[..., :K]), kmac, decibels_to_quality(decibels[..., 0, :, :], decibels[..., 1, :, :]))
+    rate = np.broadcast_to(np.exp2(outputs[..., :K, None]), kmac.shape)
+    return Outcomes(rate, kmac, decibels_to_quality(decibels[..., 0, :, :], decibels[..., 1, :, :]))
 
 
 def predict_after_coding(

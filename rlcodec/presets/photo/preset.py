@@ -9,7 +9,7 @@ from rlcodec.control.decode_time import DecodeSample, Work, load_calibration
 from rlcodec.core.container import Header, Stream
 from rlcodec.core.preset_format import MOST_PIXELS, PresetFormat
 from rlcodec.errors import MisfitError, OptionError
-from rlcodec.images.color import check_pixels, read_color
+from rlcodec.images.color import read_color
 from rlcodec.images.gray import ImageLike
 from rlcodec.options import DecodeOptions, EncodeOptions
 from rlcodec.presets.base import ComparedSettings, Decoded, Encoded, Preset, StreamInfo
@@ -44,7 +44,6 @@ class PhotoPreset(Preset):
     objectives = OBJECTIVES
 
     def weights(self) -> PhotoWeights:
-        """As `Preset.weights`."""
         return photo_weights()
 
     def encode(self, image: ImageLike, options: EncodeOptions) -> Encoded:
@@ -57,7 +56,6 @@ class PhotoPreset(Preset):
         by_objective = options.names_objective or not options.constraints
         objective = options.resolve(self.objectives) if by_objective else None
         picture = read_color(image, PHOTO, options.max_pixels)
-        check_pixels(picture)
         if options.gain is not None:
             synthesis = options.synthesis or DEFAULT_SYNTHESIS
             return encode_at_gain(self.weights(), picture, options.gain, synthesis, options.workers)
@@ -69,7 +67,6 @@ class PhotoPreset(Preset):
         return ConstrainedSearch(encoder, options.constraints, calibration).encode(objective, options.synthesis)
 
     def decode(self, stream: Stream, options: DecodeOptions) -> Decoded:
-        """As `Preset.decode`."""
         options = cast(PhotoDecodeOptions, options)
         return decode_picture(self.weights(), stream, options.synthesis, options.workers)
 
@@ -78,27 +75,21 @@ class PhotoPreset(Preset):
         return read_color(image, PHOTO, options.max_pixels).original
 
     def settings(self, header: Header) -> PhotoSettings:
-        """As `Preset.settings`."""
         return PhotoSettings.of(header)
 
     def mode(self, header: Header) -> str:
-        """As `Preset.mode`."""
         return "L" if self.settings(header).gray else "RGB"
 
     def decode_work(self, info: StreamInfo) -> Work:
-        """As `Preset.decode_work`."""
         return decode_work((info.height, info.width), info.segments, cast(PhotoSettings, info.settings).synthesis)
 
     def decode_samples(self) -> list[DecodeSample]:
-        """As `Preset.decode_samples`."""
         return decode_samples(self.weights())
 
     def process_spec(self) -> ProcessSpec:
-        """As `Preset.process_spec`."""
         return photo_spec(self.weights().digest)
 
     def read_predictor(self, text: str) -> PhotoPredictor:
-        """As `Preset.read_predictor`."""
         return PhotoPredictor.from_json(text)
 
     def live_process(self, pixels: np.ndarray, predictor: Predictor) -> DecisionProcess:
@@ -112,7 +103,6 @@ class PhotoPreset(Preset):
         return encode_actions(self.weights(), read_color(pixels, PHOTO, MOST_PIXELS), actions)
 
     def show_nothing(self, pixels: np.ndarray) -> np.ndarray:
-        """As `Preset.show_nothing`."""
         return np.full(pixels.shape, MIDDLE_GRAY, np.uint8)
 
     def actions_of(self, stream: Stream) -> tuple[int, ...]:

@@ -11,6 +11,7 @@ import numpy as np
 from rlcodec.control.decision_process import DecisionProcess, EpisodeState, ProcessSpec, Rows, Totals, in_turns
 from rlcodec.control.objective import KINDS
 from rlcodec.control.observation import advice_of, joined
+from rlcodec.control.outcomes import Outcomes
 from rlcodec.control.regressor import distortions
 from rlcodec.core.segments import MACS_PER_KMAC
 from rlcodec.presets.photo.decisions import (
@@ -28,7 +29,7 @@ from rlcodec.presets.photo.decisions import (
     SYNTHESIS_PHASE,
 )
 from rlcodec.presets.photo.measurements import LivePicture, PhotoMeasurements
-from rlcodec.presets.photo.predictor import CostTables, PhotoPredictor, predict_after_coding, predict_before_coding
+from rlcodec.presets.photo.predictor import PhotoPredictor, predict_after_coding, predict_before_coding
 from rlcodec.presets.photo.transform import PLANES
 
 MS_SSIM_OF_NOTHING = 0.0
@@ -130,79 +131,69 @@ class PhotoProcess(DecisionProcess[PhotoEpisodes]):
         nothing = (self._tables.nothing_mse, self._tables.energy)
         self._nothing, self._nothing_known = (distortions(mse, np.full(mse.shape, MS_SSIM_OF_NOTHING)) for mse in nothing)
         shape = self._tables.macs.shape
-        self._mse = np.ones(shape)
         self.predicted_before, self._measured = (
-            CostTables(np.ones(shape[:3]), np.ones(shape), np.ones((len(KINDS), *shape))) for _ in range(2)
+            Outcomes(np.ones(shape), np.ones(shape), np.ones((len(KINDS), *shape))) for _ in range(2)
         )
-        self._after = CostTables(self._measured.rate, self._measured.kmac, np.ones((len(KINDS), *shape)))
+        self._after = replace(self._measured, distortion=np.ones((len(KINDS), *shape)))
         """Measured cost, and the quality that the encoder predicts once it has coded."""
         for predictor, images in self._turns:
             predicted = predict_before_coding(predictor, self._tables.features[images])
-            self.predicted_before.rate[images], self.predicted_before.kmac[images] = predicted.rate, predicted.kmac
-            self.predicted_before.quality[:, images] = predicted.quality
+            self.predicted_before.rate_bpp[images], self.predicted_before.kmac[images] = predicted.rate_bpp, predicted.kmac
+            self.predicted_before.distortion[:, images] = predicted.distortion
         if self._live is None:
             self._read_costs(slice(None))
             self._read_quality(slice(None))
 
     @property
     def image_count(self) -> int:
-        """Number of pictures."""
         return len(self._tables.areas)
 
     def legal(self, state: PhotoEpisodes) -> np.ndarray:
-        """Legal actions, bool (B, actions): the first few of each phase."""
         return _legal_actions(state.phase)
 
     def apply(self, state: PhotoEpisodes, action: np.ndarray) -> None:
-        """As `advance`."""
         advance(state, action)
 
     def totals(self, state: PhotoEpisodes) -> Totals:
-        """As `DecisionProcess.totals`."""
-        self._measure(state, quality=True)
+        distortion, rate, kmac = self.parts(state)
         begun, at = state.phase != GAIN_PHASE, (state.image, state.setting, state.stop, state.synthesis)
-        bits = begun * 8.0 * self._tables.payload_bytes[at[:3]]
-        mse = np.where(begun, self._mse[at], self._tables.nothing_mse[state.image])
+        bits = begun * 8.0 * self._tables.payload_bytes[at]
+        measured_mse = self._tables.sse[at] / (PLANES * self._tables.areas[state.image].astype(np.float64))
+        mse = np.where(begun, measured_mse, self._tables.nothing_mse[state.image])
         similarity = np.where(begun, self._tables.ms_ssim[at], MS_SSIM_OF_NOTHING)
-        distortion, rate, kmac = self._parts(state)
         return Totals(bits, rate, kmac, distortion, mse, similarity)
 
     def parts(self, state: PhotoEpisodes) -> np.ndarray:
-        """As `DecisionProcess.parts`."""
         self._measure(state, quality=True)
-        return self._parts(state)
-
-    def _parts(self, state: PhotoEpisodes) -> np.ndarray:
         begun, at = state.phase != GAIN_PHASE, (state.image, state.setting, state.stop, state.synthesis)
         kind = state.objectives.kind
-        quality = np.where(begun, self._measured.quality[kind, *at], self._nothing[kind, state.image])
-        return np.stack([quality, begun * self._measured.rate[at[:3]], begun * self._measured.kmac[at]])
+        quality = np.where(begun, self._measured.distortion[kind, *at], self._nothing[kind, state.image])
+        return np.stack([quality, begun * self._measured.rate_bpp[at], begun * self._measured.kmac[at]])
 
     def observe(self, state: PhotoEpisodes, rows: Rows = slice(None)) -> np.ndarray:
-        """Observations of some episodes, float32 (rows, size)."""
         self._measure(state)
         objectives, phase = state.objectives.take(rows), state.phase[rows]
         image, setting, stop = state.image[rows], state.setting[rows], state.stop[rows]
         every = np.arange(len(phase))
         after, choosing = self._after.take(image, setting), phase == GAIN_PHASE
-        values = after.values(objectives)
+        values = self._after.values(objectives, image, setting)
         costs = self._costs_to_go(phase, stop, values)
-        costs[choosing, :SETTINGS] = self.predicted_before.take(image[choosing]).values(objectives.take(choosing)).min((2, 3))
+        costs[choosing, :SETTINGS] = self.predicted_before.values(objectives.take(choosing), image[choosing]).min((2, 3))
         value_now = np.where(choosing, self._nothing_known[objectives.kind, image], values[every, stop, 0])
         chosen = (~choosing).astype(np.float64)
-        psnr_db, ms_ssim_db = (-after.quality[kind][every, stop, 0] for kind in (PSNR, MS_SSIM))
-        rates = self.predicted_before.rate[image, :, -1]
-        psnrs_db = -self.predicted_before.quality[PSNR][image, :, -1, 0]
+        psnr_db, ms_ssim_db = (-after.distortion[kind][every, stop, 0] for kind in (PSNR, MS_SSIM))
+        rates = self.predicted_before.rate_bpp[image, :, -1, 0]
+        psnrs_db = -self.predicted_before.distortion[PSNR][image, :, -1, 0]
         surprise = [
-            np.log2(after.rate[:, -1] / rates[every, setting]),
-            (-after.quality[PSNR][:, -1, 0] - psnrs_db[every, setting]) / 2,
+            np.log2(after.rate_bpp[:, -1, 0] / rates[every, setting]),
+            (-after.distortion[PSNR][:, -1, 0] - psnrs_db[every, setting]) / 2,
         ]
         parts = [
             advice_of(costs, _legal_actions(phase), value_now, objectives, RATE_RANGE),
             np.eye(3)[phase],
             (chosen * setting / SETTINGS)[:, None],
             (chosen * stop / len(STOPS))[:, None],
-            (chosen * np.log2(1 + after.rate[every, stop]))[:, None],
+            (chosen * np.log2(1 + after.rate_bpp[every, stop, 0]))[:, None],
             (chosen * after.kmac[every, stop, 0] / 10)[:, None],
             (chosen * psnr_db / 50)[:, None],
             (chosen * ms_ssim_db / 30)[:, None],
@@ -242,19 +233,19 @@ class PhotoProcess(DecisionProcess[PhotoEpisodes]):
 
     def _read_costs(self, settings: slice) -> None:
         """Computes R, C and the quality that the encoder predicts after coding, at some gains."""
-        tables, areas = self._tables, self._tables.areas[:, None, None].astype(np.float64)
-        self._measured.rate[:, settings] = 8 * tables.payload_bytes[:, settings] / areas
-        self._measured.kmac[:, settings] = tables.macs[:, settings] / MACS_PER_KMAC / areas[..., None]
+        tables, areas = self._tables, self._tables.areas[:, None, None, None].astype(np.float64)
+        self._measured.rate_bpp[:, settings] = 8 * tables.payload_bytes[:, settings] / areas
+        self._measured.kmac[:, settings] = tables.macs[:, settings] / MACS_PER_KMAC / areas
         for predictor, images in self._turns:
-            self._after.quality[:, images, settings] = predict_after_coding(
+            self._after.distortion[:, images, settings] = predict_after_coding(
                 predictor,
                 tables.features[images, settings],
-                self._measured.rate[images, settings],
+                self._measured.rate_bpp[images, settings, :, 0],
                 tables.coefficient_mse[images, settings],
             )
 
     def _read_quality(self, settings: slice) -> None:
         """Computes D at some gains."""
         tables, areas = self._tables, self._tables.areas[:, None, None, None].astype(np.float64)
-        self._mse[:, settings] = tables.sse[:, settings] / (PLANES * areas)
-        self._measured.quality[:, :, settings] = distortions(self._mse[:, settings], tables.ms_ssim[:, settings])
+        mse = tables.sse[:, settings] / (PLANES * areas)
+        self._measured.distortion[:, :, settings] = distortions(mse, tables.ms_ssim[:, settings])

@@ -30,7 +30,6 @@ class PhotoSettings(Settings):
     gray: bool
 
     def to_number(self) -> int:
-        """The number in the header."""
         if self.synthesis == PLAIN:
             return PLAIN_BASE + 4 * self.gain + self.gray
         return (self.gain * len(REPAIRS) + REPAIRS.index(self.synthesis)) * 2 + self.gray

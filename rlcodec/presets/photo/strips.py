@@ -77,13 +77,12 @@ class CodedPicture:
 
     def coded_segments(self, slices: int = SLICE_COUNT) -> tuple[CodedSegment, ...]:
         """Cost and compute of every segment of a stream that ends after so many slices, as decoders find them."""
-        strips = len(self.macs)
-        return tuple(
-            coded_segment(i // strips, i % strips, len(segment), int(self.macs[i % strips, i // strips]))
-            if i < strips * slices
-            else coded_segment(i // strips, i % strips, 0, 0)
-            for i, segment in enumerate(self.segments)
-        )
+        strips, coded = len(self.macs), []
+        for i, segment in enumerate(self.segments):
+            index, strip = divmod(i, strips)
+            sent = index < slices
+            coded.append(coded_segment(index, strip, len(segment) * sent, int(self.macs[strip, index]) * sent))
+        return tuple(coded)
 
 
 def coded_segment(index: int, strip: int, size_bytes: int, macs: int, complete: bool = True) -> CodedSegment:
@@ -109,8 +108,7 @@ def _code_slice(
 
 def strips_of(pixels: np.ndarray, workers: int | None = None) -> list[np.ndarray]:
     """Coefficients of a picture, uint8 (height, width, 3), strip by strip; see `to_coefficients`."""
-    rows = padded_size(*pixels.shape[:2])[0] // BLOCK
-    strips = parts_of(rows, STRIP_ROWS)
+    strips = strip_slices(*pixels.shape[:2])
     return side_by_side(lambda strip: to_coefficients(pixels[strip.start * BLOCK : strip.stop * BLOCK]), strips, workers)
 
 
@@ -144,10 +142,10 @@ def encode_photo(
         return coded if keep else replace(coded, values=coded.values[:, :0])
 
     if isinstance(picture, np.ndarray):
-        rows = padded_size(*picture.shape[:2])[0] // BLOCK
+        slices = strip_slices(*picture.shape[:2])
     else:
-        rows = sum(part.shape[1] for part in picture)
-    strips = side_by_side(run, parts_of(rows, STRIP_ROWS), workers)
+        slices = parts_of(sum(part.shape[1] for part in picture), STRIP_ROWS)
+    strips = side_by_side(run, slices, workers)
     return CodedPicture(
         tuple(strip.segments[index] for index in range(SLICE_COUNT) for strip in strips),
         np.concatenate([strip.values for strip in strips], 1),

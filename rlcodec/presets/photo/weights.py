@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rlcodec.core.weights_file import context_net_of, digest_of, fingerprint_of, tuple_to_arrays
+from rlcodec.core.weights_file import Weights, context_net_of, digest_of, tuple_to_arrays
 from rlcodec.errors import ModelError
 from rlcodec.presets.photo.coefficient_coder import EXTENT_INPUTS, EXTENT_ROWS, INPUTS, ROWS, PhotoNets
 
@@ -15,7 +15,7 @@ SHAPES = {"luma": (INPUTS, ROWS), "chroma": (INPUTS, ROWS), "extent": (EXTENT_IN
 
 
 @dataclass(frozen=True)
-class PhotoWeights:
+class PhotoWeights(Weights):
     """The weights, as coding uses them.
 
     Attributes:
@@ -26,15 +26,9 @@ class PhotoWeights:
             dequantised, by plane and diagonal.
     """
 
-    digest: str
     nets: PhotoNets
     logs: np.ndarray
     centroids: np.ndarray
-
-    @property
-    def fingerprint(self) -> bytes:
-        """The first bytes of the digest, as streams carry them."""
-        return fingerprint_of(self.digest)
 
 
 def photo_arrays(nets: PhotoNets, logs: np.ndarray, centroids: np.ndarray) -> dict[str, np.ndarray]:

@@ -19,7 +19,7 @@ from rlcodec.core.segment_choice import CONTEXT, STOP, TABLE
 from rlcodec.envs.batch import Episodes
 from rlcodec.envs.compact.fit import fit_compact_predictor
 from rlcodec.envs.compact.task import CompactTask
-from rlcodec.envs.compact.trace import CompactTrace, load_compact_trace
+from rlcodec.envs.compact.trace import CompactTrace
 from rlcodec.envs.fit import fit_unseen
 from rlcodec.envs.gym_env import AdaptiveRateEnv, FlatEnv
 from rlcodec.envs.hindsight import Hindsight
@@ -104,7 +104,7 @@ def test_every_end_in_the_tables_is_what_the_codec_codes(pictures, process):
         encoded = TASK.encode(pictures[2], actions_to(budget, node))
         stream = rlcodec.inspect(encoded.data)
         assert len(stream.segments) == -(-BUDGETS[budget] * DEPTH[node] // GROUPS) + (DEPTH[node] < GROUPS)
-        assert 8 * stream.payload_bytes == round(process.measured.rate[2, budget, node] * 7000)
+        assert 8 * stream.payload_bytes == round(process.measured.rate_bpp[2, budget, node] * 7000)
         assert encoded.decoder_macs == round(process.measured.kmac[2, budget, node] * 7000 * 1000)
 
 
@@ -222,12 +222,12 @@ def test_rendering_starts_from_nothing(on_trace):
 
 def test_a_file_restores_the_trace(compact_trace, tmp_path):
     save_tables(tmp_path / "a.npz", compact_trace)
-    again = load_compact_trace(tmp_path / "a.npz")
+    again = TASK.load(tmp_path / "a.npz")
     assert all(np.array_equal(getattr(again, name), getattr(compact_trace, name)) for name in CompactTrace.__dataclass_fields__)
     assert np.array_equal(compact_trace.take(np.array([2, 1])).picture(0), compact_trace.picture(2))
     save_tables(tmp_path / "b.npz", replace(compact_trace, sse=compact_trace.sse[:, 1:]))
     with pytest.raises(DataError, match="sse"):
-        load_compact_trace(tmp_path / "b.npz")
+        TASK.load(tmp_path / "b.npz")
     with pytest.raises(DataError):
         task_of("photo").load(tmp_path / "a.npz")
 
@@ -307,4 +307,4 @@ def test_the_command_line_takes_a_policy_and_needs_none(run, trained, photograph
     (tmp_path / "pictures").mkdir()
     (tmp_path / "b.png").rename(tmp_path / "pictures" / "b.png")
     code, _, _ = run("trace", tmp_path / "pictures", tmp_path / "t.npz", "--preset", "compact", "--crop", 64, "--workers", 1)
-    assert (code, len(load_compact_trace(tmp_path / "t.npz"))) == (0, 1)
+    assert (code, len(TASK.load(tmp_path / "t.npz"))) == (0, 1)

@@ -42,7 +42,7 @@ def test_processes_and_one_process_agree(digits):
 
 def test_a_file_gives_the_trace_back(traced, tmp_path):
     save_tables(tmp_path / "a.npz", traced)
-    again = load_trace(tmp_path / "a.npz", installed_weights())
+    again = load_trace(tmp_path / "a.npz")
     assert all(np.array_equal(getattr(again, name), getattr(traced, name)) for name in MnistTrace.__dataclass_fields__)
 
 
@@ -64,7 +64,7 @@ def test_foreign_traces_are_refused(traced, tmp_path, change, word):
     arrays = {name: np.asarray(getattr(traced, name)) for name in MnistTrace.__dataclass_fields__}
     _save(tmp_path / "a.npz", **change(arrays))
     with pytest.raises(DataError, match=word):
-        load_trace(tmp_path / "a.npz", installed_weights())
+        load_trace(tmp_path / "a.npz")
 
 
 def test_no_images_no_trace():
@@ -82,11 +82,11 @@ def test_cut_traces_are_refused(traced, tmp_path, kept):
     save_tables(tmp_path / "a.npz", traced)
     (tmp_path / "a.npz").write_bytes((tmp_path / "a.npz").read_bytes()[:kept])
     with pytest.raises(DataError, match="not a usable trace"):
-        load_trace(tmp_path / "a.npz", installed_weights())
+        load_trace(tmp_path / "a.npz")
 
 
 def test_a_trace_that_unpacks_to_too_much_is_refused_before_it_is_read(tmp_path, monkeypatch, traced):
     save_tables(tmp_path / "trace.npz", traced)
     monkeypatch.setattr("rlcodec.envs.trace_file.MAX_TABLES_BYTES", 1000)
     with pytest.raises(DataError, match="more than the 1000 that are read"):
-        load_trace(tmp_path / "trace.npz", installed_weights())
+        load_trace(tmp_path / "trace.npz")

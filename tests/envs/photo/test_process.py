@@ -28,7 +28,6 @@ from rlcodec.presets.photo.decisions import (
     ACTIONS,
     ENDINGS,
     GO_ACTION,
-    LAYOUT_SIZE,
     SETTINGS,
     SLICE_PHASE,
     STOP_ACTION,
@@ -253,7 +252,7 @@ def test_each_row_for_gymnasium_is_an_episode_of_its_own(options, mode):
     vector = gymnasium.make_vec("rlcodec/AdaptiveRateFlat-v0", num_envs=5, autoreset_mode=mode, **options)
     alone, random = [FlatEnv(**options) for _ in range(5)], np.random.default_rng(0)
     seen, info = vector.reset(seed=4)
-    assert seen.shape == (5, LAYOUT_SIZE)
+    assert seen.shape == (5, vector.unwrapped.episodes.observation_size)
     over = np.zeros(5, bool)
 
     def start(row: int) -> np.ndarray:

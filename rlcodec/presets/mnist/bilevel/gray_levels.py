@@ -87,7 +87,6 @@ def _fill(weights, starts, stops, peaks, kinds, examples, sums, levels):
                             levels[s, p, k, n, level >> 6] |= np.uint64(1) << np.uint64(level & 63)
 
 
-@functools.cache
 def level_tables() -> LevelTables:
     """The tables, computed once per process."""
     with _computing:

@@ -426,14 +426,27 @@ def _candidates(ink, weights, starts, stops, peaks, offsets, out):
     return count
 
 
-@functools.cache
-def all_grids():
+class Grids(NamedTuple):
     """The grids of all sides, padded to one size.
 
-    Returns:
-        `Grid.weights`, `start`, `stop` and `peaks` of all sides, each with the side as first axis; and bool
-        (SIDES, BOX + 1, BOX), whether ink of some extent can begin at some place of the box.
+    Attributes:
+        weights: int64 (SIDES, BOX, MAX_SIDE), as in `Grid`.
+        starts: int64 (SIDES, BOX), the same.
+        stops: int64 (SIDES, BOX), the same.
+        peaks: int64 (SIDES, 3), areas that the brightest pixel can have.
+        offsets: bool (SIDES, BOX + 1, BOX), whether ink of some extent can begin at some place of the box.
     """
+
+    weights: np.ndarray
+    starts: np.ndarray
+    stops: np.ndarray
+    peaks: np.ndarray
+    offsets: np.ndarray
+
+
+@functools.cache
+def all_grids() -> Grids:
+    """The grids of all sides."""
     weights = np.zeros((SIDES, BOX, MAX_SIDE), np.int64)
     starts, stops = np.zeros((SIDES, BOX), np.int64), np.zeros((SIDES, BOX), np.int64)
     peaks, offsets = np.zeros((SIDES, 3), np.int64), np.zeros((SIDES, BOX + 1, BOX), np.bool_)
@@ -448,7 +461,7 @@ def all_grids():
                 first = int((of_side.weights[:, left] > 0).argmax())
                 last = BOX - 1 - int((of_side.weights[::-1, left + width - 1] > 0).argmax())
                 offsets[s, last - first + 1, first] = True
-    return weights, starts, stops, peaks, offsets
+    return Grids(weights, starts, stops, peaks, offsets)
 
 
 def _find_at(ink, side, offset, peak, prior, width):

@@ -37,30 +37,34 @@ def _find_chunk(images: np.ndarray, prior: np.ndarray) -> list[BilevelSource | N
 def find_sources(
     images: np.ndarray, prior: np.ndarray, workers: int = 2, store: Path | None = None
 ) -> list[BilevelSource | None]:
-    """The bilevel sources of images in order, None for an image without one.
+    """Searches for the bilevel sources of images.
 
     Args:
         images: uint8 (n, h, w).
         prior: int32 (PRIOR_CONTEXTS, 2), as `find_source` takes it.
         workers: number of processes.
         store: folder that stores the results in parts; parts that it holds already are read instead.
+
+    Returns:
+        The source of each image, None for an image without one.
     """
     if store:
         make_folder(store)
-    found: list[BilevelSource | None] = []
+    sources: list[BilevelSource | None] = []
     with worker_pool(workers) as pool:
         for start in track(range(0, len(images), STORED_IMAGES), "finding bilevel sources", disable=not store):
             part = images[start : start + STORED_IMAGES]
             digest = hashlib.sha256(part.tobytes() + prior.tobytes()).hexdigest()
             path = store / f"sources-{start:06d}.npz" if store else None
-            kept = _read_sources(path, digest) if path else None
-            if kept is None:
+            part_sources = _read_sources(path, digest) if path else None
+            if part_sources is None:
                 chunks = [part[i : i + CHUNK_IMAGES] for i in range(0, len(part), CHUNK_IMAGES)]
-                kept = [source for chunk in pool.map(_find_chunk, chunks, [prior] * len(chunks)) for source in chunk]
+                searched = pool.map(_find_chunk, chunks, [prior] * len(chunks))
+                part_sources = [source for chunk in searched for source in chunk]
                 if path:
-                    _write_sources(path, digest, kept)
-            found += kept
-    return found
+                    _write_sources(path, digest, part_sources)
+            sources += part_sources
+    return sources
 
 
 def _write_sources(path: Path, digest: str, sources: list[BilevelSource | None]) -> None:
@@ -74,7 +78,7 @@ def _write_sources(path: Path, digest: str, sources: list[BilevelSource | None])
 
 
 def _read_sources(path: Path, digest: str) -> list[BilevelSource | None] | None:
-    """Reads what `_write_sources` wrote; None if it is missing, broken, or of other images."""
+    """Reads a file of `_write_sources`; None if it is missing, broken, or of other images."""
     try:
         with np.load(path, allow_pickle=False) as file:
             if str(file["digest"]) != digest:
@@ -83,13 +87,14 @@ def _read_sources(path: Path, digest: str) -> list[BilevelSource | None] | None:
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return None
     return [
-        BilevelSource(r[:side].copy(), peak, top, left) if side else None
-        for (side, peak, top, left), r in zip(head, rows, strict=True)
+        BilevelSource(source_rows[:side].copy(), peak, top, left) if side else None
+        for (side, peak, top, left), source_rows in zip(head, rows, strict=True)
     ]
 
 
 @kernel
 def _count_near(lines, side, counts):
+    """Counts the pixels of a source by their `near_context`."""
     near = lines[MARGIN - 2 :]
     for i in range(side):
         for j in range(side):

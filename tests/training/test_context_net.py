@@ -6,9 +6,9 @@ import torch
 import torch.nn.functional as F
 from PIL import Image, ImageFilter
 
-from rlcodec.core.binary_latent import LATENT_GRID, code_latent_slice, latent_buffer, latent_offsets
+from rlcodec.core.binary_latent import LATENT_GRID, code_latent_slice, latent_coder
 from rlcodec.core.integer_conv import ACTIVATION_MAX, PIXEL_MAX
-from rlcodec.core.integer_mlp import LOGIT_LIMIT, ContextNet, layers_of
+from rlcodec.core.integer_mlp import LOGIT_LIMIT, ContextNet
 from rlcodec.core.range_coder import COST, COST_UNIT, COSTS, PROBABILITY_ONE, encoder_state
 from rlcodec.errors import ModelError
 from rlcodec.presets.mnist.pixel_coder import (
@@ -24,19 +24,11 @@ from rlcodec.presets.mnist.pixel_coder import (
     pixel_window,
 )
 from rlcodec.presets.mnist.static_tables import StaticTables
-from rlcodec.training.raster import (
-    PIXEL_SCALE,
-    ROW_ON,
-    RasterNet,
-    Tree,
-    balanced_tree,
-    count_static,
-    export_net,
-    latent_contexts,
-    path_bits,
-    pixel_contexts,
-    static_latents,
-)
+from rlcodec.training.context_net import RasterNet, Tree, balanced_tree, export_net, path_bits
+from rlcodec.training.latents import latent_contexts
+from rlcodec.training.mnist.pixels import ROW_ON, pixel_contexts
+from rlcodec.training.mnist.static_tables import latent_frequencies, pixel_tables
+from rlcodec.training.quantise import PIXEL_SCALE
 
 IMAGES, SLICES = 6, 5
 ROWS, COLUMNS = 7, 7
@@ -78,7 +70,7 @@ def network() -> RasterNet:
 
 @pytest.fixture(scope="module")
 def exported(network, tree) -> ContextNet:
-    return export_net(network, tree, PIXEL_MAX, PIXEL_SCALE, ROW_ON / PIXEL_SCALE, SUMMARIES)
+    return export_net(network, SUMMARIES, tree, PIXEL_MAX, PIXEL_SCALE, ROW_ON / PIXEL_SCALE)
 
 
 @pytest.fixture(scope="module")
@@ -126,13 +118,13 @@ def decision_costs(net: ContextNet, logits: np.ndarray, ones: np.ndarray) -> np.
 
 
 def tables_of(pictures: np.ndarray, reconstructions: np.ndarray, budgets: np.ndarray, tree: Tree) -> StaticTables:
-    arrays = count_static(pictures, reconstructions, budgets).tables(tree)
+    arrays = pixel_tables(pictures, reconstructions, budgets, tree)
     latent = np.full((SLICES, LATENT_GRID, LATENT_GRID), PROBABILITY_ONE // 2, np.int32)
     return StaticTables(arrays["tables.pixel"], arrays["tables.trivial"], arrays["tables.escape"], latent)
 
 
 def coded_cost(net: ContextNet, tables: StaticTables, picture: np.ndarray, reconstruction: np.ndarray, budget: int) -> int:
-    """What the runtime takes to code all rows of a picture, in 1/COST_UNIT bit."""
+    """Code length of all rows of a picture in the runtime, in 1/COST_UNIT bit."""
     height, width = picture.shape
     state, data = encoder_state(), np.zeros(50 * picture.size, np.uint8)
     buffer, totals, offsets = pixel_buffer(reconstruction), pixel_totals(width), pixel_offsets(height, width)
@@ -144,8 +136,8 @@ def coded_cost(net: ContextNet, tables: StaticTables, picture: np.ndarray, recon
     return int(state[COST])
 
 
-def window_by_hand(picture: np.ndarray, reconstruction: np.ndarray, y: int, x: int) -> list[int]:
-    """What `pixel_window` describes, looked up pixel by pixel."""
+def expected_window(picture: np.ndarray, reconstruction: np.ndarray, y: int, x: int) -> list[int]:
+    """The window of a pixel as `pixel_window` describes it, one pixel at a time."""
     value = np.pad(picture.astype(int), (ROWS_ABOVE, ROWS_ABOVE))
     planes = (
         value,
@@ -165,7 +157,7 @@ def test_contexts_hold_the_window_of_every_pixel_that_is_not_trivial(pictures, r
     expected, values = [], []
     for picture, reconstruction in zip(pictures, reconstructions, strict=True):
         for y, x in np.ndindex(picture.shape):
-            window = window_by_hand(picture, reconstruction, y, x)
+            window = expected_window(picture, reconstruction, y, x)
             if any(window):
                 expected.append(window)
                 values.append(picture[y, x])
@@ -202,7 +194,7 @@ def test_the_runtime_codes_the_contexts_that_training_sees(network, exported, tr
     budgets = np.array([1, 2, 3, 4, 5, 5])
     full = never_trivial(reconstructions)
     tables = tables_of(pictures, full, budgets, tree)
-    nodes, signs = tree.paths(256)
+    nodes, signs = tree.paths
     for i in range(IMAGES):
         inputs, symbols = pixel_contexts(pictures[i : i + 1], full[i : i + 1], budgets[i : i + 1])
         logits = integer_logits(exported, inputs[:, : network.window], inputs[:, network.window :] // ROW_ON)
@@ -216,7 +208,7 @@ def test_the_runtimes_code_length_is_the_float_networks(network, exported, tree,
     full = never_trivial(reconstructions)
     tables = tables_of(pictures, full, budgets, tree)
     inputs, symbols = pixel_contexts(pictures, full, budgets)
-    nodes, signs = tree.paths(256)
+    nodes, signs = tree.paths
     with torch.no_grad():
         logits = network.nodes(network.hidden(torch.from_numpy(inputs).float() / PIXEL_SCALE)).double()
     path = logits.gather(1, torch.from_numpy(nodes[symbols]))
@@ -224,9 +216,9 @@ def test_the_runtimes_code_length_is_the_float_networks(network, exported, tree,
     expected = float((F.softplus(-sign * path) * sign.abs()).sum()) / np.log(2)
     bits = sum(coded_cost(exported, tables, p, r, 3) for p, r in zip(pictures, full, strict=True)) / COST_UNIT
     assert bits == pytest.approx(expected, rel=CODE_LENGTH_TOLERANCE)
-    # What training minimises, in half precision, is the same number.
+    # The training loss, in half precision, is the same number.
     lower = torch.from_numpy(inputs).to(torch.bfloat16) / PIXEL_SCALE
-    assert path_bits(network, lower, symbols, nodes, signs).item() == pytest.approx(expected, rel=0.02)
+    assert path_bits(network, lower, symbols, tree).item() == pytest.approx(expected, rel=0.02)
 
 
 def test_trivial_pixels_cost_what_their_table_says(exported, tree, pictures):
@@ -238,19 +230,16 @@ def test_trivial_pixels_cost_what_their_table_says(exported, tree, pictures):
 
 
 def test_the_runtime_codes_the_latent_contexts_that_training_sees(latent_network, latents):
-    net = export_net(latent_network, None, 1, 1.0, 1.0, 1)
-    frequencies = static_latents(latents)
+    net = export_net(latent_network, 1)
+    frequencies = latent_frequencies(latents)
     rows_of_table = np.eye(SLICES * LATENT_GRID**2, dtype=np.int64)
     float_bits, integer_bits = 0.0, 0
     for latent in latents:
         state, data = encoder_state(), np.zeros(10_000, np.uint8)
-        buffer, offsets = latent_buffer(*latent.shape), latent_offsets(*latent.shape)
+        coder = latent_coder(net, frequencies, latent.shape)
         for index in range(SLICES):
             before = int(state[COST])
-            code_latent_slice(
-                state, data, COSTS, net, frequencies, buffer, offsets, layers_of(net), np.empty(1, np.int64), latent.copy(),
-                index, ROWS * COLUMNS, True,
-            )  # fmt: skip
+            code_latent_slice(state, data, COSTS, coder, latent.copy(), index, ROWS * COLUMNS, True)
             window, rows = latent_contexts(latent[None], index)
             ones = latent[index].reshape(-1) > 0
             logits = integer_logits(net, window, rows_of_table[rows])[:, index]
@@ -282,7 +271,7 @@ def test_latent_contexts_are_causal(latents):
 def test_a_tree_leads_to_every_symbol_by_its_own_path(symbols):
     frequency = np.random.default_rng(symbols).pareto(0.5, symbols)
     tree = balanced_tree(frequency)
-    nodes, signs = tree.paths(symbols)
+    nodes, signs = tree.paths
     assert tree.threshold[0] == 0
     for symbol in range(symbols):
         node = 0
@@ -296,7 +285,7 @@ def test_a_tree_leads_to_every_symbol_by_its_own_path(symbols):
 
 def test_a_balanced_tree_asks_little_more_than_the_entropy(pictures):
     frequency = np.bincount(pictures.reshape(-1), minlength=256) + 1.0
-    _, signs = balanced_tree(frequency).paths(256)
+    _, signs = balanced_tree(frequency).paths
     share = frequency / frequency.sum()
     decisions = (share * (signs != 0).sum(1)).sum()
     assert decisions < -(share * np.log2(share)).sum() + 2
@@ -307,4 +296,4 @@ def test_weights_that_could_overflow_are_not_exported(tree):
     with torch.no_grad():
         network.first.weight *= 1e6
     with pytest.raises(ModelError, match="too large"):
-        export_net(network, tree, PIXEL_MAX, PIXEL_SCALE, ROW_ON / PIXEL_SCALE, SUMMARIES)
+        export_net(network, SUMMARIES, tree, PIXEL_MAX, PIXEL_SCALE, ROW_ON / PIXEL_SCALE)

@@ -8,7 +8,7 @@ from rlcodec.core.integer_mlp import LOGIT_LIMIT
 from rlcodec.presets.mnist.bilevel.context import SELECTED, SELECTED_ROWS
 from rlcodec.presets.mnist.bilevel.torch_transformer import INPUTS, IntegerTransformer
 from rlcodec.presets.mnist.bilevel.transformer import CACHE_ENTRIES, empty_cache, remember, run_token
-from rlcodec.training.transformer import RasterTransformer, export_transformer
+from rlcodec.training.mnist.transformer import RasterTransformer, export_transformer
 
 CPU = torch.device("cpu")
 
@@ -33,22 +33,22 @@ def tokens(count: int, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor, torch
 
 
 def by_kernel(net, inputs, rows, symbols) -> list[int]:
-    memory, out = empty_cache(net), []
+    cache, logits = empty_cache(net), []
     shift = int(net.shifts[2])
     for window, row, symbol in zip(inputs[0].numpy(), rows[0].numpy(), symbols[0].tolist(), strict=True):
         which = np.flatnonzero(window)
-        run_token(net, memory, row, which, len(which))
-        logit = int(memory.y.astype(np.int64) @ net.nodes[0].astype(np.int64) + net.node_bias[0])
-        out.append(min(max(((logit + ((1 << shift) >> 1)) >> shift) + LOGIT_LIMIT, 0), 2 * LOGIT_LIMIT - 1))
-        remember(net, memory, symbol)
-    return out
+        run_token(net, cache, row, which, len(which))
+        logit = int(cache.y.astype(np.int64) @ net.nodes[0].astype(np.int64) + net.node_bias[0])
+        logits.append(min(max(((logit + ((1 << shift) >> 1)) >> shift) + LOGIT_LIMIT, 0), 2 * LOGIT_LIMIT - 1))
+        remember(net, cache, symbol)
+    return logits
 
 
 @pytest.mark.parametrize("count", [1, 2, 7, 130, CACHE_ENTRIES + 60])
-def test_kernel_and_torch_find_the_same_integers(model, count):
+def test_kernel_and_torch_compute_the_same_integers(model, count):
     net = export_transformer(model)
-    some = tokens(count)
-    assert by_kernel(net, *some) == IntegerTransformer(net, CPU).logits(*some)[0].tolist()
+    arguments = tokens(count)
+    assert by_kernel(net, *arguments) == IntegerTransformer(net, CPU).logits(*arguments)[0].tolist()
 
 
 def test_a_token_sees_neither_itself_nor_what_follows(model):

@@ -1,16 +1,17 @@
-"""Training of preset compact leaves files that code pictures, and goes on where it was."""
+"""Training of preset compact writes files that code pictures, and resumes from checkpoints."""
 
 from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from rlcodec.errors import ModelError
 from rlcodec.presets.compact.installed import load_weights
 from rlcodec.presets.compact.transform import FILES, LATENT_CHANNELS, analyse, synthesise
-from rlcodec.training.compact import CROP, DivisiveNormalisation, torch
+from rlcodec.training.compact.autoencoder import CROP, DivisiveNormalisation
+from rlcodec.training.compact.pretrain import pretrain_compact
 from rlcodec.training.options import AutoencoderOptions
-from rlcodec.training.pretrain_compact import pretrain_compact
 
 
 def test_the_inverse_normalisation_multiplies_by_what_the_other_divides_by():

@@ -1,4 +1,4 @@
-"""Pretraining of preset photo: from a folder of pictures to files that code, and on from a checkpoint."""
+"""Pretraining of preset photo: from a folder of pictures to files that code, and resumed from checkpoints."""
 
 from dataclasses import replace
 
@@ -13,8 +13,8 @@ from rlcodec.presets.photo.strips import decode_values, encode_photo
 from rlcodec.presets.photo.transform import to_coefficients
 from rlcodec.presets.photo.weights import photo_weights_from_arrays
 from rlcodec.training.options import PretrainOptions
-from rlcodec.training.photo import collect, quantise
-from rlcodec.training.pretrain_photo import pretrain_photo
+from rlcodec.training.photo.pretrain import pretrain_photo
+from rlcodec.training.photo.raster import contexts_of, round_coefficients
 
 
 @pytest.fixture(scope="module")
@@ -50,14 +50,14 @@ def test_no_pictures_no_training(tmp_path):
 
 def test_contexts_are_one_for_each_symbol(photograph):
     coefficients = to_coefficients(np.asarray(photograph)[:64, :64])
-    found = collect(coefficients, 20, 0.13)
+    contexts = contexts_of(coefficients, 20)
     blocks = 16
-    assert len(found.extent[2]) == 3 * blocks
+    assert len(contexts.extent.symbols) == 3 * blocks
     inside = sum(
         (extent + 1) * (extent + 2) // 2 if extent < 16 else 256 - (30 - extent) * (31 - extent) // 2
-        for extent in found.extent[2]
+        for extent in contexts.extent.symbols
     )
-    assert len(found.light[2]) + len(found.color[2]) == inside
+    assert len(contexts.luma.symbols) + len(contexts.chroma.symbols) == inside
 
 
 def test_slices_hold_every_diagonal_once():
@@ -65,5 +65,5 @@ def test_slices_hold_every_diagonal_once():
 
 
 def test_small_coefficients_are_dropped():
-    values = quantise(np.array([[[[[0.4, 0.61], [0.63, -1.6]]]]], np.float32))
+    values = round_coefficients(np.array([[[[[0.4, 0.61], [0.63, -1.6]]]]], np.float32))
     assert values.reshape(-1).tolist() == [0, 0, 1, -2]

@@ -6,9 +6,9 @@ import pytest
 from rlcodec.errors import DataError
 from rlcodec.presets.mnist.bilevel.context import SourceTables
 from rlcodec.presets.mnist.bilevel.geometry import WORDS, set_bit
-from rlcodec.training.loop import Schedule
-from rlcodec.training.pretrain import pretrain_sources
-from rlcodec.training.source_sets import counted_prior, near_counts, smooth_prior
+from rlcodec.training.mnist.pretrain import pretrain_sources
+from rlcodec.training.mnist.source_search import counted_prior, near_counts, smooth_prior
+from rlcodec.training.options import Schedule, TrainingRun
 
 
 def bar(side: int, width: int) -> np.ndarray:
@@ -20,10 +20,11 @@ def bar(side: int, width: int) -> np.ndarray:
     return rows
 
 
-def test_scans_of_a_training_set_are_found_and_learned(tmp_path, rendered):
+def test_sources_of_a_training_set_are_found_and_learned(tmp_path, rendered):
     images = np.stack([rendered(bar(side, width)) for side in range(24, 44, 2) for width in (7, 9)])
-    schedule = Schedule(steps=40, batch=8, learning_rate=1e-2)
-    arrays = pretrain_sources(images, schedule, Schedule(steps=2, batch=2, learning_rate=1e-3), tmp_path, False, "cpu")
+    context_run = TrainingRun(Schedule(steps=40, batch=8, learning_rate=1e-2), tmp_path / "context")
+    lm_run = TrainingRun(Schedule(steps=2, batch=2, learning_rate=1e-3), tmp_path / "lm")
+    arrays = pretrain_sources(images, tmp_path, context_run, lm_run)
     tables = SourceTables(*(arrays[f"scan.{name}"] for name in SourceTables._fields))
     assert tables.absent[0] < 65536 // 10
     assert tables.near[0] < 65536 // 10 < 65536 * 9 // 10 < tables.near[-1]
@@ -31,9 +32,9 @@ def test_scans_of_a_training_set_are_found_and_learned(tmp_path, rendered):
 
 
 def test_images_without_sources_are_refused(tmp_path, digits):
-    schedule = Schedule(steps=1, batch=2, learning_rate=1e-3)
+    run = TrainingRun(Schedule(steps=1, batch=2, learning_rate=1e-3), tmp_path)
     with pytest.raises(DataError, match="bilevel source"):
-        pretrain_sources(digits[:12], schedule, schedule, tmp_path, False, "cpu")
+        pretrain_sources(digits[:12], tmp_path, run, run)
 
 
 def test_priors_are_costs():

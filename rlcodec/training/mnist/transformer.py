@@ -1,6 +1,4 @@
-"""Training of tier `lm`: the transformer in float, maximum likelihood, and export to integers."""
-
-from pathlib import Path
+"""Training of tier `lm` of preset `mnist`: the transformer in float, maximum likelihood, and export to integers."""
 
 import numpy as np
 import torch
@@ -11,7 +9,7 @@ from rlcodec.core.integer_conv import ACTIVATION_MAX
 from rlcodec.core.integer_mlp import sigmoid_table
 from rlcodec.presets.mnist.bilevel.context import SELECTED, SELECTED_ROWS
 from rlcodec.presets.mnist.bilevel.geometry import BilevelSource
-from rlcodec.presets.mnist.bilevel.tokens import Contexts, source_contexts
+from rlcodec.presets.mnist.bilevel.tokens import source_contexts
 from rlcodec.presets.mnist.bilevel.torch_transformer import INPUTS, padded
 from rlcodec.presets.mnist.bilevel.transformer import (
     ATTENTION_SCALE,
@@ -24,11 +22,15 @@ from rlcodec.presets.mnist.bilevel.transformer import (
     exponential_table,
     lm_net,
 )
-from rlcodec.training.loop import Schedule, fit
-from rlcodec.training.quantise import to_int16, to_int32, weight_scale_bits
-from rlcodec.training.raster import ACTIVATION_SCALE
+from rlcodec.training.context_net import BIT
+from rlcodec.training.loop import fit
+from rlcodec.training.options import Schedule, TrainingRun
+from rlcodec.training.quantise import ACTIVATION_CEILING, ACTIVATION_SCALE, quantise_layer, shift_between
 
-LIMIT = ACTIVATION_MAX / ACTIVATION_SCALE
+SCHEDULE = Schedule(steps=14_000, batch=16, learning_rate=2e-3)
+LOSS_SCALE = 100
+"""Bits per source are divided by this, so that losses are near 1."""
+EVALUATED_SOURCES, EVALUATED_AT_ONCE = 500, 20
 NORM_FLOOR = 1 / 64
 POOL = 4
 """Number of batches drawn and sorted by length, from which one is used: equal lengths within a batch need less padding."""
@@ -37,7 +39,7 @@ POOL = 4
 def normalise(x: Tensor) -> Tensor:
     """Divides by the root mean square over the last axis, as the runtime does, and clips."""
     norm = torch.linalg.vector_norm(x, dim=-1, keepdim=True, dtype=torch.float32) * x.shape[-1] ** -0.5
-    return (x * norm.clamp_min(NORM_FLOOR).reciprocal()).clamp(-LIMIT, LIMIT)
+    return (x * norm.clamp_min(NORM_FLOOR).reciprocal()).clamp(-ACTIVATION_CEILING, ACTIVATION_CEILING)
 
 
 class Layer(nn.Module):
@@ -62,17 +64,19 @@ class Layer(nn.Module):
             symbols: the coded symbols (n, t).
         """
         n, t, width = x.shape
-        query, key, value = self.qkv(normalise(x)).clamp(-LIMIT, LIMIT).split(width, -1)
+        query, key, value = self.qkv(normalise(x)).clamp(-ACTIVATION_CEILING, ACTIVATION_CEILING).split(width, -1)
         ink = symbols[..., None].to(value.dtype)
-        value = (value + torch.lerp(self.outcome[0].to(value.dtype), self.outcome[1].to(value.dtype), ink)).clamp(-LIMIT, LIMIT)
+        value = (value + torch.lerp(self.outcome[0].to(value.dtype), self.outcome[1].to(value.dtype), ink)).clamp(
+            -ACTIVATION_CEILING, ACTIVATION_CEILING
+        )
         # Shifted by one, with a learned entry first: a token attends to the tokens before it, not to itself.
-        learned = self.sink.clamp(-LIMIT, LIMIT).to(key.dtype).expand(n, 2, width)
+        learned = self.sink.clamp(-ACTIVATION_CEILING, ACTIVATION_CEILING).to(key.dtype).expand(n, 2, width)
         key = torch.cat([learned[:, :1], key[:, :-1]], 1)
         value = torch.cat([learned[:, 1:], value[:, :-1]], 1)
         heads = [part.view(n, t, -1, HEAD_SIZE).transpose(1, 2) for part in (query, key, value)]
         mixed = F.scaled_dot_product_attention(*heads, is_causal=True, scale=ATTENTION_SCALE)
         x = x + self.out(mixed.transpose(1, 2).reshape(n, t, width))
-        return x + self.down(self.up(normalise(x)).clamp(0, LIMIT))
+        return x + self.down(self.up(normalise(x)).clamp(0, ACTIVATION_CEILING))
 
 
 class RasterTransformer(nn.Module):
@@ -102,87 +106,86 @@ class RasterTransformer(nn.Module):
 
 
 def train_transformer(
-    train: list[BilevelSource],
-    validation: list[BilevelSource],
-    near: np.ndarray,
-    schedule: Schedule,
-    folder: Path,
-    resume: bool,
-    device: torch.device,
-) -> nn.Module:
-    """Trains the transformer on bilevel sources; arguments as `rlcodec.training.sources.train_sources`."""
-    torch.manual_seed(schedule.seed)
+    train: list[BilevelSource], validation: list[BilevelSource], near: np.ndarray, run: TrainingRun
+) -> RasterTransformer:
+    """Trains the transformer. The loss is the code length in bits per source, divided by LOSS_SCALE.
+
+    Args:
+        train: sources to train on.
+        validation: held-out sources.
+        near: as in `rlcodec.presets.mnist.bilevel.context.SourceTables`.
+        run: schedule, folder and device.
+
+    Returns:
+        The exponential moving average of the trained network.
+    """
+    device = torch.device(run.device)
+    torch.manual_seed(run.schedule.seed)
     model = RasterTransformer().to(device)
 
-    def bits(model: nn.Module, contexts: list[Contexts]) -> Tensor:
+    def bits(model: RasterTransformer, sources: list[BilevelSource]) -> Tensor:
+        contexts = source_contexts(sources, near, ROWS_ABOVE, COLUMNS_ASIDE)
         inputs, rows, symbols, mask = padded(contexts, device, CACHE_ENTRIES)
         with torch.autocast(device.type, torch.bfloat16):
             logits = model(inputs.to(torch.bfloat16), rows, symbols)
         loss = F.binary_cross_entropy_with_logits(logits.float(), symbols.float(), reduction="none")
         return (loss * mask).sum() / np.log(2)
 
-    def contexts_of(sources: list[BilevelSource]) -> list[Contexts]:
-        return source_contexts(sources, near, ROWS_ABOVE, COLUMNS_ASIDE)
-
-    def loss_of(model: nn.Module, rng: np.random.Generator, batch: int) -> Tensor:
+    def loss_of(model: RasterTransformer, rng: np.random.Generator, batch: int) -> Tensor:
         drawn = sorted((train[i] for i in rng.integers(0, len(train), POOL * batch)), key=lambda source: source.side)
         start = int(rng.integers(0, (POOL - 1) * batch + 1))
-        return bits(model, contexts_of(drawn[start : start + batch])) / batch / 100
+        return bits(model, drawn[start : start + batch]) / batch / LOSS_SCALE
 
     @torch.no_grad()
-    def evaluate(model: nn.Module) -> dict[str, float]:
-        some = sorted(validation[:500], key=lambda source: source.side)
-        total = sum(float(bits(model, contexts_of(some[i : i + 20]))) for i in range(0, len(some), 20))
-        return {"bits_per_source": total / len(some)}
+    def evaluate(model: RasterTransformer) -> dict[str, float]:
+        held_out = sorted(validation[:EVALUATED_SOURCES], key=lambda source: source.side)
+        parts = (held_out[i : i + EVALUATED_AT_ONCE] for i in range(0, len(held_out), EVALUATED_AT_ONCE))
+        return {"bits_per_source": sum(float(bits(model, part)) for part in parts) / len(held_out)}
 
-    return fit(model, loss_of, evaluate, schedule, folder, resume, "raster-encoder, lm")
+    return fit(model, loss_of, evaluate, run, "raster-encoder, lm")
 
 
-def export_transformer(model: nn.Module) -> LmNet:
+def export_transformer(model: RasterTransformer) -> LmNet:
     """Exports the integer network that the runtime runs.
 
     Raises:
         ModelError: a sum could overflow int32.
     """
-    weights = {name: value.detach().double().cpu().numpy() for name, value in model.state_dict().items()}
-    count = sum(name.endswith("qkv.weight") for name in weights)
 
-    def of(layer: int, name: str) -> np.ndarray:
-        return weights[f"layers.{layer}.{name}"]
+    def floats(parameter: Tensor | None, size: int = 0) -> np.ndarray:
+        return np.zeros(size) if parameter is None else parameter.detach().double().cpu().numpy()
 
-    embed_bits = weight_scale_bits(weights["first.weight"], weights["rows"], 1, 1, SELECTED)
-    node_bits = weight_scale_bits(weights["node.weight"], weights["node.bias"][None], ACTIVATION_MAX, ACTIVATION_SCALE)
-    arrays: dict[str, list[np.ndarray]] = {name: [] for name in ("qkv", "out", "up", "down", "up_bias", "down_bias")}
-    shifts = []
-    for layer in range(count):
-        bits = {}
-        for name in ("qkv", "out", "up", "down"):
-            weight = of(layer, f"{name}.weight")
-            bias = of(layer, f"{name}.bias") if name in ("up", "down") else np.zeros(len(weight))
-            bits[name] = weight_scale_bits(weight, bias[None], ACTIVATION_MAX, ACTIVATION_SCALE)
-            arrays[name].append(to_int16(weight.T, bits[name]))
-            if name in ("up", "down"):
-                arrays[f"{name}_bias"].append(to_int32(bias, bits[name], ACTIVATION_SCALE))
-        to_residual = int(np.log2(RESIDUAL / ACTIVATION_SCALE))
-        shifts.append([bits["qkv"], bits["out"] - to_residual, bits["up"], bits["down"] - to_residual])
-    small = {
-        name: np.clip(
-            np.rint(np.stack([of(i, name) for i in range(count)]) * ACTIVATION_SCALE), -ACTIVATION_MAX, ACTIVATION_MAX
-        )
+    embedding = quantise_layer(floats(model.first.weight), floats(model.rows), 1, 1, SELECTED)
+    node = quantise_layer(floats(model.node.weight), floats(model.node.bias))
+    layers = [
+        {
+            name: quantise_layer(floats(dense.weight), floats(dense.bias, dense.out_features))
+            for name, dense in (("qkv", layer.qkv), ("out", layer.out), ("up", layer.up), ("down", layer.down))
+        }
+        for layer in model.layers
+    ]
+    learned = {
+        name: np.rint(np.stack([floats(getattr(layer, name)) for layer in model.layers]) * ACTIVATION_SCALE)
         for name in ("outcome", "sink")
     }
+    to_residual = shift_between(RESIDUAL, ACTIVATION_SCALE)
+    shifts = [
+        [layer["qkv"].bits, layer["out"].bits - to_residual, layer["up"].bits, layer["down"].bits - to_residual]
+        for layer in layers
+    ]
     return lm_net(
-        first=to_int16(weights["first.weight"].T, embed_bits),
-        rows=to_int32(weights["rows"], embed_bits, 1),
-        **{name: np.stack(parts) for name, parts in arrays.items()},
-        **{name: values.astype(np.int16) for name, values in small.items()},
+        first=embedding.weight.T,
+        rows=embedding.bias,
+        **{name: np.stack([layer[name].weight.T for layer in layers]) for name in ("qkv", "out", "up", "down")},
+        **{f"{name}_bias": np.stack([layer[name].bias for layer in layers]) for name in ("up", "down")},
+        **{name: np.clip(values, -ACTIVATION_MAX, ACTIVATION_MAX).astype(np.int16) for name, values in learned.items()},
         layer_shifts=np.array(shifts, np.int64),
-        embed_shift=np.array([embed_bits - int(np.log2(RESIDUAL))], np.int64),
+        embed_shift=np.array([embedding.bits - shift_between(RESIDUAL, 1)], np.int64),
         exponential=exponential_table(),
-        nodes=to_int16(weights["node.weight"], node_bits),
-        node_bias=to_int32(weights["node.bias"], node_bits, ACTIVATION_SCALE),
-        shifts=np.array([0, 0, node_bits], np.int64),
-        threshold=np.zeros(1, np.int16),
-        children=np.array([[-1, -2]], np.int16),
+        nodes=node.weight,
+        node_bias=node.bias,
+        shifts=np.array([0, 0, node.bits], np.int64),
+        threshold=BIT.threshold,
+        children=BIT.children,
         sigmoid=sigmoid_table(),
     )

@@ -1,0 +1,272 @@
+"""Training of the context networks of preset `photo` in torch: contexts, maximum likelihood, and export to integers."""
+
+import copy
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from rlcodec.core.kernel import kernel
+from rlcodec.presets.photo.coefficient_coder import (
+    BLOCK_PAD,
+    DIAGONALS,
+    EXTENT_INPUTS,
+    EXTENT_ROWS,
+    EXTENT_SELECTED,
+    GAINS,
+    INPUT_SCALE,
+    INPUTS,
+    LONGEST_CHAIN,
+    MAX_INPUT,
+    ROWS,
+    SELECTED,
+    SLICES,
+    PhotoNets,
+    choose_extents,
+    close_block,
+    constant_shift,
+    context_of,
+    extent_context,
+    gather_offsets,
+    log_table,
+    open_block,
+    predicted_constant,
+    record_magnitude,
+    step_of,
+    strip_state,
+)
+from rlcodec.presets.photo.strips import BIT_WEIGHT, ORDER, encode_strip
+from rlcodec.presets.photo.transform import BLOCK, PLANES, to_coefficients
+from rlcodec.presets.photo.weights import PhotoWeights, photo_arrays, photo_weights_from_arrays
+from rlcodec.training.context_net import RasterNet, Tree, balanced_tree, export_net, indicators, path_bits
+from rlcodec.training.data import random_mirrored_crop
+from rlcodec.training.loop import fit
+from rlcodec.training.options import TrainingRun
+
+LOGS = log_table()
+CROP, HELD_BATCHES = 128, 6
+WIDTHS, EXTENT_WIDTHS = (48, 32), (32, 24)
+TRAINED_GAINS = 0, GAINS
+DEAD_ZONE, ROUNDING = 0.62, 0.55
+"""Magnitudes below DEAD_ZONE become 0, and fractions of at least ROUNDING are rounded up: an approximation of the encoder's
+rate-distortion optimised choice."""
+CHAIN = Tree(
+    np.arange(LONGEST_CHAIN, dtype=np.int16),
+    np.array([[-1 - n, n + 1 if n + 1 < LONGEST_CHAIN else -1 - LONGEST_CHAIN] for n in range(LONGEST_CHAIN)], np.int16),
+)
+
+
+class Contexts(NamedTuple):
+    """Contexts of n symbols of one network.
+
+    Attributes:
+        inputs: int16 (n, inputs).
+        rows: int64 (n, selected), learned rows.
+        symbols: int64 (n,).
+    """
+
+    inputs: np.ndarray
+    rows: np.ndarray
+    symbols: np.ndarray
+
+
+class StripContexts(NamedTuple):
+    """Contexts of all coefficients and extents of a strip of blocks, by the network that codes them."""
+
+    luma: Contexts
+    chroma: Contexts
+    extent: Contexts
+
+
+@kernel
+def _collect(values, strip, offsets, logs, order, slices, sums, gain, luma, chroma, extent, counts):
+    """Writes the contexts of known quantised coefficients, in the order of the coder.
+
+    Args:
+        values: int16 (3, rows, columns, BLOCK, BLOCK), quantised coefficients.
+        strip: `StripState`, of which only the extents are known.
+        offsets: from `gather_offsets`.
+        logs: from `log_table`.
+        order: int64 (n, 2), frequencies in the order of coding.
+        slices: int64 (slices, 2), first and last diagonal of each.
+        sums: int64 (DIAGONALS + 1,), scratch buffer.
+        gain: index of the quantiser's step.
+        luma: `Contexts`, written.
+        chroma: `Contexts`, written.
+        extent: `Contexts`, written.
+        counts: int64 (3,), zeros; receives the numbers of contexts.
+    """
+    planes, rows, columns = values.shape[:3]
+    extents, flat = strip.extents, strip.logs.reshape(-1)
+    for y in range(rows):
+        for x in range(columns):
+            for plane in range(planes):
+                difference = np.int64(values[plane, y, x, 0, 0]) - predicted_constant(values[plane], y, x)
+                shift = constant_shift(strip.logs, plane, y, x)
+                k, net = (0, luma) if plane == 0 else (1, chroma)
+                at = counts[k]
+                context_of(strip, flat, offsets, logs, gain, plane, y, x, 0, 0, sums, 0, net.inputs[at], net.rows[at])
+                net.symbols[at] = min(abs(difference) >> shift, LONGEST_CHAIN)
+                counts[k] += 1
+                record_magnitude(strip, logs, plane, y, x, 0, 0, abs(difference))
+                extent_context(strip, gain, plane, y, x, extent.inputs[counts[2]], extent.rows[counts[2]])
+                extent.symbols[counts[2]] = extents[plane, y + BLOCK_PAD, x + BLOCK_PAD]
+                counts[2] += 1
+    for s in range(slices.shape[0]):
+        low, high = slices[s, 0], slices[s, 1]
+        for y in range(rows):
+            for x in range(columns):
+                for plane in range(planes):
+                    by, bx = y + BLOCK_PAD, x + BLOCK_PAD
+                    last = min(np.int64(extents[plane, by, bx]), high)
+                    if last < low:
+                        continue
+                    diagonals = strip.diagonals[plane, by, bx]
+                    total = open_block(diagonals, sums)
+                    k, net = (0, luma) if plane == 0 else (1, chroma)
+                    for i in range(order.shape[0]):
+                        u, v = order[i, 0], order[i, 1]
+                        d = u + v
+                        if d < low:
+                            continue
+                        if d > last:
+                            break
+                        at = counts[k]
+                        context_of(
+                            strip, flat, offsets, logs, gain, plane, y, x, u, v, sums, total, net.inputs[at], net.rows[at]
+                        )
+                        magnitude = abs(np.int64(values[plane, y, x, u, v]))
+                        net.symbols[at] = min(magnitude, LONGEST_CHAIN)
+                        counts[k] += 1
+                        small = record_magnitude(strip, logs, plane, y, x, u, v, magnitude)
+                        sums[d] += small
+                        total += small
+                    close_block(diagonals, sums)
+
+
+def round_coefficients(coefficients: np.ndarray) -> np.ndarray:
+    """Rounds coefficients in quantiser steps by a rule that approximates the encoder; constant ones to the nearest; int16."""
+    size = np.abs(coefficients)
+    rounded = np.where(size < DEAD_ZONE, 0, np.floor(size + 1 - ROUNDING))
+    rounded[..., 0, 0] = np.rint(size[..., 0, 0])
+    return np.clip(np.copysign(rounded, coefficients), -32767, 32767).astype(np.int16)
+
+
+def contexts_of(coefficients: np.ndarray, gain: int, values: np.ndarray | None = None) -> StripContexts:
+    """Contexts of all symbols of a strip of blocks.
+
+    Args:
+        coefficients: float32 (3, rows, columns, BLOCK, BLOCK).
+        gain: index of the quantiser's step.
+        values: quantised coefficients, int16; those of `round_coefficients` if None.
+    """
+    scaled = coefficients / step_of(gain)
+    _, rows, columns = scaled.shape[:3]
+    strip = strip_state(rows, columns)
+    choose_extents(scaled, BIT_WEIGHT, np.empty(DIAGONALS), strip.extents)
+    values = round_coefficients(scaled) if values is None else values
+    blocks = rows * columns
+    sizes = (
+        (blocks * BLOCK**2, INPUTS, SELECTED),
+        ((PLANES - 1) * blocks * BLOCK**2, INPUTS, SELECTED),
+        (PLANES * blocks, EXTENT_INPUTS, EXTENT_SELECTED),
+    )
+    contexts = [
+        Contexts(np.empty((most, inputs), np.int16), np.empty((most, selected), np.int64), np.empty(most, np.int64))
+        for most, inputs, selected in sizes
+    ]
+    counts = np.zeros(3, np.int64)
+    slices, sums = np.array(SLICES, np.int64), np.zeros(DIAGONALS + 1, np.int64)
+    _collect(values, strip, gather_offsets(rows, columns), LOGS, ORDER, slices, sums, gain, *contexts, counts)
+    return StripContexts(*(Contexts(*(a[:n] for a in net)) for net, n in zip(contexts, counts, strict=True)))
+
+
+class PhotoRaster(nn.Module):
+    """The three networks of `rlcodec.presets.photo.coefficient_coder` in float."""
+
+    def __init__(self, extent_tree: Tree):
+        super().__init__()
+        self.luma = RasterNet(INPUTS, ROWS, *WIDTHS, LONGEST_CHAIN)
+        self.chroma = RasterNet(INPUTS, ROWS, *WIDTHS, LONGEST_CHAIN)
+        self.extent = RasterNet(EXTENT_INPUTS, EXTENT_ROWS, *EXTENT_WIDTHS, len(extent_tree.threshold))
+        self.trees = {"luma": CHAIN, "chroma": CHAIN, "extent": extent_tree}
+
+    def bits(self, strips: list[StripContexts]) -> Tensor:
+        """Code length of all symbols in bits, without signs and escape codes."""
+        total = torch.zeros(())
+        for name, tree in self.trees.items():
+            net = getattr(self, name)
+            inputs, rows, symbols = map(np.concatenate, zip(*(getattr(strip, name) for strip in strips), strict=True))
+            chosen = indicators(rows, net.first.in_features - net.window)
+            joined = np.concatenate([inputs / np.float32(INPUT_SCALE), chosen], 1, dtype=np.float32)
+            device = net.first.weight.device
+            total = total + path_bits(net, torch.from_numpy(joined).to(device, torch.bfloat16), symbols, tree)
+        return total
+
+
+def train_photo_raster(
+    train: list[np.ndarray], validation: list[np.ndarray], run: TrainingRun, before: PhotoRaster | None = None
+) -> PhotoRaster:
+    """Trains the networks. The loss is the code length in bits per pixel.
+
+    Args:
+        train: pictures, uint8 (h, w, 3), with sides of at least CROP.
+        validation: held-out pictures.
+        run: schedule, folder and device.
+        before: networks to start from; coefficients are then rounded by the encoder with these networks. If None, they are
+            rounded by `round_coefficients`.
+
+    Returns:
+        The exponential moving average of the trained networks.
+
+    Raises:
+        DataError: a picture is smaller than a crop.
+    """
+    schedule, coder = run.schedule, weights_of(before) if before else None
+    torch.manual_seed(schedule.seed)
+    rng = np.random.default_rng(0)
+
+    def draw(pictures: list[np.ndarray], rng: np.random.Generator) -> StripContexts:
+        coefficients = to_coefficients(random_mirrored_crop(pictures, CROP, rng))
+        gain = int(rng.integers(*TRAINED_GAINS))
+        return contexts_of(coefficients, gain, encode_strip(coder, coefficients, gain).values if coder else None)
+
+    if before:
+        model = copy.deepcopy(before).requires_grad_(True)
+    else:
+        extents = [draw(train, rng).extent.symbols for _ in range(HELD_BATCHES * schedule.batch)]
+        frequency = np.bincount(np.concatenate(extents), minlength=DIAGONALS)
+        model = PhotoRaster(balanced_tree(frequency.astype(np.float64)))
+    model = model.to(torch.device(run.device))
+    held_out = [draw(validation, rng) for _ in range(HELD_BATCHES * schedule.batch)]
+
+    def loss_of(model: PhotoRaster, rng: np.random.Generator, batch: int) -> Tensor:
+        return model.bits([draw(train, rng) for _ in range(batch)]) / (batch * CROP**2)
+
+    @torch.no_grad()
+    def evaluate(model: PhotoRaster) -> dict[str, float]:
+        return {"bits_per_pixel": float(model.bits(held_out)) / (len(held_out) * CROP**2)}
+
+    return fit(model, loss_of, evaluate, run, "raster-encoder, photo")
+
+
+def weights_of(raster: PhotoRaster, centroids: np.ndarray | None = None) -> PhotoWeights:
+    """The runtime's weights from trained networks.
+
+    Args:
+        raster: the networks.
+        centroids: as in `PhotoWeights`; if None, each magnitude is reconstructed as itself.
+
+    Raises:
+        ModelError: a sum could overflow int32.
+    """
+    if centroids is None:
+        centroids = np.zeros((PLANES, DIAGONALS, 3), np.float32)
+    nets = PhotoNets(
+        *(
+            export_net(getattr(raster, name), selected, raster.trees[name], MAX_INPUT, INPUT_SCALE)
+            for name, selected in (("luma", SELECTED), ("chroma", SELECTED), ("extent", EXTENT_SELECTED))
+        )
+    )
+    return photo_weights_from_arrays(photo_arrays(nets, LOGS, centroids))
