@@ -4,17 +4,16 @@
 """
 
 import functools
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 
-from rlcodec.control.objective import KINDS
 from rlcodec.envs.trace_file import check_shapes, load_tables
 from rlcodec.errors import DataError
-from rlcodec.presets.external.process import RATE_RANGE, ExternalMeasurements, ExternalSpec
+from rlcodec.presets.external.process import ExternalMeasurements, ExternalSpec
 
 
 @dataclass(frozen=True)
@@ -59,56 +58,53 @@ class ExternalTrace:
         return type(self)(self.digest, self.described, *(getattr(self, f.name)[index] for f in fields(self)[2:]))
 
 
+@dataclass(frozen=True)
+class MeasuredStreams:
+    """What was measured of a codec's streams on n images: tables (n, settings, stops), or (n, settings) if there is one stop.
+
+    Attributes:
+        bits: of the streams, positive.
+        mse: mean squared error on the scale 0 to 255.
+        ms_ssim: MS-SSIM; if None, there are no objectives in it.
+        decoder_kmac_per_pixel: compute of decoding; 0 if None.
+    """
+
+    bits: Any
+    mse: Any
+    ms_ssim: Any = None
+    decoder_kmac_per_pixel: Any = None
+
+
 def external_trace(
-    codec: str,
-    settings: Sequence[str],
-    features: Mapping[str, Sequence[float] | np.ndarray],
-    pixels: Sequence[int] | np.ndarray,
-    bits: Sequence[Any] | np.ndarray,
-    mse: Sequence[Any] | np.ndarray,
-    ms_ssim: Sequence[Any] | np.ndarray | None = None,
-    decoder_kmac_per_pixel: Sequence[Any] | np.ndarray | None = None,
-    stops: Sequence[str] = ("end",),
-    baseline: int = 0,
-    rate_range: Mapping[str, tuple[float, float]] | None = None,
+    spec: ExternalSpec, pixels: Sequence[int] | np.ndarray, features: Sequence[Any] | np.ndarray, measured: MeasuredStreams
 ) -> ExternalTrace:
-    """A trace of n images, from what was measured of a codec with k settings.
+    """A trace of n images, from what was measured of a codec.
 
     Args:
-        codec: name of the codec. Traces and policies belong together if codec, settings, features, stops, kinds of distortion,
-            ranges and baseline are the same.
-        settings: k names, for instance "quality 10".
-        features: n numbers by name: what is known of each image before it is coded.
+        spec: of the codec. Traces and policies belong together if their specs are equal.
         pixels: n numbers of pixels.
-        bits: (n, k) or (n, k, stops), positive: bits of the streams.
-        mse: of the same shape: mean squared error on the scale 0 to 255.
-        ms_ssim: of the same shape: MS-SSIM; if None, there are no objectives in it.
-        decoder_kmac_per_pixel: of the same shape; 0 if None.
-        stops: names of where streams of a setting can end, from the coarsest.
-        baseline: index of the setting that rewards are counted from.
-        rate_range: log10 of the smallest and the largest lambda_rate to train for, by kind of distortion; for others that of
-            `rlcodec.presets.external.process.RATE_RANGE`.
+        features: (n, features), in the order of `spec.features`.
+        measured: tables of the streams.
 
     Raises:
-        DataError: there are no images, a table has another shape or an impossible value, or names occur twice.
+        DataError: there are no images, or a table has another shape or an impossible value.
     """
-    kinds = tuple(kind for kind in KINDS if kind != "ms-ssim" or ms_ssim is not None)
-    unknown = set(rate_range or ()) - set(KINDS)
-    if unknown:
-        raise DataError(f"rate_range has {', '.join(sorted(unknown))}; there are: {', '.join(KINDS)}")
-    ranges = {kind: (float(low), float(high)) for kind, (low, high) in (RATE_RANGE | dict(rate_range or {})).items()}
-    spec = ExternalSpec(codec, tuple(settings), tuple(features), tuple(stops), kinds, ranges, baseline)
-    areas = _numbers("pixels", pixels, (len(pixels),)).astype(np.int64)
-    n, shape = len(areas), (len(areas), len(spec.settings), len(spec.stops))
-    columns = [_numbers(f"feature {name}", values, (n,)) for name, values in features.items()]
+    if measured.ms_ssim is None:
+        spec = replace(spec, kinds=tuple(kind for kind in spec.kinds if kind != "ms-ssim"))
+    n, shape = len(pixels), (len(pixels), len(spec.settings), len(spec.stops))
     tables = {
-        "bits": bits,
-        "kmac": np.zeros(shape) if decoder_kmac_per_pixel is None else decoder_kmac_per_pixel,
-        "mse": mse,
-        "ms_ssim": np.zeros(shape) if ms_ssim is None else ms_ssim,
+        "bits": measured.bits,
+        "kmac": np.zeros(shape) if measured.decoder_kmac_per_pixel is None else measured.decoder_kmac_per_pixel,
+        "mse": measured.mse,
+        "ms_ssim": np.zeros(shape) if measured.ms_ssim is None else measured.ms_ssim,
     }
-    arrays = {name: _numbers(name, values, shape) for name, values in tables.items()}
-    trace = ExternalTrace(spec.digest, np.array(spec.to_json()), areas, np.stack(columns, 1), **arrays)
+    trace = ExternalTrace(
+        spec.digest,
+        np.array(spec.to_json()),
+        _numbers("pixels", pixels, (n,)).astype(np.int64),
+        _numbers("features", features, (n, len(spec.features))),
+        **{name: _numbers(name, values, shape) for name, values in tables.items()},
+    )
     _check_values(trace)
     return trace
 

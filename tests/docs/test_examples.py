@@ -30,13 +30,14 @@ from rlcodec.core import statistics
 from rlcodec.core.weights_file import WEIGHTS
 from rlcodec.envs import tasks
 from rlcodec.envs.external.task import ExternalTask
-from rlcodec.envs.external.trace import external_trace
+from rlcodec.envs.external.trace import MeasuredStreams, external_trace
 from rlcodec.envs.measure import MeasureOptions
 from rlcodec.envs.tasks import task_of
 from rlcodec.evaluation import demo, digit_table
 from rlcodec.evaluation.curves import mean_curves, write_curves
 from rlcodec.evaluation.rate_distortion import TableOptions, measure_codecs, save_table
 from rlcodec.presets import registry
+from rlcodec.presets.external.process import ExternalSpec
 from rlcodec.training.compact import autoencoder as compact_autoencoder
 from rlcodec.training.compact import pretrain as compact_pretrain
 from rlcodec.training.mnist import source_search, transformer
@@ -212,10 +213,8 @@ def samples(tmp_path_factory, digits, ring, rendered, photograph, pictures) -> P
         digit_task.save(folder / f"runs/{name}.npz", digit_task.measure(images[:8], ALONE))
     photo_task.save(folder / "runs/photo.npz", photo_task.measure([picture[:48, :48] for picture in pictures], ALONE))
     bits = np.outer(np.arange(8, 16), (400.0, 800.0, 1600.0))
-    external = external_trace(
-        codec="jpeg", settings=["low", "middle", "high"], features={"detail": bits[:, 0]}, pixels=np.full(8, 6144), bits=bits,
-        mse=1e6 / bits,
-    )  # fmt: skip
+    spec = ExternalSpec("jpeg", ["low", "middle", "high"], ["detail"])
+    external = external_trace(spec, np.full(8, 6144), bits[:, :1], MeasuredStreams(bits, 1e6 / bits))
     ExternalTask(external.spec).save(folder / "runs/jpeg.npz", external)
     for name in ("mnist-shipped", "photo-shipped"):
         shutil.copytree(ROOT / "runs/reference" / name, folder / "runs/reference" / name)

@@ -9,10 +9,11 @@ import pytest
 
 from rlcodec.control.objective import Objective
 from rlcodec.envs.external.task import fit_external_predictor
-from rlcodec.envs.external.trace import ExternalTrace, external_trace
+from rlcodec.envs.external.trace import ExternalTrace, MeasuredStreams, external_trace
 from rlcodec.envs.measure import MeasureOptions
 from rlcodec.envs.sample_images import sample_pictures
 from rlcodec.envs.tasks import Task, task_and_trace, task_of
+from rlcodec.presets.external.process import ExternalSpec
 
 PRESETS = ("mnist", "photo", "compact", "toy", "external")
 
@@ -32,9 +33,14 @@ def make_external_trace() -> Callable[..., ExternalTrace]:
             "ms_ssim": 1 - 0.1 * complexity[:, None, None] * noise / fineness,
             "decoder_kmac_per_pixel": np.broadcast_to(fineness, (n, 4, stops)),
         }
-        names = {"codec": "none", "settings": ["a", "b", "c", "d"], "stops": [f"stop {i}" for i in range(stops)]}
-        features = {"complexity": complexity + rng.normal(0, 0.05, n), "luck": rng.normal(size=n)}
-        return external_trace(**(names | {"pixels": pixels, "features": features} | tables | changes))
+        features = np.stack([complexity + rng.normal(0, 0.05, n), rng.normal(size=n)], 1)
+        names = {"codec": "none", "settings": ["a", "b", "c", "d"], "features": ["complexity", "luck"]}
+        spec = names | {"stops": [f"stop {i}" for i in range(stops)]}
+        given = {"pixels": pixels, "values": features}
+        for part in (spec, tables, given):
+            part.update({name: changes[name] for name in changes if name in part})
+        spec |= {name: changes[name] for name in ("baseline", "rate_range", "kinds") if name in changes}
+        return external_trace(ExternalSpec(**spec), given["pixels"], given["values"], MeasuredStreams(**tables))
 
     return make
 

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import cast
 
 import numpy as np
@@ -20,6 +21,23 @@ from rlcodec.presets.external.process import (
 )
 
 Numbers = Sequence[float] | np.ndarray
+
+
+@dataclass(frozen=True)
+class StopMeasurements:
+    """What ending a stream at every stop costs and gives; one number for each stop.
+
+    Attributes:
+        rate_bpp: bits per pixel.
+        mse: mean squared error on the scale 0 to 255.
+        ms_ssim: MS-SSIM, if it was measured.
+        decoder_kmac_per_pixel: compute of decoding; 0 if None.
+    """
+
+    rate_bpp: Numbers
+    mse: Numbers
+    ms_ssim: Numbers | None = None
+    decoder_kmac_per_pixel: Numbers | None = None
 
 
 class ExternalPolicy:
@@ -60,29 +78,17 @@ class ExternalPolicy:
             OptionError: there are other features, or the objective is outside of what the policy was trained for.
         """
         nothing = np.ones((1, len(self.spec.settings), len(self.spec.stops)))  # no measurement is observed before the choice
-        process, state = self._start(features, objective, nothing, nothing, nothing, nothing)
+        process, state = self._start(features, objective, [nothing] * 4)
         return self._decide(process, state)
 
-    def choose_stop(
-        self,
-        features: Numbers,
-        objective: Objective,
-        setting: int,
-        rate_bpp: Numbers,
-        mse: Numbers,
-        ms_ssim: Numbers | None = None,
-        kmac: Numbers | None = None,
-    ) -> int:
+    def choose_stop(self, features: Numbers, objective: Objective, setting: int, measured: StopMeasurements) -> int:
         """The stop at which to end a stream of the chosen setting.
 
         Args:
             features: as `choose` takes them.
             objective: what to minimise.
             setting: index of the chosen setting.
-            rate_bpp: bits per pixel at every stop.
-            mse: mean squared error at every stop, on the scale 0 to 255.
-            ms_ssim: MS-SSIM at every stop, if it was measured.
-            kmac: decoder kMAC per pixel at every stop; 0 if None.
+            measured: what ending at every stop costs and gives.
 
         Returns:
             Index of the stop.
@@ -92,7 +98,7 @@ class ExternalPolicy:
         """
         if not 0 <= setting < len(self.spec.settings):
             raise OptionError(f"setting is {setting}; there are {len(self.spec.settings)}")
-        process, state = self._start(features, objective, *(self._at_stops(v) for v in (rate_bpp, kmac, mse, ms_ssim)))
+        process, state = self._start(features, objective, [self._at_stops(values) for values in vars(measured).values()])
         process.apply(state, np.array([setting]))
         while not state.done[0]:
             process.apply(state, np.array([self._decide(process, state)]))
@@ -107,18 +113,14 @@ class ExternalPolicy:
         return np.broadcast_to(array, (1, len(self.spec.settings), stops))
 
     def _start(
-        self,
-        features: Numbers,
-        objective: Objective,
-        rate_bpp: np.ndarray,
-        kmac: np.ndarray,
-        mse: np.ndarray,
-        ms_ssim: np.ndarray,
+        self, features: Numbers, objective: Objective, tables: Sequence[np.ndarray]
     ) -> tuple[ExternalProcess, ExternalState]:
+        """The process and the first state of an episode; tables as `StopMeasurements`, float64 (1, settings, stops) each."""
         given = np.asarray(features, np.float64)
         if given.shape != (len(self.spec.features),) or not np.isfinite(given).all():
             raise OptionError(f"features have shape {given.shape} or are not finite; give {', '.join(self.spec.features)}")
         check_objective(objective, self._process_spec)
+        rate_bpp, mse, ms_ssim, kmac = tables
         measured = ExternalMeasurements(given[None], np.ones(1, np.int64), rate_bpp, kmac, mse, ms_ssim)
         process = ExternalProcess(self.spec, measured, cast(ExternalPredictor, self._policy.predictor))
         return process, process.initial(np.zeros(1, np.int64), self._process_spec.objectives_of(objective, 1))

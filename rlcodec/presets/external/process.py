@@ -10,7 +10,7 @@ the first action an episode counts as one that ends with the baseline setting, s
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import ClassVar
 
@@ -52,7 +52,8 @@ class ExternalSpec:
         features: names of what is known of an image before it is coded.
         stops: names of where streams of a setting can end, from the coarsest; one if they cannot be cut.
         kinds: of distortion that were measured.
-        rate_range: log10 of the smallest and the largest lambda_rate that policies are trained for, for each of `KINDS`.
+        rate_range: log10 of the smallest and the largest lambda_rate that policies are trained for, by kind of distortion; that
+            of `RATE_RANGE` for kinds that are left out.
         baseline: index of the setting that rewards are counted from.
 
     Raises:
@@ -60,14 +61,21 @@ class ExternalSpec:
     """
 
     codec: str
-    settings: tuple[str, ...]
-    features: tuple[str, ...]
-    stops: tuple[str, ...] = ("end",)
-    kinds: tuple[str, ...] = KINDS
-    rate_range: Mapping[str, tuple[float, float]] = field(default_factory=lambda: dict(RATE_RANGE))
+    settings: Sequence[str]
+    features: Sequence[str]
+    stops: Sequence[str] = ("end",)
+    kinds: Sequence[str] = KINDS
+    rate_range: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     baseline: int = 0
 
     def __post_init__(self) -> None:
+        unknown = set(self.rate_range) - set(KINDS)
+        if unknown:
+            raise DataError(f"rate_range has {', '.join(sorted(unknown))}; there are: {', '.join(KINDS)}")
+        ranges = {kind: (float(low), float(high)) for kind, (low, high) in (RATE_RANGE | dict(self.rate_range)).items()}
+        object.__setattr__(self, "rate_range", ranges)
+        for name in ("settings", "features", "stops", "kinds"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
         for name, least in (("settings", 2), ("features", 1), ("stops", 1), ("kinds", 1)):
             values = getattr(self, name)
             if len(values) < least or len(set(values)) < len(values) or not all(isinstance(v, str) for v in values):

@@ -28,7 +28,7 @@ from rlcodec.envs.fit import fit_unseen
 from rlcodec.envs.gym_env import FlatEnv
 from rlcodec.envs.trace_file import save_tables
 from rlcodec.errors import DataError, OptionError, PolicyError
-from rlcodec.presets.external.policy import ExternalPolicy
+from rlcodec.presets.external.policy import ExternalPolicy, StopMeasurements
 from rlcodec.presets.external.process import ExternalPredictor, ExternalSpec
 
 PAGE = (Path(__file__).parents[3] / "docs" / "external_codec.md").read_text()
@@ -151,7 +151,7 @@ def test_the_policy_chooses_as_in_the_environment(trace, trained):
         setting = policy.choose(*known)
         at = image, setting
         rate_bpp = trace.bits[at] / trace.pixels[image]
-        stop = policy.choose_stop(*known, setting, rate_bpp, trace.mse[at], trace.ms_ssim[at], trace.kmac[at])
+        stop = policy.choose_stop(*known, setting, StopMeasurements(rate_bpp, trace.mse[at], trace.ms_ssim[at], trace.kmac[at]))
         assert tuple(actions) == next(a for s, t, a in places(trace) if (s, t) == (setting, stop))
         chosen.add((setting, stop))
     assert len(chosen) > 1
@@ -168,9 +168,9 @@ def test_policies_are_asked_for_what_they_know(trace, trained, tmp_path):
         with pytest.raises(OptionError):
             policy.choose(*arguments)
     with pytest.raises(OptionError, match="stops"):
-        policy.choose_stop(features, OBJECTIVES[0], 0, [1.0] * 7, [1.0] * 7)
+        policy.choose_stop(features, OBJECTIVES[0], 0, StopMeasurements([1.0] * 7, [1.0] * 7))
     with pytest.raises(OptionError, match="setting"):
-        policy.choose_stop(features, OBJECTIVES[0], 4, trace.bits[0, 0], trace.mse[0, 0])
+        policy.choose_stop(features, OBJECTIVES[0], 4, StopMeasurements(trace.bits[0, 0], trace.mse[0, 0]))
     with pytest.raises(PolicyError, match="preset mnist"):
         ExternalPolicy(WEIGHTS / "mnist-policy.onnx")
     with pytest.raises(PolicyError, match="no such policy"):
@@ -201,8 +201,8 @@ def test_without_ms_ssim_no_objective_is_in_it(make_external_trace):
         ({"bits": np.ones((12, 3))}, "bits has shape"),
         ({"bits": [[1, 2], [3]]}, "bits holds no numbers"),
         ({"pixels": np.zeros(12)}, "pixels of image 0 is impossible"),
-        ({"features": {"complexity": np.ones(3)}}, "feature complexity has shape"),
-        ({"features": {}}, "features are none"),
+        ({"values": np.ones((3, 2))}, "features has shape"),
+        ({"features": []}, "features are none"),
         ({"settings": ["a", "a", "b", "c"]}, "settings are a, a, b, c"),
         ({"settings": ["a"]}, "give at least 2"),
         ({"baseline": 4}, "baseline is 4"),
