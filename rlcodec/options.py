@@ -8,7 +8,7 @@ import operator
 import os
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from rlcodec.control.constraints import Constraints
 from rlcodec.control.objective import DEFAULT, KINDS, Objective
