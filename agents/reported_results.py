@@ -120,19 +120,6 @@ class ReportedResults:
     episodes: tuple[ReportedEpisode, ...]
 
 
-@dataclass(frozen=True)
-class EpisodeDraw:
-    """Which episodes are reported.
-
-    Attributes:
-        count: number of episodes.
-        seed: of their images and objectives, not negative.
-    """
-
-    count: int = 100
-    seed: int = 0
-
-
 def images_sha256(images: Iterable[np.ndarray]) -> str:
     """SHA-256 of pixels and shapes, uint8 (height, width) or (height, width, 3) each: the same for the same images."""
     digest = hashlib.sha256()
@@ -147,20 +134,21 @@ def file_sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def draw_episodes(task: Task, image_count: int, draw: EpisodeDraw) -> tuple[np.ndarray, Objectives]:
+def draw_episodes(task: Task, image_count: int, count: int, seed: int) -> tuple[np.ndarray, Objectives]:
     """The images, int64 (count,), and objectives of the reported episodes: a seed draws them, so that nobody picks the best.
 
     Args:
         task: of the preset; objectives are log-uniform over what its policies are trained for.
         image_count: number of images to draw from.
-        draw: how many, and the seed.
+        count: number of episodes.
+        seed: not negative.
     """
-    rng = np.random.default_rng(draw.seed)
-    return rng.integers(0, image_count, draw.count), task.spec.draw_objectives(rng, draw.count)
+    rng = np.random.default_rng(seed)
+    return rng.integers(0, image_count, count), task.spec.draw_objectives(rng, count)
 
 
 def make_results(
-    task: Task, trace: Trace, policy_file: Path | None, evaluation: Evaluation, draw: EpisodeDraw = EpisodeDraw()
+    task: Task, trace: Trace, policy_file: Path | None, evaluation: Evaluation, episodes: int = 100, seed: int = 0
 ) -> ReportedResults:
     """What a run may report of its policy after an evaluation, with episodes run on the trace.
 
@@ -169,7 +157,8 @@ def make_results(
         trace: of the held-out images that the policy was evaluated on.
         policy_file: the policy of the run; the shipped one if None.
         evaluation: of the policy on the trace.
-        draw: which episodes are reported.
+        episodes: number of episodes that are reported.
+        seed: of their images and objectives, not negative.
 
     Raises:
         DataError: there is no gap to take a share of, or no interval, because the images are too few.
@@ -188,9 +177,9 @@ def make_results(
         evaluation.share,
         evaluation.low,
         evaluation.high,
-        draw.seed,
+        seed,
         tuple(_reported_objective(row) for row in evaluation.table.to_dict("records")),
-        _run_drawn(task, trace, task.load_policy(policy_file), draw),
+        _run_drawn(task, trace, task.load_policy(policy_file), draw_episodes(task, len(trace), episodes, seed)),
     )
 
 
@@ -204,8 +193,10 @@ def _reported_objective(row: dict[str, Any]) -> ReportedObjective:
     )
 
 
-def _run_drawn(task: Task, trace: Trace, policy: OnnxPolicy, draw: EpisodeDraw) -> tuple[ReportedEpisode, ...]:
-    images, objectives = draw_episodes(task, len(trace), draw)
+def _run_drawn(
+    task: Task, trace: Trace, policy: OnnxPolicy, drawn: tuple[np.ndarray, Objectives]
+) -> tuple[ReportedEpisode, ...]:
+    images, objectives = drawn
     process = task.process(trace, policy.predictor)
     state = process.initial(images, objectives)
     actions: list[list[int]] = [[] for _ in images]

@@ -26,38 +26,27 @@ class Examples:
     actions: np.ndarray
 
 
-@dataclass(frozen=True)
-class ExampleOptions:
-    """How many examples are made.
-
-    Attributes:
-        objectives: how many objectives are drawn, as training draws them.
-        images: how many images of the trace are drawn for each objective; all if None.
-        seed: of the draws.
-    """
-
-    objectives: int
-    images: int | None = None
-    seed: int = 0
-
-
-def oracle_examples(task: Task, trace: Any, predictors: Predictors, options: ExampleOptions) -> Examples:
+def oracle_examples(
+    task: Task, trace: Any, predictors: Predictors, objectives: int, *, images: int | None = None, seed: int = 0
+) -> Examples:
     """Runs the oracle's plans and keeps what is observed and done.
 
     Args:
         task: of the preset.
         trace: of training images.
         predictors: the encoder's predictions for these very images: `task.fit_unseen`.
-        options: how many examples are made.
+        objectives: how many objectives are drawn, as training draws them.
+        images: how many images of the trace are drawn for each objective; all if None.
+        seed: of the draws.
     """
-    rng = np.random.default_rng(options.seed)
+    rng = np.random.default_rng(seed)
     observations, actions = [], []
     whole, spec = task.hindsight(trace, predictors), task.spec
-    drawn = spec.draw_objectives(rng, options.objectives)
-    for number in range(options.objectives):
+    drawn = spec.draw_objectives(rng, objectives)
+    for number in range(objectives):
         hindsight = whole
-        if options.images is not None and options.images < len(trace):
-            chosen = rng.choice(len(trace), options.images, replace=False)
+        if images is not None and images < len(trace):
+            chosen = rng.choice(len(trace), images, replace=False)
             hindsight = task.hindsight(trace.take(chosen), predictors)
         objective, process = drawn.one(number, spec.kinds), hindsight.episodes.process
         plans = [plan.actions for plan in hindsight.oracle(objective)]

@@ -25,7 +25,7 @@ from rlcodec.agents.run_folder import (
     save_checkpoint,
     write_run,
 )
-from rlcodec.agents.supervised import ExampleOptions, oracle_examples
+from rlcodec.agents.supervised import oracle_examples
 from rlcodec.core.files import make_folder
 from rlcodec.envs.batch import Episodes
 from rlcodec.envs.sb3_vec_env import TraceVecEnv
@@ -108,7 +108,7 @@ def train(
     else:
         agent = new_agent(vector, settings, folder)
         if settings.imitation:
-            examples = oracle_examples(task, trace, unseen, ExampleOptions(settings.imitation, seed=settings.seed))
+            examples = oracle_examples(task, trace, unseen, settings.imitation, seed=settings.seed)
             imitate(algorithm.network(settings.policy).actor(agent.policy), examples, settings.seed)
     left = settings.n_timesteps - agent.num_timesteps
     if left > 0:

@@ -15,7 +15,6 @@ from rlcodec.agents.reported_results import (
     POLICY_FILE,
     RESULTS_FILE,
     SHIPPED,
-    EpisodeDraw,
     ReportedEpisode,
     ReportedObjective,
     ReportedResults,
@@ -43,8 +42,8 @@ MEASURED_ANEW = 1e-3
 """How far shares, and relatively the table's means, may lie from what is reported if everything is measured anew: on another
 machine the last digit of a logit may tip a decision."""
 
-Difference = str | None
-"""What was reported and what was found; None if they agree."""
+Differences = list[str]
+"""What was reported and what was found instead, by episodes; empty if they agree."""
 Report = Callable[[int, int], None]
 
 
@@ -111,10 +110,10 @@ def validate(
         raise DataError(f"{folder}: results are about {results.images} images; there are {len(images)}")
     if (found := images_sha256(images)) != results.images_sha256:
         raise DataError(f"{folder}: results are about other images ({results.images_sha256[:8]}); these are {found[:8]}")
-    case = _Case(results, task, policy_file, images)
+    case, policy_sha256 = _Case(results, task, policy_file, images), file_sha256(task.policy_file(policy_file))
     findings = [
         Finding("images", True, f"{results.images}, SHA-256 {found[:8]}"),
-        _compare_hashes(results, file_sha256(task.policy_file(policy_file))),
+        _finding("policy", _hash_difference(results, policy_sha256), f"{results.policy}, SHA-256 {policy_sha256[:8]}"),
         _finding(
             "share", _share_difference(results), f"{results.share:.4f}, as its table has it; only --full measures it anew"
         ),
@@ -124,35 +123,36 @@ def validate(
     return findings + (_measure_anew(case) if full else [])
 
 
-def _finding(subject: str, difference: Difference, detail: str) -> Finding:
-    return Finding(subject, difference is None, difference or detail)
+def _finding(subject: str, differences: Differences, detail: str) -> Finding:
+    if not differences:
+        return Finding(subject, True, detail)
+    more = f"; and {len(differences) - 1} more episodes" if len(differences) > 1 else ""
+    return Finding(subject, False, differences[0] + more)
 
 
-def _compare_hashes(results: ReportedResults, found: str) -> Finding:
+def _hash_difference(results: ReportedResults, found: str) -> Differences:
     reported = results.policy_sha256
-    difference = f"reported SHA-256 {reported[:8]}, found {found[:8]}" if reported != found else None
-    return _finding("policy", difference, f"{results.policy}, SHA-256 {found[:8]}")
+    return [f"reported SHA-256 {reported[:8]}, found {found[:8]}"] if reported != found else []
 
 
-def _share_difference(results: ReportedResults) -> Difference:
+def _share_difference(results: ReportedResults) -> Differences:
     rows = [row for row in results.table if row.counts]
     fixed, policy, oracle = (np.array([getattr(row, name) for row in rows]) for name in ("fixed", "policy", "oracle"))
     share = float(share_of_gap(fixed, policy, oracle).mean()) if rows else math.nan
     if not math.isclose(share, results.share, rel_tol=LAST_DIGITS):
-        return f"reported {results.share}, its table makes {share}"
-    return None
+        return [f"reported {results.share}, its table makes {share}"]
+    return []
 
 
-def _draw_difference(case: _Case) -> Difference:
+def _draw_difference(case: _Case) -> Differences:
     episodes = case.results.episodes
-    images, objectives = draw_episodes(case.task, case.results.images, EpisodeDraw(len(episodes), case.results.seed))
+    images, objectives = draw_episodes(case.task, case.results.images, len(episodes), case.results.seed)
     for number, (episode, image) in enumerate(zip(episodes, images, strict=True)):
         objective = objectives.one(number, case.task.spec.kinds)
         if episode.image != image or not _same_objective(episode.objective, objective):
-            return (
-                f"episode {number}: reported image {episode.image} under {episode.objective}, drawn {image} under {objective}"
-            )
-    return None
+            reported = f"reported image {episode.image} under {episode.objective}"
+            return [f"episode {number}: {reported}, drawn {image} under {objective}"]
+    return []
 
 
 def _same_objective(first: Objective, second: Objective) -> bool:
@@ -162,8 +162,8 @@ def _same_objective(first: Objective, second: Objective) -> bool:
 
 def _replay(case: _Case, report: Report | None) -> list[Finding]:
     """Every episode twice: its actions through the codec, and the policy through the encoder, to the same stream."""
-    by_actions: list[str] = []
-    by_policy: list[str] = []
+    by_actions: Differences = []
+    by_policy: Differences = []
     episodes, exact = case.results.episodes, preset_by_name(case.task.name).exact_pixels
     for number, episode in enumerate(episodes):
         where = f"episode {number}: "
@@ -180,15 +180,9 @@ def _replay(case: _Case, report: Report | None) -> list[Finding]:
             report(number + 1, len(episodes))
     count = f"{len(episodes)} episodes"
     return [
-        _finding("actions", _first(by_actions), f"{count} through the codec and back: bits, decoder MACs, MSE, MS-SSIM and J"),
-        _finding("decisions", _first(by_policy), f"{count} by the policy in the encoder: the same streams, byte for byte"),
+        _finding("actions", by_actions, f"{count} through the codec and back: bits, decoder MACs, MSE, MS-SSIM and J"),
+        _finding("decisions", by_policy, f"{count} by the policy in the encoder: the same streams, byte for byte"),
     ]
-
-
-def _first(differences: list[str]) -> Difference:
-    if not differences:
-        return None
-    return differences[0] + (f"; and {len(differences) - 1} more episodes" if len(differences) > 1 else "")
 
 
 def _encode(case: _Case, episode: ReportedEpisode) -> Encoded:
@@ -236,32 +230,30 @@ def _measure_anew(case: _Case) -> list[Finding]:
     results, task = case.results, case.task
     trace = task.measure(case.images)
     evaluation = evaluate_policy(task.hindsight(trace, case.policy.predictor), case.policy)
-    found = make_results(task, trace, case.policy_file, evaluation, EpisodeDraw(len(results.episodes), results.seed))
-    of_share = next(
-        (
-            f"reported {name} {getattr(results, name)}, found {getattr(found, name)}"
-            for name in ("share", "low", "high")
-            if abs(getattr(results, name) - getattr(found, name)) > MEASURED_ANEW
-        ),
-        None,
-    )
-    of_table = None
+    found = make_results(task, trace, case.policy_file, evaluation, len(results.episodes), results.seed)
+    of_share = [
+        f"reported {name} {getattr(results, name)}, found {getattr(found, name)}"
+        for name in ("share", "low", "high")
+        if abs(getattr(results, name) - getattr(found, name)) > MEASURED_ANEW
+    ]
+    rows = zip(results.table, found.table, strict=False)
+    of_table = [difference for row, found_row in rows for difference in _row_differences(row, found_row)]
     if len(results.table) != len(found.table):
-        of_table = f"reported {len(results.table)} objectives, there are {len(found.table)}"
-    for row, found_row in zip(results.table, found.table, strict=False):
-        of_table = of_table or _row_difference(row, found_row)
+        of_table = [f"reported {len(results.table)} objectives, there are {len(found.table)}"]
     interval = f"{found.share:.4f} [{found.low:.4f}, {found.high:.4f}]"
     return [
-        _finding("share measured anew", of_share, interval),
-        _finding("table measured anew", of_table, f"{len(found.table)} objectives"),
+        _finding("share measured anew", of_share[:1], interval),
+        _finding("table measured anew", of_table[:1], f"{len(found.table)} objectives"),
     ]
 
 
-def _row_difference(row: ReportedObjective, found_row: ReportedObjective) -> Difference:
+def _row_differences(row: ReportedObjective, found_row: ReportedObjective) -> Differences:
     if not _same_objective(row.objective, found_row.objective) or row.counts != found_row.counts:
-        return f"reported {row}, found {found_row}"
-    for name in (f.name for f in fields(row) if f.name not in ("objective", "counts")):
-        reported, found = getattr(row, name), getattr(found_row, name)
-        if not math.isclose(reported, found, rel_tol=MEASURED_ANEW, abs_tol=MEASURED_ANEW):
-            return f"reported {name} {reported} under {row.objective}, found {found}"
-    return None
+        return [f"reported {row}, found {found_row}"]
+    names = [f.name for f in fields(row) if f.name not in ("objective", "counts")]
+    pairs = [(name, getattr(row, name), getattr(found_row, name)) for name in names]
+    return [
+        f"reported {name} {reported} under {row.objective}, found {found}"
+        for name, reported, found in pairs
+        if not math.isclose(reported, found, rel_tol=MEASURED_ANEW, abs_tol=MEASURED_ANEW)
+    ]

@@ -7,7 +7,7 @@ import numpy as np
 from common import bounds, held_out, policy_arguments, print_result
 
 from rlcodec.agents.evaluate import has_gap, run_episodes, share_of_gap
-from rlcodec.agents.supervised import ExampleOptions, Examples, fit_supervised, oracle_examples
+from rlcodec.agents.supervised import Examples, fit_supervised, oracle_examples
 from rlcodec.control.decision_process import Predictor
 from rlcodec.core.statistics import bootstrap_interval
 from rlcodec.envs.tasks import Task
@@ -60,9 +60,9 @@ def main() -> None:
 def _examples(task: Task, predictor: Predictor, options: argparse.Namespace) -> Examples:
     if options.train:
         trace = task.load(options.train)
-        return oracle_examples(task, trace, task.fit_unseen(trace), ExampleOptions(options.objectives))
+        return oracle_examples(task, trace, task.fit_unseen(trace), options.objectives)
     trace = task.measure(task.read_images(options.data, "train", TRAIN_IMAGES, None))
-    return oracle_examples(task, trace, predictor, ExampleOptions(options.objectives, IMAGES_AN_OBJECTIVE))
+    return oracle_examples(task, trace, predictor, options.objectives, images=IMAGES_AN_OBJECTIVE)
 
 
 if __name__ == "__main__":

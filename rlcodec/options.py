@@ -8,7 +8,7 @@ import operator
 import os
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
-from typing import Any, Self, TypeVar
+from typing import Any, TypeVar
 
 from rlcodec.control.constraints import Constraints
 from rlcodec.control.objective import DEFAULT, KINDS, Objective
@@ -33,7 +33,7 @@ def option(help_text: str, default: Any = None, *, least: int | None = None, hid
 
 
 class KeywordOptions:
-    """Base class of dataclasses of options: they are built from keyword arguments and can be shown on the command line.
+    """Base class of dataclasses of options that `options_from` builds from keyword arguments.
 
     Fields whose type is int hold whole numbers; subclasses that check more call `super().__post_init__()` first.
 
@@ -45,23 +45,6 @@ class KeywordOptions:
         for f in fields(self):  # type: ignore[arg-type]
             if f.type in (int, int | None):
                 object.__setattr__(self, f.name, whole_number(f.name, getattr(self, f.name)))
-
-    @classmethod
-    def of(cls, preset: str, keywords: Mapping[str, Any]) -> Self:
-        """Options from keyword arguments; those that are None keep their defaults.
-
-        Args:
-            preset: its name, for the error message.
-            keywords: values by the names of the fields.
-
-        Raises:
-            OptionError: there is no such option, or a value is invalid.
-        """
-        known = cls.names()
-        given = {name: value for name, value in keywords.items() if value is not None}
-        if unknown := sorted(given.keys() - set(known)):
-            raise OptionError(f"preset {preset} has no option {', '.join(unknown)}; it has: {', '.join(known)}")
-        return cls(**given)
 
     @classmethod
     def names(cls) -> tuple[str, ...]:

@@ -264,6 +264,11 @@ def read_at(descriptor: int, start: int, count: int) -> bytes:
     return data
 
 
+def read_index(descriptor: int, section: Section) -> Index:
+    """Reads the index of a section from an open file; raises as `unpack_index`."""
+    return unpack_index(section, read_at(descriptor, section.start + section.data_bytes, section.index_bytes))
+
+
 def find_sections(descriptor: int, size: int) -> tuple[list[Section], int]:
     """Finds the sections of a file, from its end to its start.
 

@@ -2,11 +2,11 @@
 
 import binascii
 import bisect
+import functools
+import io
 import itertools
 import os
-import threading
 import warnings
-from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,17 @@ import numpy as np
 from PIL import Image
 
 from rlcodec.archive.decoding import decode_entries, stream_of
-from rlcodec.archive.format import HEADER_BYTES, NO_LABEL, Entry, Index, find_sections, parse_header, read_at, unpack_index
+from rlcodec.archive.format import (
+    HEADER_BYTES,
+    NO_LABEL,
+    Entry,
+    Index,
+    Section,
+    find_sections,
+    parse_header,
+    read_at,
+    read_index,
+)
 from rlcodec.core.preset_format import MAX_PIXELS
 from rlcodec.errors import DamagedStreamError, StreamError, TruncatedStreamWarning, UnknownModelError
 from rlcodec.presets.registry import preset_by_name, preset_of
@@ -101,8 +111,7 @@ class Collection:
         self._firsts = [section.first for section in self._sections]
         self._length = self._sections[-1].first + self._sections[-1].count if self._sections else 0
         self._decodable = False
-        self._indexes: OrderedDict[int, Index] = OrderedDict()
-        self._lock = threading.Lock()
+        self._index = functools.lru_cache(CACHED_INDEXES)(functools.partial(_read_index, self._file, self.path))
         if end < size:
             message = f"{self.path}: {size - end} bytes behind the last whole section are ignored: the end is cut or damaged"
             warnings.warn(message, TruncatedStreamWarning, stacklevel=4)
@@ -199,7 +208,7 @@ class Collection:
     def _neighbours(self, section: int, start: int, count: int) -> list[Entry | StreamError]:
         """`count` images of a section from its image `start` on."""
         try:
-            index = self._index(section)
+            index = self._index(self._sections[section])
         except DamagedStreamError as error:
             return [error] * count
         columns = index.columns[start : start + count].tolist()
@@ -218,33 +227,14 @@ class Collection:
                 entries.append(Entry(height + 1, width + 1, settings, payload, name, None if label == NO_LABEL else label))
         return entries
 
-    def _index(self, number: int) -> Index:
-        """The index of a section, cached."""
-        with self._lock:
-            cached = self._indexes.get(number)
-            if cached is not None:
-                self._indexes.move_to_end(number)
-                return cached
-        section = self._sections[number]
-        packed = read_at(self._file.fileno(), section.start + section.data_bytes, section.index_bytes)
-        try:
-            index = unpack_index(section, packed)
-        except DamagedStreamError as error:
-            raise DamagedStreamError(f"{self.path}: {error}") from error
-        with self._lock:
-            self._indexes[number] = index
-            while len(self._indexes) > CACHED_INDEXES:
-                self._indexes.popitem(last=False)
-        return index
-
     def _all_indexes(self) -> Iterator[Index]:
         """The indexes of all sections, in the order of the images."""
         expected = 0
-        for number, section in enumerate(self._sections):
+        for section in self._sections:
             if section.first != expected:
                 raise DamagedStreamError(f"{self.path}: images {expected} to {section.first - 1} are lost")
             expected += section.count
-            yield self._index(number)
+            yield self._index(section)
 
     def _check_weights(self) -> None:
         if self._decodable:
@@ -270,6 +260,13 @@ class Collection:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _read_index(file: io.FileIO, path: Path, section: Section) -> Index:
+    try:
+        return read_index(file.fileno(), section)
+    except DamagedStreamError as error:
+        raise DamagedStreamError(f"{path}: {error}") from error
 
 
 def _value(result: Value | StreamError) -> Value:

@@ -16,7 +16,7 @@ from rlcodec.archive.format import (
     pack_section,
     parse_header,
     read_at,
-    unpack_index,
+    read_index,
 )
 from rlcodec.core.container import unpack
 from rlcodec.errors import DamagedStreamError, OptionError, OutputError, StreamError
@@ -120,8 +120,7 @@ class CollectionWriter:
         for section in sections:
             if section.first != count:
                 raise DamagedStreamError(f"{self._target}: lacks images {count} to {section.first - 1}; nothing was changed")
-            index = read_at(descriptor, section.start + section.data_bytes, section.index_bytes)
-            self.names.update(unpack_index(section, index).names)
+            self.names.update(read_index(descriptor, section).names)
             count += section.count
         if size > self._end:
             self._file.truncate(self._end)

@@ -191,7 +191,7 @@ def _reproduce_comparison(preset: str, options: EvaluateOptions) -> None:
 def _evaluate_trace(trace_file: Path, options: EvaluateOptions) -> None:
     """Evaluates a policy on a trace; prints and writes the table, and reports the result."""
     from rlcodec.agents.evaluate import evaluate_policy
-    from rlcodec.agents.reported_results import POLICY_FILE, EpisodeDraw, make_results, write_results
+    from rlcodec.agents.reported_results import POLICY_FILE, make_results, write_results
     from rlcodec.core.files import write_bytes
     from rlcodec.envs.tasks import task_and_trace
 
@@ -206,8 +206,8 @@ def _evaluate_trace(trace_file: Path, options: EvaluateOptions) -> None:
         write_bytes(options.out, evaluation.table.to_csv(index=False).encode())
     folder, results_file = options.run or options.claim, None
     if folder is not None:
-        draw = EpisodeDraw(options.episodes, options.seed)
-        results_file = write_results(folder, make_results(task, held_out, policy_file, evaluation, draw))
+        results = make_results(task, held_out, policy_file, evaluation, options.episodes, options.seed)
+        results_file = write_results(folder, results)
     if options.json:
         summary = {"images": len(held_out), "share": evaluation.share, "low": evaluation.low, "high": evaluation.high}
         print(json.dumps(summary | {"objectives": evaluation.objectives, "table": evaluation.table.to_dict("records")}))

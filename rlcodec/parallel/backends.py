@@ -7,7 +7,6 @@ from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from rlcodec.parallel.options import LOCAL as LOCAL
 from rlcodec.parallel.options import RAY, MapOptions, Worker, check_backend
 from rlcodec.parallel.processes import worker_pool
 from rlcodec.parallel.threads import worker_count

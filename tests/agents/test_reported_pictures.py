@@ -15,7 +15,6 @@ from rlcodec.agents.hyperparameters import read_settings
 from rlcodec.agents.reported_results import (
     POLICY_FILE,
     RESULTS_FILE,
-    EpisodeDraw,
     make_results,
     read_results,
     write_results,
@@ -69,9 +68,7 @@ def honest(request, short_grid, pictures, picture_trace, foreseen, tmp_path_fact
     export_policy(actor_of(agent, settings).module, predictor, task, folder / POLICY_FILE, {})
     policy = task.load_policy(folder / POLICY_FILE)
     evaluation = evaluate_policy(task.hindsight(trace, predictor), policy)
-    write_results(
-        folder, make_results(task, trace, folder / POLICY_FILE, evaluation, EpisodeDraw(EPISODES, SEED[request.param]))
-    )
+    write_results(folder, make_results(task, trace, folder / POLICY_FILE, evaluation, EPISODES, SEED[request.param]))
     task.save(folder / "trace.npz", trace)
     return Run(request.param, folder, folder / "trace.npz")
 

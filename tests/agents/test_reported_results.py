@@ -14,7 +14,6 @@ from rlcodec.agents.reported_results import (
     POLICY_FILE,
     RESULTS_FILE,
     SHIPPED,
-    EpisodeDraw,
     file_sha256,
     make_results,
     read_results,
@@ -47,7 +46,7 @@ def honest(short_grid, traced, tmp_path_factory) -> Path:
     shutil.copyfile(TASK.policy_file(None), folder / POLICY_FILE)
     policy = TASK.load_policy(folder / POLICY_FILE)
     evaluation = evaluate_policy(TASK.hindsight(traced, policy.predictor), policy)
-    write_results(folder, make_results(TASK, traced, folder / POLICY_FILE, evaluation, EpisodeDraw(EPISODES)))
+    write_results(folder, make_results(TASK, traced, folder / POLICY_FILE, evaluation, EPISODES))
     return folder
 
 
