@@ -10,7 +10,7 @@ from rlcodec.presets.photo.decisions import ENDINGS, GAIN_CHOICES, STOPS
 from rlcodec.presets.photo.decoder import shown_pixels
 from rlcodec.presets.photo.installed import photo_weights
 from rlcodec.presets.photo.settings import PhotoSettings
-from rlcodec.presets.photo.strips import encode_photo, strips_of
+from rlcodec.presets.photo.strips import Keep, encode_photo, strips_of
 from rlcodec.presets.registry import preset_by_name
 
 PRESET = "photo"
@@ -23,7 +23,7 @@ def try_everything(pixels: np.ndarray) -> None:
     """Codes a picture at every gain, and shows it after every number of slices with every synthesis."""
     weights, strips = photo_weights(), strips_of(pixels)
     for gain in GAIN_CHOICES:
-        coded = encode_photo(weights, strips, gain, keep=True)
+        coded = encode_photo(weights, strips, gain, keep=Keep.VALUES)
         for slices in STOPS:
             for synthesis in ENDINGS:
                 settings = PhotoSettings(gain, synthesis, False)

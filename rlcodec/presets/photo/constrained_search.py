@@ -158,7 +158,7 @@ class ConstrainedSearch:
     def _at(self, gain: int, synthesis: str, bit_weight: float = BIT_WEIGHT) -> Candidate[Encoded]:
         """The stream at a gain, a synthesis and a weight of bits."""
         live = self.encoder.live
-        coded = encode_photo(live.weights, live.strips, gain, bit_weight, live.workers, keep=live.scored)
+        coded = encode_photo(live.weights, live.strips, gain, bit_weight, live.workers, live.kept)
         return self._measured(coded, Choice(gain, SLICE_COUNT, synthesis))
 
     def _measured(self, coded: CodedPicture, choice: Choice) -> Candidate[Encoded]:

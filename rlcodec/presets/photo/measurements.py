@@ -14,7 +14,7 @@ from rlcodec.presets.photo.decisions import ENDINGS, GAIN_CHOICES, SETTINGS, STO
 from rlcodec.presets.photo.decoder import shown_pixels, synthesis_macs
 from rlcodec.presets.photo.features import count_magnitudes, gain_features
 from rlcodec.presets.photo.settings import PhotoSettings
-from rlcodec.presets.photo.strips import CodedPicture, encode_photo, strips_of
+from rlcodec.presets.photo.strips import CodedPicture, Keep, encode_photo, strips_of
 from rlcodec.presets.photo.transform import PLANES
 from rlcodec.presets.photo.weights import PhotoWeights
 
@@ -65,7 +65,8 @@ class LivePicture:
     """
 
     def __init__(self, weights: PhotoWeights, pixels: np.ndarray, workers: int | None = None, scored: bool = False):
-        self.weights, self.pixels, self.workers, self.scored = weights, pixels, workers, scored
+        self.weights, self.pixels, self.workers = weights, pixels, workers
+        self.kept = Keep.VALUES if scored else Keep.NOTHING
         self.strips = strips_of(pixels, workers)
         self.coded: dict[int, CodedPicture] = {}
         self._scored: set[int] = set()
@@ -89,7 +90,7 @@ class LivePicture:
         if setting in self.coded:
             return False
         gain, tables = GAIN_CHOICES[setting], self.measurements
-        coded = encode_photo(self.weights, self.strips, gain, workers=self.workers, keep=self.scored, measure=True)
+        coded = encode_photo(self.weights, self.strips, gain, workers=self.workers, keep=self.kept | Keep.ERRORS)
         tables.payload_bytes[0, setting] = [[coded.payload_bytes(slices)] for slices in STOPS]
         tables.macs[0, setting] = [
             [coded.macs[:, :slices].sum() + synthesis_macs(self._block_area, ending) for ending in ENDINGS] for slices in STOPS

@@ -4,6 +4,7 @@ A strip is STRIP_ROWS rows of blocks. No strip depends on another, so they are c
 of all segments and then the segments, slice by slice: a stream that is cut loses detail first.
 """
 
+import enum
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -19,8 +20,6 @@ from rlcodec.presets.photo.coefficient_coder import (
     SLICE_COUNT,
     SLICE_OF,
     SLICES,
-    ScratchBuffers,
-    StripState,
     choose_extents,
     code_constants,
     code_diagonals,
@@ -90,20 +89,42 @@ def coded_segment(index: int, strip: int, size_bytes: int, macs: int, complete: 
     return CodedSegment(Segment("slice", index, 0, strip), CONTEXT, 8 * size_bytes * COST_UNIT, macs, complete)
 
 
-def _code_slice(
-    weights: PhotoWeights, state: np.ndarray, data: np.ndarray, strip: StripState, scratch: ScratchBuffers,
-    coefficients: np.ndarray, gain: int, index: int, bit_weight: float,
-) -> None:  # fmt: skip
-    _, rows, columns = strip.values.shape[:3]
-    offsets = gather_offsets(rows, columns)
-    if index == 0:
-        code_constants(state, data, COSTS, weights.nets, weights.logs, strip, scratch, offsets, coefficients, gain)
-        return
-    low, high = SLICES[index - 1]
-    code_diagonals(
-        state, data, COSTS, weights.nets, weights.logs, strip, scratch, offsets, ORDER, coefficients, gain,
-        bit_weight / COST_UNIT, low, high,
-    )  # fmt: skip
+class _StripCoder:
+    """Codes the slices of one strip, from coarse to fine, in the direction of the coder's state.
+
+    Args:
+        weights: of the preset.
+        coefficients: float32 (3, block rows, block columns, BLOCK, BLOCK), in quantiser steps; not read when decoding.
+        size: block rows and block columns of the strip.
+        gain: index of the quantiser's step.
+        bit_weight: squared quantiser steps that a bit is worth; not used when decoding.
+
+    Attributes:
+        strip: what is known of the strip; its `values` are read or written.
+    """
+
+    def __init__(self, weights: PhotoWeights, coefficients: np.ndarray, size: tuple[int, int], gain: int, bit_weight: float):
+        self.weights, self.coefficients, self.gain, self.bit_weight = weights, coefficients, gain, bit_weight
+        self.strip, self._scratch, self._offsets = strip_state(*size), scratch_buffers(weights.nets), gather_offsets(*size)
+
+    def code(self, state: np.ndarray, data: np.ndarray, index: int) -> None:
+        """Codes slice `index` with a coder's state and the bytes of its segment, uint8."""
+        known = COSTS, self.weights.nets, self.weights.logs, self.strip, self._scratch, self._offsets
+        if index == 0:
+            code_constants(state, data, *known, self.coefficients, self.gain)
+            return
+        low, high = SLICES[index - 1]
+        code_diagonals(state, data, *known, ORDER, self.coefficients, self.gain, self.bit_weight / COST_UNIT, low, high)
+
+
+class Keep(enum.Flag):
+    """What `encode_photo` returns beside the payloads."""
+
+    NOTHING = 0
+    VALUES = enum.auto()
+    """The quantised coefficients, which take four times the picture's memory."""
+    ERRORS = enum.auto()
+    """The squared errors of each slice."""
 
 
 def strips_of(pixels: np.ndarray, workers: int | None = None) -> list[np.ndarray]:
@@ -118,8 +139,7 @@ def encode_photo(
     gain: int,
     bit_weight: float = BIT_WEIGHT,
     workers: int | None = None,
-    keep: bool = False,
-    measure: bool = False,
+    keep: Keep = Keep.NOTHING,
 ) -> CodedPicture:
     """Codes a picture.
 
@@ -129,8 +149,7 @@ def encode_photo(
         gain: index of the quantiser's step, 0 the finest.
         bit_weight: squared quantiser steps that a bit is worth.
         workers: threads; as many as there are cores if None.
-        keep: whether to return the quantised coefficients, which take four times the picture's memory.
-        measure: whether to return the errors.
+        keep: what to return beside the payloads.
     """
 
     def run(strip: slice) -> CodedPicture:
@@ -138,8 +157,8 @@ def encode_photo(
             part = to_coefficients(picture[strip.start * BLOCK : strip.stop * BLOCK])
         else:
             part = picture[strip.start // STRIP_ROWS]
-        coded = encode_strip(weights, part, gain, bit_weight, measure)
-        return coded if keep else replace(coded, values=coded.values[:, :0])
+        coded = encode_strip(weights, part, gain, bit_weight, Keep.ERRORS in keep)
+        return coded if Keep.VALUES in keep else replace(coded, values=coded.values[:, :0])
 
     if isinstance(picture, np.ndarray):
         slices = strip_slices(*picture.shape[:2])
@@ -167,20 +186,20 @@ def encode_strip(
         measure: whether to return the errors.
     """
     part = coefficients * np.float32(1 / step_of(gain))
-    strip = strip_state(*part.shape[1:3])
-    choose_extents(part, bit_weight, np.empty(DIAGONALS), strip.extents)
+    coder = _StripCoder(weights, part, part.shape[1:3], gain, bit_weight)
+    choose_extents(part, bit_weight, np.empty(DIAGONALS), coder.strip.extents)
     data = np.zeros(part.size * BYTES_PER_COEFFICIENT + 64, np.uint8)
-    parts, macs, scratch = [], np.zeros((1, SLICE_COUNT), np.int64), scratch_buffers(weights.nets)
+    parts, macs = [], np.zeros((1, SLICE_COUNT), np.int64)
     for index in range(SLICE_COUNT):
         state = encoder_state()
-        _code_slice(weights, state, data, strip, scratch, part, gain, index, bit_weight)
+        coder.code(state, data, index)
         parts.append(finish(state, data))
         macs[0, index] = state[MACS]
     errors = np.zeros((2, SLICE_COUNT))
     if measure:
-        slice_errors(part, strip.values, weights.centroids, SLICE_OF, np.zeros((BLOCK, BLOCK)), errors)
+        slice_errors(part, coder.strip.values, weights.centroids, SLICE_OF, np.zeros((BLOCK, BLOCK)), errors)
         errors *= step_of(gain) ** 2
-    return CodedPicture(tuple(parts), strip.values, macs, errors)
+    return CodedPicture(tuple(parts), coder.strip.values, macs, errors)
 
 
 def unpack_segments(payload: np.ndarray, count: int) -> list[tuple[np.ndarray, int]]:
@@ -227,7 +246,7 @@ def decode_values(
     no_coefficients = np.zeros((PLANES, 1, 1, BLOCK, BLOCK), np.float32)
 
     def run(rows: slice) -> tuple[np.ndarray, list[CodedSegment]]:
-        strip, scratch = strip_state(rows.stop - rows.start, columns), scratch_buffers(weights.nets)
+        coder = _StripCoder(weights, no_coefficients, (rows.stop - rows.start, columns), gain, 0.0)
         number, decoded = rows.start // STRIP_ROWS, []
         for index in range(SLICE_COUNT):
             data, length = segments[index * len(strips) + number]
@@ -235,11 +254,11 @@ def decode_values(
                 decoded.append(coded_segment(index, number, 0, 0))
                 continue
             state = decoder_state(data, length)
-            _code_slice(weights, state, data, strip, scratch, no_coefficients, gain, index, 0.0)
+            coder.code(state, data, index)
             decoded.append(coded_segment(index, number, length, int(state[MACS]), len(data) == length))
             if len(data) < length:
                 break
-        return strip.values, decoded
+        return coder.strip.values, decoded
 
     parts = side_by_side(run, strips, workers)
     in_order = sorted((s for _, decoded in parts for s in decoded), key=lambda s: (s.segment.index, s.segment.strip))

@@ -13,7 +13,7 @@ from rlcodec.images.color import read_color
 from rlcodec.presets.photo.format import PHOTO
 from rlcodec.presets.photo.installed import photo_weights
 from rlcodec.presets.photo.settings import PhotoSettings
-from rlcodec.presets.photo.strips import decode_values, encode_photo
+from rlcodec.presets.photo.strips import Keep, decode_values, encode_photo
 from rlcodec.presets.photo.transform import BLOCK, to_coefficients, to_planes
 
 
@@ -30,7 +30,7 @@ def test_blocks_are_orthonormal(photograph):
 def test_coefficients_come_back_exactly(photograph, gain, size):
     weights = photo_weights()
     picture = np.tile(np.asarray(photograph), (2, 1, 1))[: size[0], : size[1]]
-    coded = encode_photo(weights, picture, gain, keep=True)
+    coded = encode_photo(weights, picture, gain, keep=Keep.VALUES)
     payload = np.frombuffer(coded.payload(), np.uint8).copy()
     values, segments = decode_values(weights, payload, size, gain)
     assert np.array_equal(values, coded.values)

@@ -7,7 +7,7 @@ from rlcodec.presets.photo.coefficient_coder import SLICE_COUNT, SLICE_OF, step_
 from rlcodec.presets.photo.decisions import STOPS
 from rlcodec.presets.photo.installed import photo_weights
 from rlcodec.presets.photo.measurements import mse_of_coefficients
-from rlcodec.presets.photo.strips import decode_values, encode_photo, strips_of
+from rlcodec.presets.photo.strips import Keep, decode_values, encode_photo, strips_of
 from rlcodec.presets.photo.transform import BLOCK, to_planes
 
 
@@ -16,7 +16,7 @@ from rlcodec.presets.photo.transform import BLOCK, to_planes
 def test_streams_may_end_after_any_slice(photograph, slices, gain):
     weights, picture = photo_weights(), np.asarray(photograph)[:, 40:136]  # no whole number of blocks high
     picture = np.concatenate([picture, picture[:80]])  # two strips
-    coded = encode_photo(weights, picture, gain, keep=True)
+    coded = encode_photo(weights, picture, gain, keep=Keep.VALUES)
     payload = np.frombuffer(coded.payload(slices), np.uint8).copy()
     values, segments = decode_values(weights, payload, picture.shape[:2], gain)
     assert np.array_equal(values, coded.values_of(slices))
@@ -33,7 +33,7 @@ def test_streams_may_end_after_any_slice(photograph, slices, gain):
 def test_errors_are_those_of_the_coefficients(pictures, gain):
     weights, picture = photo_weights(), pictures[3]
     strips = strips_of(picture, 1)
-    coded = encode_photo(weights, strips, gain, keep=True, measure=True)
+    coded = encode_photo(weights, strips, gain, keep=Keep.VALUES | Keep.ERRORS)
     wanted, step = np.concatenate(strips, 1).astype(np.float64), step_of(gain)
     magnitude = np.abs(coded.values).astype(np.int64)
     diagonal = np.add.outer(np.arange(BLOCK), np.arange(BLOCK))

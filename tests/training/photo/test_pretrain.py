@@ -9,7 +9,7 @@ from rlcodec.core.weights_file import load_arrays, stored_fields
 from rlcodec.errors import DataError
 from rlcodec.presets.photo.coefficient_coder import DIAGONALS, SLICES
 from rlcodec.presets.photo.repair import render
-from rlcodec.presets.photo.strips import decode_values, encode_photo
+from rlcodec.presets.photo.strips import Keep, decode_values, encode_photo
 from rlcodec.presets.photo.transform import to_coefficients
 from rlcodec.presets.photo.weights import photo_weights_from_arrays
 from rlcodec.training.options import PretrainOptions
@@ -31,7 +31,7 @@ def test_trained_files_code_pictures(folder, photograph, tmp_path):
     out = pretrain_photo(folder, options, counted=4, pool=6)
     model = photo_weights_from_arrays(load_arrays(out / "photo.safetensors"))
     picture = np.asarray(photograph)[:96, :80]
-    coded = encode_photo(model, picture, 20, keep=True)
+    coded = encode_photo(model, picture, 20, keep=Keep.VALUES)
     values, _ = decode_values(model, np.frombuffer(coded.payload(), np.uint8).copy(), (96, 80), 20)
     assert np.array_equal(values, coded.values)
     for width in ("light", "full"):
