@@ -6,7 +6,10 @@ from typing import Annotated, Any
 
 import typer
 
-from rlcodec.cli import coding, collections, evaluate, policies, report, training  # noqa: F401 (the order of --help)
+# isort: off
+from rlcodec.cli import coding, collections, policies, evaluate, report, training  # noqa: F401 (the order of --help)
+
+# isort: on
 from rlcodec.cli.common import app
 from rlcodec.errors import RlcodecError
 from rlcodec.version import __version__
