@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 # isort: off
-from rlcodec.cli import coding, collections, policies, evaluate, report, training  # noqa: F401 (the order of --help)
+from rlcodec.cli import coding, collections, policies, evaluate, results, report, training  # noqa: F401 (the order of --help)
 
 # isort: on
 from rlcodec.cli.common import app
