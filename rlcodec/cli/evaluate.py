@@ -46,7 +46,7 @@ class EvaluateOptions:
     workers: int | None = option("With codecs: processes; all cores by default. Take 1 for times to quote.", least=1)
     resume: bool = option("With codecs: keep the rows that the table has already.", True)
     run: Path | None = option("Folder of a run: evaluates its policy.onnx and reports the result in results.json there.")
-    claim: Path | None = option("Folder in whose results.json the result of the shipped policy is reported.")
+    report_shipped: Path | None = option("Folder in whose results.json the result of the shipped policy is reported.")
     episodes: int = option("Number of episodes to report.", 100, least=1)
     seed: int = option("Seed of these episodes.", 0, least=0)
     preset: str = option(PRESET_HELP, "mnist")
@@ -84,9 +84,9 @@ def evaluate(
         raise OptionError("anchor, curves, published, workers and backend go with codecs")
     if len(options.policy) > 1:
         raise OptionError("one policy at a time is evaluated on a trace")
-    if bool(options.policy) + bool(options.run) + bool(options.claim) > 1:
+    if bool(options.policy) + bool(options.run) + bool(options.report_shipped) > 1:
         raise OptionError(
-            "give one of policy, run and claim: results are reported of a run's own policy, or of the shipped one"
+            "give one of policy, run and report-shipped: results are reported of a run's own policy, or of the shipped one"
         )
     if subject.name in preset_names() and not subject.exists():
         _reproduce_comparison(subject.name, options)
@@ -100,8 +100,8 @@ def _compare_codecs(data: Path, listed: str, options: EvaluateOptions) -> None:
     from rlcodec.evaluation.curves import mean_curves, summary_of, with_published, write_curves
     from rlcodec.evaluation.rate_distortion import TableOptions, empty_table, measure_codecs
 
-    if options.run or options.claim or options.data:
-        raise OptionError("codecs are compared on a folder of images; data, run and claim are for presets and traces")
+    if options.run or options.report_shipped or options.data:
+        raise OptionError("codecs are compared on a folder of images; data, run and report-shipped are for presets and traces")
     names = [name.strip() for name in listed.split(",") if name.strip()]
     names += [f"{POLICY}{path}{variant}" for path in options.policy for variant in LOG10_COMPUTE_WEIGHT]
     if len(set(names)) < len(names) or not names:
@@ -165,7 +165,7 @@ def _reproduce_comparison(preset: str, options: EvaluateOptions) -> None:
     from rlcodec.evaluation.figures import save_figure
     from rlcodec.evaluation.published import COMPARISONS
 
-    if options.run or options.claim:
+    if options.run or options.report_shipped:
         raise OptionError("results are reported of a trace; `rlcodec trace` makes one")
     if options.data is None:
         raise OptionError(f"name the folder of images: rlcodec evaluate {preset} --data DIR")
@@ -204,7 +204,7 @@ def _evaluate_trace(trace_file: Path, options: EvaluateOptions) -> None:
         evaluation = evaluate_policy(task.hindsight(held_out, policy.predictor), policy, report)
     if options.out is not None:
         write_bytes(options.out, evaluation.table.to_csv(index=False).encode())
-    folder, results_file = options.run or options.claim, None
+    folder, results_file = options.run or options.report_shipped, None
     if folder is not None:
         results = make_results(task, held_out, policy_file, evaluation, options.episodes, options.seed)
         results_file = write_results(folder, results)

@@ -137,7 +137,7 @@ def test_the_command_line_reports_and_validates(honest, pictures, run, tmp_path)
 
 @pytest.mark.parametrize("honest", ["compact"], indirect=True)
 def test_nothing_is_reported_of_a_policy_that_is_not_shipped(honest, run, tmp_path):
-    code, _, said = run("evaluate", honest.trace, "--preset", "compact", "--claim", tmp_path / "claim")
+    code, _, said = run("evaluate", honest.trace, "--preset", "compact", "--report-shipped", tmp_path / "claim")
     assert code == 2
     assert "no policy is shipped for preset compact" in said
     assert not (tmp_path / "claim").exists()

@@ -238,7 +238,7 @@ def test_the_command_line_reports_and_validates(run, tmp_path, traced):
     for i, image in enumerate(traced.images):
         Image.fromarray(image).save(images / f"{i:02}.png")
     TASK.save(trace, traced)
-    assert run("evaluate", trace, "--claim", folder, "--episodes", 4)[0] == 0
+    assert run("evaluate", trace, "--report-shipped", folder, "--episodes", 4)[0] == 0
     code, out, _ = run("validate", folder, "--data", images)
     assert code == 0
     assert out.count(": confirmed: ") == len(out.splitlines()) == 6
@@ -252,8 +252,8 @@ def test_the_command_line_reports_and_validates(run, tmp_path, traced):
     assert "share: REFUTED: reported 0.1" in out
     assert run("validate", folder, "--data", images, "--images", 3)[0] == 2
     assert run("validate", tmp_path, "--data", images)[0] == 2
-    assert run("evaluate", trace, "--claim", folder, "--run", folder)[0] == 2
-    assert run("evaluate", "mnist", "--data", images, "--claim", folder)[0] == 2
+    assert run("evaluate", trace, "--report-shipped", folder, "--run", folder)[0] == 2
+    assert run("evaluate", "mnist", "--data", images, "--report-shipped", folder)[0] == 2
     assert run("evaluate", trace, "--run", folder)[0] == 2
     shutil.copyfile(TASK.policy_file(None), folder / POLICY_FILE)
     code, out, _ = run("evaluate", trace, "--run", folder, "--episodes", 2, "--seed", 5, "--json")
