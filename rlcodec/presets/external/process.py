@@ -119,7 +119,7 @@ class ExternalSpec:
         """What a policy for the codec must agree with."""
         actions = {"first": list(self.settings), "later": ["stop", "go on"], "stops": list(self.stops)}
         extra = {"spec": self.to_json()}
-        return ProcessSpec(NAME_IN_FILES, self.digest, self.layout, actions, self.rate_range, KINDS, self.kinds, extra)
+        return ProcessSpec(NAME_IN_FILES, self.digest, self.layout, actions, self.rate_range, KINDS, tuple(self.kinds), extra)
 
     def to_json(self) -> str:
         """All fields as JSON text."""
