@@ -17,7 +17,7 @@ import numpy as np
 from rlcodec.control.decision_process import DecisionProcess, Predictor, ProcessSpec
 from rlcodec.control.decode_time import SYNTHESIS, DecodeSample, Work
 from rlcodec.control.objective import Objective
-from rlcodec.core.container import Header, Stream, unpack
+from rlcodec.core.container import Header, Stream
 from rlcodec.core.metrics import PEAK_SQUARED
 from rlcodec.core.preset_format import PresetFormat
 from rlcodec.core.segments import CodedSegment
@@ -329,8 +329,3 @@ class Preset(ABC):
         Raises:
             OptionError: there is no such variant.
         """
-
-
-def decoded_picture(preset: Preset, data: bytes) -> np.ndarray:
-    """What decoders show of a whole stream, uint8."""
-    return preset.decode(unpack(data), preset.decode_options()).picture

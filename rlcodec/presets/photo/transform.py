@@ -85,11 +85,6 @@ def _forward(picture, basis, across, colors, pixels, half, coefficients):
                             coefficients[plane, y, x, u, v] += amount * half[i, v]
 
 
-def to_planes(coefficients: np.ndarray) -> np.ndarray:
-    """The colours of coefficients before rounding, float32 (rows, columns, 3), about 0 to 255."""
-    return dequantised_planes(coefficients, np.zeros((PLANES, 2 * BLOCK - 1, 3), np.float32), 1.0)
-
-
 def dequantised_planes(values: np.ndarray, centroids: np.ndarray, step: float) -> np.ndarray:
     """The colours of quantised coefficients before rounding, float32 (rows, columns, 3), about 0 to 255.
 

@@ -14,7 +14,7 @@ from rlcodec.presets.photo.format import PHOTO
 from rlcodec.presets.photo.installed import photo_weights
 from rlcodec.presets.photo.settings import PhotoSettings
 from rlcodec.presets.photo.strips import Keep, decode_values, encode_photo
-from rlcodec.presets.photo.transform import BLOCK, to_coefficients, to_planes
+from rlcodec.presets.photo.transform import BLOCK, PLANES, dequantised_planes, to_coefficients
 
 
 def test_blocks_are_orthonormal(photograph):
@@ -22,7 +22,8 @@ def test_blocks_are_orthonormal(photograph):
     coefficients = to_coefficients(picture)
     assert coefficients.shape == (3, 10, 6, BLOCK, BLOCK)
     assert np.square(coefficients).sum() == pytest.approx(np.square(picture.astype(float) - 128).sum(), rel=1e-5)
-    assert np.abs(to_planes(coefficients) - picture).max() < 1e-3
+    no_shrinkage = np.zeros((PLANES, 2 * BLOCK - 1, 3), np.float32)
+    assert np.abs(dequantised_planes(coefficients, no_shrinkage, 1.0) - picture).max() < 1e-3
 
 
 @pytest.mark.parametrize("gain", [0, 17, 30, 47])

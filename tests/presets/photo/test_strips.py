@@ -8,7 +8,12 @@ from rlcodec.presets.photo.decisions import STOPS
 from rlcodec.presets.photo.installed import photo_weights
 from rlcodec.presets.photo.measurements import mse_of_coefficients
 from rlcodec.presets.photo.strips import Keep, decode_values, encode_photo, strips_of
-from rlcodec.presets.photo.transform import BLOCK, to_planes
+from rlcodec.presets.photo.transform import BLOCK, PLANES, dequantised_planes
+
+
+def planes_of(coefficients: np.ndarray) -> np.ndarray:
+    """Pixels of coefficients that were not quantised, float32 (rows, columns, 3)."""
+    return dequantised_planes(coefficients, np.zeros((PLANES, 2 * BLOCK - 1, 3), np.float32), 1.0)
 
 
 @pytest.mark.parametrize("slices", range(1, SLICE_COUNT + 1))
@@ -47,6 +52,6 @@ def test_errors_are_those_of_the_coefficients(pictures, gain):
         assert coded.errors[1, index] == pytest.approx(energy, rel=1e-5)
     area = wanted[0].size
     for stop, known in zip(STOPS, mse_of_coefficients(coded.errors, area), strict=True):
-        planes = to_planes(np.where(stop > SLICE_OF, given, 0).astype(np.float32))
-        assert known == pytest.approx(np.square(planes - to_planes(np.concatenate(strips, 1))).mean(), rel=1e-3)
+        planes = planes_of(np.where(stop > SLICE_OF, given, 0).astype(np.float32))
+        assert known == pytest.approx(np.square(planes - planes_of(np.concatenate(strips, 1))).mean(), rel=1e-3)
     assert not encode_photo(weights, strips, gain).errors.any()
