@@ -229,6 +229,9 @@ class DecisionProcess(ABC, Generic[State]):
     def nearest_legal(self, state: State, action: np.ndarray) -> np.ndarray:
         """Actions, int64 (B,), with each illegal one replaced by the nearest legal one below it, or else the first."""
         legal = self.legal(state)
+        rows = np.arange(len(legal))
+        if (action >= 0).all() and (action < legal.shape[1]).all() and legal[rows, action].all():
+            return action
         bounded = np.clip(action, 0, legal.shape[1] - 1)
         allowed = legal & (np.arange(legal.shape[1])[None] <= bounded[:, None])
         last = legal.shape[1] - 1 - allowed[:, ::-1].argmax(1)

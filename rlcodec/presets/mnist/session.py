@@ -4,7 +4,7 @@ import functools
 
 import numpy as np
 
-from rlcodec.core.binary_latent import code_latent_slices, latent_coder
+from rlcodec.core.binary_latent import LatentCoder, code_latent_slices, latent_coder
 from rlcodec.core.container import Stream, unpack
 from rlcodec.core.integer_conv import keep_bits, latent_shape, synthesise
 from rlcodec.core.range_coder import COSTS, DIRECTION, ENCODE, EXHAUSTED, PREVIOUS_TIER, decoder_state
@@ -63,8 +63,11 @@ class Session:
         self.slices_touched = slices_touched(bit_budget, height, width)
         self.cache: KvCache | None = None
         self.search_source = True
-        self._latents = latent_coder(weights.latent_net, weights.tables.latent, latent.shape)
         self._rows: RowCoder | None = None
+
+    @functools.cached_property
+    def _latents(self) -> LatentCoder:
+        return latent_coder(self.weights.latent_net, self.weights.tables.latent, self.latent.shape)
 
     @functools.cached_property
     def reconstruction(self) -> np.ndarray:
