@@ -134,7 +134,7 @@ def evaluate_policy(hindsight: Hindsight, policy: Actor, report: Callable[[int, 
 
     def share_of(images: np.ndarray) -> float:
         shares = share_of_gap(*with_gap[:, :, images].mean(2))
-        finite = shares[np.isfinite(shares)]  # among few images drawn anew there may be no gap
+        finite = shares[np.isfinite(shares)]  # a resample of few images may leave no gap
         return float(finite.mean()) if len(finite) else float("nan")
 
     interval = bootstrap_interval(share_of, hindsight.image_count)

@@ -26,7 +26,7 @@ from rlcodec.errors import DataError, OptionError
 RESULTS_FILE = "results.json"
 POLICY_FILE = "policy.onnx"
 SHIPPED = "shipped"
-"""Stands for the file of a policy that comes with the package."""
+"""Value of `policy` in results of the policy that is shipped with the package, in place of a file name."""
 FORMAT = 1
 MAX_RESULTS_BYTES = 16 << 20
 

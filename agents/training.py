@@ -77,7 +77,7 @@ def train(
         settings: algorithm and hyperparameters.
         folder: of the run, for run.json, checkpoints and TensorBoard's events.
         resume: resume from the run's checkpoint if there is one. Weights, optimiser and the number of steps are kept; episodes
-            in progress, random generators and replay buffers start anew, so the result differs from an uninterrupted run.
+            in progress, random generators and replay buffers are reset, so the result differs from an uninterrupted run.
         progress: show a progress bar.
 
     Raises:

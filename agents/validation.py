@@ -39,7 +39,7 @@ SYNTHESIS_ERROR, SYNTHESIS_MS_SSIM = 1e-3, 1e-4
 """How far errors, relatively, and MS-SSIM may lie from what is reported if the preset's synthesis ends in float: rounded pixels
 may then differ by a level between machines. Bits and compute are exact."""
 MEASURED_ANEW = 1e-3
-"""How far shares, and relatively the table's means, may lie from what is reported if everything is measured anew: on another
+"""How far shares, and relatively the table's means, may lie from what is reported if everything is measured again: on another
 machine the last digit of a logit may tip a decision."""
 
 Differences = list[str]
@@ -89,7 +89,7 @@ def validate(
         results: as read from its folder.
         folder: of the run.
         images: those that the results are about, uint8 (height, width) or (height, width, 3) each; further ones are ignored.
-        full: also measure all images anew, and from that compute the share and its table.
+        full: also measure all images again, and compute the share and its table from that.
         report: called with (episodes done, episodes in all).
 
     Raises:

@@ -45,7 +45,7 @@ def main() -> None:
         {
             "images": len(images),
             "not exact": int(wrong),
-            "coded by way of a bilevel source": int(sources),
+            "coded through a bilevel source": int(sources),
             "segments, ideal code length, bits per pixel": bits / images.size,
             "segments with flushes, bits per pixel": 8 * payload / images.size,
             "files with all framing, bits per pixel": 8 * size / images.size,

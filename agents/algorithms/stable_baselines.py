@@ -46,7 +46,7 @@ HIDDEN_LAYERS, DEFAULT_LAYERS = {"net_arch": layers}, {"net_arch": [128, 128]}
 
 
 def masked_logits(policy: ActorCriticPolicy) -> MaskedScores:
-    """The actor of an actor-critic policy that knows nothing of masks."""
+    """The actor of an actor-critic policy whose network does not apply the action mask."""
     return MaskedScores(PolicyLogits(policy), policy.action_space.n)
 
 

@@ -41,7 +41,7 @@ class ValidateOptions:
     split: str = option("train or test, for folders of idx files.", "test")
     images: int | None = option("Number of images; by default as many as were evaluated.", least=1)
     crop: int | None = option(CROP_HELP, least=64)
-    full: bool = option("Also measure every image anew, and from that the share, its interval and the table.", False)
+    full: bool = option("Also measure every image again, and compute the share, its interval and the table.", False)
     json: bool = option(JSON_HELP, False)
 
 

@@ -4,16 +4,20 @@ The tests run when weights are loaded, and detect a machine whose arithmetic dif
 """
 
 import base64
+import functools
 import hashlib
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
+from rlcodec.core.weights_file import load_arrays
 from rlcodec.errors import ModelError, StreamError
 
+W = TypeVar("W")
 METADATA_KEY = "known_answers"
 Decode = Callable[[bytes], np.ndarray]
 """From a stream to exact integers: pixels, quantised coefficients or latents."""
@@ -56,6 +60,22 @@ def check_known_answers(path: Path, decode: Decode) -> None:
                 f"{path}: this machine decodes known answer {number} to something else, so it cannot exchange streams with "
                 "other machines; please report the processor and the versions of numba, numpy and onnxruntime"
             )
+
+
+def load_checked(path: Path, build: Callable[[dict[str, np.ndarray]], W], decode: Callable[[W, bytes], np.ndarray]) -> W:
+    """Loads a weights file, and checks it by its known answers.
+
+    Args:
+        path: of the file.
+        build: makes weights of the file's arrays.
+        decode: decodes a stream with weights, to exact integers.
+
+    Raises:
+        ModelError: the file is missing or broken, or this machine decodes its known answers differently.
+    """
+    weights = build(load_arrays(path))
+    check_known_answers(path, functools.partial(decode, weights))
+    return weights
 
 
 def _digest(found: np.ndarray) -> str:

@@ -19,6 +19,27 @@ PRESETS = ("mnist", "photo", "compact", "toy", "external")
 
 
 @pytest.fixture(scope="session")
+def play() -> Callable[..., tuple[list[Any], list[Any], list[dict[str, Any]]]]:
+    """Plays an episode of a single environment with random legal actions."""
+
+    def play_episode(env: Any, seed: int, **options: Any) -> tuple[list[Any], list[Any], list[dict[str, Any]]]:
+        """Random legal actions until the end: observations, rewards, infos."""
+        random = np.random.default_rng(seed)
+        seen, info = env.reset(seed=seed, options=options)
+        trail, rewards, infos, done = [seen], [], [info], False
+        while not done:
+            action = int(random.choice(np.flatnonzero(env.action_masks())))
+            seen, reward, done, truncated, info = env.step(action)
+            assert truncated is False
+            trail.append(seen)
+            rewards.append(reward)
+            infos.append(info)
+        return trail, rewards, infos
+
+    return play_episode
+
+
+@pytest.fixture(scope="session")
 def make_external_trace() -> Callable[..., ExternalTrace]:
     """Makes a trace of an invented codec with four settings: complex images and high settings cost more."""
 

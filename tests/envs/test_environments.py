@@ -24,21 +24,6 @@ COUNT = 5
 DICT, FLAT = "rlcodec/AdaptiveRate-v0", "rlcodec/AdaptiveRateFlat-v0"
 
 
-def play(env, seed, **options):
-    """Random legal actions until the end: observations, rewards, infos."""
-    random = np.random.default_rng(seed)
-    seen, info = env.reset(seed=seed, options=options)
-    trail, rewards, infos, done = [seen], [], [info], False
-    while not done:
-        action = int(random.choice(np.flatnonzero(env.action_masks())))
-        seen, reward, done, truncated, info = env.step(action)
-        assert truncated is False
-        trail.append(seen)
-        rewards.append(reward)
-        infos.append(info)
-    return trail, rewards, infos
-
-
 def start_alike(env: FlatEnv, episodes, row: int) -> np.ndarray:
     """Starts an episode of a single environment on the image and under the objective of a row of a batch."""
     objective = episodes.objectives.one(row, episodes.process.spec.kinds)
@@ -54,19 +39,19 @@ def test_checkers_have_nothing_to_say(case, name):
         check_env_sb3(env)
 
 
-def test_same_seed_same_episode(case):
+def test_same_seed_same_episode(case, play):
     one, two = (play(FlatEnv(**case.keywords), 7) for _ in range(2))
     assert one[1:] == two[1:]
     assert np.array_equal(one[0], two[0])
 
 
-def test_the_dictionary_has_the_fields_of_the_flat_observation_in_order(case):
+def test_the_dictionary_has_the_fields_of_the_flat_observation_in_order(case, play):
     (fields, *_), (flat, *_) = (play(make(**case.keywords), 3)[0] for make in (AdaptiveRateEnv, FlatEnv))
     assert list(fields) == [name for name, _, _ in case.task.spec.layout]
     assert np.array_equal(np.concatenate(list(fields.values())), flat)
 
 
-def test_rewards_telescope_to_the_objective(case):
+def test_rewards_telescope_to_the_objective(case, play):
     env = FlatEnv(**case.keywords)
     for objective, seed in itertools.product(case.objectives, range(4)):
         _, rewards, (first, *_, last) = play(env, seed, objective=objective)
@@ -78,7 +63,7 @@ def test_rewards_telescope_to_the_objective(case):
             assert last["distortion"] == last["mse"]
 
 
-def test_episodes_are_what_the_codec_does(case):
+def test_episodes_are_what_the_codec_does(case, play):
     if not case.runs_codec:
         pytest.skip("the codec cannot be run")
     env = FlatEnv(**case.keywords)
@@ -97,7 +82,7 @@ def test_episodes_are_what_the_codec_does(case):
         assert np.square(nothing.astype(int) - original).mean() == pytest.approx(first["mse"], rel=1e-12)
 
 
-def test_live_codec_and_trace_agree(case):
+def test_live_codec_and_trace_agree(case, play):
     if not case.runs_codec:
         pytest.skip("the codec cannot be run")
     table = FlatEnv(**case.keywords)
@@ -109,7 +94,7 @@ def test_live_codec_and_trace_agree(case):
         assert np.allclose(one[0], two[0], rtol=0, atol=1e-5)
 
 
-def test_a_trace_may_be_named_by_its_file(case, tmp_path):
+def test_a_trace_may_be_named_by_its_file(case, tmp_path, play):
     path = tmp_path / "trace.npz"
     case.task.save(path, case.trace)
     keywords = case.keywords | {"trace": str(path)}

@@ -3,8 +3,8 @@
 import functools
 from pathlib import Path
 
-from rlcodec.core.known_answers import check_known_answers
-from rlcodec.core.weights_file import WEIGHTS, load_arrays
+from rlcodec.core.known_answers import load_checked
+from rlcodec.core.weights_file import WEIGHTS
 from rlcodec.presets.compact.latent_coder import latent_of_stream
 from rlcodec.presets.compact.weights import CompactWeights, weights_from_arrays
 
@@ -22,7 +22,4 @@ def load_weights(folder: Path = WEIGHTS) -> CompactWeights:
         ModelError: they are missing or broken, belong to another synthesis, or this machine computes their known answers
             differently.
     """
-    path = folder / FILE
-    weights = weights_from_arrays(load_arrays(path), folder)
-    check_known_answers(path, functools.partial(latent_of_stream, weights))
-    return weights
+    return load_checked(folder / FILE, lambda arrays: weights_from_arrays(arrays, folder), latent_of_stream)

@@ -2,8 +2,8 @@
 
 import functools
 
-from rlcodec.core.known_answers import check_known_answers
-from rlcodec.core.weights_file import WEIGHTS, load_arrays
+from rlcodec.core.known_answers import load_checked
+from rlcodec.core.weights_file import WEIGHTS
 from rlcodec.presets.mnist.format import MNIST
 from rlcodec.presets.mnist.session import decoded_pixels
 from rlcodec.presets.mnist.weights import MnistWeights, weights_from_arrays
@@ -18,6 +18,4 @@ def installed_weights() -> MnistWeights:
     Raises:
         ModelError: the file is missing or broken, or this machine decodes its known answers differently.
     """
-    weights = weights_from_arrays(load_arrays(WEIGHTS_FILE))
-    check_known_answers(WEIGHTS_FILE, functools.partial(decoded_pixels, weights))
-    return weights
+    return load_checked(WEIGHTS_FILE, weights_from_arrays, decoded_pixels)

@@ -50,21 +50,6 @@ def live(pictures, foreseen) -> dict:
     return {"images": pictures, "preset": "photo", "predictor": foreseen}
 
 
-def play(env, seed, **options):
-    """Random legal actions until the end: observations, rewards, all infos."""
-    random = np.random.default_rng(seed)
-    seen, info = env.reset(seed=seed, options=options)
-    trail, rewards, infos, done = [seen], [], [info], False
-    while not done:
-        action = int(random.choice(np.flatnonzero(env.action_masks())))
-        seen, reward, done, truncated, info = env.step(action)
-        assert truncated is False
-        trail.append(seen)
-        rewards.append(reward)
-        infos.append(info)
-    return trail, rewards, infos
-
-
 @pytest.mark.parametrize("source", ["options", "live"])
 @pytest.mark.parametrize("name", ["rlcodec/AdaptiveRate-v0", "rlcodec/AdaptiveRateFlat-v0"])
 def test_checkers_have_nothing_to_say(request, name, source):
@@ -90,7 +75,7 @@ def test_the_vector_reward_weighed_is_the_reward(options):
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES)
-def test_rewards_telescope_to_the_objective(options, objective):
+def test_rewards_telescope_to_the_objective(options, objective, play):
     env = FlatEnv(**options)
     for seed in range(6):
         _, rewards, (first, *_, last) = play(env, seed, objective=objective)
@@ -103,7 +88,7 @@ def test_rewards_telescope_to_the_objective(options, objective):
 
 
 @pytest.mark.parametrize("source", ["options", "live"])
-def test_episodes_are_what_the_codec_does(request, pictures, source):
+def test_episodes_are_what_the_codec_does(request, pictures, source, play):
     env = FlatEnv(**request.getfixturevalue(source))
     for seed in range(5):
         _, _, (first, *_, info) = play(env, seed)
@@ -118,7 +103,7 @@ def test_episodes_are_what_the_codec_does(request, pictures, source):
         assert np.array_equal(np.asarray(rlcodec.decode(coded.data)), coded.picture)
 
 
-def test_same_seed_same_episode(options):
+def test_same_seed_same_episode(options, play):
     one, two = (play(FlatEnv(**options), 7) for _ in range(2))
     assert one[1:] == two[1:]
     assert np.array_equal(one[0], two[0])
@@ -126,7 +111,7 @@ def test_same_seed_same_episode(options):
     assert not np.array_equal(one[0][0], other[0][0])
 
 
-def test_live_codec_and_trace_agree(options, live):
+def test_live_codec_and_trace_agree(options, live, play):
     table, measured = FlatEnv(**options), FlatEnv(**live)
     for image, objective in itertools.product(range(4), OBJECTIVES):
         one, two = (play(env, image, image_index=image, objective=objective) for env in (table, measured))
