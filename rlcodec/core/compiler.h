@@ -1,0 +1,16 @@
+/* What compiled loops ask of the compiler. */
+#ifndef RLCODEC_COMPILER_H
+#define RLCODEC_COMPILER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* A function with this attribute is compiled for three instruction sets; the loader picks the best that the processor has.
+   On ARM the compiler's own baseline includes NEON. */
+#if defined(__x86_64__) && defined(__linux__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__SANITIZE_ADDRESS__)
+#define RL_CLONES __attribute__((target_clones("default", "arch=x86-64-v3", "arch=x86-64-v4")))
+#else
+#define RL_CLONES
+#endif
+
+#endif

@@ -1,0 +1,78 @@
+"""How bilevel sources render to gray levels; `rlcodec.presets.mnist.bilevel.geometry` says why in this way."""
+
+from libc.stdint cimport int64_t, uint64_t
+
+
+cdef inline int64_t round_to_single(int64_t value, int64_t* shift) noexcept nogil:
+    """Rounds to MANTISSA_BITS significant bits, halves to even.
+
+    Args:
+        value: not negative.
+        shift: a first guess of how many bits are cut off, for instance those of the previous value; receives how many are.
+    """
+    cdef int64_t cut = shift[0]
+    while value >> (cut + MANTISSA_BITS):
+        cut += 1
+    while cut > 0 and not value >> (cut + MANTISSA_BITS - 1):
+        cut -= 1
+    shift[0] = cut
+    if cut > 0:
+        value = (value + (<int64_t>1 << (cut - 1)) - 1 + ((value >> cut) & 1)) >> cut << cut
+    return value
+
+
+cdef int64_t box_area(
+    const uint64_t* rows, int64_t first, const int64_t[:, ::1] single, const int64_t[::1] start, const int64_t[::1] stop,
+    int64_t r, int64_t c,
+) noexcept nogil:
+    """Area of ink in pixel (r, c) of the box, rounded as the original program did.
+
+    Args:
+        rows: the source from row `first` on.
+        first: may be negative; rows above the source are empty.
+        single: (BOX, side or more), of the grid.
+        start: (BOX,), of the grid.
+        stop: (BOX,), of the grid.
+        r: row in the box.
+        c: column in the box.
+    """
+    cdef int64_t total = 0, shift = USUAL_BITS - MANTISSA_BITS, i, j, bits
+    for i in range(start[r], stop[r]):
+        bits = get_bits(rows + WORDS * (i - first), start[c] + PAD, stop[c] - start[c])
+        j = start[c]
+        while bits:
+            if bits & 1:
+                total = round_to_single(total + single[r, i] * single[c, j], &shift)
+            bits >>= 1
+            j += 1
+    return total
+
+
+cdef Levels gray_level(int64_t area, int64_t peak) noexcept nogil:
+    """Gray level of an area if `peak`, above 0, is the brightest, and the level of a rounding exception."""
+    cdef Levels out
+    cdef int64_t scaled, level, rest, near
+    cdef bint up, down
+    area >>= AREA_BITS - 6
+    peak >>= AREA_BITS - 6
+    scaled = WHITE * area
+    level = scaled // peak
+    rest = scaled - level * peak
+    near = peak >> TIE_SHIFT
+    up, down = peak - rest <= near, rest <= near and level > 0
+    if level < MIDDLE:
+        if rest:
+            out.level, out.exception = level + 1, level if down else (level + 2 if up else level + 1)
+        else:
+            out.level, out.exception = level, level + 1 if down else level
+    else:
+        out.level, out.exception = level, level - 1 if down else (level + 1 if up else level)
+    return out
+
+
+def area_of_ink(
+    const uint64_t[:, ::1] rows, const int64_t[:, ::1] single, const int64_t[::1] start, const int64_t[::1] stop, int64_t r,
+    int64_t c,
+):
+    """Area of ink in pixel (r, c) of the box of a whole source, uint64 (side, WORDS); other arguments as `Grid` holds them."""
+    return box_area(&rows[0, 0], 0, single, start, stop, r, c)
