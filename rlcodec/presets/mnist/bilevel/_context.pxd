@@ -84,7 +84,7 @@ cdef inline int64_t survey_row(const uint64_t* line, int64_t side, int64_t* righ
     cdef int64_t run = BORDER, strokes = 0, ink, x
     for x in range(side - 1, -1, -1):
         ink = get_bit(line, x)
-        strokes += ink and run < 0
+        strokes += ink & (run < 0)
         run = extend_run(run, ink)
         right[x] = run
     return strokes
