@@ -6,7 +6,7 @@ import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-FORBIDDEN = ("tests/", "runs/", "docs/", "benchmarks/", ".ci/", "data/")
+FORBIDDEN = ("tests/", "runs/", "docs/", "benchmarks/", ".ci/", "data/", "build/")
 MAX_BYTES = 16 << 20
 
 
@@ -22,8 +22,11 @@ def members(path: Path) -> set[str]:
 def problems(path: Path) -> list[str]:
     """What is wrong with an archive, one line each."""
     held, is_wheel = members(path), path.suffix == ".whl"
-    wanted = {f"rlcodec/{file.relative_to(ROOT / 'rlcodec')}" for file in (ROOT / "rlcodec").rglob("*.py")}
+    sources = ("*.py", "*.pyi") if is_wheel else ("*.py", "*.pyi", "*.pyx", "*.pxd", "*.h")
+    wanted = {f"rlcodec/{file.relative_to(ROOT / 'rlcodec')}" for kind in sources for file in (ROOT / "rlcodec").rglob(kind)}
     wanted |= {"rlcodec/py.typed"}
+    if is_wheel:
+        wanted |= {f"{name.removesuffix('.pyi')}.abi3.so" for name in wanted if name.endswith(".pyi")}
     for folder in ("weights", "evaluation/report/page"):
         wanted |= {f"rlcodec/{folder}/{file.name}" for file in (ROOT / "rlcodec" / folder).iterdir()}
     parent = "rlcodec/" if is_wheel else ""

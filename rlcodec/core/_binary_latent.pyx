@@ -117,3 +117,24 @@ def code_latent_slices(
                 coded = i + 1
                 break
     return coded, done
+
+
+def measure_latent_slices(
+    LatentCoder latents, int8_t[:, :, ::1] latent, bint use_network, int64_t[::1] costs, int64_t[::1] macs
+):
+    """Codes all slices of a latent and discards the payload.
+
+    Args:
+        latents: before the first bit.
+        latent: int8 (slices, rows, columns), -1 or +1.
+        use_network: tier `context` if true, `table` otherwise.
+        costs: int64 (slices,), receives code lengths in 1/COST_UNIT bit.
+        macs: int64 (slices,), receives multiply-accumulates.
+    """
+    cdef RangeCoder coder = RangeCoder()
+    cdef int64_t size = latent.shape[1] * latent.shape[2], i, cost_before, macs_before
+    with nogil:
+        for i in range(latent.shape[0]):
+            cost_before, macs_before = coder.state.cost, coder.state.macs
+            code_slice(coder, latents, latent, i, size, use_network)
+            costs[i], macs[i] = coder.state.cost - cost_before, coder.state.macs - macs_before

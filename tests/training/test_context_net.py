@@ -6,27 +6,24 @@ import torch
 import torch.nn.functional as F
 from PIL import Image, ImageFilter
 
-from rlcodec.core.binary_latent import LATENT_GRID, code_latent_slice, latent_coder
+from rlcodec.core.binary_latent import LATENT_GRID, latent_coder, measure_latent_slices
 from rlcodec.core.integer_conv import ACTIVATION_MAX, PIXEL_MAX
 from rlcodec.core.integer_mlp import LOGIT_LIMIT, ContextNet
-from rlcodec.core.range_coder import COST, COST_UNIT, COSTS, PROBABILITY_ONE, encoder_state
+from rlcodec.core.range_coder import COST_UNIT, COSTS, PROBABILITY_ONE, RangeCoder
 from rlcodec.errors import ModelError
 from rlcodec.presets.mnist.pixel_coder import (
     COLUMNS_ASIDE,
     ROWS_ABOVE,
     SUMMARIES,
     SUMMARY_ROWS,
-    code_pixel_row,
-    pixel_buffer,
-    pixel_offsets,
-    pixel_scratch,
-    pixel_totals,
+    PixelCoder,
+    code_row,
     pixel_window,
 )
 from rlcodec.presets.mnist.static_tables import StaticTables
 from rlcodec.training.context_net import RasterNet, Tree, balanced_tree, export_net, path_bits
 from rlcodec.training.latents import latent_contexts
-from rlcodec.training.mnist.pixels import ROW_ON, pixel_contexts
+from rlcodec.training.mnist._pixels import ROW_ON, contexts
 from rlcodec.training.mnist.static_tables import latent_frequencies, pixel_tables
 from rlcodec.training.quantise import PIXEL_SCALE
 
@@ -104,16 +101,16 @@ def integer_logits(net: ContextNet, window: np.ndarray, rows: np.ndarray) -> np.
         assert np.abs(sums).max() < 2**31 - 2**24
         return sums + ((1 << shift) >> 1) >> shift
 
-    wide = [array.astype(np.int64) for array in (net.first, net.rows, net.second, net.nodes)]
+    wide = [array.astype(np.int64) for array in map(np.asarray, (net.first, net.rows, net.second, net.nodes))]
     hidden = layer(window.astype(np.int64) @ wide[0] + rows.astype(np.int64) @ wide[1], int(net.shifts[0]))
     hidden = np.clip(hidden, 0, ACTIVATION_MAX)
-    hidden = np.clip(layer(hidden @ wide[2] + net.second_bias, int(net.shifts[1])), 0, ACTIVATION_MAX)
-    return layer(hidden @ wide[3].T + net.node_bias, int(net.shifts[2]))
+    hidden = np.clip(layer(hidden @ wide[2] + np.asarray(net.second_bias), int(net.shifts[1])), 0, ACTIVATION_MAX)
+    return layer(hidden @ wide[3].T + np.asarray(net.node_bias), int(net.shifts[2]))
 
 
 def decision_costs(net: ContextNet, logits: np.ndarray, ones: np.ndarray) -> np.ndarray:
     """Code length, in 1/COST_UNIT bit, of decisions under their logits."""
-    probability = net.sigmoid[np.clip(logits + LOGIT_LIMIT, 0, 2 * LOGIT_LIMIT - 1)]
+    probability = np.asarray(net.sigmoid)[np.clip(logits + LOGIT_LIMIT, 0, 2 * LOGIT_LIMIT - 1)]
     return COSTS[np.where(ones, probability, PROBABILITY_ONE - probability)]
 
 
@@ -125,15 +122,10 @@ def tables_of(pictures: np.ndarray, reconstructions: np.ndarray, budgets: np.nda
 
 def coded_cost(net: ContextNet, tables: StaticTables, picture: np.ndarray, reconstruction: np.ndarray, budget: int) -> int:
     """Code length of all rows of a picture in the runtime, in 1/COST_UNIT bit."""
-    height, width = picture.shape
-    state, data = encoder_state(), np.zeros(50 * picture.size, np.uint8)
-    buffer, totals, offsets = pixel_buffer(reconstruction), pixel_totals(width), pixel_offsets(height, width)
-    for y in range(height):
-        coded = code_pixel_row(
-            state, data, COSTS, net, tables, buffer, totals, offsets, pixel_scratch(net), picture.copy(), y, budget, True
-        )  # fmt: skip
-        assert coded == width
-    return int(state[COST])
+    coder, pixels = RangeCoder(), PixelCoder(net, tables, reconstruction)
+    for y in range(len(picture)):
+        assert code_row(coder, pixels, picture.copy(), y, budget, True) == picture.shape[1]
+    return coder.cost
 
 
 def expected_window(picture: np.ndarray, reconstruction: np.ndarray, y: int, x: int) -> list[int]:
@@ -153,7 +145,7 @@ def test_the_window_is_causal():
 
 
 def test_contexts_hold_the_window_of_every_pixel_that_is_not_trivial(pictures, reconstructions):
-    inputs, symbols = pixel_contexts(pictures, reconstructions, np.full(IMAGES, 2))
+    inputs, symbols = contexts(pictures, reconstructions, np.full(IMAGES, 2))
     expected, values = [], []
     for picture, reconstruction in zip(pictures, reconstructions, strict=True):
         for y, x in np.ndindex(picture.shape):
@@ -171,8 +163,8 @@ def test_a_context_never_depends_on_what_follows(pictures, reconstructions):
     changed = pictures.copy()
     changed[:, 15:] = 255 - changed[:, 15:]
     full = never_trivial(reconstructions)
-    before, _ = pixel_contexts(pictures, full, np.full(IMAGES, 2))
-    after, _ = pixel_contexts(changed, full, np.full(IMAGES, 2))
+    before, _ = contexts(pictures, full, np.full(IMAGES, 2))
+    after, _ = contexts(changed, full, np.full(IMAGES, 2))
     before, after = (contexts.reshape(IMAGES, 28, 28, -1) for contexts in (before, after))
     assert (before[:, :15] == after[:, :15]).all()
     assert (before[:, 15, 0] == after[:, 15, 0]).all()
@@ -180,7 +172,7 @@ def test_a_context_never_depends_on_what_follows(pictures, reconstructions):
 
 
 def test_integer_logits_are_those_of_the_float_network(network, exported, pictures, reconstructions):
-    inputs, _ = pixel_contexts(pictures, reconstructions, np.full(IMAGES, 3))
+    inputs, _ = contexts(pictures, reconstructions, np.full(IMAGES, 3))
     window, rows = inputs[:, : network.window], inputs[:, network.window :] // ROW_ON
     logits = integer_logits(exported, window, rows) / 128
     with torch.no_grad():
@@ -196,7 +188,7 @@ def test_the_runtime_codes_the_contexts_that_training_sees(network, exported, tr
     tables = tables_of(pictures, full, budgets, tree)
     nodes, signs = tree.paths
     for i in range(IMAGES):
-        inputs, symbols = pixel_contexts(pictures[i : i + 1], full[i : i + 1], budgets[i : i + 1])
+        inputs, symbols = contexts(pictures[i : i + 1], full[i : i + 1], budgets[i : i + 1])
         logits = integer_logits(exported, inputs[:, : network.window], inputs[:, network.window :] // ROW_ON)
         sign = signs[symbols]
         costs = decision_costs(exported, np.take_along_axis(logits, nodes[symbols], 1), sign > 0)
@@ -207,7 +199,7 @@ def test_the_runtimes_code_length_is_the_float_networks(network, exported, tree,
     budgets = np.full(IMAGES, 3)
     full = never_trivial(reconstructions)
     tables = tables_of(pictures, full, budgets, tree)
-    inputs, symbols = pixel_contexts(pictures, full, budgets)
+    inputs, symbols = contexts(pictures, full, budgets)
     nodes, signs = tree.paths
     with torch.no_grad():
         logits = network.nodes(network.hidden(torch.from_numpy(inputs).float() / PIXEL_SCALE)).double()
@@ -235,22 +227,20 @@ def test_the_runtime_codes_the_latent_contexts_that_training_sees(latent_network
     rows_of_table = np.eye(SLICES * LATENT_GRID**2, dtype=np.int64)
     float_bits, integer_bits = 0.0, 0
     for latent in latents:
-        state, data = encoder_state(), np.zeros(10_000, np.uint8)
-        coder = latent_coder(net, frequencies, latent.shape)
+        costs = np.zeros((2, SLICES), np.int64)
+        measure_latent_slices(latent_coder(net, frequencies, latent.shape), latent.copy(), True, *costs)
         for index in range(SLICES):
-            before = int(state[COST])
-            code_latent_slice(state, data, COSTS, coder, latent.copy(), index, ROWS * COLUMNS, True)
             window, rows = latent_contexts(latent[None], index)
             ones = latent[index].reshape(-1) > 0
             logits = integer_logits(net, window, rows_of_table[rows])[:, index]
-            assert state[COST] - before == decision_costs(net, logits, ones).sum()
+            assert costs[0, index] == decision_costs(net, logits, ones).sum()
 
             inputs = torch.from_numpy(np.concatenate([window, rows_of_table[rows]], 1)).float()
             with torch.no_grad():
                 expected = latent_network.nodes(latent_network.hidden(inputs))[:, index].double()
             assert np.abs(expected.numpy() - logits / 128).max() < LOGIT_TOLERANCE
             float_bits += float(F.softplus(torch.from_numpy(np.where(ones, -1, 1)) * expected).sum()) / np.log(2)
-        integer_bits += int(state[COST])
+        integer_bits += int(costs[0].sum())
     assert integer_bits / COST_UNIT == pytest.approx(float_bits, rel=CODE_LENGTH_TOLERANCE)
 
 

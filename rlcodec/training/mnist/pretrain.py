@@ -21,6 +21,7 @@ from rlcodec.training.context_net import balanced_tree, export_net
 from rlcodec.training.data import load_images
 from rlcodec.training.latents import train_latents
 from rlcodec.training.mnist import autoencoder, pixels, sources, transformer
+from rlcodec.training.mnist._pixels import ROW_ON
 from rlcodec.training.mnist.options import MnistRasterOptions
 from rlcodec.training.mnist.reconstructions import AnalysedImages, fit_fill
 from rlcodec.training.mnist.source_search import counted_prior, find_sources, near_counts, smooth_prior
@@ -107,7 +108,7 @@ def pretrain_raster(data: Path, options: MnistRasterOptions) -> Path:
     budgets = pixels.draw_budgets(np.random.default_rng(options.seed), len(index), train.slices)
     contexts = train.context(index, budgets)
     contexts[contexts < RECON_FLOOR] = 0
-    row_on = pixels.ROW_ON / PIXEL_SCALE
+    row_on = ROW_ON / PIXEL_SCALE
     arrays |= tuple_to_arrays("pixels", export_net(pixel_net, SUMMARIES, tree, PIXEL_MAX, PIXEL_SCALE, row_on))
     arrays |= tuple_to_arrays("latents", export_net(latent_net, 1))
     arrays |= pixel_tables(train.images[index], contexts, budgets, tree)

@@ -3,45 +3,10 @@
 import numpy as np
 
 from rlcodec.core.binary_latent import LATENT_GRID
-from rlcodec.core.kernel import kernel
-from rlcodec.presets.mnist.pixel_coder import (
-    COLUMNS_ASIDE,
-    GRID,
-    ROWS_ABOVE,
-    TABLE_CONTEXTS,
-    TRIVIAL_STATES,
-    is_trivial,
-    pixel_buffer,
-    pixel_offsets,
-    pixel_totals,
-    record_pixel,
-    table_context,
-    trivial_state,
-)
 from rlcodec.training.context_net import Tree, probability
+from rlcodec.training.mnist._pixels import count_static
 
-COUNTED_AT_ONCE = 2000
 TRIVIAL_PRIOR = 0.05
-
-
-@kernel
-def _count_static(images, budgets, buffers, totals, offsets, table_counts, trivial_counts, escapes):
-    """Counts pixels by the contexts of the coder's static tables, and those that its networks skip."""
-    height, width = images.shape[1], images.shape[2]
-    for n in range(images.shape[0]):
-        buffer, total = buffers[n], totals[n]
-        flat = buffer.reshape(-1)
-        for y in range(height):
-            for x in range(width):
-                base = (y + ROWS_ABOVE) * (width + 2 * COLUMNS_ASIDE) + COLUMNS_ASIDE + x
-                value = images[n, y, x]
-                table_counts[table_context(buffer, y, x, budgets[n]), value] += 1
-                if is_trivial(flat, base, offsets):
-                    state = trivial_state(total, budgets[n])
-                    trivial_counts[state, min(y, GRID - 1), min(x, GRID - 1), 1 if value else 0] += 1
-                    if value:
-                        escapes[value] += 1
-                record_pixel(buffer, total, y, x, height, width, np.int64(value))
 
 
 def _tree_probabilities(tree: Tree, counts: np.ndarray) -> np.ndarray:
@@ -66,16 +31,7 @@ def pixel_tables(images: np.ndarray, reconstructions: np.ndarray, budgets: np.nd
     Returns:
         The tables of pixels, by their names in the weights file.
     """
-    pixels = np.zeros((TABLE_CONTEXTS, 256), np.int64)
-    trivial = np.zeros((TRIVIAL_STATES, GRID, GRID, 2), np.int64)
-    escapes = np.zeros(256, np.int64)
-    _, height, width = images.shape
-    offsets = pixel_offsets(height, width)
-    for start in range(0, len(images), COUNTED_AT_ONCE):
-        part = slice(start, start + COUNTED_AT_ONCE)
-        buffers = np.stack([pixel_buffer(r) for r in reconstructions[part]])
-        totals = np.stack([pixel_totals(width)] * len(buffers))
-        _count_static(images[part], budgets[part], buffers, totals, offsets, pixels, trivial, escapes)
+    pixels, trivial, escapes = count_static(images, reconstructions, budgets)
     return {
         "tables.pixel": _tree_probabilities(tree, pixels),
         "tables.trivial": probability(trivial[..., 1], trivial[..., 0], TRIVIAL_PRIOR),

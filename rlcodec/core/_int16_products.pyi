@@ -1,0 +1,9 @@
+import numpy as np
+
+ACTIVATION_MAX: int
+INSTRUCTIONS: str
+LANES: int
+
+def multiply(values: np.ndarray, weights: np.ndarray, sums: np.ndarray) -> None: ...
+def dot_row(values: np.ndarray, row: np.ndarray) -> int: ...
+def activations(sums: np.ndarray, shift: int, values: np.ndarray) -> int: ...

@@ -1,0 +1,12 @@
+CHANGE_PROBABILITY: int
+CONTEXT: int
+FIRST_ROW_CHANGE_PROBABILITY: int
+LATENT_TIERS: int
+LM: int
+STOP: int
+STOP_BEFORE_PIXELS_PROBABILITY: int
+STOP_PROBABILITY: int
+TABLE: int
+TIER_COUNT: int
+
+def tiers_at(y: int, before: int) -> int: ...
