@@ -5,20 +5,21 @@ cpdef enum:
     MIN_SIDE = 20
     MAX_SIDE = 110
     SIDES = 91
+    # Width of a source pixel, and the part of it that is covered if the pixel is split between two pixels of the box.
     PIXEL_UNITS = 100
     COVERED_UNITS = 99
     WEIGHT_SCALE = 1 << 14
-    TIE_SHIFT = 10
-    AREA_BITS = 30
+    TIE_SHIFT = 10  # areas within 2**-TIE_SHIFT of the brightest area of a boundary between gray levels are ties
+    AREA_BITS = 30  # single-precision areas are in units of 2**-AREA_BITS along each axis
     MIDDLE = 128
     WHITE = 255
     WORDS = 2
-    PAD = 8
+    PAD = 8  # bits before the first column of a source in the words that hold a row
     PRIOR_CONTEXTS = 2048
 
 cdef enum:
     MANTISSA_BITS = 24
-    USUAL_BITS = 60
+    USUAL_BITS = 60  # bits of the areas of most pixels of the box
 
 
 cdef struct Words:

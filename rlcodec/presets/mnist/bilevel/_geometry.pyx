@@ -75,4 +75,37 @@ def area_of_ink(
     int64_t c,
 ):
     """Area of ink in pixel (r, c) of the box of a whole source, uint64 (side, WORDS); other arguments as `Grid` holds them."""
+    cdef int64_t side = rows.shape[0]
+    if rows.shape[1] != WORDS or single.shape[1] < side or not 0 <= r < BOX or not 0 <= c < BOX:
+        raise ValueError(f"a source of {side} rows has no pixel ({r}, {c}) in the box")
+    if start.shape[0] != BOX or stop.shape[0] != BOX or single.shape[0] != BOX:
+        raise ValueError("the arrays are no grid")
+    if not 0 <= start[r] <= stop[r] <= side or not 0 <= start[c] <= stop[c] <= side:
+        raise ValueError(f"the grid is not of a source of {side} rows")
     return box_area(&rows[0, 0], 0, single, start, stop, r, c)
+
+
+def levels_of(int64_t area, int64_t peak):
+    """Gray level of an area if `peak` is the brightest, and the level of a rounding exception; the same unless there is a tie.
+
+    Raises:
+        ValueError: the brightest area is less than the smallest that the arithmetic tells from 0.
+    """
+    if not 0 <= area <= peak or peak >> (AREA_BITS - 6) == 0:
+        raise ValueError(f"an area of {area} cannot be rendered if the brightest is {peak}")
+    cdef Levels levels = gray_level(area, peak)
+    return levels.level, levels.exception
+
+
+def set_pixel(uint64_t[::1] row, int64_t column):
+    """Sets a pixel of a row of a source, uint64 (WORDS,), to ink."""
+    if row.shape[0] != WORDS or not -PAD <= column < 64 * WORDS - PAD:
+        raise ValueError(f"a row of {row.shape[0]} words has no column {column}")
+    set_bit(&row[0], column)
+
+
+def pixels_of(const uint64_t[::1] row, int64_t first, int64_t count):
+    """`count` pixels, fewer than 64, of a row of a source, uint64 (WORDS,), from bit `first` on."""
+    if row.shape[0] != WORDS or not 0 <= first < 64 * WORDS or not 0 <= count < 64:
+        raise ValueError(f"a row of {row.shape[0]} words has no {count} bits from bit {first} on")
+    return get_bits(&row[0], first, count)

@@ -20,30 +20,18 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rlcodec.core.kernel import inlined, kernel
+from rlcodec.presets.mnist.bilevel._geometry import (
+    AREA_BITS,
+    BOX,
+    COVERED_UNITS,
+    PIXEL_UNITS,
+    WEIGHT_SCALE,
+    WORDS,
+    area_of_ink,
+)
 
-BOX = 20
-"""Side in pixels of the square, the box, that a source is resampled to."""
-MIN_SIDE, MAX_SIDE = BOX, 110
-SIDES = MAX_SIDE - MIN_SIDE + 1
-PIXEL_UNITS, COVERED_UNITS = 100, 99
-"""Width of a source pixel, and the part of it that is covered if the pixel is split between two pixels of the box."""
-WEIGHT_SCALE = 1 << 14
 LEAK = 1
 """Area that a source pixel leaves before its left edge, if rounding moved that edge across a boundary: almost none."""
-TIE_SHIFT = 10
-"""Areas within 2**-TIE_SHIFT of the brightest area of a boundary between gray levels are ties."""
-AREA_BITS = 30
-"""Single-precision areas are in units of 2**-AREA_BITS along each axis."""
-MANTISSA_BITS = 24
-USUAL_BITS = 2 * AREA_BITS
-"""Bits of the areas of most pixels of the box."""
-MIDDLE, WHITE = 128, 255
-
-WORDS = 2
-PAD = 8
-"""Bits before the first column of a source in the words that hold a row."""
-PRIOR_CONTEXTS = 2048
 
 
 class Grid(NamedTuple):
@@ -87,122 +75,6 @@ class BilevelSource(NamedTuple):
         return len(self.rows)
 
 
-@kernel
-def _round_to_single(value, shift):
-    """Rounds to MANTISSA_BITS significant bits, halves to even.
-
-    Args:
-        value: not negative.
-        shift: a first guess of how many bits are cut off, for instance those of the previous value.
-
-    Returns:
-        The rounded value, and how many bits were cut off.
-    """
-    while value >> (shift + MANTISSA_BITS):
-        shift += 1
-    while shift > 0 and not value >> (shift + MANTISSA_BITS - 1):
-        shift -= 1
-    if shift > 0:
-        odd = (value >> shift) & 1
-        value = (value + (np.int64(1) << (shift - 1)) - 1 + odd) >> shift << shift
-    return value, shift
-
-
-@kernel
-def get_bit(row, column):
-    """A pixel of a row of a source, uint64 (WORDS,)."""
-    bit = column + PAD
-    return np.int64((row[bit >> 6] >> np.uint64(bit & 63)) & np.uint64(1))
-
-
-@kernel
-def get_bits(row, first, count):
-    """`count` bits of a row, uint64 (WORDS,), from bit `first` on."""
-    return bits_of(row[0], row[1], first, count)
-
-
-@kernel
-def bits_of(low, high, first, count):
-    """As `get_bits`, of the two words of a row."""
-    if first >= 64:
-        value = high >> np.uint64(first - 64)
-    elif first:
-        value = low >> np.uint64(first) | high << np.uint64(64 - first)
-    else:
-        value = low
-    return np.int64(value & ((np.uint64(1) << np.uint64(count)) - np.uint64(1)))
-
-
-@kernel
-def ink_in(rows, start, stop):
-    """The ink of rows `start` to `stop` combined by OR, as two words."""
-    low, high = np.uint64(0), np.uint64(0)
-    for i in range(start, stop):
-        low |= rows[i, 0]
-        high |= rows[i, 1]
-    return low, high
-
-
-@inlined
-def from_bit(row, first):
-    """A row shifted down by `first` bits, 1 to 63, as two words with the lowest bits first."""
-    shift, rest = np.uint64(first), np.uint64(64 - first)
-    return row[0] >> shift | row[1] << rest, row[1] >> shift
-
-
-@inlined
-def without_first(words):
-    """Two words shifted down by one bit."""
-    return words[0] >> np.uint64(1) | words[1] << np.uint64(63), words[1] >> np.uint64(1)
-
-
-@kernel
-def set_bit(row, column):
-    """Sets a pixel of a row of a source, uint64 (WORDS,), to ink."""
-    bit = column + PAD
-    row[bit >> 6] |= np.uint64(1) << np.uint64(bit & 63)
-
-
-@kernel
-def first_fresh(start, stop, r):
-    """The first source row, or column, that pixel `r` of the box covers and no pixel before it."""
-    return start[r] if r == 0 else max(start[r], stop[r - 1])
-
-
-@kernel
-def box_area(rows, first, single, start, stop, r, c):
-    """Area of ink in pixel (r, c) of the box, rounded as the original program did; `rows` holds the source from row `first`
-    on."""
-    total, shift = np.int64(0), np.int64(USUAL_BITS - MANTISSA_BITS)
-    for i in range(start[r], stop[r]):
-        bits = get_bits(rows[i - first], start[c] + PAD, stop[c] - start[c])
-        j = start[c]
-        while bits:
-            if bits & 1:
-                total, shift = _round_to_single(total + single[r, i] * single[c, j], shift)
-            bits >>= 1
-            j += 1
-    return total
-
-
-@kernel
-def gray_level(area, peak):
-    """Gray level of an area if `peak` is the brightest, and the level of a rounding exception; the same unless there is a
-    tie."""
-    area >>= AREA_BITS - 6
-    peak >>= AREA_BITS - 6
-    scaled = WHITE * area
-    level = scaled // peak
-    rest = scaled - level * peak
-    near = peak >> TIE_SHIFT
-    up, down = peak - rest <= near, rest <= near and level > 0
-    if level < MIDDLE:
-        if rest:
-            return level + 1, level if down else (level + 2 if up else level + 1)
-        return level, level + 1 if down else level
-    return level, level - 1 if down else (level + 1 if up else level)
-
-
 @functools.cache
 def grid(side: int) -> Grid:
     """The resampling grid of sources of a side in pixels."""
@@ -230,13 +102,5 @@ def grid(side: int) -> Grid:
     start = (weights > 0).argmax(1).astype(np.int64)
     stop = side - (weights > 0)[:, ::-1].argmax(1)
     full = np.full((side, WORDS), ~np.uint64(0))
-    sums = {box_area(full, 0, single, start, stop, r, c) for r in range(BOX) for c in range(BOX)}
+    sums = {area_of_ink(full, single, start, stop, r, c) for r in range(BOX) for c in range(BOX)}
     return Grid(weights, single, start, stop, cell * WEIGHT_SCALE, np.array(sorted(sums, reverse=True), np.int64))
-
-
-@kernel
-def near_context(rows, y, x):
-    """The eleven nearest of the source pixels that are coded before (y, x), as 11 bits; `rows` starts two rows above the
-    source."""
-    bit = x + PAD
-    return get_bits(rows[y + 2], bit - 3, 3) | get_bits(rows[y + 1], bit - 2, 5) << 3 | get_bits(rows[y], bit - 1, 3) << 8
