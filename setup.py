@@ -1,7 +1,7 @@
 """Compiles the core: each `.pyx` file lies beside the Python module that owns the arguments of its functions.
 
 The C compiler of the system is all that is needed. `RLCODEC_BUILD=checked` adds bounds checks, and `RLCODEC_BUILD=sanitized`
-also AddressSanitizer and UndefinedBehaviorSanitizer; both are for tests.
+also AddressSanitizer and UndefinedBehaviorSanitizer; both are for tests, and use no instructions beyond the oldest processor's.
 """
 
 import os
@@ -49,7 +49,7 @@ def extensions(build: str) -> list[Extension]:
             name,
             [os.fspath(source.relative_to(ROOT))],
             include_dirs=["rlcodec/core"],
-            define_macros=[("Py_LIMITED_API", STABLE_ABI)],
+            define_macros=[("Py_LIMITED_API", STABLE_ABI), *([("RL_ONE_INSTRUCTION_SET", "1")] if checked else [])],
             py_limited_api=True,
             extra_compile_args=compiling,
             extra_link_args=linking,

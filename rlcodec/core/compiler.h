@@ -7,7 +7,7 @@
 
 /* A function with this attribute is compiled for three instruction sets; the loader picks the best that the processor has.
    On ARM the compiler's own baseline includes NEON. */
-#if defined(__x86_64__) && defined(__linux__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__SANITIZE_ADDRESS__)
+#if defined(__x86_64__) && defined(__linux__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(RL_ONE_INSTRUCTION_SET)
 #define RL_CLONES __attribute__((target_clones("default", "arch=x86-64-v3", "arch=x86-64-v4")))
 #else
 #define RL_CLONES

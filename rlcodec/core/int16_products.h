@@ -33,7 +33,7 @@ static int32_t rl_dot_plain(const int16_t *values, const int16_t *row, ptrdiff_t
     return total;
 }
 
-#if defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__))
+#if defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__)) && !defined(RL_ONE_INSTRUCTION_SET)
 #include <immintrin.h>
 
 /* Defines both products for vectors of N int32. Sums of up to four vectors stay in registers. */
