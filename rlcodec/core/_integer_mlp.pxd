@@ -52,9 +52,14 @@ cdef inline int64_t clip(int64_t value, int64_t low, int64_t high) noexcept nogi
     return low if value < low else high if value > high else value
 
 
-cdef inline int64_t node_probability(DecisionTree tree, const int16_t* last, int64_t node) noexcept nogil:
-    """Probability, in 1/65536, that a symbol goes to the second child of a node, from the activations of the last layer."""
+cdef inline int64_t node_logit(DecisionTree tree, const int16_t* last, int64_t node) noexcept nogil:
+    """Logit, as an index into the table of the sigmoid, that a symbol goes to the second child of a node."""
     cdef int64_t shift = tree.shifts[2]
     cdef int32_t logit = tree.node_bias[node] + dot(last, &tree.node_rows[node, 0], tree.node_rows.shape[1])
     logit = (logit + <int32_t>((1 << shift) >> 1)) >> shift
-    return tree.sigmoid[clip(logit + LOGIT_LIMIT, 0, 2 * LOGIT_LIMIT - 1)]
+    return clip(logit + LOGIT_LIMIT, 0, 2 * LOGIT_LIMIT - 1)
+
+
+cdef inline int64_t node_probability(DecisionTree tree, const int16_t* last, int64_t node) noexcept nogil:
+    """Probability, in 1/65536, that a symbol goes to the second child of a node, from the activations of the last layer."""
+    return tree.sigmoid[node_logit(tree, last, node)]

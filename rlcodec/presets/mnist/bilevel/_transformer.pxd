@@ -54,30 +54,34 @@ cdef class LmNet(DecisionTree):
     cdef readonly Py_ssize_t layers
     cdef readonly Py_ssize_t width
     cdef readonly Py_ssize_t hidden
-    cdef const int16_t[:, :, :, ::1] qkv_pairs
+    cdef const int16_t[:, :, :, ::1] qkv_pairs  # `qkv` and so on as `multiply_pairs` takes them
     cdef const int16_t[:, :, :, ::1] out_pairs
     cdef const int16_t[:, :, :, ::1] up_pairs
     cdef const int16_t[:, :, :, ::1] down_pairs
-    cdef const int32_t[::1] weight_table
+    cdef const int32_t[::1] weight_table  # `exponential`, and 0 for all that is beyond it
 
 
 cdef class KvCache:
     cdef readonly Py_ssize_t layers
     cdef readonly Py_ssize_t width
-    cdef readonly Py_ssize_t hidden_width
+    cdef readonly Py_ssize_t hidden
     cdef readonly int64_t tokens
     cdef readonly int16_t[::1] y
     cdef readonly int32_t[::1] given
     cdef readonly int64_t[::1] progress
     cdef readonly int64_t[::1] asked
+    # Keys, (layers, heads, CACHE_ENTRIES / KEY_BLOCK, KEY_PAIRS, KEY_BLOCK, 2): pairs of a key's numbers lie together, so that
+    # products with a query run along the entries. Values, (layers, heads, CACHE_ENTRIES / 2, HEAD_SIZE, 2): pairs of entries
+    # lie together, so that products with attention weights run along a value's numbers.
     cdef int16_t[:, :, :, ::1] keys
     cdef int16_t[:, :, :, ::1] values
-    cdef int32_t[::1] x
-    cdef int16_t[::1] hidden
-    cdef int32_t[::1] sums
-    cdef int32_t[::1] weights
-    cdef int16_t[::1] shares
-    # The place to which a decoder that waits returns.
+    cdef int32_t[::1] x  # (width,), the residual stream
+    cdef int16_t[::1] query  # (3 * width,), followed by the key and the value
+    cdef int16_t[::1] raised  # (hidden,), activations
+    cdef int32_t[::1] sums  # of products with weights
+    cdef int32_t[::1] products  # (CACHE_ENTRIES,), of a query and keys
+    cdef int16_t[::1] shares  # (CACHE_ENTRIES,), attention weights
+    # The beginning of a row of pixels, to which a decoder that waits returns.
     cdef CoderState state_before
     cdef int64_t coded_before
     cdef int64_t[::1] up_before
