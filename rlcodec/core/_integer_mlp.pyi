@@ -1,3 +1,5 @@
+from typing import ClassVar
+
 import numpy as np
 
 LOGIT_LIMIT: int
@@ -24,6 +26,7 @@ class DecisionTree:
     ) -> None: ...
 
 class ContextNet(DecisionTree):
+    stored: ClassVar[tuple[str, ...]]
     first: np.ndarray
     rows: np.ndarray
     second: np.ndarray

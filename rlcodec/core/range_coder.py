@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from rlcodec.core._range_coder import RangeCoder as RangeCoder
 from rlcodec.core.kernel import kernel
 
 PROBABILITY_BITS = 16

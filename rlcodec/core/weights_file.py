@@ -12,7 +12,6 @@ from safetensors.numpy import load_file, save
 
 from rlcodec.core.container import Header
 from rlcodec.core.files import write_bytes
-from rlcodec.core.int16_products import PAIRS
 from rlcodec.core.integer_conv import ConvLayer
 from rlcodec.core.integer_mlp import ContextNet, context_net
 from rlcodec.errors import ModelError, UnknownModelError
@@ -86,13 +85,13 @@ def layers_from_arrays(prefix: str, arrays: Mapping[str, np.ndarray]) -> tuple[C
 
 
 def tuple_to_arrays(prefix: str, values: Any) -> dict[str, np.ndarray]:
-    """Arrays of a named tuple, named `prefix.field`, without those that are computed when it is loaded."""
-    return {f"{prefix}.{name}": getattr(values, name) for name in stored_fields(type(values))}
+    """Arrays of a named tuple, a network or tables, named `prefix.field`."""
+    return {f"{prefix}.{name}": np.asarray(getattr(values, name)) for name in stored_fields(type(values))}
 
 
 def stored_fields(kind: Any) -> tuple[str, ...]:
-    """Names of the fields of a named tuple that are stored."""
-    return tuple(name for name in kind._fields if not name.endswith(PAIRS))
+    """Names of the arrays that are stored of a kind: of a named tuple all, of a compiled class those that it lists."""
+    return tuple(getattr(kind, "_fields", None) or kind.stored)
 
 
 def context_net_of(arrays: Mapping[str, np.ndarray], prefix: str) -> ContextNet:

@@ -5,7 +5,7 @@ import numpy as np
 from rlcodec.core.binary_latent import code_latent_slices, latent_coder
 from rlcodec.core.container import Stream, unpack
 from rlcodec.core.integer_conv import keep_bits
-from rlcodec.core.range_coder import COSTS, EXHAUSTED, decoder_state, encoder_state, finish
+from rlcodec.core.range_coder import RangeCoder
 from rlcodec.core.segment_choice import LATENT
 from rlcodec.core.segments import CodedSegment, Segment, coded_segments
 from rlcodec.core.weights_file import check_fingerprint
@@ -13,18 +13,15 @@ from rlcodec.presets.compact.settings import CompactSettings
 from rlcodec.presets.compact.transform import LATENT_CHANNELS, latent_size
 from rlcodec.presets.compact.weights import NEIGHBOURS, CompactWeights
 
-MOST_BITS_PER_DECISION = 16
-
 
 def _code(
-    weights: CompactWeights, state: np.ndarray, data: np.ndarray, latent: np.ndarray, bit_budget: int, choices: np.ndarray
+    weights: CompactWeights, coder: RangeCoder, latent: np.ndarray, bit_budget: int, choices: np.ndarray
 ) -> tuple[tuple[CodedSegment, ...], int]:
-    """Codes the first `bit_budget` bits of a latent, in the direction of the coder's state.
+    """Codes the first `bit_budget` bits of a latent, in the coder's direction.
 
     Args:
         weights: of the preset.
-        state: of the coder.
-        data: uint8, the payload.
+        coder: at the beginning of the payload.
         latent: int8 (LATENT_CHANNELS, rows, columns), read when encoding, written when decoding.
         bit_budget: binary latents kept.
         choices: int64, STOP or a tier for each channel that the budget touches; read when encoding, written when decoding.
@@ -35,12 +32,10 @@ def _code(
     _, rows, columns = latent.shape
     size, channels = rows * columns, len(choices)
     costs, macs = np.zeros(channels, np.int64), np.zeros(channels, np.int64)
-    coder = latent_coder(weights.net, weights.frequencies, latent.shape, NEIGHBOURS)
-    coded, bits = code_latent_slices(
-        state, data, COSTS, coder, latent, 0, bit_budget, bit_budget - (channels - 1) * size, 0, choices, costs, macs
-    )
+    latents = latent_coder(weights.net, weights.frequencies, latent.shape, NEIGHBOURS)
+    coded, bits = code_latent_slices(coder, latents, latent, 0, bit_budget, choices, costs, macs)
     segments = [Segment(LATENT, i, min(size, bit_budget - i * size)) for i in range(coded)]
-    return tuple(coded_segments(segments, choices[:coded], costs[:coded], macs[:coded], bool(state[EXHAUSTED]))), int(bits)
+    return tuple(coded_segments(segments, choices[:coded], costs[:coded], macs[:coded], coder.exhausted)), bits
 
 
 def encode_latent(
@@ -57,9 +52,9 @@ def encode_latent(
     Returns:
         The payload, and what each segment cost, the stop mark included.
     """
-    state, data = encoder_state(), np.zeros(latent.size * MOST_BITS_PER_DECISION // 8 + LATENT_CHANNELS * 8, np.uint8)
-    segments, _ = _code(weights, state, data, latent, bit_budget, choices)
-    return finish(state, data), segments
+    coder = RangeCoder()
+    segments, _ = _code(weights, coder, latent, bit_budget, choices)
+    return coder.finish(), segments
 
 
 def decode_latent(weights: CompactWeights, stream: Stream) -> tuple[np.ndarray, tuple[CodedSegment, ...]]:
@@ -82,8 +77,8 @@ def decode_latent(weights: CompactWeights, stream: Stream) -> tuple[np.ndarray, 
     rows, columns = latent_size(header.height, header.width)
     latent = np.zeros((LATENT_CHANNELS, rows, columns), np.int8)
     choices = np.zeros(-(-bit_budget // (rows * columns)), np.int64)
-    state = decoder_state(stream.payload, header.payload_bytes)
-    segments, bits = _code(weights, state, stream.payload, latent, bit_budget, choices)
+    coder = RangeCoder(stream.payload, header.payload_bytes)
+    segments, bits = _code(weights, coder, latent, bit_budget, choices)
     return keep_bits(latent, bits), segments
 
 

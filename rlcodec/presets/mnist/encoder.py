@@ -6,7 +6,7 @@ import numpy as np
 
 from rlcodec.core.container import pack
 from rlcodec.core.integer_conv import analyse
-from rlcodec.core.range_coder import encoder_state, finish
+from rlcodec.core.range_coder import RangeCoder
 from rlcodec.core.segment_choice import LATENT_TIERS, PIXELS, STOP
 from rlcodec.core.segments import Segment
 from rlcodec.errors import MisfitError
@@ -16,10 +16,6 @@ from rlcodec.presets.mnist.segments import max_bit_budget
 from rlcodec.presets.mnist.session import Session
 from rlcodec.presets.mnist.settings import MnistSettings
 from rlcodec.presets.mnist.weights import MnistWeights
-
-SPARE_PAYLOAD_BYTES = 64
-MOST_BITS_PER_SYMBOL = 16 * 24
-"""No path down a tree of decisions is longer than 24, and no decision costs more than 16 bits."""
 
 Chooser = Callable[[tuple[Segment, ...]], Sequence[int]]
 """From all segments, in stream order, to STOP or a tier for each; entries after a stop are ignored."""
@@ -42,16 +38,14 @@ def start_encoder(weights: MnistWeights, pixels: np.ndarray, bit_budget: int, la
         raise MisfitError(f"bit_budget is {bit_budget}; this image takes 0 to {most}")
     if latent is None:
         latent = analyse(weights.analysis, pixels)
-    symbols = pixels.size + latent.size
-    data = np.zeros(symbols * MOST_BITS_PER_SYMBOL // 8 + SPARE_PAYLOAD_BYTES, np.uint8)
-    return Session(weights, encoder_state(), data, pixels.copy(), latent.copy(), bit_budget)
+    return Session(weights, RangeCoder(), pixels.copy(), latent.copy(), bit_budget)
 
 
 def finish_encoder(session: Session) -> Encoded:
     """The stream of a session in which all decisions were made."""
     weights, (height, width) = session.weights, session.image.shape
     settings = MnistSettings(session.bit_budget)
-    payload = finish(session.state, session.data)
+    payload = session.coder.finish()
     picture = session.picture()
     return Encoded(
         data=pack(MNIST, weights.fingerprint, height, width, settings.to_number(), payload),

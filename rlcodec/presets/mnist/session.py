@@ -7,7 +7,7 @@ import numpy as np
 from rlcodec.core.binary_latent import LatentCoder, code_latent_slices, latent_coder
 from rlcodec.core.container import Stream, unpack
 from rlcodec.core.integer_conv import keep_bits, latent_shape, synthesise
-from rlcodec.core.range_coder import COSTS, DIRECTION, ENCODE, EXHAUSTED, PREVIOUS_TIER, decoder_state
+from rlcodec.core.range_coder import RangeCoder
 from rlcodec.core.segment_choice import LATENT, LATENT_TIERS, STOP, TIERS, tiers_at
 from rlcodec.core.segments import CodedSegment, coded_segments
 from rlcodec.core.weights_file import check_fingerprint
@@ -16,19 +16,18 @@ from rlcodec.presets.mnist.bilevel.coder import source_of
 from rlcodec.presets.mnist.bilevel.context import PRESENT, STATUS, source_state
 from rlcodec.presets.mnist.bilevel.geometry import BilevelSource
 from rlcodec.presets.mnist.bilevel.transformer import KvCache
-from rlcodec.presets.mnist.rows import RowCoder, code_pixel_rows, picture_at, row_coder
+from rlcodec.presets.mnist.rows import RowCoder, code_rows, picture_at, row_coder
 from rlcodec.presets.mnist.segments import segments_of, slices_touched, synthesis_macs
 from rlcodec.presets.mnist.settings import MnistSettings
 from rlcodec.presets.mnist.weights import MnistWeights
 
 
 class Session:
-    """Codes the segments of an image one after another; the state of the range coder holds the direction.
+    """Codes the segments of an image one after another, in the direction of a range coder.
 
     Args:
         weights: of the preset.
-        state: of the range coder.
-        data: uint8, the payload: read when decoding, written when encoding.
+        coder: at the beginning of the payload.
         image: uint8 (height, width), as the attribute.
         latent: int8 (slices, rows, columns), as the attribute.
         bit_budget: binary latents to keep.
@@ -48,10 +47,8 @@ class Session:
             before the first row.
     """
 
-    def __init__(
-        self, weights: MnistWeights, state: np.ndarray, data: np.ndarray, image: np.ndarray, latent: np.ndarray, bit_budget: int
-    ):
-        self.weights, self.state, self.data = weights, state, data
+    def __init__(self, weights: MnistWeights, coder: RangeCoder, image: np.ndarray, latent: np.ndarray, bit_budget: int):
+        self.weights, self.coder = weights, coder
         self.image, self.latent, self.bit_budget = image, latent, bit_budget
         height, width = image.shape
         self.segments = segments_of(height, width, bit_budget)
@@ -112,19 +109,19 @@ class Session:
             count = min(len(choices) - at, (latents if in_latents else len(self.segments)) - start)
             costs, macs = np.zeros(count, np.int64), np.zeros(count, np.int64)
             part = np.array(choices[at : at + count], np.int64)
-            if self.state[DIRECTION] == ENCODE:
+            if self.coder.encoding:
                 self._check_choices(start, part)
             code = self._code_latents if in_latents else self._code_rows
             coded = code(start, part, costs, macs)
             at += coded
-            exhausted = bool(self.state[EXHAUSTED])
+            exhausted = self.coder.exhausted
             segments = self.segments[start : start + coded]
             self.coded += coded_segments(segments, part[:coded], costs[:coded], macs[:coded], exhausted)
             self.done = exhausted or self.coded[-1].tier == STOP or len(self.coded) == len(self.segments)
 
     def _check_choices(self, start: int, choices: np.ndarray) -> None:
         """Raises OptionError if a segment cannot have its tier."""
-        before = int(self.state[PREVIOUS_TIER])
+        before = self.coder.previous_tier
         for segment, choice in zip(self.segments[start:], choices.tolist(), strict=False):
             if choice == STOP:
                 return
@@ -135,12 +132,9 @@ class Session:
             before = choice
 
     def _code_latents(self, start: int, choices: np.ndarray, costs: np.ndarray, macs: np.ndarray) -> int:
-        last = self.bit_budget - (self.slices_touched - 1) * self.latent[0].size
-        coded, self.bits_done = code_latent_slices(
-            self.state, self.data, COSTS, self._latents, self.latent, start, self.bit_budget, last, self.bits_done, choices,
-            costs, macs,
-        )  # fmt: skip
-        return int(coded)
+        coded, bits = code_latent_slices(self.coder, self._latents, self.latent, start, self.bit_budget, choices, costs, macs)
+        self.bits_done += bits
+        return coded
 
     def start_rows(self, source: BilevelSource | None = None, known: bool = False) -> RowCoder:
         """The coder of rows before the first of them; arguments as `source_state`."""
@@ -149,13 +143,13 @@ class Session:
 
     def _code_rows(self, start: int, choices: np.ndarray, costs: np.ndarray, macs: np.ndarray) -> int:
         if self._rows is None:
-            encoding = self.state[DIRECTION] == ENCODE and choices[0] != STOP
+            encoding = self.coder.encoding and choices[0] != STOP
             search = encoding and self.search_source
             self._rows = self.start_rows(source_of(self.weights.source_tables, self.image) if search else None, encoding)
-        coded, self.rows_done, self.pixels_of_next_row = code_pixel_rows(
-            self.state, self.data, COSTS, self._rows, self.image, self.rows_done, self.slices_touched, choices, costs, macs
+        coded, self.rows_done, self.pixels_of_next_row = code_rows(
+            self.coder, self._rows, self.image, self.rows_done, self.slices_touched, choices, costs, macs
         )
-        return int(coded)
+        return coded
 
     def picture(self) -> np.ndarray:
         """What decoders show of the segments coded so far, uint8 (height, width)."""
@@ -186,8 +180,8 @@ def start_session(weights: MnistWeights, stream: Stream) -> Session:
     bit_budget = MnistSettings.of(header, weights).bit_budget
     image = np.zeros((header.height, header.width), np.uint8)
     latent = np.zeros((weights.slices, *latent_shape(header.height, header.width)), np.int8)
-    state = decoder_state(stream.payload, header.payload_bytes)
-    return Session(weights, state, stream.payload, image, latent, bit_budget)
+    coder = RangeCoder(stream.payload, header.payload_bytes)
+    return Session(weights, coder, image, latent, bit_budget)
 
 
 def decoded_pixels(weights: MnistWeights, data: bytes) -> np.ndarray:

@@ -68,7 +68,7 @@ def weights_from_arrays(arrays: Mapping[str, np.ndarray]) -> MnistWeights:
             tables=StaticTables(*(arrays[f"tables.{field}"] for field in StaticTables._fields)),
             source_net=context_net_of(arrays, "scans"),
             source_lm=lm_net(**{field: arrays[f"lm.{field}"] for field in stored_fields(LmNet)}),
-            source_tables=SourceTables(*(arrays[f"scan.{field}"] for field in SourceTables._fields)),
+            source_tables=SourceTables(**{field: arrays[f"scan.{field}"] for field in SourceTables.stored}),
             fill=arrays["fill"],
         )
     except KeyError as error:

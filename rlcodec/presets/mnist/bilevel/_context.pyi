@@ -1,3 +1,5 @@
+from typing import ClassVar
+
 import numpy as np
 
 MARGIN: int
@@ -21,6 +23,7 @@ PEAK_BITS: int
 PLACE_BITS: int
 
 class SourceTables:
+    stored: ClassVar[tuple[str, ...]]
     cells: np.ndarray
     areas: np.ndarray
     peaks: np.ndarray

@@ -8,13 +8,48 @@ each selected row and one of the neighbours.
 
 import numpy as np
 
-from rlcodec.presets.mnist.bilevel._context import ABSENT, MARGIN, PRESENT, STATUS, SourceState
+from rlcodec.presets.mnist.bilevel._context import (
+    ABSENT,
+    BORDER,
+    LEFT,
+    MARGIN,
+    PEAK,
+    PEAK_BITS,
+    PLACE_BITS,
+    PRESENT,
+    SELECTED,
+    SELECTED_ROWS,
+    SIDE,
+    SIDE_BITS,
+    SKIPPED_SHIFT,
+    STATUS,
+    TOP,
+    SourceState,
+    SourceTables,
+)
 from rlcodec.presets.mnist.bilevel.geometry import BilevelSource
 
-SOURCE_TABLES = (
-    "cells", "areas", "peaks", "near", "absent", "side", "peak", "top", "left", "slip", "quiet", "quiet_rows",
-)  # fmt: skip
-"""Names of the arrays of `SourceTables`, under which a weights file stores them."""
+__all__ = [
+    "ABSENT",
+    "BORDER",
+    "LEFT",
+    "MARGIN",
+    "PEAK",
+    "PEAK_BITS",
+    "PLACE_BITS",
+    "PRESENT",
+    "SELECTED",
+    "SELECTED_ROWS",
+    "SIDE",
+    "SIDE_BITS",
+    "SKIPPED_SHIFT",
+    "STATUS",
+    "TOP",
+    "SourceState",
+    "SourceTables",
+    "source_state",
+    "window_size",
+]
 
 
 def source_state(source: BilevelSource | None = None, known: bool = False) -> SourceState:

@@ -1,0 +1,3 @@
+COLUMNS_ASIDE: int
+PLACE_ORIGIN: int
+ROWS_ABOVE: int
