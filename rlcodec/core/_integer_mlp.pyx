@@ -50,14 +50,11 @@ cdef class ContextNet(DecisionTree):
         second_bias: int32 (h2,).
         decisions: the arrays of a `DecisionTree`.
 
-    Attributes:
-        stored: names of the arguments, under which weights files hold the arrays.
-
     Raises:
         ModelError: the shapes of the arrays do not fit.
     """
 
-    stored = (
+    _fields = (
         "first", "rows", "second", "second_bias", "nodes", "node_bias", "shifts", "threshold", "children", "sigmoid",
     )
 

@@ -5,7 +5,7 @@ import numpy as np
 from rlcodec.presets.mnist._pixel_coder import PixelCoder
 from rlcodec.presets.mnist._rows import RowCoder, code_rows, filled, measure_rows
 from rlcodec.presets.mnist.bilevel._context import SourceState
-from rlcodec.presets.mnist.bilevel.transformer import KvCache, empty_cache
+from rlcodec.presets.mnist.bilevel._transformer import KvCache
 from rlcodec.presets.mnist.segments import slices_touched
 from rlcodec.presets.mnist.weights import MnistWeights
 
@@ -22,7 +22,7 @@ def row_coder(weights: MnistWeights, context: np.ndarray, source: SourceState, c
         cache: of tier `lm`; a new one, with which the transformer runs here, if None.
     """
     pixels = PixelCoder(weights.pixel_net, weights.tables, context)
-    cache = cache or empty_cache(weights.source_lm)
+    cache = cache or KvCache(weights.source_lm)
     return RowCoder(pixels, weights.source_net, weights.source_lm, cache, weights.source_tables, source)
 
 

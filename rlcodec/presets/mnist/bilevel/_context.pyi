@@ -23,7 +23,7 @@ PEAK_BITS: int
 PLACE_BITS: int
 
 class SourceTables:
-    stored: ClassVar[tuple[str, ...]]
+    _fields: ClassVar[tuple[str, ...]]
     cells: np.ndarray
     areas: np.ndarray
     peaks: np.ndarray
