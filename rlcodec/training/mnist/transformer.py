@@ -5,19 +5,20 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from rlcodec.core.integer_conv import ACTIVATION_MAX
+from rlcodec.core.int16_products import ACTIVATION_MAX
 from rlcodec.core.integer_mlp import sigmoid_table
 from rlcodec.presets.mnist.bilevel.context import SELECTED, SELECTED_ROWS
 from rlcodec.presets.mnist.bilevel.geometry import BilevelSource
 from rlcodec.presets.mnist.bilevel.tokens import source_contexts
-from rlcodec.presets.mnist.bilevel.torch_transformer import INPUTS, padded
+from rlcodec.presets.mnist.bilevel.torch_transformer import padded
 from rlcodec.presets.mnist.bilevel.transformer import (
     ATTENTION_SCALE,
     CACHE_ENTRIES,
-    COLUMNS_ASIDE,
     HEAD_SIZE,
+    LM_COLUMNS_ASIDE,
+    LM_INPUTS,
+    LM_ROWS_ABOVE,
     RESIDUAL,
-    ROWS_ABOVE,
     LmNet,
     exponential_table,
     lm_net,
@@ -84,7 +85,7 @@ class RasterTransformer(nn.Module):
 
     def __init__(self, width: int = 96, layers: int = 3, hidden: int = 192):
         super().__init__()
-        self.first = nn.Linear(INPUTS, width, bias=False)
+        self.first = nn.Linear(LM_INPUTS, width, bias=False)
         self.rows = nn.Parameter(0.02 * torch.randn(SELECTED_ROWS, width))
         self.layers = nn.ModuleList(Layer(width, hidden) for _ in range(layers))
         self.node = nn.Linear(width, 1)
@@ -93,7 +94,7 @@ class RasterTransformer(nn.Module):
         """Logits of a 1, (n, t).
 
         Args:
-            inputs: (n, t, INPUTS).
+            inputs: (n, t, LM_INPUTS).
             rows: indices of learned rows (n, t, SELECTED).
             symbols: the coded symbols (n, t).
         """
@@ -124,7 +125,7 @@ def train_transformer(
     model = RasterTransformer().to(device)
 
     def bits(model: RasterTransformer, sources: list[BilevelSource]) -> Tensor:
-        contexts = source_contexts(sources, near, ROWS_ABOVE, COLUMNS_ASIDE)
+        contexts = source_contexts(sources, near, LM_ROWS_ABOVE, LM_COLUMNS_ASIDE)
         inputs, rows, symbols, mask = padded(contexts, device, CACHE_ENTRIES)
         with torch.autocast(device.type, torch.bfloat16):
             logits = model(inputs.to(torch.bfloat16), rows, symbols)

@@ -9,24 +9,22 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from rlcodec.core.integer_conv import ACTIVATION_MAX
+from rlcodec.core.int16_products import ACTIVATION_MAX
 from rlcodec.core.integer_mlp import LOGIT_LIMIT
-from rlcodec.presets.mnist.bilevel.context import SELECTED, window_size
+from rlcodec.presets.mnist.bilevel._context import SELECTED
 from rlcodec.presets.mnist.bilevel.tokens import Contexts
 from rlcodec.presets.mnist.bilevel.transformer import (
     CACHE_ENTRIES,
-    COLUMNS_ASIDE,
     HEAD_SIZE,
+    LM_INPUTS,
     LOGIT_SHIFT,
     NORM_BITS,
     RESIDUAL_LIMIT,
-    ROWS_ABOVE,
     SMALLEST_NORM,
     WEIGHT_ENTRIES,
     LmNet,
 )
 
-INPUTS = window_size(ROWS_ABOVE, COLUMNS_ASIDE)
 SHORTEST_CACHE = 256
 QUERY_BITS, WEIGHT_BITS = 9, 4
 """Bits of the parts into which attention splits a factor: (2**QUERY_BITS - 1) * ACTIVATION_MAX * HEAD_SIZE and
@@ -46,7 +44,7 @@ def padded(contexts: list[Contexts], device: torch.device, most: int | None = No
     """
     longest = max(len(c.symbols) for c in contexts)
     longest = longest if most is None else min(longest, most)
-    inputs = np.zeros((len(contexts), longest, INPUTS), np.uint8)
+    inputs = np.zeros((len(contexts), longest, LM_INPUTS), np.uint8)
     rows = np.zeros((len(contexts), longest, SELECTED), np.int64)
     symbols, mask = np.zeros((len(contexts), longest), np.int64), np.zeros((len(contexts), longest), bool)
     for i, c in enumerate(contexts):
@@ -70,8 +68,8 @@ class IntegerTransformer:
 
     def __init__(self, net: LmNet, device: torch.device):
         self.net, self.device = net, device
-        self.layers, self.width = net.qkv.shape[:2]
-        self._arrays = {n: torch.from_numpy(getattr(net, n)).to(device) for n in LmNet._fields}
+        self.layers, self.width = net.layers, net.width
+        self._arrays = {n: torch.from_numpy(np.array(getattr(net, n))).to(device) for n in LmNet.stored}
         # One more entry: no weight beyond the table.
         self._attention = F.pad(self._arrays["exponential"], (0, 1))
 
