@@ -161,5 +161,6 @@ def _answers(transformer: IntegerTransformer, cache: Cache, asked: np.ndarray) -
     ink = np.arange(LM_INPUTS)[None] < asked[:, INK, None]
     np.put_along_axis(inputs, np.where(ink, asked[:, ASKED_INPUTS:], LM_INPUTS), 1, 1)
     rows, outcomes = asked[:, ASKED_ROWS:ASKED_INPUTS], asked[:, OUTCOME]
-    tensors = (torch.from_numpy(np.ascontiguousarray(a)).to(transformer.device) for a in (inputs[:, :LM_INPUTS], rows, outcomes))
+    arrays = (np.ascontiguousarray(array) for array in (inputs[:, :LM_INPUTS], rows, outcomes))
+    tensors = (torch.from_numpy(array).to(transformer.device) for array in arrays)
     return transformer.step(cache, *tensors).cpu().numpy()

@@ -76,18 +76,18 @@ def source_tables(images: np.ndarray, sources: list[BilevelSource | None]) -> di
     numbers = {
         name: np.array([getattr(source, name) for source in coded], np.int64) for name in ("side", "peak", "top", "left")
     }
-    return dict(
-        cells=cells,
-        areas=areas,
-        peaks=peaks,
-        near=probability(near[:, 1], near[:, 0]),
-        absent=probability(np.array([len(sources) - len(coded)]), np.array([len(coded)])),
-        side=_number_tree(numbers["side"] - MIN_SIDE, SIDE_BITS),
-        peak=_number_tree(numbers["peak"], PEAK_BITS),
-        top=_number_tree(numbers["top"] + PLACE_ORIGIN, PLACE_BITS),
-        left=_number_tree(numbers["left"] + PLACE_ORIGIN, PLACE_BITS),
-        slip=probability(exceptions[:, 1], exceptions[:, 0]),
-    )
+    return {
+        "cells": cells,
+        "areas": areas,
+        "peaks": peaks,
+        "near": probability(near[:, 1], near[:, 0]),
+        "absent": probability(np.array([len(sources) - len(coded)]), np.array([len(coded)])),
+        "side": _number_tree(numbers["side"] - MIN_SIDE, SIDE_BITS),
+        "peak": _number_tree(numbers["peak"], PEAK_BITS),
+        "top": _number_tree(numbers["top"] + PLACE_ORIGIN, PLACE_BITS),
+        "left": _number_tree(numbers["left"] + PLACE_ORIGIN, PLACE_BITS),
+        "slip": probability(exceptions[:, 1], exceptions[:, 0]),
+    }
 
 
 def one_hot(contexts: list[Contexts]) -> tuple[np.ndarray, np.ndarray]:

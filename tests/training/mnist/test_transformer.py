@@ -108,7 +108,8 @@ def test_integers_cost_little(model):
         logits = model(inputs.float(), rows, symbols)[0].double()
     # Symbols as the model itself would draw them: then any other distribution costs more on average.
     symbols = (torch.rand(300, generator=torch.Generator().manual_seed(1)) < torch.sigmoid(logits)).long()
-    chance = torch.from_numpy(np.array(net.sigmoid))[IntegerTransformer(net, CPU).logits(inputs, rows, symbols[None])[0]] / 65536
+    index = IntegerTransformer(net, CPU).logits(inputs, rows, symbols[None])[0]
+    chance = torch.from_numpy(np.array(net.sigmoid))[index] / 65536
     with torch.no_grad():
         logits = model(inputs.float(), rows, symbols[None])[0].double()
     exact = torch.nn.functional.binary_cross_entropy_with_logits(logits, symbols.double(), reduction="sum")

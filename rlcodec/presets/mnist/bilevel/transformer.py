@@ -7,9 +7,9 @@ token attends to the tokens before it and to one learned entry. The values of a 
 completed once it is known, so no token sees its own.
 
 Numbers: the residual stream is int32 in units of 1/RESIDUAL. Factors of products are int16: activations in units of 1/128, at
-most ACTIVATION_MAX, and weights. Sums are int32, with bounds that the export proves. Attention weights are looked up in a table of
-the exponential that is shipped with the weights, so that softmax is a sum of integers and one division, and independent of the
-order.
+most ACTIVATION_MAX, and weights. Sums are int32, with bounds that the export proves. Attention weights are looked up in a table
+of the exponential that is shipped with the weights, so that softmax is a sum of integers and one division, and independent of
+the order.
 """
 
 import numpy as np
