@@ -2,20 +2,28 @@
 
 import json
 import math
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from rlcodec.cli.common import JSON_HELP, PRESET_HELP, announce_compilation, command, progress, say, show
+from rlcodec.cli.common import (
+    EXIT_FAILURE,
+    JSON_HELP,
+    PRESET_HELP,
+    announce_compilation,
+    command,
+    complain,
+    progress,
+    say,
+    show,
+)
 from rlcodec.errors import OptionError
 from rlcodec.options import option
 from rlcodec.parallel.options import LOCAL
 from rlcodec.presets.registry import preset_names
 
-EXIT_FAILURE = 2
 DEFAULT_ANCHOR = "jpeg"
 SUMMARY_COLUMNS = 116
 """Columns of a terminal that the summary needs to stay on one line per codec."""
@@ -113,8 +121,7 @@ def _compare_codecs(data: Path, listed: str, options: EvaluateOptions) -> None:
             options.out, options.split, options.images, options.workers, options.resume, report, options.backend
         )
         measured = measure_codecs(data, names, table_options)
-    for failure in measured.failures:
-        print(f"rlcodec: {failure}", file=sys.stderr)
+    complain(*measured.failures)
     curves = mean_curves(measured.table[measured.table.codec.isin(names)])
     if options.curves is not None:
         write_curves(curves, options.curves, {name: codec_by_name(name).about for name in names})

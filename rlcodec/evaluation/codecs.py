@@ -20,6 +20,7 @@ from PIL import Image, features
 from rlcodec.api import decode, encode, inspect
 from rlcodec.control.onnx_policy import preset_of_policy
 from rlcodec.errors import ImageError, OptionError
+from rlcodec.images.saving import image_bytes
 from rlcodec.presets.base import Preset
 from rlcodec.presets.policies import policy_file, policy_of
 from rlcodec.presets.registry import preset_by_name, preset_for
@@ -214,9 +215,7 @@ def _format_codec(name: str, made: Format) -> Codec:
         raise OptionError(f"Pillow cannot write {name} here: {how}")
 
     def save(picture: np.ndarray, options: Options) -> bytes:
-        buffer = io.BytesIO()
-        Image.fromarray(picture).save(buffer, made.pillow_name, **{**made.options, **options})
-        return buffer.getvalue()
+        return image_bytes(Image.fromarray(picture), made.pillow_name, **{**made.options, **options})
 
     def load(data: bytes, mode: str) -> np.ndarray:
         with Image.open(io.BytesIO(data)) as image:

@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from rlcodec.archive.format import shared_bytes
 from rlcodec.control.objective import ROUNDING_MSE
 from rlcodec.core.metrics import PEAK_SQUARED
 from rlcodec.errors import DataError
@@ -128,12 +129,6 @@ def _measure(coder: _Coder, pictures: np.ndarray, digit: tuple[int, int]) -> tup
     return row, streams
 
 
-def shared_prefix(streams: list[bytes]) -> int:
-    """Number of bytes that all streams begin with alike."""
-    first, last = min(streams), max(streams)
-    return next((i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), min(len(first), len(last)))
-
-
 def settings_of(codec: Codec) -> Settings:
     """The settings at which a format is measured on digits: those of all evaluations, and lossless."""
     return {**codec.settings, **({} if codec.lossless is None else {"lossless": codec.lossless})}
@@ -159,7 +154,7 @@ def format_rows(name: str, images: np.ndarray) -> Iterator[Row]:
     for setting in settings_of(codec):
         row, streams = _measure(_coder(title, FILES, codec, setting), images, digit)
         yield row
-        shared = shared_prefix(streams)
+        shared = shared_bytes(min(streams), max(streams))
         rate_bpp = 8 * sum(len(data) - shared for data in streams) / images.size
         yield replace(row, arrangement=HEADLESS, rate_bpp=rate_bpp)
         yield _measure(_coder(title, MOSAICS, codec, setting), tiled, digit)[0]

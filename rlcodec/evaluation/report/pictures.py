@@ -1,7 +1,6 @@
 """Pictures for a report: the originals that a table was measured on, and what codecs make of them at equal bytes."""
 
 import base64
-import io
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from rlcodec.evaluation.codecs import FORMATS, Codec, Summary, codec_by_name, is
 from rlcodec.evaluation.curves import EXACT_PSNR_DB
 from rlcodec.evaluation.rate_distortion import Source, pixels_of, sha256_of, sources_of
 from rlcodec.evaluation.versions import Version, finest_within, version_at
+from rlcodec.images.saving import image_bytes
 
 CROP = 512
 """Pixels a side, at most, of the part of a picture that is embedded."""
@@ -208,6 +208,4 @@ def thumbnail(pixels: np.ndarray) -> str:
 
 
 def _uri(image: Image.Image, **options: Any) -> str:
-    buffer = io.BytesIO()
-    image.save(buffer, "WEBP", **options)
-    return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()
+    return "data:image/webp;base64," + base64.b64encode(image_bytes(image, "WEBP", **options)).decode()
