@@ -5,16 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from rlcodec.archive.format import CollectionHeader, Entry
-from rlcodec.core.container import Header, Stream, check_declared_size, pack
+from rlcodec.core.container import Header, Stream, check_declared_size
 from rlcodec.core.weights_file import fingerprint_of
 from rlcodec.errors import StreamError
 from rlcodec.presets.registry import preset_of
-
-
-def stream_of(header: CollectionHeader, entry: Entry) -> bytes:
-    """An image of a collection as a stream of its own."""
-    fingerprint = fingerprint_of(header.digest)
-    return pack(header.format, fingerprint, entry.height, entry.width, entry.settings, entry.payload)
 
 
 def decode_entries(

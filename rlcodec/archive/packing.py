@@ -13,7 +13,7 @@ from PIL import Image
 
 from rlcodec.api import DEFAULT_PRESET, encode_options
 from rlcodec.archive.writer import CollectionWriter
-from rlcodec.core.progress import Report, reported
+from rlcodec.core.progress import Report, with_progress
 from rlcodec.errors import MisfitError, OptionError, RlcodecError, failure_line
 from rlcodec.options import EncodeOptions, option
 from rlcodec.parallel.backends import in_order, map_items
@@ -126,7 +126,7 @@ def pack_images(
         results = map_items(lambda: coder, (), remaining, MapOptions(workers=workers, group_size=group_size, use_threads=True))
         failures: list[str] = []
         coded = zip(remaining, in_order(results), strict=True)
-        for source, result in reported(coded, len(remaining), options.report):
+        for source, result in with_progress(coded, len(remaining), options.report):
             if isinstance(result, bytes):
                 writer.add(result, source.name, source.label)
             else:
@@ -148,8 +148,9 @@ class _Coder:
 
     def __call__(self, sources: Sequence[PackSource]) -> list[bytes | str]:
         if not self.preset_decides:
-            return [_result_or_failure(source, self._encode) for source in sources]
-        pictures = [_result_or_failure(source, self._read) for source in sources]
+            encoded = [_result_or_failure(source, self.preset.encode, self.options) for source in sources]
+            return [result if isinstance(result, str) else result.data for result in encoded]
+        pictures = [_result_or_failure(source, self.preset.read_pixels, self.options) for source in sources]
         readable = {
             source.name: pixels for source, pixels in zip(sources, pictures, strict=True) if not isinstance(pixels, str)
         }
@@ -160,17 +161,11 @@ class _Coder:
             results = iter([failure_line(name, error) for name in readable])
         return [picture if isinstance(picture, str) else next(results) for picture in pictures]
 
-    def _encode(self, source: PackSource) -> bytes:
-        return self.preset.encode(source.image, self.options).data
 
-    def _read(self, source: PackSource) -> np.ndarray:
-        return self.preset.read_pixels(source.image, self.options)
-
-
-def _result_or_failure(source: PackSource, run: Callable[[PackSource], Any]) -> Any:
-    """The result of `run`, or a line that says why it failed; an OptionError that concerns all images is raised."""
+def _result_or_failure(source: PackSource, run: Callable[..., Any], options: EncodeOptions) -> Any:
+    """What `run` makes of an image, or a line that says why it failed; an OptionError that concerns all images is raised."""
     try:
-        return run(source)
+        return run(source.image, options)
     except (RlcodecError, OSError) as error:
         if isinstance(error, OptionError) and not isinstance(error, MisfitError):
             raise

@@ -13,11 +13,11 @@ from rlcodec.archive.packing import PackResult
 from rlcodec.archive.reader import Collection
 from rlcodec.core.files import make_folder, write_bytes
 from rlcodec.core.preset_format import MAX_PIXELS
-from rlcodec.core.progress import Report, reported
+from rlcodec.core.progress import Report, with_progress
 from rlcodec.errors import OutputError, RlcodecError, failure_line
 from rlcodec.images.saving import format_of, image_bytes
 from rlcodec.options import option
-from rlcodec.parallel.backends import in_order, map_items
+from rlcodec.parallel.backends import in_order, map_items, one_by_one
 from rlcodec.parallel.options import MapOptions
 from rlcodec.parallel.threads import worker_count
 
@@ -74,12 +74,9 @@ def unpack_images(path: str | os.PathLike[str], folder: Path, options: UnpackOpt
             except (RlcodecError, OSError, ValueError, KeyError) as error:  # the last two if the format cannot hold the image
                 return failure_line(names[number], error)
 
-        def write_images(numbers: list[int]) -> list[str | None]:
-            return [write_image(number) for number in numbers]
-
         spread = MapOptions(workers=workers, use_threads=True)
-        results = in_order(map_items(lambda: write_images, (), remaining, spread))
-        failures = tuple(line for line in reported(results, len(remaining), options.report) if line)
+        results = in_order(map_items(one_by_one, (write_image,), remaining, spread))
+        failures = tuple(line for line in with_progress(results, len(remaining), options.report) if line)
     if any(label is not None for label in labels):
         _write_labels(folder / LABELS_FILE, files, labels)
     return PackResult(len(remaining) - len(failures), len(names) - len(remaining), failures)

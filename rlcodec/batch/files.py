@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rlcodec.core.files import make_folder, write_bytes
-from rlcodec.core.progress import Report, reported
+from rlcodec.core.progress import Report, with_progress
 from rlcodec.errors import ImageError, MisfitError, OptionError, OutputError, StreamError
 from rlcodec.parallel.backends import in_order, map_items
 from rlcodec.parallel.options import MapOptions, check_backend
@@ -89,7 +89,7 @@ def convert_files(
         make_folder(folder)
     items = [(source.absolute(), target.absolute()) for source, target in pairs]  # actors run in another folder
     results = map_items(_Converter, (convert,), items, options, files=[source for source, _ in pairs])
-    return list(in_order(reported(results, len(pairs), report)))
+    return list(in_order(with_progress(results, len(pairs), report)))
 
 
 @dataclass(frozen=True)

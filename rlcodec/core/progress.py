@@ -8,7 +8,7 @@ Report = Callable[[int, int], None]
 """Called with the number of items that are done and of all items."""
 
 
-def reported(items: Iterable[Item], total: int, report: Report | None) -> Iterator[Item]:
+def with_progress(items: Iterable[Item], total: int, report: Report | None) -> Iterator[Item]:
     """Yields items; an item is reported as done when the next one is asked for.
 
     Args:
