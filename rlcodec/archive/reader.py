@@ -178,20 +178,21 @@ class Collection:
     def _entries(self, numbers: Sequence[int]) -> list[Entry | StreamError]:
         """Images as the file stores them, or errors; neighbours in the file are read together."""
         entries: list[Entry | StreamError] = []
-        places = zip(itertools.count(), numbers, map(self._section_of, numbers), strict=False)
-        for (section, _), run in itertools.groupby(places, lambda place: (place[2], place[1] - place[0])):
-            found = [number for _, number, _ in run]
-            if section is not None:
-                entries += self._neighbours(section, found[0] - section.first, len(found))
+        while len(entries) < len(numbers):
+            done = len(entries)
+            first = numbers[done]
+            at = bisect.bisect_right(self._firsts, first) - 1
+            start = first - self._firsts[at] if at >= 0 else 0
+            available = self._sections[at].count - start if at >= 0 else 0
+            if available <= 0:
+                lost = f"{self.path}: image {first} is lost: the footer of its section is damaged"
+                entries.append(DamagedStreamError(lost))
                 continue
-            lost = (f"{self.path}: image {number} is lost: the footer of its section is damaged" for number in found)
-            entries += map(DamagedStreamError, lost)
+            count = 1
+            while count < min(available, len(numbers) - done) and numbers[done + count] == first + count:
+                count += 1
+            entries += self._neighbours(self._sections[at], start, count)
         return entries
-
-    def _section_of(self, number: int) -> Section | None:
-        """The section that holds an image, None if its footer is damaged."""
-        at = bisect.bisect_right(self._firsts, number) - 1
-        return self._sections[at] if at >= 0 and number < self._sections[at].first + self._sections[at].count else None
 
     def _neighbours(self, section: Section, start: int, count: int) -> list[Entry | StreamError]:
         """`count` images of a section from its image `start` on."""

@@ -2,7 +2,6 @@
 
 import csv
 import io
-import itertools
 import os
 from collections import Counter
 from collections.abc import Sequence
@@ -78,7 +77,11 @@ def unpack_images(path: str | os.PathLike[str], folder: Path, options: UnpackOpt
         results = in_order(map_items(one_by_one, (write_image,), remaining, spread))
         failures = tuple(line for line in with_progress(results, len(remaining), options.report) if line)
     if any(label is not None for label in labels):
-        _write_labels(folder / LABELS_FILE, files, labels)
+        text = io.StringIO()
+        rows = csv.writer(text, lineterminator="\n")
+        rows.writerow(("file", "label"))
+        rows.writerows((file, label) for file, label in zip(files, labels, strict=True) if label is not None)
+        write_bytes(folder / LABELS_FILE, text.getvalue().encode())
     return PackResult(len(remaining) - len(failures), len(names) - len(remaining), failures)
 
 
@@ -91,11 +94,3 @@ def _files_of(names: Sequence[str], ending: str) -> list[str]:
         clash = next(file for file, times in Counter(files).items() if times > 1)
         raise OutputError(f"{clash}: two images of the collection would become this file")
     return files
-
-
-def _write_labels(path: Path, files: Sequence[str], labels: Sequence[int | None]) -> None:
-    text = io.StringIO()
-    rows = csv.writer(text, lineterminator="\n")
-    rows.writerow(("file", "label"))
-    rows.writerows(itertools.compress(zip(files, labels, strict=True), (label is not None for label in labels)))
-    write_bytes(path, text.getvalue().encode())

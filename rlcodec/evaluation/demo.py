@@ -36,15 +36,6 @@ STEPS_PER_SECOND = 20_000
 """An estimate, which decides how fast the learning rate falls."""
 
 
-def demo_images(data: Path | None) -> np.ndarray:
-    """Training and held-out images, uint8 (n, height, width); raises DataError if there are too few."""
-    wanted = TRAIN_IMAGES + HELD_OUT_IMAGES
-    images = load_images(data, limit=wanted) if data is not None else sample_images(wanted)
-    if len(images) < LEAST_IMAGES:
-        raise DataError(f"{len(images)} images are too few for the demo; at least {LEAST_IMAGES} are needed")
-    return images
-
-
 def run_demo(out: Path, data: Path | None, seconds: float, seed: int) -> None:
     """Runs the demo and leaves policy, tables, plots, streams and images in a folder.
 
@@ -60,7 +51,10 @@ def run_demo(out: Path, data: Path | None, seconds: float, seed: int) -> None:
     """
     console, started = get_console(), time.monotonic()
     make_folder(out)
-    task, images = task_of(DEFAULT_PRESET), demo_images(data)
+    task, wanted = task_of(DEFAULT_PRESET), TRAIN_IMAGES + HELD_OUT_IMAGES
+    images = load_images(data, limit=wanted) if data is not None else sample_images(wanted)
+    if len(images) < LEAST_IMAGES:
+        raise DataError(f"{len(images)} images are too few for the demo; at least {LEAST_IMAGES} are needed")
     held_out = max(len(images) // 4, 1)
     console.print(f"1  measuring {len(images)} digits with the codec, every segment in every tier")
     trace = task.measure(images)
