@@ -17,7 +17,7 @@ from rlcodec.presets.base import ComparedSettings, Decoded, Encoded, Preset, Str
 from rlcodec.presets.mnist import decisions
 from rlcodec.presets.mnist.batch import digit_coder
 from rlcodec.presets.mnist.calibration_samples import encode_samples
-from rlcodec.presets.mnist.constrained_search import encode_constrained, encode_lossless
+from rlcodec.presets.mnist.constrained_search import ConstrainedSearch
 from rlcodec.presets.mnist.decode_cost import decode_work
 from rlcodec.presets.mnist.encoder import constant_choices, encode_with
 from rlcodec.presets.mnist.format import MNIST
@@ -68,14 +68,14 @@ class MnistPreset(Preset):
         calibration = load_calibration() if options.max_decode_ms is not None else None
         if options.asks_for_exact_pixels:
             if options.constraints:
-                return encode_lossless(weights, pixels, options.constraints, calibration)
+                return ConstrainedSearch(weights, pixels, options.constraints, calibration).encode_lossless()
             return encode_with(weights, pixels, 0, constant_choices(CONTEXT))
         if options.fixes_decisions:
             return encode_with(weights, pixels, options.bit_budget or 0, constant_choices(options.tier_index, options.rows))
         objective = options.resolve(self.objectives)
         policy = policy_of(self, options.policy)
         if options.constraints:
-            return encode_constrained(policy, weights, pixels, objective, options.constraints, calibration)
+            return ConstrainedSearch(weights, pixels, options.constraints, calibration).encode(policy, objective)
         return encode_under_policy(policy, weights, pixels, objective)
 
     def decode(self, stream: Stream, options: DecodeOptions) -> Decoded:
