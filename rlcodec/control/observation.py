@@ -7,7 +7,6 @@ import numpy as np
 from rlcodec.control.objective import COMPUTE_RANGE, KINDS, Objectives
 from rlcodec.core.kernel import inlined, kernel
 
-FEATURE_LIMIT = 4.0
 SCALE_RATE_BPP = 0.05
 SCALE_KMAC = 0.5
 REGRET_LIMIT = 20.0

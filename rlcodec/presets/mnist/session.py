@@ -16,7 +16,7 @@ from rlcodec.presets.mnist.bilevel.coder import source_of
 from rlcodec.presets.mnist.bilevel.context import PRESENT, STATUS, source_state
 from rlcodec.presets.mnist.bilevel.geometry import BilevelSource
 from rlcodec.presets.mnist.bilevel.transformer import KvCache
-from rlcodec.presets.mnist.rows import RowCoder, code_pixel_rows, picture_at, row_coder
+from rlcodec.presets.mnist.rows import RowCoder, code_pixel_rows, fill_rows, row_coder
 from rlcodec.presets.mnist.segments import segments_of, slices_touched, synthesis_macs
 from rlcodec.presets.mnist.settings import MnistSettings
 from rlcodec.presets.mnist.weights import MnistWeights
@@ -162,11 +162,14 @@ class Session:
         if self.rows_done == self.image.shape[0]:
             return self.image.copy()
         if self.bits_done < self.bit_budget:
-            kept = keep_bits(self.latent, self.bits_done)
-            reconstruction = synthesise(self.weights.synthesis, kept, *self.image.shape)
+            reconstruction = synthesise(self.weights.synthesis, keep_bits(self.latent, self.bits_done), *self.image.shape)
         else:
             reconstruction = self.reconstruction
-        return picture_at(self.weights, reconstruction, self.image, self.rows_done, self.pixels_of_next_row, self.bits_done)
+        rows, pixels, out = self.rows_done, self.pixels_of_next_row, np.empty_like(self.image)
+        fill = self.weights.fill[slices_touched(self.bits_done, *self.image.shape)]
+        fill_rows(reconstruction, self.image, rows, fill, out)
+        out[rows, :pixels] = self.image[rows, :pixels]
+        return out
 
     def run_all(self) -> tuple[CodedSegment, ...]:
         """Decodes until the end of the stream; returns the segments."""
