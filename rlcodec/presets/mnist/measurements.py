@@ -7,7 +7,7 @@ tier `lm`.
 """
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from typing import Self
 
@@ -37,20 +37,21 @@ from rlcodec.presets.mnist.rows import code_row, fill_rows, row_coder
 from rlcodec.presets.mnist.segments import BUDGET_SLICES, bits_per_slice
 from rlcodec.presets.mnist.weights import MnistWeights
 
-STATISTICS = (
-    "ink",
-    "mean",
-    "deviation",
-    "gray",
-    "saturated",
-    "gradient_x",
-    "gradient_y",
-    "ink_rows",
-    "ink_columns",
-    "probe_log2_mse",
-)
-"""Names of an image's statistics. All are per pixel or in [0, 1], except the last: log2 of 1 plus the mean squared error of the
-reconstruction from half of the latents."""
+STATISTICS: dict[str, Callable[[np.ndarray, np.ndarray, np.ndarray], float]] = {
+    "ink": lambda value, ink, probe: ink.mean(),
+    "mean": lambda value, ink, probe: value.mean() / 255,
+    "deviation": lambda value, ink, probe: value.std() / 255,
+    "gray": lambda value, ink, probe: (ink & (value < SATURATED)).mean(),
+    "saturated": lambda value, ink, probe: (value >= SATURATED).mean(),
+    "gradient_x": lambda value, ink, probe: np.abs(np.diff(value, axis=1)).sum() / value.size / 255,
+    "gradient_y": lambda value, ink, probe: np.abs(np.diff(value, axis=0)).sum() / value.size / 255,
+    "ink_rows": lambda value, ink, probe: ink.any(1).mean(),
+    "ink_columns": lambda value, ink, probe: ink.any(0).mean(),
+    "probe_log2_mse": lambda value, ink, probe: np.log2(np.square(probe - value).mean() + 1),
+}
+"""Statistics of an image by name, from float64 pixels, where they are ink, and the reconstruction from half of the latents.
+
+All are per pixel or in [0, 1], except the last: log2 of 1 plus the mean squared error of the reconstruction."""
 MEASURED_TIERS = (TABLE, CONTEXT)
 """Tiers whose costs an encoder measures before it decides; `lm` is too expensive for that."""
 MOST_BYTES_PER_SYMBOL = 64
@@ -260,12 +261,10 @@ class ImageMeasurer:
 
     def _measure_latents(self, tier: int) -> None:
         """Measures all latent slices under a tier, by coding them into a buffer that is discarded."""
-        latent, weights = self.latent, self.weights
-        coder = latent_coder(weights.latent_net, weights.tables.latent, latent.shape)
+        coder = latent_coder(self.weights.latent_net, self.weights.tables.latent, self.latent.shape)
         spent, macs = self.measurements.latent_cost[0, tier], self.measurements.latent_macs[0, tier]
-        _measure_latents(
-            encoder_state(), _discarded(latent.size), COSTS, coder, latent.copy(), tier == CONTEXT, spent, macs
-        )  # fmt: skip
+        data, latent = _discarded(self.latent.size), self.latent.copy()
+        _measure_latents(encoder_state(), data, COSTS, coder, latent, tier == CONTEXT, spent, macs)
 
     @functools.cached_property
     def source(self) -> BilevelSource | None:
@@ -284,22 +283,8 @@ class ImageMeasurer:
 
     def _statistics(self) -> np.ndarray:
         """Statistics of the image, float64 (len(STATISTICS),)."""
-        pixels = self.pixels
-        value, ink, probe = pixels.astype(np.float64), pixels > 0, self.reconstruction(self.weights.slices // 2)
-        return np.array(
-            [
-                ink.mean(),
-                value.mean() / 255,
-                value.std() / 255,
-                (ink & (pixels < SATURATED)).mean(),
-                (pixels >= SATURATED).mean(),
-                np.abs(np.diff(value, axis=1)).sum() / pixels.size / 255,
-                np.abs(np.diff(value, axis=0)).sum() / pixels.size / 255,
-                ink.any(1).mean(),
-                ink.any(0).mean(),
-                np.log2(np.square(probe - value).mean() + 1),
-            ]
-        )
+        value, ink, probe = self.pixels.astype(np.float64), self.pixels > 0, self.reconstruction(self.weights.slices // 2)
+        return np.array([statistic(value, ink, probe) for statistic in STATISTICS.values()])
 
 
 def _discarded(symbols: int) -> np.ndarray:

@@ -101,11 +101,9 @@ class Measurer(Protocol):
 
     def measure_slices(self, slices: np.ndarray) -> None:
         """Measures the picture after some latent slices, int64."""
-        ...
 
     def measure_action(self, state: MnistState, action: np.ndarray) -> None:
         """Measures what actions, int64 (B,), lead to, before they are taken."""
-        ...
 
 
 @kernel
@@ -212,12 +210,6 @@ def _legal(state, change_costs, out):
             out[e, FIRST_TIER_ACTION + tier] = change_costs[segment, state.tier[e], tier] < np.inf
 
 
-def sizes_of(weights: MnistWeights, height: int, width: int) -> Sizes:
-    """The sizes of a process on images in pixels."""
-    per_slice, macs = bits_per_slice(height, width), synthesis_macs(weights, height, width)
-    return Sizes(height, width, weights.slices, per_slice, macs, BUDGET_SLICES)
-
-
 class MnistProcess(DecisionProcess[MnistState]):
     """The decisions about images of one size.
 
@@ -242,7 +234,8 @@ class MnistProcess(DecisionProcess[MnistState]):
     ):
         if not len(measurements):
             raise DataError("the trace has no images")
-        self.spec, self.measurements, self.sizes = process_spec(weights), measurements, sizes_of(weights, *size)
+        self.spec, self.measurements = process_spec(weights), measurements
+        self.sizes = Sizes(*size, weights.slices, bits_per_slice(*size), synthesis_macs(weights, *size), BUDGET_SLICES)
         self._measurer = measurer
         several = in_turns(predictors, len(measurements))
         features = image_features(measurements, self.sizes.pixels)
