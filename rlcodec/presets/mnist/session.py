@@ -105,18 +105,16 @@ class Session:
             OptionError: a segment cannot be encoded in the tier that was chosen for it.
         """
         latents = len(self.segments) - self.image.shape[0]
-        at = 0
-        while at < len(choices) and not self.done:
+        while len(choices) and not self.done:
             start = len(self.coded)
             in_latents = start < latents
-            count = min(len(choices) - at, (latents if in_latents else len(self.segments)) - start)
-            costs, macs = np.zeros(count, np.int64), np.zeros(count, np.int64)
-            part = np.array(choices[at : at + count], np.int64)
+            part = np.array(choices[: (latents if in_latents else len(self.segments)) - start], np.int64)
+            costs, macs = np.zeros((2, len(part)), np.int64)
             if self.state[DIRECTION] == ENCODE:
                 self._check_choices(start, part)
             code = self._code_latents if in_latents else self._code_rows
             coded = code(start, part, costs, macs)
-            at += coded
+            choices = choices[coded:]
             exhausted = bool(self.state[EXHAUSTED])
             segments = self.segments[start : start + coded]
             self.coded += coded_segments(segments, part[:coded], costs[:coded], macs[:coded], exhausted)
