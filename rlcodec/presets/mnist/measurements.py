@@ -6,7 +6,6 @@ bit budgets; and rows under the budget that is chosen, as they are coded. It nev
 tier `lm`.
 """
 
-import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from typing import Self
@@ -22,7 +21,6 @@ from rlcodec.core.range_coder import COST, COSTS, MACS, encoder_state
 from rlcodec.core.segment_choice import CONTEXT, LATENT_TIERS, LM, TABLE, TIERS
 from rlcodec.presets.mnist.bilevel.coder import source_of
 from rlcodec.presets.mnist.bilevel.context import source_state
-from rlcodec.presets.mnist.bilevel.geometry import BilevelSource
 from rlcodec.presets.mnist.pixel_coder import (
     COLUMNS_ASIDE,
     ROWS_ABOVE,
@@ -196,6 +194,7 @@ class ImageMeasurer:
     Attributes:
         latent: int8 (slices, rows, columns), of the analysis transform.
         measurements: of the image; 0 where nothing was measured.
+        source: bilevel source of the image, or None.
     """
 
     def __init__(self, weights: MnistWeights, pixels: np.ndarray, measures: Sequence[int] = MEASURES):
@@ -204,11 +203,13 @@ class ImageMeasurer:
         shapes = table_shapes(weights.slices, len(pixels)).items()
         tables = {name: np.zeros((1, *shape), DTYPES.get(name, np.int64)) for name, shape in shapes}
         self.measurements = MnistMeasurements(weights.digest, **tables)
+        self.source = source_of(weights.source_tables, pixels)
         self._reconstructions: dict[int, np.ndarray] = {}
         self._rows: dict[tuple[int, int], np.ndarray] = {}
         self._budgets: set[int] = set()
         self._slices: set[int] = set()
-        self.measurements.statistics[0] = self._statistics()
+        value, ink, probe = self.pixels.astype(np.float64), self.pixels > 0, self.reconstruction(weights.slices // 2)
+        self.measurements.statistics[0] = [statistic(value, ink, probe) for statistic in STATISTICS.values()]
         for tier in MEASURED_TIERS:
             self._measure_latents(tier)
             self.measure_rows(0, tier)
@@ -266,11 +267,6 @@ class ImageMeasurer:
         data, latent = _discarded(self.latent.size), self.latent.copy()
         _measure_latents(encoder_state(), data, COSTS, coder, latent, tier == CONTEXT, spent, macs)
 
-    @functools.cached_property
-    def source(self) -> BilevelSource | None:
-        """The bilevel source of the image, or None."""
-        return source_of(self.weights.source_tables, self.pixels)
-
     def reconstruction(self, slices: int) -> np.ndarray:
         """What the synthesis makes of the first latent slices, uint8 (height, width)."""
         if slices not in self._reconstructions:
@@ -280,11 +276,6 @@ class ImageMeasurer:
 
     def _context(self, slices: int) -> np.ndarray:
         return self.reconstruction(slices) if slices else np.zeros_like(self.pixels)
-
-    def _statistics(self) -> np.ndarray:
-        """Statistics of the image, float64 (len(STATISTICS),)."""
-        value, ink, probe = self.pixels.astype(np.float64), self.pixels > 0, self.reconstruction(self.weights.slices // 2)
-        return np.array([statistic(value, ink, probe) for statistic in STATISTICS.values()])
 
 
 def _discarded(symbols: int) -> np.ndarray:

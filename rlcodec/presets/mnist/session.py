@@ -82,8 +82,7 @@ class Session:
     @property
     def macs(self) -> int:
         """Multiply-accumulates of decoding the segments coded so far, the synthesis included."""
-        height, width = self.image.shape
-        synthesis = synthesis_macs(self.weights, height, width) if self.bit_budget else 0
+        synthesis = synthesis_macs(self.weights, *self.image.shape) if self.bit_budget else 0
         return synthesis + sum(s.macs for s in self.coded)
 
     def code(self, choice: int = STOP) -> CodedSegment:
