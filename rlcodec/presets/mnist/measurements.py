@@ -6,8 +6,7 @@ bit budgets; and rows under the budget that is chosen, as they are coded. It nev
 tier `lm`.
 """
 
-import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from typing import Self
 
@@ -22,7 +21,6 @@ from rlcodec.core.range_coder import COST, COSTS, MACS, encoder_state
 from rlcodec.core.segment_choice import CONTEXT, LATENT_TIERS, LM, TABLE, TIERS
 from rlcodec.presets.mnist.bilevel.coder import source_of
 from rlcodec.presets.mnist.bilevel.context import source_state
-from rlcodec.presets.mnist.bilevel.geometry import BilevelSource
 from rlcodec.presets.mnist.pixel_coder import (
     COLUMNS_ASIDE,
     ROWS_ABOVE,
@@ -37,20 +35,21 @@ from rlcodec.presets.mnist.rows import code_row, fill_rows, row_coder
 from rlcodec.presets.mnist.segments import BUDGET_SLICES, bits_per_slice
 from rlcodec.presets.mnist.weights import MnistWeights
 
-STATISTICS = (
-    "ink",
-    "mean",
-    "deviation",
-    "gray",
-    "saturated",
-    "gradient_x",
-    "gradient_y",
-    "ink_rows",
-    "ink_columns",
-    "probe_log2_mse",
-)
-"""Names of an image's statistics. All are per pixel or in [0, 1], except the last: log2 of 1 plus the mean squared error of the
-reconstruction from half of the latents."""
+STATISTICS: dict[str, Callable[[np.ndarray, np.ndarray, np.ndarray], float]] = {
+    "ink": lambda value, ink, probe: ink.mean(),
+    "mean": lambda value, ink, probe: value.mean() / 255,
+    "deviation": lambda value, ink, probe: value.std() / 255,
+    "gray": lambda value, ink, probe: (ink & (value < SATURATED)).mean(),
+    "saturated": lambda value, ink, probe: (value >= SATURATED).mean(),
+    "gradient_x": lambda value, ink, probe: np.abs(np.diff(value, axis=1)).sum() / value.size / 255,
+    "gradient_y": lambda value, ink, probe: np.abs(np.diff(value, axis=0)).sum() / value.size / 255,
+    "ink_rows": lambda value, ink, probe: ink.any(1).mean(),
+    "ink_columns": lambda value, ink, probe: ink.any(0).mean(),
+    "probe_log2_mse": lambda value, ink, probe: np.log2(np.square(probe - value).mean() + 1),
+}
+"""Statistics of an image by name, from float64 pixels, where they are ink, and the reconstruction from half of the latents.
+
+All are per pixel or in [0, 1], except the last: log2 of 1 plus the mean squared error of the reconstruction."""
 MEASURED_TIERS = (TABLE, CONTEXT)
 """Tiers whose costs an encoder measures before it decides; `lm` is too expensive for that."""
 MOST_BYTES_PER_SYMBOL = 64
@@ -195,6 +194,7 @@ class ImageMeasurer:
     Attributes:
         latent: int8 (slices, rows, columns), of the analysis transform.
         measurements: of the image; 0 where nothing was measured.
+        source: bilevel source of the image, or None.
     """
 
     def __init__(self, weights: MnistWeights, pixels: np.ndarray, measures: Sequence[int] = MEASURES):
@@ -203,11 +203,13 @@ class ImageMeasurer:
         shapes = table_shapes(weights.slices, len(pixels)).items()
         tables = {name: np.zeros((1, *shape), DTYPES.get(name, np.int64)) for name, shape in shapes}
         self.measurements = MnistMeasurements(weights.digest, **tables)
+        self.source = source_of(weights.source_tables, pixels)
         self._reconstructions: dict[int, np.ndarray] = {}
         self._rows: dict[tuple[int, int], np.ndarray] = {}
         self._budgets: set[int] = set()
         self._slices: set[int] = set()
-        self.measurements.statistics[0] = self._statistics()
+        value, ink, probe = self.pixels.astype(np.float64), self.pixels > 0, self.reconstruction(weights.slices // 2)
+        self.measurements.statistics[0] = [statistic(value, ink, probe) for statistic in STATISTICS.values()]
         for tier in MEASURED_TIERS:
             self._measure_latents(tier)
             self.measure_rows(0, tier)
@@ -260,17 +262,10 @@ class ImageMeasurer:
 
     def _measure_latents(self, tier: int) -> None:
         """Measures all latent slices under a tier, by coding them into a buffer that is discarded."""
-        latent, weights = self.latent, self.weights
-        coder = latent_coder(weights.latent_net, weights.tables.latent, latent.shape)
+        coder = latent_coder(self.weights.latent_net, self.weights.tables.latent, self.latent.shape)
         spent, macs = self.measurements.latent_cost[0, tier], self.measurements.latent_macs[0, tier]
-        _measure_latents(
-            encoder_state(), _discarded(latent.size), COSTS, coder, latent.copy(), tier == CONTEXT, spent, macs
-        )  # fmt: skip
-
-    @functools.cached_property
-    def source(self) -> BilevelSource | None:
-        """The bilevel source of the image, or None."""
-        return source_of(self.weights.source_tables, self.pixels)
+        data, latent = _discarded(self.latent.size), self.latent.copy()
+        _measure_latents(encoder_state(), data, COSTS, coder, latent, tier == CONTEXT, spent, macs)
 
     def reconstruction(self, slices: int) -> np.ndarray:
         """What the synthesis makes of the first latent slices, uint8 (height, width)."""
@@ -281,25 +276,6 @@ class ImageMeasurer:
 
     def _context(self, slices: int) -> np.ndarray:
         return self.reconstruction(slices) if slices else np.zeros_like(self.pixels)
-
-    def _statistics(self) -> np.ndarray:
-        """Statistics of the image, float64 (len(STATISTICS),)."""
-        pixels = self.pixels
-        value, ink, probe = pixels.astype(np.float64), pixels > 0, self.reconstruction(self.weights.slices // 2)
-        return np.array(
-            [
-                ink.mean(),
-                value.mean() / 255,
-                value.std() / 255,
-                (ink & (pixels < SATURATED)).mean(),
-                (pixels >= SATURATED).mean(),
-                np.abs(np.diff(value, axis=1)).sum() / pixels.size / 255,
-                np.abs(np.diff(value, axis=0)).sum() / pixels.size / 255,
-                ink.any(1).mean(),
-                ink.any(0).mean(),
-                np.log2(np.square(probe - value).mean() + 1),
-            ]
-        )
 
 
 def _discarded(symbols: int) -> np.ndarray:

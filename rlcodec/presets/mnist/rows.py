@@ -28,7 +28,6 @@ from rlcodec.presets.mnist.pixel_coder import (
     pixel_scratch,
     pixel_totals,
 )
-from rlcodec.presets.mnist.segments import slices_touched
 from rlcodec.presets.mnist.static_tables import StaticTables
 from rlcodec.presets.mnist.weights import MnistWeights
 
@@ -186,26 +185,3 @@ def fill_rows(reconstruction, image, rows, weights, out):
                 error = np.int32(image[rows - 1, x]) - np.int32(reconstruction[rows - 1, x])
                 value += (weights[distance] * error + 128) >> 8
             out[y, x] = min(max(value, 0), 255)
-
-
-def picture_at(
-    weights: MnistWeights, reconstruction: np.ndarray, image: np.ndarray, rows: int, pixels: int, bit_budget: int
-) -> np.ndarray:
-    """The picture that decoders show.
-
-    Args:
-        weights: of the preset.
-        reconstruction: uint8 (height, width), of the latents that were decoded.
-        image: uint8 (height, width), valid as far as it was decoded.
-        rows: complete rows.
-        pixels: of the row after them.
-        bit_budget: binary latents that were decoded.
-
-    Returns:
-        uint8 (height, width).
-    """
-    out = np.empty_like(image)
-    fill_rows(reconstruction, image, rows, weights.fill[slices_touched(bit_budget, *image.shape)], out)
-    if pixels:
-        out[rows, :pixels] = image[rows, :pixels]
-    return out

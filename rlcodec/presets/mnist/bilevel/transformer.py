@@ -167,47 +167,42 @@ def exponential_table() -> np.ndarray:
     return np.rint(WEIGHT_ONE * np.exp(-np.arange(WEIGHT_ENTRIES) / WEIGHT_UNITS_PER_NAT)).astype(np.int32)
 
 
+def _new_cache(shape: tuple[int, ...] = (0, 0, 0), entries: int = 0) -> KvCache:
+    """A cache without values, by the shape of `LmNet.up`; of a network that runs elsewhere by default."""
+    layers, width, hidden = shape
+    return KvCache(
+        keys=np.empty((layers, width // 2, entries, 2), np.int16),
+        values=np.empty((layers, width, entries), np.int16),
+        tokens=np.zeros(1, np.int64),
+        x=np.empty(width, np.int32),
+        y=np.empty(width, np.int16),
+        hidden=np.empty(hidden, np.int16),
+        sums=np.empty(max(3 * width, hidden), np.int32),
+        weights=np.empty(entries, np.int32),
+        shares=np.empty(entries, np.int16),
+        given=np.empty(0, np.int32),
+        progress=np.zeros(2, np.int64),
+        asked=np.empty(0, np.int64),
+        before=np.empty(0, np.int64),
+    )
+
+
 def empty_cache(net: LmNet) -> KvCache:
     """A cache of no tokens, for the kernel to run the network."""
-    layers, width, hidden = net.up.shape
-    cache = KvCache(
-        np.empty((layers, width // 2, CACHE_ENTRIES, 2), np.int16),
-        np.empty((layers, width, CACHE_ENTRIES), np.int16),
-        np.zeros(1, np.int64),
-        np.empty(width, np.int32),
-        np.empty(width, np.int16),
-        np.empty(hidden, np.int16),
-        np.empty(max(3 * width, hidden), np.int32),
-        np.empty(CACHE_ENTRIES, np.int32),
-        np.empty(CACHE_ENTRIES, np.int16),
-        *_nothing_given(),
-    )
-    cache.keys[:, :, 0], cache.values[:, :, 0] = net.sink[:, 0].reshape(layers, -1, 2), net.sink[:, 1]
+    cache = _new_cache(net.up.shape, CACHE_ENTRIES)
+    cache.keys[:, :, 0], cache.values[:, :, 0] = net.sink[:, 0].reshape(len(net.sink), -1, 2), net.sink[:, 1]
     return cache
-
-
-def _nothing_given() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    return np.empty(0, np.int32), np.zeros(2, np.int64), np.empty(0, np.int64), np.empty(0, np.int64)
 
 
 def cache_of_logits(logits: np.ndarray) -> KvCache:
     """For encoders with the logits of all tokens, int32 (tokens,), as indices into the table of the sigmoid."""
-    progress = np.array([0, len(logits)], np.int64)
-    return _without_cache()._replace(given=logits, progress=progress)
+    return _new_cache()._replace(given=logits, progress=np.array([0, len(logits)], np.int64))
 
 
 def asking_cache() -> KvCache:
     """For decoders that ask for the logit of every token and wait for the answer."""
     given = np.empty(MAX_SIDE**2, np.int32)
-    return _without_cache()._replace(given=given, asked=np.zeros(ASKED, np.int64), before=np.empty(BEFORE, np.int64))
-
-
-def _without_cache() -> KvCache:
-    return KvCache(
-        np.empty((0, 0, 0, 0), np.int16), np.empty((0, 0, 0), np.int16), np.zeros(1, np.int64),
-        np.empty(0, np.int32), np.empty(0, np.int16), np.empty(0, np.int16), np.empty(0, np.int32), np.empty(0, np.int32),
-        np.empty(0, np.int16), *_nothing_given(),
-    )  # fmt: skip
+    return _new_cache()._replace(given=given, asked=np.zeros(ASKED, np.int64), before=np.empty(BEFORE, np.int64))
 
 
 @kernel
