@@ -134,8 +134,7 @@ class EncodeOptions(KeywordOptions):
     def asks_for_exact_pixels(self) -> bool:
         """Whether lossless coding is asked for, by option or by the name of the objective."""
         by_numbers = any(value is not None for value in (self.lambda_rate, self.lambda_compute, self.distortion))
-        by_name = self.objective == LOSSLESS and not by_numbers
-        return self.lossless or by_name
+        return self.lossless or (self.objective == LOSSLESS and not by_numbers)
 
     @property
     def names_objective(self) -> bool:

@@ -20,7 +20,6 @@ class Actor(Protocol):
 
     def logits(self, observation: np.ndarray) -> np.ndarray:
         """Scores of the actions, float32 (B, actions), for observations float32 (B, size); the greatest legal one is taken."""
-        ...
 
 
 def best_legal(logits: np.ndarray, legal: np.ndarray) -> np.ndarray:

@@ -7,7 +7,6 @@ import numpy as np
 from rlcodec.control.objective import COMPUTE_RANGE, KINDS, Objectives
 from rlcodec.core.kernel import inlined, kernel
 
-FEATURE_LIMIT = 4.0
 SCALE_RATE_BPP = 0.05
 SCALE_KMAC = 0.5
 REGRET_LIMIT = 20.0
@@ -94,11 +93,6 @@ def _write_all_advice(
         write_advice(b, costs[b], legal[b], here[b], kind[b], rate[b], compute[b], ranges, out)
 
 
-def rate_limits(rate_range: Mapping[str, tuple[float, float]], kinds: Sequence[str] = KINDS) -> np.ndarray:
-    """Ranges by kind as `write_advice` takes them."""
-    return np.array([rate_range[kind] for kind in kinds])
-
-
 def advice_of(
     costs: np.ndarray,
     legal: np.ndarray,
@@ -118,7 +112,7 @@ def advice_of(
         kinds: of the decision process, which number them.
     """
     out = np.empty((len(costs), sum(length for _, length, _ in advice_layout(costs.shape[1], kinds))), np.float32)
-    _write_all_advice(costs, legal, here, *objectives, rate_limits(rate_range, kinds), out)
+    _write_all_advice(costs, legal, here, *objectives, np.array([rate_range[kind] for kind in kinds]), out)
     return out
 
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from rlcodec.control.decision_process import Predictor, ProcessSpec
 from rlcodec.control.objective import COMPUTE_RANGE, Objective
+from rlcodec.core.onnx_session import open_session
 from rlcodec.errors import OptionError, PolicyError
 
 FORMAT = 2
@@ -74,16 +75,11 @@ class _PolicyFile:
 
 @functools.lru_cache(maxsize=8)
 def _read(path: Path, modified: float) -> _PolicyFile:
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = 4
     try:
         content = path.read_bytes()
         if len(content) > MAX_POLICY_BYTES:
             raise PolicyError(f"{path}: is {len(content)} bytes, too large for a policy")
-        session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        session = open_session(content, threads=1)
         metadata = json.loads(session.get_modelmeta().custom_metadata_map[METADATA_KEY])
         _names(metadata)
         str(metadata["preset"]), str(metadata["codec_digest"]), int(metadata["macs"]), metadata["predictor"]

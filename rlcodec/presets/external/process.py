@@ -29,7 +29,7 @@ from rlcodec.control.decision_process import (
 from rlcodec.control.objective import KINDS
 from rlcodec.control.observation import advice_layout, advice_of, joined
 from rlcodec.control.outcomes import Outcomes
-from rlcodec.control.regressor import FEATURE_LIMIT, Net, decibels_to_quality, distortions, net_of
+from rlcodec.control.regressor import Net, decibels_to_quality, distortions, net_of, scaled
 from rlcodec.errors import DataError
 
 NAME_IN_FILES = "own"
@@ -158,7 +158,7 @@ class ExternalPredictor(Predictor):
 
     def standardise(self, features: np.ndarray) -> np.ndarray:
         """Features as observations have them, float64 (n, features)."""
-        return np.clip((features - self.net.center) / self.net.spread, -FEATURE_LIMIT, FEATURE_LIMIT)
+        return scaled(features, self.net.center, self.net.spread)
 
 
 @dataclass(frozen=True)

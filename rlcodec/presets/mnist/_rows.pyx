@@ -1,5 +1,7 @@
 """Codes runs of rows of pixels, in either direction, and shows the picture that they make."""
 
+import numpy as np
+
 from libc.stdint cimport int32_t, int64_t, uint8_t
 from libc.string cimport memcpy
 
@@ -213,3 +215,16 @@ def filled(
         raise ValueError(f"{rows} rows of an image of {image.shape[0]}x{image.shape[1]} pixels, and pictures of other sizes")
     with nogil:
         fill_rows(reconstruction, image, rows, weights, out)
+
+
+def stop_pictures(const uint8_t[:, ::1] reconstruction, const uint8_t[:, ::1] image, const int32_t[::1] weights):
+    """The pictures after 0, 1, ... all rows, uint8 (height + 1, height, width); arguments as `filled`."""
+    cdef int64_t height = image.shape[0], rows
+    if reconstruction.shape[0] != height or reconstruction.shape[1] != image.shape[1]:
+        raise ValueError("the reconstruction and the image differ in size")
+    pictures = np.empty((height + 1, height, image.shape[1]), np.uint8)
+    cdef uint8_t[:, :, ::1] out = pictures
+    with nogil:
+        for rows in range(height + 1):
+            fill_rows(reconstruction, image, rows, weights, out[rows])
+    return pictures

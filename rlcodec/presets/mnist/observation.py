@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from rlcodec.control.objective import decibels_of, distortion_in
-from rlcodec.control.observation import advice_layout, limited, rate_limits, write_advice
+from rlcodec.control.objective import KINDS, decibels_of, distortion_in
+from rlcodec.control.observation import advice_layout, limited, write_advice
 from rlcodec.core.kernel import kernel
 from rlcodec.core.range_coder import COST_UNIT
 from rlcodec.core.segment_choice import TIERS
@@ -21,7 +21,7 @@ from rlcodec.presets.mnist.decisions import (
 from rlcodec.presets.mnist.measurements import STATISTICS
 from rlcodec.presets.mnist.objectives import RATE_RANGE
 
-RANGES = rate_limits(RATE_RANGE)
+RANGES = np.array([RATE_RANGE[kind] for kind in KINDS])
 TIER_COUNT, NETWORK_COUNT, STATISTIC_COUNT = len(TIERS), len(NETWORK_TIERS), len(STATISTICS)
 
 ADVICE_FIELDS = len(advice_layout(ACTIONS))

@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from rlcodec.control.decision_process import Predictor
-from rlcodec.control.observation import FEATURE_LIMIT
+from rlcodec.control.regressor import scaled
 from rlcodec.core.range_coder import COST_UNIT
 from rlcodec.core.segment_choice import CONTEXT
 from rlcodec.core.segments import MACS_PER_KMAC
@@ -45,11 +45,6 @@ class MnistPredictor(Predictor):
     def predict(self, features: np.ndarray) -> np.ndarray:
         """Predictions for images, float64 (n, outputs of `image`), from `image_features`, float64 (n, f)."""
         return scaled(features, self.center, self.spread) @ self.image[:-1] + self.image[-1]
-
-
-def scaled(features: np.ndarray, center: np.ndarray, spread: np.ndarray) -> np.ndarray:
-    """Features, float64 (n, f), normalised and limited as the predictions take them."""
-    return np.clip((features - center) / spread, -FEATURE_LIMIT, FEATURE_LIMIT)
 
 
 def image_features(measurements: MnistMeasurements, pixels: int) -> np.ndarray:

@@ -11,9 +11,8 @@ from rlcodec.control.decision_process import DecisionProcess, EpisodeState, Rows
 from rlcodec.control.objective import LOSS, MEASURE_OF, MSE, Objectives, distortion_in
 from rlcodec.core.kernel import kernel
 from rlcodec.core.range_coder import COST_UNIT, COSTS, PROBABILITY_ONE
-from rlcodec.core.segment_choice import CONTEXT, STOP_BEFORE_PIXELS_PROBABILITY, STOP_PROBABILITY, TIERS
+from rlcodec.core.segment_choice import CONTEXT, STOP_BEFORE_PIXELS_PROBABILITY, STOP_PROBABILITY, TIER_COUNT
 from rlcodec.core.segments import MACS_PER_KMAC
-from rlcodec.errors import DataError
 from rlcodec.presets.mnist.cost_to_go import (
     PROBES,
     Sizes,
@@ -43,8 +42,6 @@ from rlcodec.presets.mnist.observation import RANGES, write_observations
 from rlcodec.presets.mnist.predictor import ROW_FEATURES, MnistPredictor, image_features
 from rlcodec.presets.mnist.segments import BUDGET_SLICES, bits_per_slice, synthesis_macs
 from rlcodec.presets.mnist.weights import MnistWeights
-
-TIER_COUNT = len(TIERS)
 
 
 @dataclass
@@ -101,11 +98,9 @@ class Measurer(Protocol):
 
     def measure_slices(self, slices: np.ndarray) -> None:
         """Measures the picture after some latent slices, int64."""
-        ...
 
     def measure_action(self, state: MnistState, action: np.ndarray) -> None:
         """Measures what actions, int64 (B,), lead to, before they are taken."""
-        ...
 
 
 @kernel
@@ -212,12 +207,6 @@ def _legal(state, change_costs, out):
             out[e, FIRST_TIER_ACTION + tier] = change_costs[segment, state.tier[e], tier] < np.inf
 
 
-def sizes_of(weights: MnistWeights, height: int, width: int) -> Sizes:
-    """The sizes of a process on images in pixels."""
-    per_slice, macs = bits_per_slice(height, width), synthesis_macs(weights, height, width)
-    return Sizes(height, width, weights.slices, per_slice, macs, BUDGET_SLICES)
-
-
 class MnistProcess(DecisionProcess[MnistState]):
     """The decisions about images of one size.
 
@@ -240,9 +229,8 @@ class MnistProcess(DecisionProcess[MnistState]):
         size: tuple[int, int],
         measurer: Measurer | None = None,
     ):
-        if not len(measurements):
-            raise DataError("the trace has no images")
-        self.spec, self.measurements, self.sizes = process_spec(weights), measurements, sizes_of(weights, *size)
+        self.spec, self.measurements = process_spec(weights), measurements
+        self.sizes = Sizes(*size, weights.slices, bits_per_slice(*size), synthesis_macs(weights, *size), BUDGET_SLICES)
         self._measurer = measurer
         several = in_turns(predictors, len(measurements))
         features = image_features(measurements, self.sizes.pixels)
