@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from common import arguments, print_result, test_images
 
-from rlcodec.core.integer_conv import ACTIVATION_MAX
+from rlcodec.core.int16_products import ACTIVATION_MAX
 from rlcodec.core.integer_mlp import LOGIT_LIMIT, ContextNet
 from rlcodec.errors import DataError
 from rlcodec.presets.mnist.bilevel.coder import COLUMNS_ASIDE, ROWS_ABOVE, source_of

@@ -8,7 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from rlcodec.core.integer_conv import ACTIVATION_MAX, PIXEL_MAX, STRIDE, ConvLayer
+from rlcodec.core.int16_products import ACTIVATION_MAX
+from rlcodec.core.integer_conv import PIXEL_MAX, STRIDE, ConvLayer
 from rlcodec.training.binarization import DETERMINISTIC_SHARE, binarize_deterministically, binarize_stochastically
 from rlcodec.training.loop import fit
 from rlcodec.training.options import Schedule, TrainingRun

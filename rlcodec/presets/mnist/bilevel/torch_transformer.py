@@ -12,12 +12,10 @@ from torch.nn.utils.rnn import pad_sequence
 
 from rlcodec.core.int16_products import ACTIVATION_MAX
 from rlcodec.core.integer_mlp import LOGIT_LIMIT
-from rlcodec.presets.mnist.bilevel.context import window_size
 from rlcodec.presets.mnist.bilevel.tokens import Contexts
 from rlcodec.presets.mnist.bilevel.transformer import (
     CACHE_ENTRIES,
     HEAD_SIZE,
-    LM_INPUTS,
     LOGIT_SHIFT,
     NORM_BITS,
     RESIDUAL_LIMIT,
