@@ -84,7 +84,6 @@ def train_latents(
         bits = [bits_of_slice(model, train[rng.integers(0, len(train), batch)], int(i)) for i in drawn]
         return sum(bits) / SLICES_A_STEP
 
-    @torch.no_grad()
     def evaluate(model: RasterNet) -> dict[str, float]:
         bits = [float(bits_of_slice(model, validation[:EVALUATED_LATENTS], i)) for i in range(slices)]
         return {"bits_all_slices": sum(bits), "bits_first_slice": bits[0], "bits_last_slice": bits[-1]}

@@ -100,7 +100,6 @@ def train_compact(train: list[np.ndarray], validation: list[np.ndarray], run: Tr
             decoded = model.synthesis(bits)
         return (decoded.float() - pixels).square().mean()
 
-    @torch.no_grad()
     def evaluate(model: Compact) -> dict[str, float]:
         decoded = model.synthesis(binarize_deterministically(model.analysis(held_out))).clamp(-1, 1)
         errors = (decoded - held_out).square().mean((1, 2, 3)) * 127.5**2
@@ -111,11 +110,9 @@ def train_compact(train: list[np.ndarray], validation: list[np.ndarray], run: Tr
 
 def export_compact(model: Compact) -> dict[str, bytes]:
     """The ONNX files of both transforms, by name, "analysis" and "synthesis"."""
-    examples = {
-        "analysis": torch.zeros(1, 3, 2 * STRIDE, 2 * STRIDE),
-        "synthesis": torch.zeros(1, LATENT_CHANNELS, 2, 2),
-    }
+    shapes = {"analysis": (3, 2 * STRIDE, 2 * STRIDE), "synthesis": (LATENT_CHANNELS, 2, 2)}
+    axes = {2: "rows", 3: "columns"}
     return {
-        name: onnx_graph(getattr(model, name), example, ("from", "to"), {2: "rows", 3: "columns"}).SerializeToString()
-        for name, example in examples.items()
+        name: onnx_graph(getattr(model, name), torch.zeros(1, *shape), ("from", "to"), axes).SerializeToString()
+        for name, shape in shapes.items()
     }

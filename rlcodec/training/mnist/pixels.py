@@ -117,7 +117,6 @@ def train_pixels(train: AnalysedImages, validation: AnalysedImages, tree: Tree, 
         index = rng.integers(0, len(train), batch)
         return bits(model, train, index, draw_budgets(rng, batch, train.slices))
 
-    @torch.no_grad()
     def evaluate(model: RasterNet) -> dict[str, float]:
         index = np.arange(min(EVALUATED_IMAGES, len(validation)))
         return {

@@ -134,7 +134,6 @@ def train_sources(train: list[BilevelSource], validation: list[BilevelSource], n
     def loss_of(model: RasterNet, rng: np.random.Generator, batch: int) -> Tensor:
         return bits(model, [train[i] for i in rng.integers(0, len(train), batch)]) / LOSS_SCALE
 
-    @torch.no_grad()
     def evaluate(model: RasterNet) -> dict[str, float]:
         return {"bits_per_source": float(bits(model, validation[:EVALUATED_SOURCES]))}
 

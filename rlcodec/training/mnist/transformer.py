@@ -136,7 +136,6 @@ def train_transformer(
         start = int(rng.integers(0, (POOL - 1) * batch + 1))
         return bits(model, drawn[start : start + batch]) / batch / LOSS_SCALE
 
-    @torch.no_grad()
     def evaluate(model: RasterTransformer) -> dict[str, float]:
         held_out = sorted(validation[:EVALUATED_SOURCES], key=lambda source: source.side)
         parts = (held_out[i : i + EVALUATED_AT_ONCE] for i in range(0, len(held_out), EVALUATED_AT_ONCE))

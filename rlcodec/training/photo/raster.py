@@ -244,7 +244,6 @@ def train_photo_raster(
     def loss_of(model: PhotoRaster, rng: np.random.Generator, batch: int) -> Tensor:
         return model.bits([draw(train, rng) for _ in range(batch)]) / (batch * CROP**2)
 
-    @torch.no_grad()
     def evaluate(model: PhotoRaster) -> dict[str, float]:
         return {"bits_per_pixel": float(model.bits(held_out)) / (len(held_out) * CROP**2)}
 

@@ -138,7 +138,6 @@ def train_synthesis(
         index = torch.from_numpy(rng.integers(0, pool, batch))
         return sum(errors.mean() for errors in remaining(synthesis, inputs[index], targets[index]).values())
 
-    @torch.no_grad()
     def evaluate(synthesis: Synthesis) -> dict[str, float]:
         errors = remaining(synthesis, *held_out)
         return {f"db_gained_{name}": float(-10 * torch.log10(error).mean()) for name, error in errors.items()}
