@@ -54,16 +54,12 @@ def decode_samples(weights: PhotoWeights) -> list[DecodeSample]:
             encoded = encode_at_gain(weights, picture, gain, synthesis)
             stream, work = unpack(encoded.data), decode_work(size, encoded.segments, synthesis)
             samples.append(DecodeSample(work, functools.partial(decode_picture, weights, stream)))
-        values = functools.partial(_values, weights, stream.payload, size, gain)
+        values = functools.partial(decode_values, weights, stream.payload, size, gain)
         samples.append(DecodeSample({COEFFICIENTS: work[COEFFICIENTS]}, values))
         planes = functools.partial(_planes, weights, stream.payload, size, gain)
         samples.append(DecodeSample({stage: work[stage] for stage in (COEFFICIENTS, INVERSE)}, planes))
     return samples
 
 
-def _values(weights: PhotoWeights, payload: np.ndarray, size: tuple[int, int], gain: int) -> np.ndarray:
-    return decode_values(weights, payload, size, gain)[0]
-
-
 def _planes(weights: PhotoWeights, payload: np.ndarray, size: tuple[int, int], gain: int) -> np.ndarray:
-    return dequantised_planes(_values(weights, payload, size, gain), weights.centroids, step_of(gain))
+    return dequantised_planes(decode_values(weights, payload, size, gain)[0], weights.centroids, step_of(gain))

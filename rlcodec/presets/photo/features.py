@@ -5,7 +5,7 @@ From the counts follow, for every gain, estimates of how many coefficients would
 lost, and which share of the blocks is flat.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -102,8 +102,7 @@ def _measure_blocks(coefficients, bits, skip, slice_of, steps, cuts, energy, cou
                     similar[g, s - 1] += kept / (kept + lost)
 
 
-@dataclass(frozen=True)
-class Counts:
+class Counts(NamedTuple):
     """Counts over a picture.
 
     Attributes:
@@ -131,21 +130,19 @@ def count_magnitudes(strips: list[np.ndarray], steps: np.ndarray, workers: int |
     # Magnitudes are taken as uniformly distributed within an octave.
     cuts = np.floor(octaves) + np.exp2(octaves % 1) - 1
 
-    def run(part: slice) -> Counts:
+    def run(strip: np.ndarray) -> Counts:
         counts = Counts(
             np.zeros((KINDS_OF_PLANES, SLICE_COUNT, BINS), np.int64),
             np.zeros(ENERGY_BINS, np.int64),
             np.zeros((len(steps), SLICE_COUNT - 1)),
         )
-        strip = strips[part.start]
         bits = strip.view(np.int32)
         _count(bits, skip, SLICE_OF, counts.magnitudes)
         energy, count = np.empty((2, SLICE_COUNT, OCTAVES + 1))
         _measure_blocks(strip, bits, skip, SLICE_OF, steps, cuts, energy, count, counts.blocks, counts.similar)
         return counts
 
-    parts = side_by_side(run, [slice(i, i + 1) for i in range(len(strips))], workers)
-    return Counts(*(np.sum([getattr(part, name) for part in parts], 0) for name in ("magnitudes", "blocks", "similar")))
+    return Counts(*(np.sum(tables, 0) for tables in zip(*side_by_side(run, strips, workers), strict=True)))
 
 
 def _magnitudes() -> np.ndarray:
