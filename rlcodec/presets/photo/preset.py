@@ -75,7 +75,7 @@ class PhotoPreset(Preset):
         return read_color(image, PHOTO, options.max_pixels).original
 
     def settings(self, header: Header) -> PhotoSettings:
-        return PhotoSettings.of(header)
+        return PhotoSettings.from_number(header.settings)
 
     def mode(self, header: Header) -> str:
         return "L" if self.settings(header).gray else "RGB"

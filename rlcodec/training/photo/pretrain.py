@@ -6,15 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
-from rlcodec.core.container import pack
 from rlcodec.core.files import make_folder, write_bytes
 from rlcodec.core.known_answers import known_answers
 from rlcodec.core.weights_file import save_model
+from rlcodec.images.color import ColorImage
 from rlcodec.presets.photo.decoder import decoded_values
-from rlcodec.presets.photo.format import PHOTO
+from rlcodec.presets.photo.encoder import encode_at_gain
 from rlcodec.presets.photo.repair import PLAIN
-from rlcodec.presets.photo.settings import PhotoSettings
-from rlcodec.presets.photo.strips import encode_photo
 from rlcodec.presets.photo.weights import PhotoWeights, photo_arrays
 from rlcodec.training.data import load_pictures, split_pictures
 from rlcodec.training.options import PretrainOptions, Schedule, TrainingRun
@@ -74,13 +72,6 @@ def photo_answers(weights: PhotoWeights, picture: np.ndarray) -> dict[str, str]:
     Returns:
         Metadata of the weights file.
     """
-    part = np.ascontiguousarray(picture[:ANSWERED_SIDE, :ANSWERED_SIDE])
-    height, width, _ = part.shape
-    streams = [
-        pack(
-            PHOTO, weights.fingerprint, height, width, PhotoSettings(gain, PLAIN, False).to_number(),
-            encode_photo(weights, part, gain).payload(),
-        )
-        for gain in ANSWERED_GAINS
-    ]  # fmt: skip
+    part = ColorImage(np.ascontiguousarray(picture[:ANSWERED_SIDE, :ANSWERED_SIDE]), gray=False)
+    streams = [encode_at_gain(weights, part, gain, PLAIN).data for gain in ANSWERED_GAINS]
     return known_answers(streams, functools.partial(decoded_values, weights))
