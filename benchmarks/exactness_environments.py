@@ -21,7 +21,7 @@ from common import NO_VECTORS, photographs, print_result
 
 import rlcodec
 from rlcodec.presets.photo.decoder import decoded_values
-from rlcodec.presets.photo.installed import photo_weights
+from rlcodec.presets.photo.installed import installed_weights
 from rlcodec.training.data import load_images
 
 DIGITS: tuple[dict[str, Any], ...] = (
@@ -62,7 +62,7 @@ def fingerprints(folder: Path, torch: bool) -> Fingerprints:
     for setting in PHOTOGRAPHS:
         streams = [rlcodec.encode(image, preset="photo", **setting) for image in pictures]
         keep(f"photographs {setting}: streams", streams)
-        values = [decoded_values(photo_weights(), data).tobytes() for data in streams]
+        values = [decoded_values(installed_weights(), data).tobytes() for data in streams]
         keep(f"photographs {setting}: coefficients", values)
     return found
 

@@ -18,7 +18,7 @@ from common import NO_VECTORS, arguments, in_process, photographs, print_result
 
 import rlcodec
 from rlcodec.presets.photo.decoder import decoded_values
-from rlcodec.presets.photo.installed import photo_weights
+from rlcodec.presets.photo.installed import installed_weights
 
 SETTINGS: tuple[dict[str, Any], ...] = (
     {"gain": 9},
@@ -36,7 +36,7 @@ def encode_batches(pictures: Sequence[np.ndarray], workers: int) -> list[bytes]:
 
 def digest(data: bytes) -> str:
     """SHA-256 of the coefficients that decoders read from a stream."""
-    return hashlib.sha256(decoded_values(photo_weights(), data).tobytes()).hexdigest()
+    return hashlib.sha256(decoded_values(installed_weights(), data).tobytes()).hexdigest()
 
 
 def digests(streams: Sequence[bytes]) -> list[str]:

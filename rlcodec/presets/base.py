@@ -233,9 +233,14 @@ class Preset(ABC):
             UnknownModelError: it was coded with other weights.
         """
 
-    @abstractmethod
     def read_pixels(self, image: ImageLike, options: EncodeOptions) -> np.ndarray:
-        """The pixels that this preset codes of an image, uint8 (height, width) or (height, width, 3); raises ImageError."""
+        """The pixels that this preset codes of an image, uint8 (height, width) or (height, width, 3); raises ImageError.
+
+        By default the image upright and in 8-bit sRGB, as `rlcodec.images.color.read_color` reads it.
+        """
+        from rlcodec.images.color import read_color  # imports more of Pillow than gray images need
+
+        return read_color(image, self.format, options.max_pixels).original
 
     def suits(self, mode: str, size: tuple[int, int]) -> bool:
         """Whether the preset codes images of a mode of Pillow's and a size (width, height) well, if users name no preset."""

@@ -87,6 +87,12 @@ class TrainingState(Generic[Model]):
         torch._foreach_lerp_(averages, weights, 1 - decay)
 
 
+def seeded_device(run: TrainingRun) -> torch.device:
+    """The device of a training, whose seed torch draws weights and noise from."""
+    torch.manual_seed(run.schedule.seed)
+    return torch.device(run.device)
+
+
 def fit(
     model: Model,
     loss_of: Callable[[Model, np.random.Generator, int], Tensor],

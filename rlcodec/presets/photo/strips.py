@@ -66,11 +66,6 @@ class CodedPicture:
         segments = (*self.segments[:sent], *[b""] * (len(self.segments) - sent))
         return b"".join(write_leb128(len(segment)) for segment in segments) + b"".join(segments)
 
-    def payload_bytes(self, slices: int = SLICE_COUNT) -> int:
-        """Length of `payload`."""
-        sent = [len(segment) for segment in self.segments[: len(self.macs) * slices]]
-        return sum(sent) + sum(len(write_leb128(length)) for length in sent) + len(self.segments) - len(sent)
-
     def values_of(self, slices: int) -> np.ndarray:
         """The values that a stream holds that ends after so many slices."""
         return np.where(slices > SLICE_OF, self.values, np.int16(0))

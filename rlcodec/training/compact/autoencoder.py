@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from rlcodec.presets.compact.transform import CHANNELS, LATENT_CHANNELS, LAYERS, STRIDE
 from rlcodec.training.binarization import DETERMINISTIC_SHARE, binarize_deterministically, binarize_stochastically
 from rlcodec.training.data import random_mirrored_crop
-from rlcodec.training.loop import fit
+from rlcodec.training.loop import fit, seeded_device
 from rlcodec.training.onnx_export import onnx_graph
 from rlcodec.training.options import TrainingRun
 
@@ -80,8 +80,7 @@ def train_compact(train: list[np.ndarray], validation: list[np.ndarray], run: Tr
     Raises:
         DataError: a picture is smaller than a crop.
     """
-    device = torch.device(run.device)
-    torch.manual_seed(run.schedule.seed)
+    device = seeded_device(run)
     model = Compact().to(device, memory_format=torch.channels_last)
 
     def to_pixels(crops: list[np.ndarray]) -> Tensor:

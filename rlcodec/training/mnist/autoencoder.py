@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from rlcodec.core.integer_conv import ACTIVATION_MAX, PIXEL_MAX, STRIDE, ConvLayer
 from rlcodec.training.binarization import DETERMINISTIC_SHARE, binarize_deterministically, binarize_stochastically
-from rlcodec.training.loop import fit
+from rlcodec.training.loop import fit, seeded_device
 from rlcodec.training.options import Schedule, TrainingRun
 from rlcodec.training.quantise import ACTIVATION_SCALE, PIXEL_SCALE, clipped_relu, quantise_layer, shift_between
 
@@ -86,8 +86,7 @@ def train_autoencoder(train: np.ndarray, validation: np.ndarray, run: TrainingRu
         The exponential moving average of the trained network.
     """
     train, validation = pad_to_stride(train), pad_to_stride(validation)
-    device = torch.device(run.device)
-    torch.manual_seed(run.schedule.seed)
+    device = seeded_device(run)
     model = AutoEncoder().to(device, memory_format=torch.channels_last)
     channels = model.channels
     rows, columns = train.shape[1] // STRIDE, train.shape[2] // STRIDE

@@ -13,7 +13,7 @@ from rlcodec.images.color import ColorImage
 from rlcodec.presets.photo.decoder import decoded_values
 from rlcodec.presets.photo.encoder import encode_at_gain
 from rlcodec.presets.photo.repair import PLAIN
-from rlcodec.presets.photo.weights import PhotoWeights, photo_arrays
+from rlcodec.presets.photo.weights import PhotoWeights, weights_to_arrays
 from rlcodec.training.data import load_pictures, split_pictures
 from rlcodec.training.options import PretrainOptions, Schedule, TrainingRun
 from rlcodec.training.photo.raster import train_photo_raster, weights_of
@@ -54,7 +54,7 @@ def pretrain_photo(data: Path, options: PretrainOptions, counted: int = 300, poo
     raster = train_photo_raster(train, validation, run_of("refined", REFINED_SCHEDULE, REFINED_SHARE), raster.cpu())
     weights = weights_of(raster.cpu())
     weights = weights_of(raster, fit_centroids(weights, pictures, options.seed, counted))
-    arrays = photo_arrays(weights.nets, weights.logs, weights.centroids)
+    arrays = weights_to_arrays(weights.nets, weights.logs, weights.centroids)
     save_model(out / "photo.safetensors", arrays, photo_answers(weights, pictures[0]))
     synthesis = train_synthesis(weights, train, validation, run_of("synthesis", SYNTHESIS_SCHEDULE, SYNTHESIS_SHARE), pool)
     for name, graph in export_synthesis(synthesis).items():
