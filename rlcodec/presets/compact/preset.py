@@ -111,7 +111,7 @@ class CompactPreset(Preset):
     # Decisions
 
     def process_spec(self) -> ProcessSpec:
-        return process.process_spec(self.weights().digest)
+        return ProcessSpec(COMPACT.name, self.weights().digest, process.LAYOUT, process.ACTION_NAMES, process.RATE_RANGE)
 
     def read_predictor(self, text: str) -> CompactPredictor:
         return CompactPredictor.from_json(text)

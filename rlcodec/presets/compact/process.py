@@ -5,7 +5,6 @@ end of an episode (`rlcodec.presets.compact.choices`) comes from tables: rates a
 decision; distortion is measured at a few numbers of channels, and predicted at the others until the budget is chosen.
 """
 
-import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -37,7 +36,6 @@ from rlcodec.presets.compact.choices import (
     sums_at_nodes,
 )
 from rlcodec.presets.compact.encoder import AnalysedPicture
-from rlcodec.presets.compact.format import COMPACT
 from rlcodec.presets.compact.latent_coder import decode_latent
 from rlcodec.presets.compact.measurements import PROBES, CompactMeasurements
 from rlcodec.presets.compact.predictor import CompactPredictor, features_of
@@ -79,16 +77,6 @@ COUNT_AT_END = COUNT_AT[:, DEPTH]
 """Index in COUNTS of the channels sent at every end, int64 (budgets, NODES)."""
 DECIBEL_UNITS = ((KINDS.index("psnr"), 50), (KINDS.index("ms-ssim"), 30))
 """Kinds of distortion whose decibels are observed, and what they are divided by."""
-
-
-@functools.cache
-def process_spec(digest: str) -> ProcessSpec:
-    """What a policy must agree with.
-
-    Args:
-        digest: of the codec's weights.
-    """
-    return ProcessSpec(COMPACT.name, digest, LAYOUT, ACTION_NAMES, RATE_RANGE)
 
 
 @dataclass

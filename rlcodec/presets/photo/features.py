@@ -145,14 +145,6 @@ def count_magnitudes(strips: list[np.ndarray], steps: np.ndarray, workers: int |
     return Counts(*(np.sum(tables, 0) for tables in zip(*side_by_side(run, strips, workers), strict=True)))
 
 
-def _magnitudes() -> np.ndarray:
-    """Magnitude at the middle of each bin, float64 (BINS,)."""
-    octave, part = np.divmod(np.arange(BINS), BINS_PER_OCTAVE)
-    middles = 2.0**octave * (1 + (part + 0.5) / BINS_PER_OCTAVE)
-    middles[0] = 0.5
-    return middles
-
-
 def gain_features(counts: Counts, steps: np.ndarray) -> np.ndarray:
     """The features of some gains.
 
@@ -166,7 +158,10 @@ def gain_features(counts: Counts, steps: np.ndarray) -> np.ndarray:
         and standard deviation of log2 of the blocks' mean squares; log2 of the mean dissimilarity of blocks if slices up to
         each are sent; and log2 of the step.
     """
-    ratio = _magnitudes()[:, None] / steps
+    octave, part = np.divmod(np.arange(BINS), BINS_PER_OCTAVE)
+    magnitudes = 2.0**octave * (1 + (part + 0.5) / BINS_PER_OCTAVE)  # at the middle of each bin
+    magnitudes[0] = 0.5
+    ratio = magnitudes[:, None] / steps
     # The bin that holds the threshold counts in part.
     sent = np.clip((ratio / SENT_FROM - 1) * BINS_PER_OCTAVE + 0.5, 0, 1)
     lost = sent / 12 + (1 - sent) * ratio**2

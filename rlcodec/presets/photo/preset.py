@@ -15,7 +15,7 @@ from rlcodec.options import DecodeOptions, EncodeOptions
 from rlcodec.presets.base import ComparedSettings, Decoded, Encoded, Preset, StreamInfo
 from rlcodec.presets.photo.coefficient_coder import GAINS, SLICE_COUNT
 from rlcodec.presets.photo.constrained_search import DEFAULT_SYNTHESIS, ConstrainedSearch
-from rlcodec.presets.photo.decisions import ENDINGS, GAIN_CHOICES, OBJECTIVES, STOPS, photo_spec
+from rlcodec.presets.photo.decisions import ACTION_NAMES, ENDINGS, GAIN_CHOICES, LAYOUT, OBJECTIVES, RATE_RANGE, STOPS
 from rlcodec.presets.photo.decode_cost import decode_samples, decode_work
 from rlcodec.presets.photo.decoder import decode_picture
 from rlcodec.presets.photo.encoder import PolicyEncoder, encode_actions, encode_at_gain
@@ -83,7 +83,7 @@ class PhotoPreset(Preset):
         return decode_samples(self.weights())
 
     def process_spec(self) -> ProcessSpec:
-        return photo_spec(self.weights().digest)
+        return ProcessSpec(PHOTO.name, self.weights().digest, LAYOUT, ACTION_NAMES, RATE_RANGE)
 
     def read_predictor(self, text: str) -> PhotoPredictor:
         return PhotoPredictor.from_json(text)
