@@ -21,7 +21,7 @@ from exactness_photo import SETTINGS as PHOTOGRAPHS
 
 import rlcodec
 from rlcodec.presets.photo.decoder import decoded_values
-from rlcodec.presets.photo.installed import photo_weights
+from rlcodec.presets.photo.installed import installed_weights
 from rlcodec.training.data import load_images, load_pictures
 
 LM = {"tier": "lm"}
@@ -53,7 +53,7 @@ def fingerprints(folder: Path, torch: bool) -> Fingerprints:
     for setting in () if torch else PHOTOGRAPHS:
         streams = [rlcodec.encode(image, preset="photo", **setting) for image in pictures]
         keep(f"photographs {setting}: streams", streams)
-        values = [decoded_values(photo_weights(), data).tobytes() for data in streams]
+        values = [decoded_values(installed_weights(), data).tobytes() for data in streams]
         keep(f"photographs {setting}: coefficients", values)
     return found
 

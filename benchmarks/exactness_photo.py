@@ -18,7 +18,7 @@ from common import NO_VECTORS, arguments, in_process, print_result
 
 import rlcodec
 from rlcodec.presets.photo.decoder import decoded_values
-from rlcodec.presets.photo.installed import photo_weights
+from rlcodec.presets.photo.installed import installed_weights
 from rlcodec.training.data import load_pictures
 
 SETTINGS: tuple[dict[str, Any], ...] = (
@@ -37,7 +37,7 @@ def encode_batches(pictures: Sequence[np.ndarray], workers: int) -> list[bytes]:
 
 def digests(streams: Sequence[bytes]) -> list[str]:
     """SHA-256 of the coefficients that decoders read from each stream."""
-    return [hashlib.sha256(decoded_values(photo_weights(), data).tobytes()).hexdigest() for data in streams]
+    return [hashlib.sha256(decoded_values(installed_weights(), data).tobytes()).hexdigest() for data in streams]
 
 
 def decoded(data: bytes) -> np.ndarray:

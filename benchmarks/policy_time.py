@@ -8,7 +8,7 @@ from common import arguments, in_turns, print_result, seconds
 from rlcodec.core.container import unpack
 from rlcodec.presets.photo.decisions import ENDINGS, GAIN_CHOICES, STOPS
 from rlcodec.presets.photo.decoder import shown_pixels
-from rlcodec.presets.photo.installed import photo_weights
+from rlcodec.presets.photo.installed import installed_weights
 from rlcodec.presets.photo.settings import PhotoSettings
 from rlcodec.presets.photo.strips import Keep, encode_photo, strips_of
 from rlcodec.presets.registry import preset_by_name
@@ -22,7 +22,7 @@ REPEATS, SEARCHED = 7, 2
 
 def try_everything(pixels: np.ndarray) -> None:
     """Codes a picture at every gain, and shows it after every number of slices with every synthesis."""
-    weights, strips = photo_weights(), strips_of(pixels)
+    weights, strips = installed_weights(), strips_of(pixels)
     for gain in GAIN_CHOICES:
         coded = encode_photo(weights, strips, gain, keep=Keep.VALUES)
         for slices in STOPS:

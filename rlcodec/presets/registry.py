@@ -59,16 +59,11 @@ def preset_by_name(name: str) -> Preset:
     Raises:
         OptionError: there is none.
     """
-    check_preset_name(name)
+    if name not in preset_names():
+        raise OptionError(f"unknown preset {name!r}; there are: {', '.join(preset_names())}")
     if name not in _presets:
         _presets[name] = _module(name, "preset").PRESET
     return _presets[name]
-
-
-def check_preset_name(name: str) -> None:
-    """Raises OptionError if there is no such preset."""
-    if name not in preset_names():
-        raise OptionError(f"unknown preset {name!r}; there are: {', '.join(preset_names())}")
 
 
 def encode_option_types() -> dict[str, type[EncodeOptions]]:

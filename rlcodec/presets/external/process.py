@@ -129,9 +129,7 @@ class ExternalSpec:
     def from_json(text: str) -> "ExternalSpec":
         """Inverse of `to_json`; raises ValueError, KeyError, TypeError, AttributeError or DataError on anything else."""
         raw = json.loads(text)
-        lists = {name: tuple(raw.pop(name)) for name in ("settings", "features", "stops", "kinds")}
-        ranges = {kind: (float(low), float(high)) for kind, (low, high) in raw.pop("rate_range").items()}
-        return ExternalSpec(str(raw.pop("codec")), baseline=int(raw.pop("baseline")), rate_range=ranges, **lists, **raw)
+        return ExternalSpec(**raw | {"codec": str(raw["codec"]), "baseline": int(raw["baseline"])})
 
 
 @dataclass(frozen=True)

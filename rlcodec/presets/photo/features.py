@@ -5,7 +5,7 @@ From the counts follow, for every gain, estimates of how many coefficients would
 lost, and which share of the blocks is flat.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -102,8 +102,7 @@ def _measure_blocks(coefficients, bits, skip, slice_of, steps, cuts, energy, cou
                     similar[g, s - 1] += kept / (kept + lost)
 
 
-@dataclass(frozen=True)
-class Counts:
+class Counts(NamedTuple):
     """Counts over a picture.
 
     Attributes:
@@ -131,29 +130,19 @@ def count_magnitudes(strips: list[np.ndarray], steps: np.ndarray, workers: int |
     # Magnitudes are taken as uniformly distributed within an octave.
     cuts = np.floor(octaves) + np.exp2(octaves % 1) - 1
 
-    def run(part: slice) -> Counts:
+    def run(strip: np.ndarray) -> Counts:
         counts = Counts(
             np.zeros((KINDS_OF_PLANES, SLICE_COUNT, BINS), np.int64),
             np.zeros(ENERGY_BINS, np.int64),
             np.zeros((len(steps), SLICE_COUNT - 1)),
         )
-        strip = strips[part.start]
         bits = strip.view(np.int32)
         _count(bits, skip, SLICE_OF, counts.magnitudes)
         energy, count = np.empty((2, SLICE_COUNT, OCTAVES + 1))
         _measure_blocks(strip, bits, skip, SLICE_OF, steps, cuts, energy, count, counts.blocks, counts.similar)
         return counts
 
-    parts = side_by_side(run, [slice(i, i + 1) for i in range(len(strips))], workers)
-    return Counts(*(np.sum([getattr(part, name) for part in parts], 0) for name in ("magnitudes", "blocks", "similar")))
-
-
-def _magnitudes() -> np.ndarray:
-    """Magnitude at the middle of each bin, float64 (BINS,)."""
-    octave, part = np.divmod(np.arange(BINS), BINS_PER_OCTAVE)
-    middles = 2.0**octave * (1 + (part + 0.5) / BINS_PER_OCTAVE)
-    middles[0] = 0.5
-    return middles
+    return Counts(*(np.sum(tables, 0) for tables in zip(*side_by_side(run, strips, workers), strict=True)))
 
 
 def gain_features(counts: Counts, steps: np.ndarray) -> np.ndarray:
@@ -169,7 +158,10 @@ def gain_features(counts: Counts, steps: np.ndarray) -> np.ndarray:
         and standard deviation of log2 of the blocks' mean squares; log2 of the mean dissimilarity of blocks if slices up to
         each are sent; and log2 of the step.
     """
-    ratio = _magnitudes()[:, None] / steps
+    octave, part = np.divmod(np.arange(BINS), BINS_PER_OCTAVE)
+    magnitudes = 2.0**octave * (1 + (part + 0.5) / BINS_PER_OCTAVE)  # at the middle of each bin
+    magnitudes[0] = 0.5
+    ratio = magnitudes[:, None] / steps
     # The bin that holds the threshold counts in part.
     sent = np.clip((ratio / SENT_FROM - 1) * BINS_PER_OCTAVE + 0.5, 0, 1)
     lost = sent / 12 + (1 - sent) * ratio**2

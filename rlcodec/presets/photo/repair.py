@@ -126,11 +126,6 @@ def _corrected(planes: np.ndarray, correction: np.ndarray, gain: int) -> np.ndar
     return out
 
 
-def _no_correction(height: int, width: int) -> np.ndarray:
-    """The output of a network that changes nothing, for planes of a size."""
-    return np.broadcast_to(np.float32(0), (PLANES * FACTOR**2, height // FACTOR, width // FACTOR))
-
-
 def render(weights: PhotoWeights, values: np.ndarray, gain: int, synthesis: str, folder: Path = WEIGHTS) -> np.ndarray:
     """Renders the picture of quantised coefficients band by band, so that little memory is needed beside input and output.
 
@@ -150,10 +145,8 @@ def render(weights: PhotoWeights, values: np.ndarray, gain: int, synthesis: str,
     for top in range(0, rows, BAND_ROWS):
         first, last = max(top - MARGIN, 0), min(top + BAND_ROWS + MARGIN, rows)
         band = dequantised_planes(values[:, first // BLOCK : last // BLOCK], weights.centroids, step_of(gain))
-        if session:
-            correction = session.run(None, {"picture": network_input(band, gain)})[0][0]
-        else:
-            correction = _no_correction(*band.shape[:2])
+        unchanged = np.broadcast_to(np.float32(0), (PLANES * FACTOR**2, *(n // FACTOR for n in band.shape[:2])))
+        correction = session.run(None, {"picture": network_input(band, gain)})[0][0] if session else unchanged
         picture = _corrected(band, correction, gain)
         bottom = min(top + BAND_ROWS, rows)
         out[top:bottom] = picture[top - first : bottom - first]

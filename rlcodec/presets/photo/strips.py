@@ -5,6 +5,7 @@ of all segments and then the segments, slice by slice: a stream that is cut lose
 """
 
 import enum
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -65,23 +66,17 @@ class CodedPicture:
         segments = (*self.segments[:sent], *[b""] * (len(self.segments) - sent))
         return b"".join(write_leb128(len(segment)) for segment in segments) + b"".join(segments)
 
-    def payload_bytes(self, slices: int = SLICE_COUNT) -> int:
-        """Length of `payload`."""
-        sent = [len(segment) for segment in self.segments[: len(self.macs) * slices]]
-        return sum(sent) + sum(len(write_leb128(length)) for length in sent) + len(self.segments) - len(sent)
-
     def values_of(self, slices: int) -> np.ndarray:
         """The values that a stream holds that ends after so many slices."""
         return np.where(slices > SLICE_OF, self.values, np.int16(0))
 
     def coded_segments(self, slices: int = SLICE_COUNT) -> tuple[CodedSegment, ...]:
         """Cost and compute of every segment of a stream that ends after so many slices, as decoders find them."""
-        strips, coded = len(self.macs), []
-        for i, segment in enumerate(self.segments):
-            index, strip = divmod(i, strips)
-            sent = index < slices
-            coded.append(coded_segment(index, strip, len(segment) * sent, int(self.macs[strip, index]) * sent))
-        return tuple(coded)
+        places = ((index, strip) for index in range(SLICE_COUNT) for strip in range(len(self.macs)))
+        return tuple(
+            coded_segment(index, strip, len(segment) * (index < slices), int(self.macs[strip, index]) * (index < slices))
+            for (index, strip), segment in zip(places, self.segments, strict=True)
+        )
 
 
 def coded_segment(index: int, strip: int, size_bytes: int, macs: int, complete: bool = True) -> CodedSegment:
@@ -129,8 +124,11 @@ class Keep(enum.Flag):
 
 def strips_of(pixels: np.ndarray, workers: int | None = None) -> list[np.ndarray]:
     """Coefficients of a picture, uint8 (height, width, 3), strip by strip; see `to_coefficients`."""
-    strips = strip_slices(*pixels.shape[:2])
-    return side_by_side(lambda strip: to_coefficients(pixels[strip.start * BLOCK : strip.stop * BLOCK]), strips, workers)
+    return side_by_side(to_coefficients, _in_strips(pixels), workers)
+
+
+def _in_strips(pixels: np.ndarray) -> list[np.ndarray]:
+    return [pixels[strip.start * BLOCK : strip.stop * BLOCK] for strip in strip_slices(*pixels.shape[:2])]
 
 
 def encode_photo(
@@ -152,19 +150,12 @@ def encode_photo(
         keep: what to return beside the payloads.
     """
 
-    def run(strip: slice) -> CodedPicture:
-        if isinstance(picture, np.ndarray):
-            part = to_coefficients(picture[strip.start * BLOCK : strip.stop * BLOCK])
-        else:
-            part = picture[strip.start // STRIP_ROWS]
-        coded = encode_strip(weights, part, gain, bit_weight, Keep.ERRORS in keep)
+    def run(part: np.ndarray) -> CodedPicture:
+        coefficients = to_coefficients(part) if part.dtype == np.uint8 else part
+        coded = encode_strip(weights, coefficients, gain, bit_weight, Keep.ERRORS in keep)
         return coded if Keep.VALUES in keep else replace(coded, values=coded.values[:, :0])
 
-    if isinstance(picture, np.ndarray):
-        slices = strip_slices(*picture.shape[:2])
-    else:
-        slices = parts_of(sum(part.shape[1] for part in picture), STRIP_ROWS)
-    strips = side_by_side(run, slices, workers)
+    strips = side_by_side(run, _in_strips(picture) if isinstance(picture, np.ndarray) else picture, workers)
     return CodedPicture(
         tuple(strip.segments[index] for index in range(SLICE_COUNT) for strip in strips),
         np.concatenate([strip.values for strip in strips], 1),
@@ -213,11 +204,8 @@ def unpack_segments(payload: np.ndarray, count: int) -> list[tuple[np.ndarray, i
         number = read_leb128(payload, at, MAX_LENGTH_BYTES)
         at = number.stop
         lengths.append(number.value)
-    segments = []
-    for size_bytes in lengths:
-        segments.append((payload[at : at + size_bytes], size_bytes))
-        at += size_bytes
-    return segments
+    starts = itertools.accumulate(lengths, initial=at)
+    return [(payload[start : start + length], length) for start, length in zip(starts, lengths, strict=False)]
 
 
 def strip_slices(height: int, width: int) -> list[slice]:

@@ -31,7 +31,7 @@ class PhotoWeights(Weights):
     centroids: np.ndarray
 
 
-def photo_arrays(nets: PhotoNets, logs: np.ndarray, centroids: np.ndarray) -> dict[str, np.ndarray]:
+def weights_to_arrays(nets: PhotoNets, logs: np.ndarray, centroids: np.ndarray) -> dict[str, np.ndarray]:
     """The arrays of a weights file by name; arguments as the attributes of `PhotoWeights`."""
     arrays = {"logs": logs, "centroids": centroids}
     for name, stored in STORED_NAMES.items():
@@ -39,8 +39,8 @@ def photo_arrays(nets: PhotoNets, logs: np.ndarray, centroids: np.ndarray) -> di
     return arrays
 
 
-def photo_weights_from_arrays(arrays: dict[str, np.ndarray]) -> PhotoWeights:
-    """Inverse of `photo_arrays`.
+def weights_from_arrays(arrays: dict[str, np.ndarray]) -> PhotoWeights:
+    """Inverse of `weights_to_arrays`.
 
     Raises:
         ModelError: an array is missing, or its shape does not fit this version.

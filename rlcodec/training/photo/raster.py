@@ -38,10 +38,10 @@ from rlcodec.presets.photo.coefficient_coder import (
 )
 from rlcodec.presets.photo.strips import BIT_WEIGHT, ORDER, encode_strip
 from rlcodec.presets.photo.transform import BLOCK, PLANES, to_coefficients
-from rlcodec.presets.photo.weights import PhotoWeights, photo_arrays, photo_weights_from_arrays
+from rlcodec.presets.photo.weights import PhotoWeights, weights_from_arrays, weights_to_arrays
 from rlcodec.training.context_net import RasterNet, Tree, balanced_tree, export_net, indicators, path_bits
 from rlcodec.training.data import random_mirrored_crop
-from rlcodec.training.loop import fit
+from rlcodec.training.loop import fit, seeded_device
 from rlcodec.training.options import TrainingRun
 
 LOGS = log_table()
@@ -223,8 +223,7 @@ def train_photo_raster(
     Raises:
         DataError: a picture is smaller than a crop.
     """
-    schedule, coder = run.schedule, weights_of(before) if before else None
-    torch.manual_seed(schedule.seed)
+    device, schedule, coder = seeded_device(run), run.schedule, weights_of(before) if before else None
     rng = np.random.default_rng(0)
 
     def draw(pictures: list[np.ndarray], rng: np.random.Generator) -> StripContexts:
@@ -238,13 +237,12 @@ def train_photo_raster(
         extents = [draw(train, rng).extent.symbols for _ in range(HELD_BATCHES * schedule.batch)]
         frequency = np.bincount(np.concatenate(extents), minlength=DIAGONALS)
         model = PhotoRaster(balanced_tree(frequency.astype(np.float64)))
-    model = model.to(torch.device(run.device))
+    model = model.to(device)
     held_out = [draw(validation, rng) for _ in range(HELD_BATCHES * schedule.batch)]
 
     def loss_of(model: PhotoRaster, rng: np.random.Generator, batch: int) -> Tensor:
         return model.bits([draw(train, rng) for _ in range(batch)]) / (batch * CROP**2)
 
-    @torch.no_grad()
     def evaluate(model: PhotoRaster) -> dict[str, float]:
         return {"bits_per_pixel": float(model.bits(held_out)) / (len(held_out) * CROP**2)}
 
@@ -269,4 +267,4 @@ def weights_of(raster: PhotoRaster, centroids: np.ndarray | None = None) -> Phot
             for name, selected in (("luma", SELECTED), ("chroma", SELECTED), ("extent", EXTENT_SELECTED))
         )
     )
-    return photo_weights_from_arrays(photo_arrays(nets, LOGS, centroids))
+    return weights_from_arrays(weights_to_arrays(nets, LOGS, centroids))

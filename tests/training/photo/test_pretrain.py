@@ -11,7 +11,7 @@ from rlcodec.presets.photo.coefficient_coder import DIAGONALS, SLICES
 from rlcodec.presets.photo.repair import render
 from rlcodec.presets.photo.strips import Keep, decode_values, encode_photo
 from rlcodec.presets.photo.transform import to_coefficients
-from rlcodec.presets.photo.weights import photo_weights_from_arrays
+from rlcodec.presets.photo.weights import weights_from_arrays
 from rlcodec.training.options import PretrainOptions
 from rlcodec.training.photo.pretrain import pretrain_photo
 from rlcodec.training.photo.raster import contexts_of, round_coefficients
@@ -29,7 +29,7 @@ def folder(photograph, tmp_path_factory):
 def test_trained_files_code_pictures(folder, photograph, tmp_path):
     options = PretrainOptions(out=tmp_path, steps=2, batch=2, resume=False, device="cpu")
     out = pretrain_photo(folder, options, counted=4, pool=6)
-    model = photo_weights_from_arrays(load_arrays(out / "photo.safetensors"))
+    model = weights_from_arrays(load_arrays(out / "photo.safetensors"))
     picture = np.asarray(photograph)[:96, :80]
     coded = encode_photo(model, picture, 20, keep=Keep.VALUES)
     values, _ = decode_values(model, np.frombuffer(coded.payload(), np.uint8).copy(), (96, 80), 20)
