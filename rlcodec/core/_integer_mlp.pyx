@@ -50,11 +50,14 @@ cdef class ContextNet(DecisionTree):
         second_bias: int32 (h2,).
         decisions: the arrays of a `DecisionTree`.
 
+    Attributes:
+        stored: names of these arrays, under which weights files hold them.
+
     Raises:
         ModelError: the shapes of the arrays do not fit.
     """
 
-    _fields = (
+    stored = (
         "first", "rows", "second", "second_bias", "nodes", "node_bias", "shifts", "threshold", "children", "sigmoid",
     )
 

@@ -5,7 +5,7 @@ import numpy as np
 from rlcodec.presets.mnist._pixel_coder import PixelCoder
 from rlcodec.presets.mnist._rows import RowCoder, code_rows, filled, measure_rows
 from rlcodec.presets.mnist.bilevel._context import SourceState
-from rlcodec.presets.mnist.bilevel._transformer import KvCache
+from rlcodec.presets.mnist.bilevel.transformer import KvCache
 from rlcodec.presets.mnist.segments import slices_touched
 from rlcodec.presets.mnist.weights import MnistWeights
 

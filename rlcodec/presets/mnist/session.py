@@ -12,10 +12,10 @@ from rlcodec.core.segment_choice import LATENT, LATENT_TIERS, STOP, TIERS, tiers
 from rlcodec.core.segments import CodedSegment, coded_segments
 from rlcodec.core.weights_file import check_fingerprint
 from rlcodec.errors import OptionError
-from rlcodec.presets.mnist.bilevel._transformer import KvCache
 from rlcodec.presets.mnist.bilevel.coder import source_of
 from rlcodec.presets.mnist.bilevel.context import PRESENT, STATUS, source_state
 from rlcodec.presets.mnist.bilevel.geometry import BilevelSource
+from rlcodec.presets.mnist.bilevel.transformer import KvCache
 from rlcodec.presets.mnist.rows import RowCoder, code_rows, picture_at, row_coder
 from rlcodec.presets.mnist.segments import segments_of, slices_touched, synthesis_macs
 from rlcodec.presets.mnist.settings import MnistSettings

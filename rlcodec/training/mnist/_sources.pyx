@@ -1,9 +1,11 @@
-"""Counts of rounding exceptions, for `rlcodec.training.mnist.sources`."""
+"""Counts over bilevel sources, for `rlcodec.training.mnist.sources` and `rlcodec.training.mnist.source_search`."""
 
-from libc.stdint cimport int64_t, uint8_t
+from libc.stdint cimport int64_t, uint8_t, uint64_t
 
-from rlcodec.presets.mnist.bilevel._context cimport MARGIN, SourceState
-from rlcodec.presets.mnist.bilevel._geometry cimport BOX, WHITE, Levels, box_area, gray_level
+from rlcodec.presets.mnist.bilevel._context cimport MARGIN, SIDE, SourceState
+from rlcodec.presets.mnist.bilevel._geometry cimport (
+    BOX, PRIOR_CONTEXTS, WHITE, WORDS, Levels, box_area, get_bit, gray_level, near_context,
+)
 
 
 def count_exceptions(
@@ -33,3 +35,21 @@ def count_exceptions(
                     levels = gray_level(box_area(&source.lines[0, 0], -MARGIN, single, start, stop, r, c), peak)
                     if levels.level != levels.exception:
                         counts[levels.level == WHITE, image[y, x] != levels.level] += 1
+
+
+def count_near(SourceState source not None, int64_t[:, ::1] counts):
+    """Counts the pixels of a source by their `near_context`.
+
+    Args:
+        source: of an image.
+        counts: int64 (PRIOR_CONTEXTS, 2), to which the counts are added.
+    """
+    cdef int64_t side = source.head[SIDE], i, j
+    cdef uint64_t* line
+    if counts.shape[0] != PRIOR_CONTEXTS or counts.shape[1] != 2:
+        raise ValueError(f"the counts are {counts.shape[0]}x{counts.shape[1]}, and not {PRIOR_CONTEXTS}x2")
+    with nogil:
+        for i in range(side):
+            line = &source.lines[MARGIN + i, 0]
+            for j in range(side):
+                counts[near_context(line - 2 * WORDS, j), get_bit(line, j)] += 1

@@ -25,7 +25,7 @@ def test_sources_of_a_training_set_are_found_and_learned(tmp_path, rendered):
     context_run = TrainingRun(Schedule(steps=40, batch=8, learning_rate=1e-2), tmp_path / "context")
     lm_run = TrainingRun(Schedule(steps=2, batch=2, learning_rate=1e-3), tmp_path / "lm")
     arrays = pretrain_sources(images, tmp_path, context_run, lm_run)
-    tables = SourceTables(*(arrays[f"scan.{name}"] for name in SourceTables._fields))
+    tables = SourceTables(**{name: arrays[f"scan.{name}"] for name in SourceTables.stored})
     assert tables.absent[0] < 65536 // 10
     assert tables.near[0] < 65536 // 10 < 65536 * 9 // 10 < tables.near[-1]
     assert arrays["scans.nodes"].shape == (1, 32)
