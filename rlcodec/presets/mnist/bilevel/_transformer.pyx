@@ -79,6 +79,8 @@ cdef class LmNet(DecisionTree):
                 raise ModelError("the shifts of the transformer's sums are not from 0 to 30")
         if exponential[0] != WEIGHT_ONE or not ((0 <= exponential) & (exponential <= WEIGHT_ONE)).all():
             raise ModelError(f"the transformer's attention weights are not from 0 to {WEIGHT_ONE}, which the first must be")
+        if not (np.abs(sink.astype(np.int32)) <= ACTIVATION_MAX).all():
+            raise ModelError(f"the transformer's learned entry is not within ±{ACTIVATION_MAX}")
         self.first, self.rows, self.qkv, self.outcome, self.sink, self.out = first, rows, qkv, outcome, sink, out
         self.up, self.up_bias, self.down, self.down_bias = up, up_bias, down, down_bias
         self.layer_shifts, self.embed_shift, self.exponential = layer_shifts, embed_shift, exponential
@@ -262,7 +264,7 @@ cdef cloned divide(const int32_t* mixed, int32_t scale, int16_t* out) noexcept n
 @cython.cdivision(True)
 cdef void attend(LmNet net, KvCache cache, Py_ssize_t layer, Py_ssize_t entries, int16_t* out) noexcept nogil:
     """Attention of one token over the first `entries` of the cache of a layer; writes into `out`, (d,), in 1/128."""
-    cdef Py_ssize_t head, start
+    cdef Py_ssize_t head, start, j
     cdef int32_t[HEAD_SIZE] mixed
     cdef int32_t total
     cdef int32_t* products = &cache.products[0]
@@ -279,7 +281,8 @@ cdef void attend(LmNet net, KvCache cache, Py_ssize_t layer, Py_ssize_t entries,
         weigh(products, entries, &net.weight_table[0], shares, &total)
         if entries & 1:
             shares[entries] = 0
-        memset(mixed, 0, sizeof(mixed))
+        for j in range(HEAD_SIZE):
+            mixed[j] = 0
         multiply_columns(
             shares, &cache.values[layer, head, 0, 0], (entries + 1) >> 1, 2 * HEAD_SIZE, HEAD_SIZE, mixed
         )
@@ -429,13 +432,17 @@ def answer(KvCache cache not None, int64_t index):
 
 cdef void save_place(RangeCoder coder, KvCache cache, int64_t[::1] up) noexcept nogil:
     """Saves the state at the beginning of a row of pixels, for a decoder that may have to wait inside it."""
+    cdef Py_ssize_t i
     cache.state_before = coder.state
     cache.coded_before = cache.progress[CODED]
-    cache.up_before[:] = up
+    for i in range(min(up.shape[0], cache.up_before.shape[0])):
+        cache.up_before[i] = up[i]
 
 
 cdef void restore_place(RangeCoder coder, KvCache cache, int64_t[::1] up) noexcept nogil:
     """Returns to the beginning of the row. Pixels of the source that were decoded stay, and decode to the same again."""
+    cdef Py_ssize_t i
     coder.state = cache.state_before
     cache.progress[CODED] = cache.coded_before
-    up[:] = cache.up_before
+    for i in range(min(up.shape[0], cache.up_before.shape[0])):
+        up[i] = cache.up_before[i]
