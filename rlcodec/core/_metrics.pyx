@@ -9,9 +9,13 @@ from rlcodec.core.compiler cimport cloned
 cdef enum:
     MOMENTS = 4  # both means, the mean of the sum of squares, and the mean of the product
     MOST_TAPS = 16
+    WIDE = 16
 
 
 ctypedef const double* Row
+
+cdef extern from "weighted_sums.h":
+    void rl_weigh_taps(const double*, const Row*, Py_ssize_t, Py_ssize_t, double*) noexcept nogil
 
 
 cdef cloned write_products(const double* first, const double* second, int64_t width, double* products) noexcept nogil:
@@ -29,21 +33,10 @@ cdef cloned weigh(
     const Row* values, const double* window, int64_t taps, int64_t count, double* out
 ) noexcept nogil:
     """Writes `count` sums of `window[tap] * values[tap][x]`; taps are added in their order."""
-    cdef double[16] sums
-    cdef const double* source
-    cdef double weight, total
-    cdef int64_t x, whole = count - (count & 15), tap
-    cdef int j
-    for x in range(0, whole, 16):
-        weight, source = window[0], values[0] + x
-        for j in range(16):
-            sums[j] = weight * source[j]
-        for tap in range(1, taps):
-            weight, source = window[tap], values[tap] + x
-            for j in range(16):
-                sums[j] += weight * source[j]
-        for j in range(16):
-            out[x + j] = sums[j]
+    cdef double total
+    cdef int64_t x, whole = count - (count & (WIDE - 1)), tap
+    for x in range(0, whole, 16):  # WIDE
+        rl_weigh_taps(window, values, x, taps, out + x)
     for x in range(whole, count):
         total = window[0] * values[0][x]
         for tap in range(1, taps):

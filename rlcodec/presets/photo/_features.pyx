@@ -12,7 +12,7 @@ cdef cloned find_bins(const int32_t* bits, int shift, int32_t first, int32_t las
     """Bins of a block's coefficients from their bits as float32, without signs and shifted, less `first`, 0 to `last`."""
     cdef int i
     cdef int32_t at
-    for i in range(256):
+    for i in range(AREA):
         at = ((bits[i] & 0x7FFFFFFF) >> shift) - first
         at = at if at > 0 else 0
         bins[i] = at if at < last else last

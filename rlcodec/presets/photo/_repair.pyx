@@ -10,6 +10,7 @@ cpdef enum:
 
 cdef enum:
     SQUARE = FACTOR * FACTOR
+    SOME = 16  # squares whose corrections are put in the order of pixels at a time
 
 cdef float LARGEST = 8  # differences from the mean of a square are clipped to so many quantiser steps
 
@@ -102,16 +103,21 @@ cdef cloned add_row(
         half: 1/2.
         out: as `planes`.
     """
-    cdef int64_t x, shift, c
+    cdef float[SOME * FACTOR * PLANES] added
+    cdef const float* source
+    cdef int64_t start, count, i, c, x
     cdef float value
-    cdef const float* added
-    for shift in range(4):
-        for c in range(3):
-            added = correction + (c * SQUARE + shift) * channel
-            for x in range(columns):
-                value = planes[12 * x + 3 * shift + c] + added[x] * scale + half
-                value = value if value > 0 else 0
-                out[12 * x + 3 * shift + c] = <uint8_t>(value if value < 255 else 255)
+    for start in range(0, columns, 16):  # SOME
+        count = min(columns - start, SOME)
+        for i in range(FACTOR):
+            for c in range(PLANES):
+                source = correction + (c * SQUARE + i) * channel + start
+                for x in range(count):
+                    added[(x * FACTOR + i) * PLANES + c] = source[x]
+        for i in range(start * FACTOR * PLANES, (start + count) * FACTOR * PLANES):
+            value = planes[i] + added[i - start * FACTOR * PLANES] * scale + half
+            value = value if value > 0 else 0
+            out[i] = <uint8_t><int>(value if value < 255 else 255)
 
 
 cdef cloned round_row(const float* planes, int64_t size, float half, uint8_t* out) noexcept nogil:

@@ -3,42 +3,31 @@
 from cython.view cimport contiguous, strided
 from libc.math cimport fabsf
 from libc.stdint cimport int16_t, int64_t, uint8_t
+from libc.string cimport memcpy, memset
 
 from rlcodec.core.compiler cimport cloned
+
+cdef enum:
+    LINE = PLANES * BLOCK
 
 ctypedef fused Value:
     int16_t
     float  # of coefficients that were not quantised
 
-# Compilers make vectors of loops whose number of turns they know, which is why these say 16 and not BLOCK.
 
+cdef extern from "weighted_sums.h":
+    void rl_weigh_rows(const float*, Py_ssize_t, const float*, Py_ssize_t, float*) noexcept nogil
 
 cdef cloned transform_block(
     const float* pixels, const float* basis, const float* across, float* coefficients
 ) noexcept nogil:
     """Transforms a block of one plane; all four are (BLOCK, BLOCK), and `across` is the transposed `basis`."""
     cdef float[AREA] half
-    cdef float[BLOCK] sums
-    cdef float amount
-    cdef int i, j, u, v
-    for i in range(16):
-        for v in range(16):
-            sums[v] = 0
-        for j in range(16):
-            amount = pixels[BLOCK * i + j]
-            for v in range(16):
-                sums[v] += amount * across[BLOCK * j + v]
-        for v in range(16):
-            half[BLOCK * i + v] = sums[v]
-    for u in range(16):
-        for v in range(16):
-            sums[v] = 0
-        for i in range(16):
-            amount = basis[BLOCK * u + i]
-            for v in range(16):
-                sums[v] += amount * half[BLOCK * i + v]
-        for v in range(16):
-            coefficients[BLOCK * u + v] = sums[v]
+    cdef int i
+    for i in range(BLOCK):
+        rl_weigh_rows(pixels + BLOCK * i, 1, across, BLOCK, &half[BLOCK * i])
+    for i in range(BLOCK):
+        rl_weigh_rows(basis + BLOCK * i, 1, half, BLOCK, coefficients + BLOCK * i)
 
 
 cdef cloned transform_colors(
@@ -49,7 +38,7 @@ cdef cloned transform_colors(
     cdef float first, second, third
     for plane in range(PLANES):
         first, second, third = colors[PLANES * plane], colors[PLANES * plane + 1], colors[PLANES * plane + 2]
-        for i in range(256):
+        for i in range(AREA):
             pixels[AREA * plane + i] = red[i] * first + green[i] * second + blue[i] * third
 
 
@@ -98,47 +87,23 @@ cdef cloned restore_block(
 ) noexcept nogil:
     """Inverse of `transform_block`; frequencies are zero beyond row `lowest` and column `furthest`."""
     cdef float[AREA] half
-    cdef float[BLOCK] sums
-    cdef float amount
-    cdef int i, j, u, v
-    for u in range(lowest + 1):
-        for j in range(16):
-            sums[j] = 0
-        for v in range(furthest + 1):
-            amount = block[BLOCK * u + v]
-            for j in range(16):
-                sums[j] += amount * basis[BLOCK * v + j]
-        for j in range(16):
-            half[BLOCK * u + j] = sums[j]
-    for i in range(16):
-        for j in range(16):
-            sums[j] = 0
-        for u in range(lowest + 1):
-            amount = basis[BLOCK * u + i]
-            for j in range(16):
-                sums[j] += amount * half[BLOCK * u + j]
-        for j in range(16):
-            pixels[BLOCK * i + j] = sums[j]
+    cdef int i
+    for i in range(lowest + 1):
+        rl_weigh_rows(block + BLOCK * i, 1, basis, furthest + 1, &half[BLOCK * i])
+    for i in range(BLOCK):
+        rl_weigh_rows(basis + i, BLOCK, half, lowest + 1, pixels + BLOCK * i)
 
 
-cdef cloned restore_colors(const float* pixels, const float* colors, float* planes, int64_t stride) noexcept nogil:
-    """Inverse of `transform_colors`, into rows of a picture, float32 (BLOCK, BLOCK, PLANES), that are `stride` apart."""
-    cdef int i, j
-    cdef float[BLOCK] first, second, third
-    cdef const float* luma
-    cdef const float* chroma
-    cdef const float* other
-    for i in range(16):
-        luma = pixels + BLOCK * i
-        chroma, other = luma + AREA, luma + 2 * AREA
-        for j in range(16):
-            first[j] = <float>128 + luma[j] * colors[0] + chroma[j] * colors[3] + other[j] * colors[6]
-            second[j] = <float>128 + luma[j] * colors[1] + chroma[j] * colors[4] + other[j] * colors[7]
-            third[j] = <float>128 + luma[j] * colors[2] + chroma[j] * colors[5] + other[j] * colors[8]
-        for j in range(16):
-            planes[i * stride + 3 * j] = first[j]
-            planes[i * stride + 3 * j + 1] = second[j]
-            planes[i * stride + 3 * j + 2] = third[j]
+cdef cloned restore_colors(const float* pixels, const float* colors, float* planes) noexcept nogil:
+    """Inverse of `transform_colors`, into (BLOCK, BLOCK, PLANES)."""
+    cdef int i, c
+    cdef float first, second, third
+    for c in range(PLANES):
+        first, second, third = colors[c], colors[PLANES + c], colors[2 * PLANES + c]
+        for i in range(AREA):
+            planes[PLANES * i + c] = (
+                <float>128 + pixels[i] * first + pixels[AREA + i] * second + pixels[2 * AREA + i] * third
+            )
 
 
 cdef inline void dequantise_block(
@@ -154,15 +119,20 @@ cdef inline void dequantise_block(
         lowest: receives the last row with a value that is not zero, or -1.
         furthest: receives the last such column, or -1.
     """
-    cdef int u, v
+    cdef int u, v, some
     cdef float size
     cdef Value value
     lowest[0] = furthest[0] = -1
+    memset(block, 0, AREA * sizeof(float))
     for u in range(BLOCK):
+        some = 0
+        for v in range(BLOCK):
+            some |= values[BLOCK * u + v] != 0
+        if not some:
+            continue
         for v in range(BLOCK):
             value = values[BLOCK * u + v]
             if value == 0:
-                block[BLOCK * u + v] = 0
                 continue
             size = fabsf(value)
             size = (size - centroids[SIZES * (u + v) + max(min(<int>size, SIZES), 1) - 1]) * step
@@ -185,9 +155,9 @@ def inverse(
         planes: float32 (block rows * BLOCK, block columns * BLOCK, PLANES), written.
     """
     cdef float[AREA] block
-    cdef float[PLANES * AREA] pixels
-    cdef int64_t y, x, stride = planes.shape[1] * PLANES
-    cdef int plane, lowest, furthest
+    cdef float[PLANES * AREA] pixels, shown
+    cdef int64_t y, x
+    cdef int plane, lowest, furthest, i
     check_bases(basis, basis, colors)
     check_centroids(centroids)
     if values.shape[0] != PLANES or values.shape[3] != AREA:
@@ -200,7 +170,9 @@ def inverse(
                 for plane in range(PLANES):
                     dequantise_block(&values[plane, y, x, 0], &centroids[plane, 0, 0], step, block, &lowest, &furthest)
                     restore_block(block, &basis[0, 0], lowest, furthest, &pixels[AREA * plane])
-                restore_colors(pixels, &colors[0, 0], &planes[y * BLOCK, x * BLOCK, 0], stride)
+                restore_colors(pixels, &colors[0, 0], shown)
+                for i in range(BLOCK):
+                    memcpy(&planes[y * BLOCK + i, x * BLOCK, 0], &shown[i * LINE], LINE * sizeof(float))
 
 
 cdef int check_bases(const float[:, ::1] basis, const float[:, ::1] across, const float[:, ::1] colors) except -1:
@@ -272,6 +244,6 @@ cdef cloned add_squares(const float* block, double* sums) noexcept nogil:
     """Adds the squares of a block's coefficients, as float32, to sums."""
     cdef int i
     cdef float square
-    for i in range(256):
+    for i in range(AREA):
         square = block[i] * block[i]
         sums[i] += <double>square
