@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from rlcodec.core.weights_file import load_arrays, stored_fields
+from rlcodec.core.integer_mlp import ContextNet
+from rlcodec.core.weights_file import load_arrays
 from rlcodec.errors import DataError
 from rlcodec.presets.photo.coefficient_coder import DIAGONALS, SLICES
 from rlcodec.presets.photo.repair import render
@@ -38,9 +39,7 @@ def test_trained_files_code_pictures(folder, photograph, tmp_path):
         assert np.abs(render(model, values, 20, width, out).astype(float) - picture).mean() < 40
     pretrain_photo(folder, replace(options, resume=True), counted=4, pool=6)
     again = load_arrays(out / "photo.safetensors")
-    assert all(
-        np.array_equal(again[f"light.{name}"], getattr(model.nets.luma, name)) for name in stored_fields(type(model.nets.luma))
-    )
+    assert all(np.array_equal(again[f"light.{name}"], getattr(model.nets.luma, name)) for name in ContextNet.stored)
 
 
 def test_no_pictures_no_training(tmp_path):
