@@ -10,11 +10,8 @@ from rlcodec.control.regressor import scaled
 from rlcodec.core.range_coder import COST_UNIT
 from rlcodec.core.segment_choice import CONTEXT
 from rlcodec.core.segments import MACS_PER_KMAC
+from rlcodec.presets.mnist._tables import KMAC_UNIT
 from rlcodec.presets.mnist.measurements import MEASURED_TIERS, MnistMeasurements
-
-ROW_FEATURES = 6
-KMAC_UNIT = 1000.0
-"""Divides the product of a row's kMAC and its running sum, a feature of rows."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +75,6 @@ def row_features(table: np.ndarray, busy: np.ndarray, bits: np.ndarray, kmac: np
         width: pixels of a row.
 
     Returns:
-        float64 (..., h, ROW_FEATURES); the last feature, kMAC times its running sum, grows as attention does.
+        float64 (..., h, ROW_FEATURES); the last feature, kMAC times its running sum, / KMAC_UNIT, grows as attention does.
     """
     return np.stack([table, busy, bits, kmac, np.full_like(kmac, width), kmac * np.cumsum(kmac, -1) / KMAC_UNIT], -1)
