@@ -1,5 +1,6 @@
 """The decision process of preset `mnist`: what each action leads to, for encoder, environments, replay and oracle alike."""
 
+import functools
 from collections import namedtuple
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -84,8 +85,9 @@ class MnistState(EpisodeState):
     stop_db: np.ndarray
     go_value: np.ndarray
 
+    @functools.cached_property
     def arrays(self) -> Any:
-        """All arrays as a `StateArrays`."""
+        """All arrays as a `StateArrays`; they are changed in place, never replaced."""
         image, objectives, *others = vars(self).values()
         return StateArrays(image, *objectives, *others)
 
@@ -242,7 +244,7 @@ class MnistProcess(DecisionProcess[MnistState]):
     ):
         if not len(measurements):
             raise DataError("the trace has no images")
-        self.spec, self.measurements, self.sizes = process_spec(weights), measurements, sizes_of(weights, *size)
+        self.spec, self.measurements, self.sizes = process_spec(weights.digest), measurements, sizes_of(weights, *size)
         self._measurer = measurer
         several = in_turns(predictors, len(measurements))
         features = image_features(measurements, self.sizes.pixels)
@@ -269,44 +271,44 @@ class MnistProcess(DecisionProcess[MnistState]):
     def start(self, state: MnistState, rows: np.ndarray, image: np.ndarray, objectives: Objectives) -> None:
         super().start(state, rows, image, objectives)
         state.tier[rows] = CONTEXT
-        arrays, measured = state.arrays(), np.zeros((len(rows), PROBES + 2), np.int64)
-        predict_errors(self.sizes, self._tables, rows, arrays)
-        choose_probes(self.sizes, self._tables, rows, arrays, np.empty(ACTIONS), measured[:, :PROBES])
+        measured = np.zeros((len(rows), PROBES + 2), np.int64)
+        predict_errors(self.sizes, self._tables, rows, state.arrays)
+        choose_probes(self.sizes, self._tables, rows, state.arrays, np.empty(ACTIONS), measured[:, :PROBES])
         measured[:, PROBES] = self.sizes.slices // 2
         if self._measurer:
             self._measurer.measure_slices(measured.ravel())
-        _use_measured(self.sizes, self._tables, rows, arrays, measured)
+        _use_measured(self.sizes, self._tables, rows, state.arrays, measured)
 
     def legal(self, state: MnistState) -> np.ndarray:
         out = np.empty((len(state.image), ACTIONS), bool)
-        _legal(state.arrays(), CHANGE_COSTS, out)
+        _legal(state.arrays, CHANGE_COSTS, out)
         return out
 
     def apply(self, state: MnistState, action: np.ndarray) -> None:
         if self._measurer:
             self._measurer.measure_action(state, action)
         features = np.empty(ROW_FEATURES)
-        _apply(self.sizes, self._tables, state.arrays(), action, COSTS, CHANGE_COSTS, CHANGE_BITS, features)
+        _apply(self.sizes, self._tables, state.arrays, action, COSTS, CHANGE_COSTS, CHANGE_BITS, features)
 
     def observe(self, state: MnistState, rows: Rows = slice(None)) -> np.ndarray:
         which = np.arange(len(state.image))[rows]
         out = np.empty((len(which), OBSERVATION_SIZE), np.float32)
         named, costs, legal = np.empty(TIER_COUNT), np.empty(ACTIONS), np.empty(ACTIONS, bool)
         write_observations(
-            self.sizes, self._tables, state.arrays(), which, RANGES, CHANGE_BITS, named, costs, legal, out
+            self.sizes, self._tables, state.arrays, which, RANGES, CHANGE_BITS, named, costs, legal, out
         )  # fmt: skip
         return out
 
     def parts(self, state: MnistState) -> np.ndarray:
-        out, arrays = np.empty((3, len(state.image))), state.arrays()
-        _errors(self.sizes, self._tables, arrays, OWN_MEASURE, out[:1])
-        _parts(self.sizes, arrays, out)
+        out = np.empty((3, len(state.image)))
+        _errors(self.sizes, self._tables, state.arrays, OWN_MEASURE, out[:1])
+        _parts(self.sizes, state.arrays, out)
         return out
 
     def totals(self, state: MnistState) -> Totals:
         distortion, rate, kmac = self.parts(state)
         errors = np.empty((len(BOTH_MEASURES), len(state.image)))
-        _errors(self.sizes, self._tables, state.arrays(), BOTH_MEASURES, errors)
+        _errors(self.sizes, self._tables, state.arrays, BOTH_MEASURES, errors)
         return Totals(state.cost / COST_UNIT, rate, kmac, distortion, errors[0], 1 - errors[1])
 
 

@@ -41,6 +41,7 @@ def slices_touched(bit_budget: int, height: int, width: int) -> int:
     return -(-bit_budget // bits_per_slice(height, width))
 
 
+@functools.lru_cache
 def synthesis_macs(weights: MnistWeights, height: int, width: int) -> int:
     """Multiply-accumulates of the synthesis transform for an image in pixels, if any latents are kept.
 
