@@ -95,7 +95,7 @@ class MnistProcess(DecisionProcess[MnistState]):
         size: tuple[int, int],
         measurer: Measurer | None = None,
     ):
-        self.spec, self.measurements = process_spec(weights), measurements
+        self.spec, self.measurements = process_spec(weights.digest), measurements
         self.sizes = Sizes(*size, weights.slices, bits_per_slice(*size), synthesis_macs(weights, *size), BUDGET_SLICES)
         self._measurer = measurer
         several = in_turns(predictors, len(measurements))
