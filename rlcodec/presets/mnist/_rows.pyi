@@ -1,14 +1,14 @@
 import numpy as np
 
-from rlcodec.core._integer_mlp import ContextNet
 from rlcodec.core._range_coder import RangeCoder
 from rlcodec.presets.mnist._pixel_coder import PixelCoder
+from rlcodec.presets.mnist.bilevel._coder import SourceNet
 from rlcodec.presets.mnist.bilevel._context import SourceState, SourceTables
 from rlcodec.presets.mnist.bilevel._transformer import KvCache, LmNet
 
 class RowCoder:
     pixels: PixelCoder
-    source_net: ContextNet
+    source_net: SourceNet
     source_lm: LmNet
     cache: KvCache
     source_tables: SourceTables
@@ -16,7 +16,7 @@ class RowCoder:
     def __init__(
         self,
         pixels: PixelCoder,
-        source_net: ContextNet,
+        source_net: SourceNet,
         source_lm: LmNet,
         cache: KvCache,
         source_tables: SourceTables,
