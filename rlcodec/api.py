@@ -152,6 +152,8 @@ def decode_options(preset: Preset, options: DecodeOptions | None, keywords: dict
         MisfitError: an option, or the dataclass, is for streams of other presets.
         OptionError: there is no such option, or a value is invalid.
     """
+    if options is None and not keywords:
+        return preset.decode_options()
     if options is None:
         return options_from(keywords, preset.name, decode_option_types(), MisfitError)
     if not isinstance(options, preset.decode_options):

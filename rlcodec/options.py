@@ -43,8 +43,9 @@ class KeywordOptions:
 
     def __post_init__(self) -> None:
         for f in fields(self):  # type: ignore[arg-type]
-            if f.type in (int, int | None):
-                object.__setattr__(self, f.name, whole_number(f.name, getattr(self, f.name)))
+            value = getattr(self, f.name)
+            if value is not None and f.type in (int, int | None):
+                object.__setattr__(self, f.name, whole_number(f.name, value))
 
     @classmethod
     def names(cls) -> tuple[str, ...]:

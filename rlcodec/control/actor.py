@@ -48,7 +48,8 @@ def decide(process: DecisionProcess, actor: Actor, objective: Objective, image: 
     state = process.initial(np.array([image]), process.spec.objectives_of(objective, 1))
     actions: list[int] = []
     while not state.done[0]:
-        action = best_legal(actor.logits(process.observe(state)), process.legal(state))
+        observation = process.observe(state)
+        action = best_legal(actor.logits(observation), observation[:, : process.spec.action_count] > 0)
         actions.append(int(action[0]))
         process.apply(state, action)
     return tuple(actions)

@@ -139,8 +139,9 @@ def load_policy(path: str | os.PathLike[str], spec: ProcessSpec, read_predictor:
     Raises:
         PolicyError: the file is missing or broken, or was trained for another codec, preset or version.
     """
-    modified = _modified(Path(path))
-    file = _read(Path(path), modified)
+    path = Path(path)
+    modified = _modified(path)
+    file = _read(path, modified)
     found = file.metadata
     if found["format"] != FORMAT:
         raise PolicyError(f"{path}: has policy format {found['format']}; this rlcodec reads {FORMAT}")
@@ -156,7 +157,7 @@ def load_policy(path: str | os.PathLike[str], spec: ProcessSpec, read_predictor:
     if file.shapes[0] != [spec.observation_size] or len(file.shapes) != 2:
         raise PolicyError(f"{path}: takes {file.shapes[0]} values, not the {spec.observation_size} of its layout")
     try:
-        predictor = _read_predictor(Path(path), modified, read_predictor)
+        predictor = _read_predictor(path, modified, read_predictor)
     except (ValueError, KeyError, TypeError) as error:
         raise PolicyError(f"{path}: not a policy file (its predictions: {type(error).__name__})") from error
     return OnnxPolicy(file.session, predictor, str(found["codec_digest"]), int(found["macs"]), found)

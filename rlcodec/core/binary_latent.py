@@ -1,5 +1,6 @@
 """Codes the slices of a binary latent in raster order, by static frequencies or by a context network."""
 
+import functools
 from typing import NamedTuple
 
 import numpy as np
@@ -57,11 +58,17 @@ def latent_coder(
         neighbours: positions that are context, in all slices.
     """
     slices, rows, columns = shape
-    stride = columns + 2
-    plane = (rows + 2) * stride
-    offsets = np.add.outer(plane * np.arange(slices), np.array(neighbours) @ (stride, 1)).reshape(-1)
-    buffer = np.zeros((slices, rows + 2, stride), np.int16)
-    return LatentCoder(net, frequencies, buffer, offsets, layers_of(net), np.empty(1, np.int64))
+    buffer = np.zeros((slices, rows + 2, columns + 2), np.int16)
+    return LatentCoder(
+        net, frequencies, buffer, _context_offsets(buffer.shape, neighbours), layers_of(net), np.empty(1, np.int64)
+    )
+
+
+@functools.lru_cache
+def _context_offsets(shape: tuple[int, ...], neighbours: Neighbours) -> np.ndarray:
+    """The offsets of a `LatentCoder` whose buffer has a shape."""
+    slices, rows, stride = shape
+    return np.add.outer(rows * stride * np.arange(slices), np.array(neighbours) @ (stride, 1)).reshape(-1)
 
 
 @kernel

@@ -191,7 +191,7 @@ class Preset(ABC):
         """What users write."""
         return self.format.name
 
-    @property
+    @functools.cached_property
     def shipped_policy(self) -> Path | None:
         """File of the policy that comes with the package, or None."""
         path = WEIGHTS / f"{self.name}-policy.onnx"

@@ -3,6 +3,7 @@
 Names, formats and options of the shipped presets are known without loading them, so that `rlcodec --help` stays quick.
 """
 
+import functools
 import importlib
 from collections.abc import Iterable
 from typing import Any
@@ -25,6 +26,7 @@ for _format in _SHIPPED.values():
     register_format(_format)
 
 
+@functools.cache
 def _module(preset: str, name: str) -> Any:
     """A module of a shipped preset."""
     return importlib.import_module(f"rlcodec.presets.{preset}.{name}")

@@ -5,6 +5,8 @@ about the next segment: `STOP_ACTION`, or `FIRST_TIER_ACTION` plus a tier. Segme
 then the rows of pixels.
 """
 
+import functools
+
 import numpy as np
 
 from rlcodec.control.decision_process import Layout, ProcessSpec
@@ -15,7 +17,6 @@ from rlcodec.presets.mnist.format import MNIST
 from rlcodec.presets.mnist.measurements import STATISTICS
 from rlcodec.presets.mnist.objectives import RATE_RANGE
 from rlcodec.presets.mnist.segments import BUDGET_SLICES
-from rlcodec.presets.mnist.weights import MnistWeights
 
 BUDGETS = len(BUDGET_SLICES)
 ACTIONS = max(BUDGETS, FIRST_TIER_ACTION + len(TIERS))
@@ -52,10 +53,11 @@ LAYOUT: Layout = (
 OBSERVATION_SIZE = sum(length for _, length, _ in LAYOUT)
 
 
-def process_spec(weights: MnistWeights) -> ProcessSpec:
-    """What a policy must agree with to decide for these weights."""
+@functools.lru_cache
+def process_spec(digest: str) -> ProcessSpec:
+    """What a policy must agree with to decide for the weights of a digest."""
     actions = {"first": [f"keep {slices} latent slices" for slices in BUDGET_SLICES], "later": ["stop", *TIERS]}
-    return ProcessSpec(MNIST.name, weights.digest, LAYOUT, actions, RATE_RANGE)
+    return ProcessSpec(MNIST.name, digest, LAYOUT, actions, RATE_RANGE)
 
 
 def segment_class(position: np.ndarray | int, slices: np.ndarray | int) -> np.ndarray:

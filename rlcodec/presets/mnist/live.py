@@ -25,7 +25,7 @@ class LiveMeasurer(ImageMeasurer):
 
     def measure_action(self, state: MnistState, action: np.ndarray) -> None:
         """Measures what actions, int64 (B,), lead to, before they are taken."""
-        for e in np.flatnonzero(~state.done).tolist():
+        for e in (~state.done).nonzero()[0].tolist():
             if state.phase[e] == BUDGET_PHASE:
                 self.measure_budget(int(action[e]))
             else:
@@ -91,7 +91,7 @@ def encode_under_policy(policy: OnnxPolicy, weights: MnistWeights, pixels: np.nd
     Raises:
         OptionError: policies are not trained for the objective.
     """
-    check_objective(objective, process_spec(weights))
+    check_objective(objective, process_spec(weights.digest))
     measurer = EncodingMeasurer(weights, pixels, MEASURE_OF[KINDS.index(objective.kind)])
     predictor = cast(MnistPredictor, policy.predictor)
     process = MnistProcess(weights, measurer.measurements, predictor, pixels.shape, measurer)

@@ -167,7 +167,7 @@ class MnistPreset(Preset):
         return [_decoded(session, stream) for session, stream in zip(sessions, streams, strict=True)]
 
     def process_spec(self) -> ProcessSpec:
-        return decisions.process_spec(self.weights())
+        return decisions.process_spec(self.weights().digest)
 
     def read_predictor(self, text: str) -> MnistPredictor:
         return MnistPredictor.from_json(text)

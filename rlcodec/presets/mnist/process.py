@@ -108,7 +108,7 @@ class MnistProcess(DecisionProcess[MnistState]):
     ):
         if not len(measurements):
             raise DataError("the trace has no images")
-        self.spec, self.measurements, self.sizes = process_spec(weights), measurements, sizes_of(weights, *size)
+        self.spec, self.measurements, self.sizes = process_spec(weights.digest), measurements, sizes_of(weights, *size)
         self._measurer = measurer
         several = in_turns(predictors, len(measurements))
         features = image_features(measurements, self.sizes.pixels)

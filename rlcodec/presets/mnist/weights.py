@@ -15,7 +15,7 @@ from rlcodec.presets.mnist.format import MNIST
 from rlcodec.presets.mnist.static_tables import StaticTables
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class MnistWeights(Weights):
     """Everything that coding needs beside the code.
 
