@@ -49,10 +49,10 @@ def advice_of(
         kinds: of the decision process, which number them.
     """
     out = np.empty((len(costs), sum(length for _, length, _ in advice_layout(costs.shape[1], kinds))), np.float32)
-    kind, *weights = objectives
-    numbers = [np.ascontiguousarray(values, np.float64) for values in (costs, here, *weights)]
-    legal, kind = np.ascontiguousarray(legal, bool).view(np.uint8), np.ascontiguousarray(kind, np.int64)
-    write_all_advice(*numbers, legal, kind, rate_limits(rate_range, kinds), out)
+    numbers = costs, here, objectives.lambda_rate, objectives.lambda_compute
+    costs, here, rate, compute = (np.ascontiguousarray(values, np.float64) for values in numbers)
+    legal, kind = np.ascontiguousarray(legal, bool).view(np.uint8), np.ascontiguousarray(objectives.kind, np.int64)
+    write_all_advice(costs, here, rate, compute, legal, kind, rate_limits(rate_range, kinds), out)
     return out
 
 
