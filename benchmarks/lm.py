@@ -14,7 +14,14 @@ from torch import Tensor
 import rlcodec
 from rlcodec.presets.mnist.bilevel.coder import source_of
 from rlcodec.presets.mnist.bilevel.tokens import Contexts, source_contexts
-from rlcodec.presets.mnist.bilevel.transformer import ATTENTION_SCALE, COLUMNS_ASIDE, HEAD_SIZE, RESIDUAL, ROWS_ABOVE, LmNet
+from rlcodec.presets.mnist.bilevel.transformer import (
+    ATTENTION_SCALE,
+    HEAD_SIZE,
+    LM_COLUMNS_ASIDE,
+    LM_ROWS_ABOVE,
+    RESIDUAL,
+    LmNet,
+)
 from rlcodec.presets.mnist.installed import installed_weights
 from rlcodec.training.mnist.transformer import normalise
 from rlcodec.training.quantise import ACTIVATION_CEILING, ACTIVATION_SCALE
@@ -26,23 +33,24 @@ class CachedLoop:
     def __init__(self, net: LmNet, most: int):
         layers, width, _ = net.up.shape
         scale = RESIDUAL * 2.0 ** int(net.embed_shift[0])
-        self.first = torch.from_numpy(net.first / scale).float()
-        self.rows = torch.from_numpy(net.rows / scale).float()
+        stored = {name: np.array(getattr(net, name)) for name in LmNet.stored}
+        self.first = torch.from_numpy(stored["first"] / scale).float()
+        self.rows = torch.from_numpy(stored["rows"] / scale).float()
         to_residual = int(np.log2(RESIDUAL / ACTIVATION_SCALE))
         self.layers = []
         for i in range(layers):
             qkv, out, up, down = (int(s) for s in net.layer_shifts[i])
             bits = {"qkv": qkv, "out": out + to_residual, "up": up, "down": down + to_residual}
-            layer = {n: torch.from_numpy(getattr(net, n)[i].T / 2.0**b).float().contiguous() for n, b in bits.items()}
+            layer = {n: torch.from_numpy(stored[n][i].T / 2.0**b).float().contiguous() for n, b in bits.items()}
             for n in ("up", "down"):
-                layer[f"{n}_bias"] = torch.from_numpy(getattr(net, f"{n}_bias")[i] / 2.0 ** bits[n] / ACTIVATION_SCALE).float()
-            layer["outcome"] = torch.from_numpy(net.outcome[i] / ACTIVATION_SCALE).float()
-            layer["sink"] = torch.from_numpy(net.sink[i] / ACTIVATION_SCALE).float()
+                layer[f"{n}_bias"] = torch.from_numpy(stored[f"{n}_bias"][i] / 2.0 ** bits[n] / ACTIVATION_SCALE).float()
+            layer["outcome"] = torch.from_numpy(stored["outcome"][i] / ACTIVATION_SCALE).float()
+            layer["sink"] = torch.from_numpy(stored["sink"][i] / ACTIVATION_SCALE).float()
             layer["keys"] = torch.zeros(width // HEAD_SIZE, most + 1, HEAD_SIZE)
             layer["values"] = torch.zeros_like(layer["keys"])
             self.layers.append(layer)
         node_bits = 2.0 ** int(net.shifts[2])
-        self.node = torch.from_numpy(net.nodes[0] / node_bits).float()
+        self.node = torch.from_numpy(stored["nodes"][0] / node_bits).float()
         self.node_bias = float(net.node_bias[0]) / node_bits / ACTIVATION_SCALE
         self.count = 0
 
@@ -100,7 +108,7 @@ def main() -> None:
     weights = installed_weights()
     sources = [(image, source) for image in test_images(options) if (source := source_of(weights.source_tables, image))]
     images = [image for image, _ in sources]
-    contexts = source_contexts([source for _, source in sources], weights.source_tables.near, ROWS_ABOVE, COLUMNS_ASIDE)
+    contexts = source_contexts([source for _, source in sources], weights.source_tables.near, LM_ROWS_ABOVE, LM_COLUMNS_ASIDE)
     loop = CachedLoop(weights.source_lm, max(len(c.symbols) for c in contexts))
     streams = [rlcodec.encode(image, tier="lm") for image in images]
     rlcodec.decode(streams[0])

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from common import arguments, print_result, test_images
 
-from rlcodec.core.integer_conv import ACTIVATION_MAX
+from rlcodec.core.int16_products import ACTIVATION_MAX
 from rlcodec.core.integer_mlp import LOGIT_LIMIT, ContextNet
 from rlcodec.errors import DataError
 from rlcodec.presets.mnist.bilevel.coder import COLUMNS_ASIDE, ROWS_ABOVE, source_of
@@ -14,8 +14,7 @@ from rlcodec.presets.mnist.bilevel.context import SELECTED_ROWS, window_size
 from rlcodec.presets.mnist.bilevel.geometry import BilevelSource
 from rlcodec.presets.mnist.bilevel.tokens import Contexts, source_contexts
 from rlcodec.presets.mnist.bilevel.torch_transformer import IntegerTransformer, padded
-from rlcodec.presets.mnist.bilevel.transformer import COLUMNS_ASIDE as LM_COLUMNS_ASIDE
-from rlcodec.presets.mnist.bilevel.transformer import ROWS_ABOVE as LM_ROWS_ABOVE
+from rlcodec.presets.mnist.bilevel.transformer import LM_COLUMNS_ASIDE, LM_ROWS_ABOVE
 from rlcodec.presets.mnist.installed import installed_weights
 from rlcodec.training.context_net import RasterNet
 from rlcodec.training.loop import CHECKPOINT
@@ -41,7 +40,7 @@ def float_bits(logits: np.ndarray, symbols: np.ndarray) -> float:
 
 def table_bits(index: np.ndarray, sigmoid: np.ndarray, symbols: np.ndarray) -> float:
     """Code length of symbols in bits, under indices into the table of the sigmoid."""
-    chance = sigmoid[index] / 65536
+    chance = np.asarray(sigmoid)[index] / 65536
     return float(-np.log2(np.where(symbols > 0, chance, 1 - chance)).sum())
 
 
@@ -52,10 +51,10 @@ def context_logits(net: ContextNet, contexts: list[Contexts]) -> np.ndarray:
         return (sums.astype(np.int64) + ((1 << shift) >> 1)) >> shift
 
     # Sums are below 2**31 and therefore exact in float64, in which numpy multiplies matrices much faster than in integers.
-    first, second, node = (array.astype(np.float64) for array in (net.first, net.second, net.nodes[0]))
+    first, second, node = (np.asarray(array, np.float64) for array in (net.first, net.second, net.nodes[0]))
     inputs, rows = (np.concatenate([getattr(c, name) for c in contexts]) for name in ("inputs", "rows"))
     shifts = [int(shift) for shift in net.shifts]
-    hidden = np.clip(shifted(inputs @ first + net.rows[rows].sum(1), shifts[0]), 0, ACTIVATION_MAX)
+    hidden = np.clip(shifted(inputs @ first + np.asarray(net.rows)[rows].sum(1), shifts[0]), 0, ACTIVATION_MAX)
     hidden = np.clip(shifted(hidden @ second + net.second_bias, shifts[1]), 0, ACTIVATION_MAX)
     return np.clip(shifted(hidden @ node + net.node_bias[0], shifts[2]) + LOGIT_LIMIT, 0, 2 * LOGIT_LIMIT - 1)
 
@@ -72,10 +71,8 @@ def main() -> None:
     context = load(
         RasterNet(window_size(ROWS_ABOVE, COLUMNS_ASIDE), SELECTED_ROWS, *WIDTHS, 1), options.checkpoints / "context"
     )
-    lm, integers = (
-        load(RasterTransformer(), options.checkpoints / "lm"),
-        IntegerTransformer(weights.source_lm, torch.device("cpu")),
-    )
+    lm = load(RasterTransformer(), options.checkpoints / "lm")
+    integers = IntegerTransformer(weights.source_lm, torch.device("cpu"))
     bits = np.zeros((2, 2))
     for start in range(0, len(sources), CHUNK):
         part = sources[start : start + CHUNK]

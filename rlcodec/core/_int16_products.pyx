@@ -79,21 +79,35 @@ cdef int64_t activate(const int32_t* sums, Py_ssize_t size, int64_t shift, int16
 
 
 def multiply(const int16_t[::1] values, const int16_t[:, :, ::1] weights, int32_t[::1] sums):
-    """Adds the product of a vector and a matrix in pairs, int16 (n, m, 2), to int32 (m,)."""
-    if values.shape[0] < 2 * weights.shape[0] or sums.shape[0] < weights.shape[1] or weights.shape[1] % LANES or weights.shape[2] != 2:
+    """Adds the product of a vector and the first columns of a matrix in pairs, int16 (n, m, 2), to as many sums, int32.
+
+    Raises:
+        ValueError: the sizes do not fit, or the number of sums is no multiple of LANES.
+    """
+    cdef Py_ssize_t columns = sums.shape[0]
+    fitting = values.shape[0] >= 2 * weights.shape[0] and columns <= weights.shape[1] and weights.shape[2] == 2
+    if not fitting or columns % LANES or not columns or not weights.shape[0]:
         raise ValueError("the sizes of the vector, the matrix and the sums do not fit")
-    multiply_pairs(&values[0], weights, &sums[0])
+    multiply_columns(&values[0], &weights[0, 0, 0], weights.shape[0], 2 * weights.shape[1], columns, &sums[0])
 
 
 def dot_row(const int16_t[::1] values, const int16_t[::1] row):
-    """Sum of the products of two int16 vectors, whose size is a multiple of 2 * LANES."""
-    if values.shape[0] != row.shape[0] or values.shape[0] % (2 * LANES):
+    """Sum of the products of two int16 vectors, whose size is a multiple of 2 * LANES.
+
+    Raises:
+        ValueError: it is not, or they have not the same.
+    """
+    if values.shape[0] != row.shape[0] or values.shape[0] % (2 * LANES) or not values.shape[0]:
         raise ValueError("the sizes of the vectors do not fit")
     return dot(&values[0], &row[0], values.shape[0])
 
 
 def activations(const int32_t[::1] sums, int64_t shift, int16_t[::1] values):
-    """Writes activations of sums, as networks round and clip them, and returns how many sums are positive."""
-    if values.shape[0] < sums.shape[0] or not 0 <= shift < 31:
+    """Writes activations of sums, as networks round and clip them, and returns how many sums are positive.
+
+    Raises:
+        ValueError: there is not a place for each, or the shift is not from 0 to 30.
+    """
+    if values.shape[0] < sums.shape[0] or not sums.shape[0] or not 0 <= shift < 31:
         raise ValueError("the sizes of sums and activations do not fit")
     return activate(&sums[0], sums.shape[0], shift, &values[0])

@@ -26,7 +26,7 @@ class DecisionTree:
     ) -> None: ...
 
 class ContextNet(DecisionTree):
-    _fields: ClassVar[tuple[str, ...]]
+    stored: ClassVar[tuple[str, ...]]
     first: np.ndarray
     rows: np.ndarray
     second: np.ndarray

@@ -90,8 +90,8 @@ def tuple_to_arrays(prefix: str, values: Any) -> dict[str, np.ndarray]:
 
 
 def stored_fields(kind: Any) -> tuple[str, ...]:
-    """Names of the arrays that are stored of a named tuple or a compiled class."""
-    return tuple(kind._fields)
+    """Names of the arrays that are stored: of a named tuple all, of a compiled class those that it lists in `stored`."""
+    return tuple(getattr(kind, "_fields", None) or kind.stored)
 
 
 def context_net_of(arrays: Mapping[str, np.ndarray], prefix: str) -> ContextNet:

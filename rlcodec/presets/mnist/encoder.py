@@ -95,10 +95,9 @@ def constant_choices(tier: int, rows: int | None = None) -> Chooser:
 
     def choose(segments: tuple[Segment, ...]) -> list[int]:
         height = sum(s.kind == PIXELS for s in segments)
-        if rows is not None and not 0 <= rows <= height:
+        sent = height if rows is None else rows
+        if not 0 <= sent <= height:
             raise MisfitError(f"rows is {rows}; this image has {height}")
-        stops = [rows is not None and s.kind == PIXELS and s.index >= rows for s in segments]
-        tiers = [tier if s.kind == PIXELS else min(tier, LATENT_TIERS - 1) for s in segments]
-        return [STOP if stop else chosen for stop, chosen in zip(stops, tiers, strict=True)]
+        return [min(tier, LATENT_TIERS - 1)] * (len(segments) - height) + [tier] * sent + [STOP] * (height - sent)
 
     return choose

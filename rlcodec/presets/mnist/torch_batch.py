@@ -1,6 +1,6 @@
 """Tier `lm` for many images at once, with its network in torch: the same bytes and pixels as the kernel's, on any device.
 
-Everything but the network stays in the compiled kernels. An encoder gets the logits of all tokens of its source beforehand. A
+Everything but the network stays in the compiled loops. An encoder gets the logits of all tokens of its source beforehand. A
 decoder gets one after another: it runs until it needs the next logit, asks for it, and continues when all decoders of its batch
 have asked and the network has answered them in one step.
 
@@ -12,37 +12,34 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
-from numba.typed import List
 
 from rlcodec.core.container import Stream
-from rlcodec.core.kernel import array_kernel
-from rlcodec.core.range_coder import COSTS
 from rlcodec.core.segment_choice import LM
 from rlcodec.errors import OptionError
 from rlcodec.presets.base import Encoded
 from rlcodec.presets.mnist.bilevel.coder import source_of
 from rlcodec.presets.mnist.bilevel.tokens import source_contexts
-from rlcodec.presets.mnist.bilevel.torch_transformer import INPUTS, Cache, IntegerTransformer
+from rlcodec.presets.mnist.bilevel.torch_transformer import Cache, IntegerTransformer
 from rlcodec.presets.mnist.bilevel.transformer import (
     ASKED,
     ASKED_INPUTS,
     ASKED_ROWS,
-    COLUMNS_ASIDE,
     INK,
+    LM_COLUMNS_ASIDE,
+    LM_INPUTS,
+    LM_ROWS_ABOVE,
     OUTCOME,
-    ROWS_ABOVE,
     WAITS,
     answer,
     asking_cache,
     cache_of_logits,
 )
 from rlcodec.presets.mnist.encoder import constant_choices, finish_encoder, start_encoder
-from rlcodec.presets.mnist.rows import code_pixel_rows
+from rlcodec.presets.mnist.rows import code_rows
 from rlcodec.presets.mnist.session import Session, start_session
 from rlcodec.presets.mnist.weights import MnistWeights
 
 ENCODED_AT_ONCE, DECODED_AT_ONCE = 32, 256
-ROWS_DONE, PIXELS_OF_NEXT_ROW, ENDED = range(3)
 CROWDED = 0.75
 """Sources that have ended are dropped from the KV cache if fewer than this share of them continue."""
 
@@ -79,7 +76,7 @@ def encode_batch(
         part = images[start : start + ENCODED_AT_ONCE]
         sources = [source_of(weights.source_tables, image) for image in part]
         contexts = source_contexts(
-            [source for source in sources if source], weights.source_tables.near, ROWS_ABOVE, COLUMNS_ASIDE
+            [source for source in sources if source], weights.source_tables.near, LM_ROWS_ABOVE, LM_COLUMNS_ASIDE
         )
         logits = iter(transformer.logits_of(contexts) if contexts else ())
         for image, source in zip(part, sources, strict=True):
@@ -112,65 +109,58 @@ def decode_batch(weights: MnistWeights, streams: Sequence[Stream], device: str) 
 
 
 def _decode_together(transformer: IntegerTransformer, sessions: Sequence[Session]) -> None:
-    going, decoders, places = [], List(), []
+    decoders = []
     for session in sessions:
-        session.cache = asking_cache()
         session.run(np.zeros(len(session.segments) - len(session.image), np.int64))
         if not session.done:
-            going.append(session)
-            places.append(np.zeros(3, np.int64))
-            rows = session.start_rows()
-            decoders.append((session.state, session.data, rows, session.image, session.slices_touched, places[-1]))
-    if not going:
+            decoders.append(_Decoder(session))
+    if not decoders:
         return
-    asked = np.zeros((len(going), ASKED), np.int64)
-    advance(decoders, COSTS, np.zeros(len(going), np.int64), asked)
+    asked = np.zeros((len(decoders), ASKED), np.int64)
+    for decoder, question in zip(decoders, asked, strict=True):
+        question[:] = decoder.next_question()
     # The decoder that each source of the cache belongs to.
     slots = np.nonzero(asked[:, WAITS])[0]
     cache = Cache(transformer, len(slots))
-    answers = np.zeros(len(going), np.int64)
     while asked[:, WAITS].any():
         still = asked[slots, WAITS] > 0
         if still.mean() < CROWDED:
             cache.keep(torch.from_numpy(np.nonzero(still)[0]).to(transformer.device))
             slots = slots[still]
-        answers[slots] = _answers(transformer, cache, asked[slots])
-        advance(decoders, COSTS, answers, asked)
-    for session, place in zip(going, places, strict=True):
-        session.rows_done, session.pixels_of_next_row = int(place[ROWS_DONE]), int(place[PIXELS_OF_NEXT_ROW])
+        for slot, index in zip(slots.tolist(), _answers(transformer, cache, asked[slots]).tolist(), strict=True):
+            if asked[slot, WAITS]:
+                asked[slot] = decoders[slot].next_question(index)
+
+
+class _Decoder:
+    """Decodes the rows of a session until it asks for the next token or the stream ends."""
+
+    def __init__(self, session: Session):
+        self._session = session
+        self._cache = session.cache = asking_cache()
+        self._rows = session.start_rows()
+
+    def next_question(self, index: int | None = None) -> np.ndarray:
+        """What it asks next, int64 (ASKED,), see `rlcodec.presets.mnist.bilevel.transformer.KvCache`.
+
+        Args:
+            index: the answer to the question before, as an index into the table of the sigmoid; None at first.
+        """
+        session = self._session
+        if index is not None:
+            answer(self._cache, index)
+        choices, spent, macs = np.zeros((3, session.image.shape[0] - session.rows_done), np.int64)
+        _, session.rows_done, session.pixels_of_next_row = code_rows(
+            session.coder, self._rows, session.image, session.rows_done, session.slices_touched, choices, spent, macs
+        )
+        return np.asarray(self._cache.asked)
 
 
 def _answers(transformer: IntegerTransformer, cache: Cache, asked: np.ndarray) -> np.ndarray:
-    inputs = np.zeros((len(asked), INPUTS + 1), np.uint8)
-    ink = np.arange(INPUTS)[None] < asked[:, INK, None]
-    np.put_along_axis(inputs, np.where(ink, asked[:, ASKED_INPUTS:], INPUTS), 1, 1)
+    inputs = np.zeros((len(asked), LM_INPUTS + 1), np.uint8)
+    ink = np.arange(LM_INPUTS)[None] < asked[:, INK, None]
+    np.put_along_axis(inputs, np.where(ink, asked[:, ASKED_INPUTS:], LM_INPUTS), 1, 1)
     rows, outcomes = asked[:, ASKED_ROWS:ASKED_INPUTS], asked[:, OUTCOME]
-    tensors = (torch.from_numpy(np.ascontiguousarray(a)).to(transformer.device) for a in (inputs[:, :INPUTS], rows, outcomes))
+    arrays = (np.ascontiguousarray(array) for array in (inputs[:, :LM_INPUTS], rows, outcomes))
+    tensors = (torch.from_numpy(array).to(transformer.device) for array in arrays)
     return transformer.step(cache, *tensors).cpu().numpy()
-
-
-@array_kernel
-def advance(decoders, costs, answers, asked):
-    """Decodes every stream until it asks for the next token or ends.
-
-    Args:
-        decoders: list of coder state, payload, `RowCoder`, image, latent slices that the bit budget touches, and int64 (3,):
-            complete rows, pixels of the next row, and whether the stream has ended.
-        costs: `rlcodec.core.range_coder.COSTS`.
-        answers: int64 (n,), logits that the decoders wait for, as indices into the table of the sigmoid.
-        asked: int64 (n, ASKED), written: what each asks next, see `rlcodec.presets.mnist.bilevel.transformer.KvCache`.
-    """
-    for n in range(len(decoders)):
-        state, data, rows, image, budget, place = decoders[n]
-        cache = rows.cache
-        if place[ENDED]:
-            continue
-        if cache.asked[WAITS]:
-            answer(cache, answers[n])
-        left = image.shape[0] - place[ROWS_DONE]
-        choices, spent, macs = np.zeros(left, np.int64), np.empty(left, np.int64), np.empty(left, np.int64)
-        _, place[ROWS_DONE], place[PIXELS_OF_NEXT_ROW] = code_pixel_rows(
-            state, data, costs, rows, image, place[ROWS_DONE], budget, choices, spent, macs
-        )
-        asked[n] = cache.asked
-        place[ENDED] = 1 - cache.asked[WAITS]

@@ -143,13 +143,13 @@ def pretrain_sources(images: np.ndarray, folder: Path, context_run: TrainingRun,
         raise DataError(f"{len(present)} of {len(images)} images have a bilevel source; at least 10 are needed")
     train, validation = present[:-held_out], present[-held_out:]
     tables = sources.source_tables(images, searched)
-    tables = tables._replace(**sources.train_skipped(train[:SKIPPED_SOURCES], validation, tables.near))
-    net = sources.train_sources(train, validation, tables.near, context_run)
-    lm = transformer.train_transformer(train, validation, tables.near, lm_run)
+    tables |= sources.train_skipped(train[:SKIPPED_SOURCES], validation, tables["near"])
+    net = sources.train_sources(train, validation, tables["near"], context_run)
+    lm = transformer.train_transformer(train, validation, tables["near"], lm_run)
     return (
         tuple_to_arrays("scans", export_net(net, SELECTED))
         | tuple_to_arrays("lm", transformer.export_transformer(lm))
-        | tuple_to_arrays("scan", tables)
+        | {f"scan.{name}": array for name, array in tables.items()}
     )
 
 

@@ -8,12 +8,12 @@ import numpy as np
 from rich.progress import track
 
 from rlcodec.core.files import make_folder, write_atomically
-from rlcodec.core.kernel import kernel
 from rlcodec.core.range_coder import COST_UNIT
 from rlcodec.parallel.processes import worker_pool
-from rlcodec.presets.mnist.bilevel.context import MARGIN, source_state
-from rlcodec.presets.mnist.bilevel.geometry import MAX_SIDE, PRIOR_CONTEXTS, WORDS, BilevelSource, get_bit, near_context
+from rlcodec.presets.mnist.bilevel.context import source_state
+from rlcodec.presets.mnist.bilevel.geometry import MAX_SIDE, PRIOR_CONTEXTS, WORDS, BilevelSource
 from rlcodec.presets.mnist.bilevel.search import find_source
+from rlcodec.training.mnist._sources import count_near
 
 CHUNK_IMAGES = 100
 STORED_IMAGES = 2000
@@ -92,20 +92,11 @@ def _read_sources(path: Path, digest: str) -> list[BilevelSource | None] | None:
     ]
 
 
-@kernel
-def _count_near(lines, side, counts):
-    """Counts the pixels of a source by their `near_context`."""
-    near = lines[MARGIN - 2 :]
-    for i in range(side):
-        for j in range(side):
-            counts[near_context(near, i, j), get_bit(lines[MARGIN + i], j)] += 1
-
-
 def near_counts(sources: list[BilevelSource]) -> np.ndarray:
     """Counts of 0 and 1 after each neighbourhood, int64 (PRIOR_CONTEXTS, 2)."""
     counts = np.zeros((PRIOR_CONTEXTS, 2), np.int64)
     for source in sources:
-        _count_near(source_state(source).lines, source.side, counts)
+        count_near(source_state(source), counts)
     return counts
 
 

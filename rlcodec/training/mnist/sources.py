@@ -7,24 +7,23 @@ from rich import get_console
 from torch import Tensor
 
 from rlcodec.core.integer_mlp import LOGIT_UNITS_PER_NAT
-from rlcodec.core.kernel import kernel
 from rlcodec.core.range_coder import PROBABILITY_ONE
-from rlcodec.presets.mnist.bilevel.coder import COLUMNS_ASIDE, PEAK_BITS, PLACE_BITS, PLACE_ORIGIN, ROWS_ABOVE, SIDE_BITS
-from rlcodec.presets.mnist.bilevel.context import MARGIN, SELECTED_ROWS, SKIPPED_SHIFT, SourceTables, source_state, window_size
-from rlcodec.presets.mnist.bilevel.geometry import (
-    BOX,
-    MAX_SIDE,
-    MIN_SIDE,
-    PRIOR_CONTEXTS,
-    WHITE,
-    BilevelSource,
-    box_area,
-    gray_level,
-    grid,
+from rlcodec.presets.mnist.bilevel._geometry import BOX, MAX_SIDE, MIN_SIDE, PRIOR_CONTEXTS
+from rlcodec.presets.mnist.bilevel.coder import COLUMNS_ASIDE, PLACE_ORIGIN, ROWS_ABOVE
+from rlcodec.presets.mnist.bilevel.context import (
+    PEAK_BITS,
+    PLACE_BITS,
+    SELECTED_ROWS,
+    SIDE_BITS,
+    SKIPPED_SHIFT,
+    source_state,
+    window_size,
 )
+from rlcodec.presets.mnist.bilevel.geometry import BilevelSource, grid
 from rlcodec.presets.mnist.bilevel.tokens import Contexts, source_contexts
 from rlcodec.training.context_net import BIT, RasterNet, indicators, path_bits, probability
-from rlcodec.training.loop import fit
+from rlcodec.training.loop import fit, seeded_device
+from rlcodec.training.mnist._sources import count_exceptions
 from rlcodec.training.mnist.source_search import near_counts
 from rlcodec.training.options import Schedule, TrainingRun
 
@@ -36,28 +35,19 @@ EVALUATED_SOURCES = 500
 SKIPPED_BATCH, SKIPPED_EPOCHS, SKIPPED_DECAY = 200, 12, 1e-4
 
 
-@kernel
-def _count_exceptions(lines, single, start, stop, peak, top, left, image, counts):
-    """Counts box pixels by whether their rendered level is white, and whether the image has a rounding exception there."""
-    for r in range(BOX):
-        for c in range(BOX):
-            y, x = top + r, left + c
-            if 0 <= y < image.shape[0] and 0 <= x < image.shape[1]:
-                level, slipped = gray_level(box_area(lines, -MARGIN, single, start, stop, r, c), peak)
-                if level != slipped:
-                    counts[1 if level == WHITE else 0, 1 if image[y, x] != level else 0] += 1
+def _number_tree(sources: list[BilevelSource], name: str, least: int, bits: int) -> np.ndarray:
+    """Probabilities of the binary digits of an attribute minus `least`, the most significant first, int32 (2**bits,).
 
-
-def _number_tree(values: np.ndarray, bits: int) -> np.ndarray:
-    """Probabilities of the binary digits of numbers, most significant first, int32 (2**bits,); node 0 is not used."""
-    counts = np.zeros((1 << bits, 2))
+    Node 0 is not used.
+    """
+    values, counts = np.array([getattr(source, name) - least for source in sources], np.int64), np.zeros((1 << bits, 2))
     for depth in range(bits):
         node, bit = (1 << depth) + (values >> (bits - depth)), (values >> (bits - depth - 1)) & 1
         np.add.at(counts, (node, bit), 1)
     return probability(counts[:, 1], counts[:, 0])
 
 
-def source_tables(images: np.ndarray, sources: list[BilevelSource | None]) -> SourceTables:
+def source_tables(images: np.ndarray, sources: list[BilevelSource | None]) -> dict[str, np.ndarray]:
     """The static tables of a training set.
 
     Args:
@@ -65,7 +55,7 @@ def source_tables(images: np.ndarray, sources: list[BilevelSource | None]) -> So
         sources: their bilevel sources.
 
     Returns:
-        Tables in which `quiet` and `quiet_rows`, which `train_skipped` trains, are zeros.
+        Tables by name, as `rlcodec.presets.mnist.bilevel.context.SourceTables` takes them; `train_skipped` gives the others.
     """
     sides = MAX_SIDE - MIN_SIDE + 1
     cells, areas = np.zeros((sides, MAX_SIDE), np.int16), np.zeros((sides, MAX_SIDE, 2), np.int32)
@@ -80,29 +70,24 @@ def source_tables(images: np.ndarray, sources: list[BilevelSource | None]) -> So
     exceptions = np.zeros((2, 2), np.int64)
     for image, source in zip(images, sources, strict=True):
         if source:
-            box, lines = grid(source.side), source_state(source).lines
+            box, state = grid(source.side), source_state(source)
             peak = box.peaks[source.peak]
-            _count_exceptions(lines, box.single, box.start, box.stop, peak, source.top, source.left, image, exceptions)
+            count_exceptions(state, box.single, box.start, box.stop, peak, source.top, source.left, image, exceptions)
     present = [source for source in sources if source]
     near = near_counts(present)
     coded = [source for source in present if source.peak < 1 << PEAK_BITS]
-    numbers = {
-        name: np.array([getattr(source, name) for source in coded], np.int64) for name in ("side", "peak", "top", "left")
+    return {
+        "cells": cells,
+        "areas": areas,
+        "peaks": peaks,
+        "near": probability(near[:, 1], near[:, 0]),
+        "absent": probability(np.array([len(sources) - len(coded)]), np.array([len(coded)])),
+        "side": _number_tree(coded, "side", MIN_SIDE, SIDE_BITS),
+        "peak": _number_tree(coded, "peak", 0, PEAK_BITS),
+        "top": _number_tree(coded, "top", -PLACE_ORIGIN, PLACE_BITS),
+        "left": _number_tree(coded, "left", -PLACE_ORIGIN, PLACE_BITS),
+        "slip": probability(exceptions[:, 1], exceptions[:, 0]),
     }
-    return SourceTables(
-        cells,
-        areas,
-        peaks,
-        near=probability(near[:, 1], near[:, 0]),
-        absent=probability(np.array([len(sources) - len(coded)]), np.array([len(coded)])),
-        side=_number_tree(numbers["side"] - MIN_SIDE, SIDE_BITS),
-        peak=_number_tree(numbers["peak"], PEAK_BITS),
-        top=_number_tree(numbers["top"] + PLACE_ORIGIN, PLACE_BITS),
-        left=_number_tree(numbers["left"] + PLACE_ORIGIN, PLACE_BITS),
-        slip=probability(exceptions[:, 1], exceptions[:, 0]),
-        quiet=np.zeros(PRIOR_CONTEXTS, np.int32),
-        quiet_rows=np.zeros(SELECTED_ROWS, np.int32),
-    )
 
 
 def one_hot(contexts: list[Contexts]) -> tuple[np.ndarray, np.ndarray]:
@@ -123,8 +108,7 @@ def train_sources(train: list[BilevelSource], validation: list[BilevelSource], n
     Returns:
         The exponential moving average of the trained network.
     """
-    device = torch.device(run.device)
-    torch.manual_seed(run.schedule.seed)
+    device = seeded_device(run)
     model = RasterNet(window_size(ROWS_ABOVE, COLUMNS_ASIDE), SELECTED_ROWS, *WIDTHS, 1).to(device)
 
     def bits(model: RasterNet, sources: list[BilevelSource]) -> Tensor:
@@ -134,7 +118,6 @@ def train_sources(train: list[BilevelSource], validation: list[BilevelSource], n
     def loss_of(model: RasterNet, rng: np.random.Generator, batch: int) -> Tensor:
         return bits(model, [train[i] for i in rng.integers(0, len(train), batch)]) / LOSS_SCALE
 
-    @torch.no_grad()
     def evaluate(model: RasterNet) -> dict[str, float]:
         return {"bits_per_source": float(bits(model, validation[:EVALUATED_SOURCES]))}
 

@@ -5,25 +5,26 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from rlcodec.core.integer_conv import ACTIVATION_MAX
+from rlcodec.core.int16_products import ACTIVATION_MAX
 from rlcodec.core.integer_mlp import sigmoid_table
 from rlcodec.presets.mnist.bilevel.context import SELECTED, SELECTED_ROWS
 from rlcodec.presets.mnist.bilevel.geometry import BilevelSource
 from rlcodec.presets.mnist.bilevel.tokens import source_contexts
-from rlcodec.presets.mnist.bilevel.torch_transformer import INPUTS, padded
+from rlcodec.presets.mnist.bilevel.torch_transformer import padded
 from rlcodec.presets.mnist.bilevel.transformer import (
     ATTENTION_SCALE,
     CACHE_ENTRIES,
-    COLUMNS_ASIDE,
     HEAD_SIZE,
+    LM_COLUMNS_ASIDE,
+    LM_INPUTS,
+    LM_ROWS_ABOVE,
     RESIDUAL,
-    ROWS_ABOVE,
     LmNet,
     exponential_table,
     lm_net,
 )
 from rlcodec.training.context_net import BIT
-from rlcodec.training.loop import fit
+from rlcodec.training.loop import fit, seeded_device
 from rlcodec.training.options import Schedule, TrainingRun
 from rlcodec.training.quantise import ACTIVATION_CEILING, ACTIVATION_SCALE, quantise_layer, shift_between
 
@@ -84,7 +85,7 @@ class RasterTransformer(nn.Module):
 
     def __init__(self, width: int = 96, layers: int = 3, hidden: int = 192):
         super().__init__()
-        self.first = nn.Linear(INPUTS, width, bias=False)
+        self.first = nn.Linear(LM_INPUTS, width, bias=False)
         self.rows = nn.Parameter(0.02 * torch.randn(SELECTED_ROWS, width))
         self.layers = nn.ModuleList(Layer(width, hidden) for _ in range(layers))
         self.node = nn.Linear(width, 1)
@@ -93,7 +94,7 @@ class RasterTransformer(nn.Module):
         """Logits of a 1, (n, t).
 
         Args:
-            inputs: (n, t, INPUTS).
+            inputs: (n, t, LM_INPUTS).
             rows: indices of learned rows (n, t, SELECTED).
             symbols: the coded symbols (n, t).
         """
@@ -119,12 +120,11 @@ def train_transformer(
     Returns:
         The exponential moving average of the trained network.
     """
-    device = torch.device(run.device)
-    torch.manual_seed(run.schedule.seed)
+    device = seeded_device(run)
     model = RasterTransformer().to(device)
 
     def bits(model: RasterTransformer, sources: list[BilevelSource]) -> Tensor:
-        contexts = source_contexts(sources, near, ROWS_ABOVE, COLUMNS_ASIDE)
+        contexts = source_contexts(sources, near, LM_ROWS_ABOVE, LM_COLUMNS_ASIDE)
         inputs, rows, symbols, mask = padded(contexts, device, CACHE_ENTRIES)
         with torch.autocast(device.type, torch.bfloat16):
             logits = model(inputs.to(torch.bfloat16), rows, symbols)
@@ -136,7 +136,6 @@ def train_transformer(
         start = int(rng.integers(0, (POOL - 1) * batch + 1))
         return bits(model, drawn[start : start + batch]) / batch / LOSS_SCALE
 
-    @torch.no_grad()
     def evaluate(model: RasterTransformer) -> dict[str, float]:
         held_out = sorted(validation[:EVALUATED_SOURCES], key=lambda source: source.side)
         parts = (held_out[i : i + EVALUATED_AT_ONCE] for i in range(0, len(held_out), EVALUATED_AT_ONCE))

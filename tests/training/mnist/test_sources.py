@@ -5,7 +5,7 @@ import pytest
 
 from rlcodec.errors import DataError
 from rlcodec.presets.mnist.bilevel.context import SourceTables
-from rlcodec.presets.mnist.bilevel.geometry import WORDS, set_bit
+from rlcodec.presets.mnist.bilevel.geometry import WORDS, set_pixel
 from rlcodec.training.mnist.pretrain import pretrain_sources
 from rlcodec.training.mnist.source_search import counted_prior, near_counts, smooth_prior
 from rlcodec.training.options import Schedule, TrainingRun
@@ -16,7 +16,7 @@ def bar(side: int, width: int) -> np.ndarray:
     rows = np.zeros((side, WORDS), np.uint64)
     for i in range(side):
         for j in range((side - width) // 2, (side - width) // 2 + width):
-            set_bit(rows[i], j)
+            set_pixel(rows[i], j)
     return rows
 
 
@@ -25,7 +25,7 @@ def test_sources_of_a_training_set_are_found_and_learned(tmp_path, rendered):
     context_run = TrainingRun(Schedule(steps=40, batch=8, learning_rate=1e-2), tmp_path / "context")
     lm_run = TrainingRun(Schedule(steps=2, batch=2, learning_rate=1e-3), tmp_path / "lm")
     arrays = pretrain_sources(images, tmp_path, context_run, lm_run)
-    tables = SourceTables(*(arrays[f"scan.{name}"] for name in SourceTables._fields))
+    tables = SourceTables(**{name: arrays[f"scan.{name}"] for name in SourceTables.stored})
     assert tables.absent[0] < 65536 // 10
     assert tables.near[0] < 65536 // 10 < 65536 * 9 // 10 < tables.near[-1]
     assert arrays["scans.nodes"].shape == (1, 32)

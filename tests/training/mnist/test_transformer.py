@@ -4,10 +4,18 @@ import numpy as np
 import pytest
 import torch
 
-from rlcodec.core.integer_mlp import LOGIT_LIMIT
+from rlcodec.errors import ModelError
 from rlcodec.presets.mnist.bilevel.context import SELECTED, SELECTED_ROWS
-from rlcodec.presets.mnist.bilevel.torch_transformer import INPUTS, IntegerTransformer
-from rlcodec.presets.mnist.bilevel.transformer import CACHE_ENTRIES, empty_cache, remember, run_token
+from rlcodec.presets.mnist.bilevel.torch_transformer import IntegerTransformer
+from rlcodec.presets.mnist.bilevel.transformer import (
+    CACHE_ENTRIES,
+    LM_INPUTS,
+    LmNet,
+    asking_cache,
+    empty_cache,
+    lm_net,
+    token_logits,
+)
 from rlcodec.training.mnist.transformer import RasterTransformer, export_transformer
 
 CPU = torch.device("cpu")
@@ -27,21 +35,13 @@ def model() -> RasterTransformer:
 
 def tokens(count: int, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     random = np.random.default_rng(seed)
-    inputs = (random.random((1, count, INPUTS)) < 0.3).astype(np.uint8)
+    inputs = (random.random((1, count, LM_INPUTS)) < 0.3).astype(np.uint8)
     rows = random.integers(0, SELECTED_ROWS, (1, count, SELECTED))
     return torch.from_numpy(inputs), torch.from_numpy(rows), torch.from_numpy(random.integers(0, 2, (1, count)))
 
 
 def by_kernel(net, inputs, rows, symbols) -> list[int]:
-    cache, logits = empty_cache(net), []
-    shift = int(net.shifts[2])
-    for window, row, symbol in zip(inputs[0].numpy(), rows[0].numpy(), symbols[0].tolist(), strict=True):
-        which = np.flatnonzero(window)
-        run_token(net, cache, row, which, len(which))
-        logit = int(cache.y.astype(np.int64) @ net.nodes[0].astype(np.int64) + net.node_bias[0])
-        logits.append(min(max(((logit + ((1 << shift) >> 1)) >> shift) + LOGIT_LIMIT, 0), 2 * LOGIT_LIMIT - 1))
-        remember(net, cache, symbol)
-    return logits
+    return token_logits(net, empty_cache(net), inputs[0].numpy(), rows[0].numpy(), symbols[0].numpy()).tolist()
 
 
 @pytest.mark.parametrize("count", [1, 2, 7, 130, CACHE_ENTRIES + 60])
@@ -49,6 +49,46 @@ def test_kernel_and_torch_compute_the_same_integers(model, count):
     net = export_transformer(model)
     arguments = tokens(count)
     assert by_kernel(net, *arguments) == IntegerTransformer(net, CPU).logits(*arguments)[0].tolist()
+
+
+@pytest.mark.parametrize(("reach", "columns"), [(20, 64), (400, 64), (400, 1)])
+def test_they_do_so_where_everything_is_clipped(model, reach, columns):
+    stored = {name: np.array(getattr(export_transformer(model), name)) for name in LmNet.stored}
+    for name in ("qkv", "out", "up", "down"):
+        stored[name] = np.clip(stored[name].astype(np.int64) * 3, -9000, 9000).astype(np.int16)
+    for name in ("first", "rows"):
+        stored[name] = np.clip(stored[name].astype(np.int64) * reach, -30000, 30000).astype(stored[name].dtype)
+        stored[name][:, columns:] = 0
+    stored["embed_shift"] = np.zeros(1, np.int64)
+    net, arguments = lm_net(**stored), tokens(150)
+    assert by_kernel(net, *arguments) == IntegerTransformer(net, CPU).logits(*arguments)[0].tolist()
+
+
+def test_tokens_run_one_by_one_or_together(model):
+    net = export_transformer(model)
+    inputs, rows, symbols = (part[0].numpy() for part in tokens(30))
+    cache, together = empty_cache(net), token_logits(net, empty_cache(net), inputs, rows, symbols)
+    apart = [token_logits(net, cache, inputs[i : i + 1], rows[i : i + 1], symbols[i : i + 1])[0] for i in range(30)]
+    assert apart == together.tolist()
+    assert cache.tokens == 30
+
+
+def test_arrays_that_do_not_fit_are_refused(model):
+    net = export_transformer(model)
+    stored = {name: np.array(getattr(net, name)) for name in LmNet.stored}
+    for name in ("first", "rows", "qkv", "sink", "down_bias", "exponential", "nodes"):
+        with pytest.raises(ModelError):
+            lm_net(**stored | {name: stored[name][..., :-1]})
+    with pytest.raises(ModelError, match="shifts"):
+        lm_net(**stored | {"layer_shifts": stored["layer_shifts"] + 30})
+    inputs, rows, symbols = (part[0].numpy() for part in tokens(3))
+    for wrong in ((inputs[:, 1:], rows, symbols), (inputs, rows[:2], symbols), (inputs, rows - 4000, symbols)):
+        with pytest.raises(ValueError, match="fit"):
+            token_logits(net, empty_cache(net), *map(np.ascontiguousarray, wrong))
+    with pytest.raises(ValueError, match="cache"):
+        token_logits(net, empty_cache(export_transformer(RasterTransformer(32, 1, 32))), inputs, rows, symbols)
+    with pytest.raises(ValueError, match="elsewhere"):
+        token_logits(net, asking_cache(), inputs, rows, symbols)
 
 
 def test_a_token_sees_neither_itself_nor_what_follows(model):
@@ -69,7 +109,8 @@ def test_integers_cost_little(model):
         logits = model(inputs.float(), rows, symbols)[0].double()
     # Symbols as the model itself would draw them: then any other distribution costs more on average.
     symbols = (torch.rand(300, generator=torch.Generator().manual_seed(1)) < torch.sigmoid(logits)).long()
-    chance = torch.from_numpy(net.sigmoid)[IntegerTransformer(net, CPU).logits(inputs, rows, symbols[None])[0]] / 65536
+    index = IntegerTransformer(net, CPU).logits(inputs, rows, symbols[None])[0]
+    chance = torch.from_numpy(np.array(net.sigmoid))[index] / 65536
     with torch.no_grad():
         logits = model(inputs.float(), rows, symbols[None])[0].double()
     exact = torch.nn.functional.binary_cross_entropy_with_logits(logits, symbols.double(), reduction="sum")

@@ -23,7 +23,7 @@ PEAK_BITS: int
 PLACE_BITS: int
 
 class SourceTables:
-    _fields: ClassVar[tuple[str, ...]]
+    stored: ClassVar[tuple[str, ...]]
     cells: np.ndarray
     areas: np.ndarray
     peaks: np.ndarray

@@ -29,12 +29,13 @@ cdef class SourceTables:
         slip: (2,), probability of a rounding exception, of gray levels and of white.
         quiet: int32 (PRIOR_CONTEXTS,), logits of skipped pixels by `near_context`.
         quiet_rows: int32 (SELECTED_ROWS,), what learned rows add to them.
+        stored: names of these arrays.
 
     Raises:
         ModelError: the shapes of the arrays do not fit, or a probability or a place in the box is impossible.
     """
 
-    _fields = (
+    stored = (
         "cells", "areas", "peaks", "near", "absent", "side", "peak", "top", "left", "slip", "quiet", "quiet_rows",
     )
 

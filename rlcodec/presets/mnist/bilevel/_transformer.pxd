@@ -2,9 +2,7 @@ from libc.stdint cimport int16_t, int32_t, int64_t
 
 from rlcodec.core._integer_mlp cimport DecisionTree
 from rlcodec.core._range_coder cimport CoderState, RangeCoder
-
-cdef enum:
-    SELECTED = 7  # learned rows of a token
+from rlcodec.presets.mnist.bilevel._context cimport SELECTED
 
 cpdef enum:
     LM_ROWS_ABOVE = 8
@@ -87,6 +85,7 @@ cdef class KvCache:
     cdef int64_t[::1] up_before
 
 
+cdef int check_cache(LmNet net, KvCache cache) except -1
 cdef int64_t run_token(
     LmNet net, KvCache cache, const int64_t* selected, Py_ssize_t selected_count, const int64_t* which, Py_ssize_t active
 ) noexcept nogil

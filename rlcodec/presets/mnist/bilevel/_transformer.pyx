@@ -9,6 +9,7 @@ from libc.string cimport memcpy, memset
 from rlcodec.core._int16_products cimport ACTIVATION_MAX, LANES, activate, multiply_columns
 from rlcodec.core._integer_mlp cimport LOGIT_LIMIT, add_ink, add_rows, clip, node_logit
 from rlcodec.core.compiler cimport cloned
+from rlcodec.presets.mnist.bilevel._context cimport SELECTED_ROWS
 from rlcodec.presets.mnist.bilevel._geometry cimport MAX_SIDE
 
 from rlcodec.core.int16_products import to_pairs
@@ -41,12 +42,13 @@ cdef class LmNet(DecisionTree):
         threshold: the same.
         children: the same.
         sigmoid: the same.
+        stored: names of these arrays, under which weights files hold them.
 
     Raises:
         ModelError: the shapes of the arrays do not fit, or kernels cannot take their widths or shifts.
     """
 
-    _fields = (
+    stored = (
         "first", "rows", "qkv", "outcome", "sink", "out", "up", "up_bias", "down", "down_bias", "layer_shifts", "embed_shift",
         "exponential", "nodes", "node_bias", "shifts", "threshold", "children", "sigmoid",
     )
@@ -55,32 +57,33 @@ cdef class LmNet(DecisionTree):
         self, *, first, rows, qkv, outcome, sink, out, up, up_bias, down, down_bias, layer_shifts, embed_shift, exponential,
         **decisions
     ):
-        super().__init__(**{name: np.ascontiguousarray(array) for name, array in decisions.items()})
+        super().__init__(**decisions)
         layers, width, hidden = up.shape
         if width == 0 or width % HEAD_SIZE or hidden == 0 or hidden % LANES:
             raise ModelError(
                 f"the transformer's widths are {width} and {hidden}; they must be multiples of {HEAD_SIZE} and {LANES}"
             )
         shapes = {
-            "first": (first, (LM_INPUTS, width)), "rows": (rows, (len(rows), width)), "qkv": (qkv, (layers, width, 3 * width)),
+            "first": (first, (LM_INPUTS, width)), "rows": (rows, (SELECTED_ROWS, width)), "qkv": (qkv, (layers, width, 3 * width)),
             "outcome": (outcome, (layers, 2, width)), "sink": (sink, (layers, 2, width)), "out": (out, (layers, width, width)),
             "up_bias": (up_bias, (layers, hidden)), "down": (down, (layers, hidden, width)),
             "down_bias": (down_bias, (layers, width)), "layer_shifts": (layer_shifts, (layers, 4)),
             "embed_shift": (embed_shift, (1,)), "exponential": (exponential, (WEIGHT_ENTRIES,)),
-            "nodes": (self.nodes, (1, width)),
+            "nodes": (decisions["nodes"], (1, width)),
         }
         for name, (array, shape) in shapes.items():
-            if tuple(array.shape[i] for i in range(array.ndim)) != shape:
+            if array.shape != shape:
                 raise ModelError(f"the transformer's array {name} has the shape {array.shape}; it must have {shape}")
         for shifts in (layer_shifts, embed_shift):
             if not ((0 <= shifts) & (shifts < 31)).all():
                 raise ModelError("the shifts of the transformer's sums are not from 0 to 30")
         if exponential[0] != WEIGHT_ONE or not ((0 <= exponential) & (exponential <= WEIGHT_ONE)).all():
             raise ModelError(f"the transformer's attention weights are not from 0 to {WEIGHT_ONE}, which the first must be")
-        whole = np.ascontiguousarray
-        self.first, self.rows, self.qkv, self.outcome, self.sink = map(whole, (first, rows, qkv, outcome, sink))
-        self.out, self.up, self.up_bias, self.down, self.down_bias = map(whole, (out, up, up_bias, down, down_bias))
-        self.layer_shifts, self.embed_shift, self.exponential = map(whole, (layer_shifts, embed_shift, exponential))
+        if not (np.abs(sink.astype(np.int32)) <= ACTIVATION_MAX).all():
+            raise ModelError(f"the transformer's learned entry is not within ±{ACTIVATION_MAX}")
+        self.first, self.rows, self.qkv, self.outcome, self.sink, self.out = first, rows, qkv, outcome, sink, out
+        self.up, self.up_bias, self.down, self.down_bias = up, up_bias, down, down_bias
+        self.layer_shifts, self.embed_shift, self.exponential = layer_shifts, embed_shift, exponential
         self.layers, self.width, self.hidden = layers, width, hidden
         self.qkv_pairs, self.out_pairs, self.up_pairs, self.down_pairs = map(to_pairs, (qkv, out, up, down))
         self.weight_table = np.append(exponential, np.int32(0))
@@ -117,8 +120,9 @@ cdef class KvCache:
         if net is not None:
             self.layers, self.width, self.hidden = net.layers, net.width, net.hidden
         heads = self.width // HEAD_SIZE
-        self.keys = np.zeros((self.layers, heads, CACHE_ENTRIES // KEY_BLOCK, KEY_PAIRS * KEY_BLOCK * 2), np.int16)
-        self.values = np.zeros((self.layers, heads, CACHE_ENTRIES // 2, HEAD_SIZE * 2), np.int16)
+        # What stands beyond the last entry is multiplied, but changes no result.
+        self.keys = np.empty((self.layers, heads, CACHE_ENTRIES // KEY_BLOCK, KEY_PAIRS * KEY_BLOCK * 2), np.int16)
+        self.values = np.empty((self.layers, heads, CACHE_ENTRIES // 2, HEAD_SIZE * 2), np.int16)
         self.x, self.y = np.zeros(self.width, np.int32), np.zeros(self.width, np.int16)
         self.query, self.raised = np.zeros(3 * self.width, np.int16), np.zeros(self.hidden, np.int16)
         self.sums = np.zeros(max(3 * self.width, self.hidden), np.int32)
@@ -139,6 +143,13 @@ cdef class KvCache:
             # Never empty, as that would tell the kernel to run the network.
             self.given = np.append(np.asarray(logits, np.int32), np.int32(0))
             self.progress[GIVEN] = len(logits)
+
+
+cdef int check_cache(LmNet net, KvCache cache) except -1:
+    """Raises ValueError if a cache is that of another network; one without a network serves all."""
+    if cache.given.shape[0] == 0 and (cache.layers != net.layers or cache.width != net.width or cache.hidden != net.hidden):
+        raise ValueError("the KV cache is of another network")
+    return 0
 
 
 cdef void write_key(KvCache cache, Py_ssize_t layer, Py_ssize_t slot, const int16_t* key) noexcept nogil:
@@ -254,7 +265,7 @@ cdef cloned divide(const int32_t* mixed, int32_t scale, int16_t* out) noexcept n
 @cython.cdivision(True)
 cdef void attend(LmNet net, KvCache cache, Py_ssize_t layer, Py_ssize_t entries, int16_t* out) noexcept nogil:
     """Attention of one token over the first `entries` of the cache of a layer; writes into `out`, (d,), in 1/128."""
-    cdef Py_ssize_t head, start
+    cdef Py_ssize_t head, start, j
     cdef int32_t[HEAD_SIZE] mixed
     cdef int32_t total
     cdef int32_t* products = &cache.products[0]
@@ -271,7 +282,8 @@ cdef void attend(LmNet net, KvCache cache, Py_ssize_t layer, Py_ssize_t entries,
         weigh(products, entries, &net.weight_table[0], shares, &total)
         if entries & 1:
             shares[entries] = 0
-        memset(mixed, 0, sizeof(mixed))
+        for j in range(HEAD_SIZE):
+            mixed[j] = 0
         multiply_columns(
             shares, &cache.values[layer, head, 0, 0], (entries + 1) >> 1, 2 * HEAD_SIZE, HEAD_SIZE, mixed
         )
@@ -348,7 +360,8 @@ cdef void remember(LmNet net, KvCache cache, int64_t symbol) noexcept nogil:
 
 
 def token_logits(
-    LmNet net, KvCache cache, const uint8_t[:, ::1] inputs, const int64_t[:, ::1] rows, const int64_t[::1] symbols
+    LmNet net not None, KvCache cache not None, const uint8_t[:, ::1] inputs, const int64_t[:, ::1] rows,
+    const int64_t[::1] symbols,
 ):
     """Runs the network on tokens whose symbols are known.
 
@@ -363,12 +376,14 @@ def token_logits(
         Indices into the table of the sigmoid, int32 (tokens,).
 
     Raises:
-        ValueError: the cache is of another network, or the arrays do not fit.
+        ValueError: the cache is of another network or of none, or the arrays do not fit.
     """
     cdef Py_ssize_t token, i, active, count = symbols.shape[0]
     cdef int64_t[LM_INPUTS] which
     cdef int32_t[::1] logits = np.zeros(count, np.int32)
     cdef bint fitting = inputs.shape[0] == rows.shape[0] == count and inputs.shape[1] == LM_INPUTS and rows.shape[1] == SELECTED
+    if cache.given.shape[0]:
+        raise ValueError("the KV cache is for networks that run elsewhere")
     check_cache(net, cache)
     if not fitting or (count and not 0 <= np.min(rows) <= np.max(rows) < net.rows.shape[0]):
         raise ValueError("the inputs, learned rows and symbols of tokens do not fit the network")
@@ -383,12 +398,6 @@ def token_logits(
             logits[token] = <int32_t>node_logit(net, &cache.y[0], 0)
             remember(net, cache, symbols[token])
     return np.asarray(logits)
-
-
-def check_cache(LmNet net, KvCache cache):
-    """Raises ValueError if a cache can be used neither with the network nor without one."""
-    if cache.layers and (cache.layers != net.layers or cache.width != net.width or cache.hidden != net.hidden):
-        raise ValueError("the KV cache is of another network")
 
 
 cdef void ask(
@@ -407,28 +416,34 @@ cdef void ask(
     coder.state.exhausted = WAITING
 
 
-def answer(KvCache cache, int64_t index):
+def answer(KvCache cache not None, int64_t index):
     """Answers a decoder that waits: the logit of its token, as an index into the table of the sigmoid.
 
     Raises:
         ValueError: the decoder does not wait, or the index is outside the table.
     """
-    if cache.asked.shape[0] == 0 or not cache.asked[WAITS] or not 0 <= index < 2 * LOGIT_LIMIT:
+    cdef int64_t given = cache.progress[GIVEN]
+    waits = cache.asked.shape[0] and cache.asked[WAITS] and 0 <= given < cache.given.shape[0]
+    if not waits or not 0 <= index < 2 * LOGIT_LIMIT:
         raise ValueError(f"{index} answers no question about a token")
-    cache.given[cache.progress[GIVEN]] = <int32_t>index
+    cache.given[given] = <int32_t>index
     cache.progress[GIVEN] += 1
     cache.asked[WAITS] = 0
 
 
 cdef void save_place(RangeCoder coder, KvCache cache, int64_t[::1] up) noexcept nogil:
     """Saves the state at the beginning of a row of pixels, for a decoder that may have to wait inside it."""
+    cdef Py_ssize_t i
     cache.state_before = coder.state
     cache.coded_before = cache.progress[CODED]
-    cache.up_before[:] = up
+    for i in range(min(up.shape[0], cache.up_before.shape[0])):
+        cache.up_before[i] = up[i]
 
 
 cdef void restore_place(RangeCoder coder, KvCache cache, int64_t[::1] up) noexcept nogil:
     """Returns to the beginning of the row. Pixels of the source that were decoded stay, and decode to the same again."""
+    cdef Py_ssize_t i
     coder.state = cache.state_before
     cache.progress[CODED] = cache.coded_before
-    up[:] = cache.up_before
+    for i in range(min(up.shape[0], cache.up_before.shape[0])):
+        up[i] = cache.up_before[i]

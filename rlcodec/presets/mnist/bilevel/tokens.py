@@ -4,20 +4,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rlcodec.core.kernel import array_kernel
-from rlcodec.presets.mnist.bilevel.context import (
-    BORDER,
-    MARGIN,
-    SELECTED,
-    extend_run,
-    gather_window,
-    is_skipped,
-    select_rows,
-    source_state,
-    survey_row,
-    window_size,
-)
-from rlcodec.presets.mnist.bilevel.geometry import BilevelSource, get_bit, near_context
+from rlcodec.presets.mnist.bilevel._tokens import write_contexts
+from rlcodec.presets.mnist.bilevel.context import SELECTED, source_state, window_size
+from rlcodec.presets.mnist.bilevel.geometry import BilevelSource
 
 
 class Contexts(NamedTuple):
@@ -34,32 +23,6 @@ class Contexts(NamedTuple):
     rows: np.ndarray
     near: np.ndarray
     symbols: np.ndarray
-
-
-@array_kernel
-def _write_contexts(lines, side, near, rows_above, columns_aside, skipped, inputs, selections, contexts, symbols):
-    """Writes the contexts of the skipped pixels of a source, or of the others; returns how many."""
-    above = lines[MARGIN - 2 :]
-    up, right = np.full(side, BORDER), np.empty(side, np.int64)
-    which = np.empty(inputs.shape[1], np.int64)
-    count = 0
-    for i in range(side):
-        line = lines[MARGIN + i]
-        strokes, strokes_here, left = survey_row(lines[MARGIN + i - 1], side, right), 0, BORDER
-        for j in range(side):
-            context, symbol = near_context(above, i, j), get_bit(line, j)
-            if is_skipped(near, context) == skipped:
-                select_rows(side, i, j, up[j], left, right[j], strokes, strokes_here, selections[count])
-                if not skipped:
-                    inputs[count] = 0
-                    for k in range(gather_window(lines, i, j, rows_above, columns_aside, which)):
-                        inputs[count, which[k]] = 1
-                contexts[count], symbols[count] = context, symbol
-                count += 1
-            strokes_here += 1 if symbol and left < 0 else 0
-            left = extend_run(left, symbol)
-            up[j] = extend_run(up[j], symbol)
-    return count
 
 
 def source_contexts(
@@ -83,8 +46,6 @@ def source_contexts(
         most = source.side**2
         inputs, rows = np.empty((most, window), np.uint8), np.empty((most, SELECTED), np.int64)
         contexts, symbols = np.empty(most, np.int64), np.empty(most, np.int64)
-        count = _write_contexts(
-            source_state(source).lines, source.side, near, rows_above, columns_aside, skipped, inputs, rows, contexts, symbols
-        )
+        count = write_contexts(source_state(source), near, rows_above, columns_aside, skipped, inputs, rows, contexts, symbols)
         out.append(Contexts(inputs[:count], rows[:count], contexts[:count], symbols[:count]))
     return out
