@@ -22,8 +22,8 @@ NO_VECTORS = {
     "NPY_DISABLE_CPU_FEATURES": "SSE42 AVX F16C FMA3 AVX2 AVX512F AVX512CD AVX512_SKX AVX512_CLX AVX512_CNL AVX512_ICL",
     "OPENBLAS_CORETYPE": "Prescott", "ATEN_CPU_CAPABILITY": "default", "ONEDNN_MAX_CPU_ISA": "SSE41",
 }  # fmt: skip
-"""Environment variables with which libraries use no vector instructions beyond the oldest. ONNX Runtime has no such switch, nor do
-the core's loops over floats, which `bash .ci/checked` builds without."""
+"""Environment variables with which libraries use no vector instructions beyond the oldest. ONNX Runtime has no such switch, nor
+have the core's loops over floats, which `bash .ci/checked` builds without."""
 
 
 def arguments(description: str | None, images: int | None = None, data: bool = True) -> argparse.ArgumentParser:
