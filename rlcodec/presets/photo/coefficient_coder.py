@@ -16,7 +16,6 @@ import numpy as np
 from rlcodec.presets.photo._coefficient_coder import (
     BLOCK_PAD,
     DIAGONALS,
-    FREQUENCY_PAD,
     GAINS,
     INPUT_SCALE,
     SPAN,
