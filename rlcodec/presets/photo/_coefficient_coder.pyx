@@ -448,7 +448,7 @@ cdef void code_extent(RangeCoder coder, ContextNet net, Layers layers, Block* bl
     cdef int64_t[EXTENT_SELECTED] selected
     cdef int64_t extent
     extent_context(block, gain, &layers.inputs[0], selected)
-    coder.state.macs += run_dense(net, layers, selected, EXTENT_SELECTED)
+    coder.state.macs += run_dense(net, layers, selected, EXTENT_SELECTED, net.first.shape[0])
     extent = code_tree(coder, net, &layers.last[0], 0, block.extent[0])
     if not coder.state.exhausted:
         block.extent[0] = <int16_t>extent
