@@ -1,10 +1,12 @@
 """From a trained policy to the scores of actions: the modules that are exported, and the actor that runs one in training."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
 
 ILLEGAL_LOGIT = -1e8
 """Score of an illegal action."""
@@ -61,21 +63,16 @@ class MaskedScores(nn.Module):
         return torch.where(observation[:, : self.action_count] > 0.5, scores, torch.full_like(scores, ILLEGAL_LOGIT))
 
 
+def masked(scores: Callable[[Any], nn.Module]) -> Callable[[Any], MaskedScores]:
+    """What makes of a policy an actor with the mask, from what makes of it a module of scores without."""
+    return lambda policy: MaskedScores(scores(policy), policy.action_space.n)
+
+
 def linear_macs(actor: nn.Module, observation_size: int) -> int:
-    """Multiply-accumulates of the linear layers that an actor runs for one observation."""
-    found: list[int] = []
-    hooks = [
-        layer.register_forward_hook(lambda module, *_: found.append(module.weight.numel()))
-        for layer in actor.modules()
-        if isinstance(layer, nn.Linear)
-    ]
-    try:
-        with torch.no_grad():
-            actor(torch.zeros(1, observation_size))
-    finally:
-        for hook in hooks:
-            hook.remove()
-    return sum(found)
+    """Multiply-accumulates of the matrix products that an actor runs for one observation."""
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        actor(torch.zeros(1, observation_size))
+    return counter.get_total_flops() // 2
 
 
 class TrainedActor:

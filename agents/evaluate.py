@@ -1,6 +1,5 @@
 """Evaluates a policy on held-out images against fixed settings, a threshold rule, the planner's advice and the oracle."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +11,7 @@ from rlcodec.control.actor import Actor, best_legal
 from rlcodec.control.decision_process import DecisionProcess, EpisodeState
 from rlcodec.control.objective import Objective
 from rlcodec.core.metrics import PEAK_SQUARED
+from rlcodec.core.progress import Report, with_progress
 from rlcodec.core.statistics import bootstrap_interval
 from rlcodec.envs.hindsight import Hindsight
 
@@ -19,6 +19,8 @@ SMALLEST_GAP = 1e-6
 """Relative to J; if the oracle and the best fixed sequence differ by less, there is no gap to take a share of."""
 SOLVED = 0
 """Status of a linear programme that has a solution."""
+ENDED = -1
+"""Stands for an action where an episode has ended."""
 RULES = ("threshold", "planner", "policy")
 CONTENDERS = ("fixed", *RULES, "oracle")
 
@@ -36,9 +38,18 @@ def run_episodes(process: DecisionProcess, objective: Objective, actor: Actor) -
     """
     count = process.image_count
     state = process.initial(np.arange(count), process.spec.objectives_of(objective, count))
-    while not state.done.all():
-        process.apply(state, best_legal(actor.logits(process.observe(state)), process.legal(state)))
+    run_to_end(process, state, actor)
     return state
+
+
+def run_to_end(process: DecisionProcess, state: EpisodeState, actor: Actor) -> list[tuple[int, ...]]:
+    """Runs episodes, whose states change in place, to their end as an actor chooses; returns the actions of each."""
+    steps = []
+    while not state.done.all():
+        action = best_legal(actor.logits(process.observe(state)), process.legal(state))
+        steps.append(np.where(state.done, ENDED, action))
+        process.apply(state, action)
+    return [tuple(row[row != ENDED].tolist()) for row in np.array(steps).T]
 
 
 @dataclass(frozen=True)
@@ -111,7 +122,7 @@ def has_gap(hindsight: Hindsight, objective: Objective, fixed: np.ndarray, oracl
     return bool(fixed.mean() - oracle.mean() > smallest)
 
 
-def evaluate_policy(hindsight: Hindsight, policy: Actor, report: Callable[[int, int], None] | None = None) -> Evaluation:
+def evaluate_policy(hindsight: Hindsight, policy: Actor, report: Report | None = None) -> Evaluation:
     """Evaluates a policy over a grid of objectives.
 
     The fixed sequence, the threshold rule and the mixtures are tuned on these very images, which favours them.
@@ -121,14 +132,14 @@ def evaluate_policy(hindsight: Hindsight, policy: Actor, report: Callable[[int, 
         policy: makes the decisions.
         report: called with (objectives done, objectives in all).
     """
-    settings = {kind: _setting_parts(hindsight, kind) for kind in dict.fromkeys(o.kind for o in hindsight.grid)}
+    kinds = {objective.kind for objective in hindsight.grid}
+    # D, R and C of every setting on every image, float64 (settings, 3, n).
+    settings = {kind: np.stack([hindsight.parts(kind, actions) for actions in hindsight.settings]) for kind in kinds}
     rows, values = [], []
-    for number, objective in enumerate(hindsight.grid):
+    for objective in with_progress(hindsight.grid, len(hindsight.grid), report):
         row, by_contender = _evaluate_objective(hindsight, objective, policy, settings[objective.kind])
         rows.append(row)
         values.append(np.stack([by_contender[name] for name in ("fixed", "policy", "oracle")]))
-        if report:
-            report(number + 1, len(hindsight.grid))
     table = pd.DataFrame(rows)
     with_gap = np.stack(values, 1)[:, table.gap_counts.to_numpy()]  # (3, objectives, n)
 
@@ -137,20 +148,15 @@ def evaluate_policy(hindsight: Hindsight, policy: Actor, report: Callable[[int, 
         finite = shares[np.isfinite(shares)]  # a resample of few images may leave no gap
         return float(finite.mean()) if len(finite) else float("nan")
 
-    interval = bootstrap_interval(share_of, hindsight.image_count)
-    return Evaluation(table, share_of(np.arange(hindsight.image_count)), *interval, int(table.gap_counts.sum()))
-
-
-def _setting_parts(hindsight: Hindsight, kind: str) -> np.ndarray:
-    """D, R and C of every setting on every image, float64 (settings, 3, n)."""
-    return np.stack([hindsight.parts(Objective(kind, 1.0, 0.0), actions) for actions in hindsight.settings])
+    count = hindsight.process.image_count
+    return Evaluation(table, share_of(np.arange(count)), *bootstrap_interval(share_of, count), int(table.gap_counts.sum()))
 
 
 def _evaluate_objective(
     hindsight: Hindsight, objective: Objective, policy: Actor, settings: np.ndarray
 ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """A row of the table, and J of every contender on every image, float64 (n,) each."""
-    process = hindsight.episodes.process
+    process = hindsight.process
     by_setting = np.einsum("p,spn->sn", np.array([1.0, objective.lambda_rate, objective.lambda_compute]), settings)
     best_fixed = hindsight.best_fixed(objective).actions
     final = run_episodes(process, objective, policy)
@@ -163,7 +169,7 @@ def _evaluate_objective(
     }
     mean = {name: values[name].mean() for name in CONTENDERS}
     totals, parts = process.totals(final), process.parts(final).mean(1)
-    fixed_parts = hindsight.parts(objective, best_fixed).mean(1)
+    fixed_parts = hindsight.parts(objective.kind, best_fixed).mean(1)
     mixture = best_mixture(np.concatenate([settings.mean(2), fixed_parts[None]]), parts)
     mse = float(totals.mse.mean())
     with np.errstate(invalid="ignore", divide="ignore"):

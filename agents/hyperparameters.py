@@ -56,12 +56,11 @@ class Settings:
         Raises:
             OptionError: there is no such setting, or the value is invalid.
         """
-        network, entry = algorithm_by_name(self.algorithm).network(self.policy), self.entry()
-        outside = {name: getattr(self, name) for name in OUTSIDE_FILES}
+        network, content = algorithm_by_name(self.algorithm).network(self.policy), self.to_dict()
         for name, value in values.items():
-            target = outside if name in outside else entry["policy_kwargs"] if name in network.parameters else entry
+            target = content["policy_kwargs"] if name in network.parameters else content
             target[name] = value
-        return replace(settings_from_entry(self.algorithm, entry, "settings"), **outside)
+        return settings_from_dict(content, "settings")
 
     def with_policy(self, policy: str) -> "Settings":
         """A copy with other networks, by their name with or without modules; their arguments have default values.

@@ -13,8 +13,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 import numpy as np
 
-from rlcodec.agents.evaluate import Evaluation
-from rlcodec.control.actor import best_legal
+from rlcodec.agents.evaluate import Evaluation, run_to_end
 from rlcodec.control.objective import Objective, Objectives
 from rlcodec.control.onnx_policy import OnnxPolicy
 from rlcodec.core.files import make_folder, write_bytes
@@ -199,19 +198,14 @@ def _run_drawn(
     images, objectives = drawn
     process = task.process(trace, policy.predictor)
     state = process.initial(images, objectives)
-    actions: list[list[int]] = [[] for _ in images]
-    while not state.done.all():
-        action = best_legal(policy.logits(process.observe(state)), process.legal(state))
-        for row in np.flatnonzero(~state.done):
-            actions[row].append(int(action[row]))
-        process.apply(state, action)
+    actions = run_to_end(process, state, policy)
     totals, values = process.totals(state), process.values(state)
     areas = [math.prod(task.image(trace, image).shape[:2]) for image in images]
     return tuple(
         ReportedEpisode(
             int(image),
             objectives.one(row, task.spec.kinds),
-            tuple(actions[row]),
+            actions[row],
             round(float(totals.bits[row]) * COST_UNIT) / COST_UNIT,
             round(float(totals.decoder_kmac_per_pixel[row]) * MACS_PER_KMAC * areas[row]),
             float(totals.mse[row]),

@@ -48,7 +48,7 @@ def oracle_examples(
         if images is not None and images < len(trace):
             chosen = rng.choice(len(trace), images, replace=False)
             hindsight = task.hindsight(trace.take(chosen), predictors)
-        objective, process = drawn.one(number, spec.kinds), hindsight.episodes.process
+        objective, process = drawn.one(number, spec.kinds), hindsight.process
         plans = [plan.actions for plan in hindsight.oracle(objective)]
         state = process.initial(np.arange(len(plans)), spec.objectives_of(objective, len(plans)))
         step = 0

@@ -4,7 +4,7 @@ Nothing is unpickled, so the runs of strangers can be validated: a run is read a
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -27,6 +27,7 @@ from rlcodec.api import decode
 from rlcodec.control.objective import DISTORTIONS, KINDS, LOSS, MEASURE_OF, Objective, distortion
 from rlcodec.control.onnx_policy import OnnxPolicy
 from rlcodec.core.metrics import ms_ssim_loss
+from rlcodec.core.progress import Report, with_progress
 from rlcodec.core.segments import MACS_PER_KMAC
 from rlcodec.envs.tasks import Images, Task, task_of
 from rlcodec.errors import DataError, OptionError
@@ -44,7 +45,6 @@ machine the last digit of a logit may tip a decision."""
 
 Differences = list[str]
 """What was reported and what was found instead, by episodes; empty if they agree."""
-Report = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -111,9 +111,11 @@ def validate(
     if (found := images_sha256(images)) != results.images_sha256:
         raise DataError(f"{folder}: results are about other images ({results.images_sha256[:8]}); these are {found[:8]}")
     case, policy_sha256 = _Case(results, task, policy_file, images), file_sha256(task.policy_file(policy_file))
+    shas = f"reported SHA-256 {results.policy_sha256[:8]}, found {policy_sha256[:8]}"
+    other_policy = [shas] if results.policy_sha256 != policy_sha256 else []
     findings = [
         Finding("images", True, f"{results.images}, SHA-256 {found[:8]}"),
-        _finding("policy", _hash_difference(results, policy_sha256), f"{results.policy}, SHA-256 {policy_sha256[:8]}"),
+        _finding("policy", other_policy, f"{results.policy}, SHA-256 {policy_sha256[:8]}"),
         _finding(
             "share", _share_difference(results), f"{results.share:.4f}, as its table has it; only --full measures it anew"
         ),
@@ -130,18 +132,12 @@ def _finding(subject: str, differences: Differences, detail: str) -> Finding:
     return Finding(subject, False, differences[0] + more)
 
 
-def _hash_difference(results: ReportedResults, found: str) -> Differences:
-    reported = results.policy_sha256
-    return [f"reported SHA-256 {reported[:8]}, found {found[:8]}"] if reported != found else []
-
-
 def _share_difference(results: ReportedResults) -> Differences:
     rows = [row for row in results.table if row.counts]
     fixed, policy, oracle = (np.array([getattr(row, name) for row in rows]) for name in ("fixed", "policy", "oracle"))
     share = float(share_of_gap(fixed, policy, oracle).mean()) if rows else math.nan
-    if not math.isclose(share, results.share, rel_tol=LAST_DIGITS):
-        return [f"reported {results.share}, its table makes {share}"]
-    return []
+    same = math.isclose(share, results.share, rel_tol=LAST_DIGITS)
+    return [] if same else [f"reported {results.share}, its table makes {share}"]
 
 
 def _draw_difference(case: _Case) -> Differences:
@@ -165,7 +161,7 @@ def _replay(case: _Case, report: Report | None) -> list[Finding]:
     by_actions: Differences = []
     by_policy: Differences = []
     episodes, exact = case.results.episodes, preset_by_name(case.task.name).exact_pixels
-    for number, episode in enumerate(episodes):
+    for number, episode in enumerate(with_progress(episodes, len(episodes), report)):
         where = f"episode {number}: "
         try:
             encoded = _encode(case, episode)
@@ -176,8 +172,6 @@ def _replay(case: _Case, report: Report | None) -> list[Finding]:
                 by_policy.append(where + sizes)
         except OptionError as error:
             by_actions.append(f"{where}{error}")
-        if report:
-            report(number + 1, len(episodes))
     count = f"{len(episodes)} episodes"
     return [
         _finding("actions", by_actions, f"{count} through the codec and back: bits, decoder MACs, MSE, MS-SSIM and J"),

@@ -58,8 +58,7 @@ def main() -> None:
     parser.add_argument("--every", type=int, default=1, help="use every n-th objective of the grid")
     parser.add_argument("--seed", type=int, default=0, help="of the permutations")
     options = parser.parse_args()
-    task, trace = held_out(options)
-    policy = task.load_policy(options.policy)
+    task, trace, policy = held_out(options)
     hindsight = task.hindsight(trace, policy.predictor)
     chosen = [
         (objective, fixed.mean(), oracle.mean())
@@ -69,7 +68,7 @@ def main() -> None:
     grid, fixed, oracle = (list(column) for column in zip(*chosen, strict=True))
 
     def share(shuffle: Shuffle) -> float:
-        values = run_grid(hindsight.episodes.process, grid, policy, shuffle).mean(1)
+        values = run_grid(hindsight.process, grid, policy, shuffle).mean(1)
         return float(share_of_gap(np.array(fixed), values, np.array(oracle)).mean())
 
     whole, lost, at = share(Shuffle()), {}, 0

@@ -17,13 +17,14 @@ from typing import Any
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
-from common import arguments, crops, in_process, in_turns, photographs, print_result, seconds
+from common import arguments, crops, in_process, in_turns, print_result, seconds
 from PIL import Image
 from tqdm import tqdm
 
 import rlcodec
 from rlcodec.batch.files import convert_files, pair_files
 from rlcodec.parallel.options import LOCAL, RAY, MapOptions
+from rlcodec.training.data import load_pictures
 
 SIDE = 512
 GAIN = 20
@@ -46,7 +47,7 @@ def encode_files(sources: list[Any]) -> list[bytes]:
 def write_crops(photos: Path, folder: Path, count: int, side: int) -> None:
     """Writes squares of photographs as PNG files."""
     folder.mkdir()
-    pixels = tqdm(crops(photographs(photos), count, side), "writing crops", count, leave=False, disable=None)
+    pixels = tqdm(crops(load_pictures(photos), count, side), "writing crops", count, leave=False, disable=None)
     for number, crop in enumerate(pixels):
         Image.fromarray(crop).save(folder / f"{number:06}.png", compress_level=1)
 

@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from common import arguments, in_turns, photographs, print_result, test_images
+from common import arguments, in_turns, print_result, test_images
 
 import rlcodec
 from rlcodec.evaluation.calibrate import calibrate
 from rlcodec.evaluation.codecs import codec_by_name
+from rlcodec.training.data import load_pictures
 
 REPEATS = 9
 DIGIT_CODECS = ("rlcodec:mnist", "policy:shipped:mnist/low-compute")
@@ -24,7 +25,7 @@ def main() -> None:
     parser.add_argument("--photos", type=Path, help="folder of photographs; presets photo and compact are left out without it")
     parser.add_argument("--pictures", type=int, default=8, help="at most so many of them")
     options = parser.parse_args()
-    pictures = photographs(options.photos, options.pictures) if options.photos else []
+    pictures = load_pictures(options.photos)[: options.pictures] if options.photos else []
     streams: dict[str, list[bytes]] = {}
     for names, images in ((DIGIT_CODECS, test_images(options)), (PHOTO_CODECS, pictures)):
         for name in names if len(images) else ():

@@ -12,16 +12,18 @@ from typing import Any
 
 import numpy as np
 
+from rlcodec.control.onnx_policy import OnnxPolicy
 from rlcodec.envs.hindsight import Hindsight
 from rlcodec.envs.tasks import Task, task_of
-from rlcodec.training.data import load_images, load_pictures
+from rlcodec.training.data import load_images
 
 NO_VECTORS = {
-    "NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": "", "NUMBA_CACHE_DIR": "",
+    "RLCODEC_SIMD": "plain",
     "NPY_DISABLE_CPU_FEATURES": "SSE42 AVX F16C FMA3 AVX2 AVX512F AVX512CD AVX512_SKX AVX512_CLX AVX512_CNL AVX512_ICL",
     "OPENBLAS_CORETYPE": "Prescott", "ATEN_CPU_CAPABILITY": "default", "ONEDNN_MAX_CPU_ISA": "SSE41",
 }  # fmt: skip
-"""Environment variables with which libraries use no vector instructions beyond the oldest; ONNX Runtime has no such switch."""
+"""Environment variables with which libraries use no vector instructions beyond the oldest. ONNX Runtime has no such switch, nor
+have the core's loops over floats, which `bash .ci/checked` builds without."""
 
 
 def arguments(description: str | None, images: int | None = None, data: bool = True) -> argparse.ArgumentParser:
@@ -54,12 +56,11 @@ def policy_arguments(description: str | None, images: int | None = None, preset:
     return parser
 
 
-def held_out(options: argparse.Namespace) -> tuple[Task, Any]:
-    """The task of --preset, and the trace that DATA is or that of the images in it."""
-    task = task_of(options.preset)
-    if options.data.is_file():
-        return task, task.load(options.data)
-    return task, task.measure(task.read_images(options.data, "test", options.images, None))
+def held_out(options: argparse.Namespace) -> tuple[Task, Any, OnnxPolicy]:
+    """The task of --preset, the trace that DATA is or that of the images in it, and the policy of --policy."""
+    task, data = task_of(options.preset), options.data
+    trace = task.load(data) if data.is_file() else task.measure(task.read_images(data, "test", options.images, None))
+    return task, trace, task.load_policy(options.policy)
 
 
 def bounds(hindsight: Hindsight) -> Iterator[tuple[Any, np.ndarray, np.ndarray]]:
@@ -72,11 +73,6 @@ def bounds(hindsight: Hindsight) -> Iterator[tuple[Any, np.ndarray, np.ndarray]]
 def test_images(options: argparse.Namespace) -> np.ndarray:
     """The test images that the arguments name, uint8 (n, height, width)."""
     return load_images(options.data, "test", options.images)
-
-
-def photographs(folder: Path, count: int | None = None) -> list[np.ndarray]:
-    """The first pictures of a folder, uint8 (height, width, 3)."""
-    return load_pictures(folder)[:count]
 
 
 def crops(pictures: Sequence[np.ndarray], count: int, side: int) -> Iterator[np.ndarray]:

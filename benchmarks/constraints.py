@@ -3,11 +3,12 @@
 import time
 
 import numpy as np
-from common import arguments, photographs, print_result
+from common import arguments, print_result
 
 from rlcodec.core.metrics import psnr_db
 from rlcodec.evaluation.codecs import codec_by_name
 from rlcodec.evaluation.versions import Version, version_at
+from rlcodec.training.data import load_pictures
 
 CODEC = "rlcodec:photo"
 LEAST_PSNR_DB, MOST_BYTES = 33.0, 20_000
@@ -17,7 +18,7 @@ COMPARED_SETTING = "gain 24"
 def main() -> None:
     """Measures and prints."""
     options = arguments(__doc__).parse_args()
-    pictures, codec = photographs(options.data, options.images), codec_by_name(CODEC)
+    pictures, codec = load_pictures(options.data)[: options.images], codec_by_name(CODEC)
 
     def psnrs(versions: list[Version]) -> np.ndarray:
         return np.array([psnr_db(pixels, version.pixels) for pixels, version in zip(pictures, versions, strict=True)])

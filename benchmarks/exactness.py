@@ -32,22 +32,12 @@ def one_by_one(images: np.ndarray, setting: Setting) -> tuple[list[bytes], list[
     return streams, [rlcodec.decode(data) for data in streams]
 
 
-def in_batches(workers: int) -> Coder:
-    """Streams and pictures by `encode_many` and `decode_many`."""
+def in_batches(**how: Any) -> Coder:
+    """Streams and pictures by `encode_many` and `decode_many`, with a number of `workers`, or a `device` both ways."""
 
     def run(images: np.ndarray, setting: Setting) -> tuple[list[bytes], list[Any]]:
-        streams = rlcodec.encode_many(images, workers=workers, **setting)
-        return streams, rlcodec.decode_many(streams, workers=workers)
-
-    return run
-
-
-def on_device(device: str) -> Coder:
-    """The same with the network of tier `lm` in torch, both ways."""
-
-    def run(images: np.ndarray, setting: Setting) -> tuple[list[bytes], list[Any]]:
-        streams = rlcodec.encode_many(images, device=device, **setting)
-        return streams, rlcodec.decode_many(streams, device=device)
+        streams = rlcodec.encode_many(images, **how, **setting)
+        return streams, rlcodec.decode_many(streams, **how)
 
     return run
 
@@ -74,16 +64,16 @@ def main() -> None:
     settings = [setting for setting in SETTINGS if not left_out[setting is not LM]]
     images = test_images(options)
     if options.hashes:
-        print(json.dumps(hashes(in_batches(2), images, settings)))
+        print(json.dumps(hashes(in_batches(workers=2), images, settings)))
         return
     with ThreadPoolExecutor(1) as pool:  # the other process runs meanwhile
-        scalar = pool.submit(in_process, __file__, [*sys.argv[1:], "--hashes"], NO_VECTORS | {"NUMBA_NUM_THREADS": "1"})
-        runs = {f"{n} workers": hashes(in_batches(n), images, settings) for n in (1, 2)}
+        scalar = pool.submit(in_process, __file__, [*sys.argv[1:], "--hashes"], NO_VECTORS)
+        runs = {f"{n} workers": hashes(in_batches(workers=n), images, settings) for n in (1, 2)}
         if LM in settings:
             some = images[: options.torch_images]
-            runs["tier lm by torch"] = hashes(on_device("cpu"), some, [LM])
+            runs["tier lm by torch"] = hashes(in_batches(device="cpu"), some, [LM])
             if torch.cuda.is_available():
-                runs["tier lm on a GPU"] = hashes(on_device("cuda"), some, [LM])
+                runs["tier lm on a GPU"] = hashes(in_batches(device="cuda"), some, [LM])
         reference = hashes(one_by_one, images, settings)
         runs["no vector instructions"] = scalar.result()
     result = {"images": len(images), "settings": len(settings)}

@@ -5,7 +5,6 @@ also in tier `lm` through torch. Bytes of streams, pixels of digits, and coeffic
 compared.
 """
 
-import argparse
 import hashlib
 import json
 import os
@@ -17,24 +16,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from common import NO_VECTORS, photographs, print_result
+from common import NO_VECTORS, arguments, print_result
+from exactness_photo import SETTINGS as PHOTOGRAPHS
 
 import rlcodec
 from rlcodec.presets.photo.decoder import decoded_values
-from rlcodec.presets.photo.installed import photo_weights
-from rlcodec.training.data import load_images
+from rlcodec.presets.photo.installed import installed_weights
+from rlcodec.training.data import load_images, load_pictures
 
+LM = {"tier": "lm"}
 DIGITS: tuple[dict[str, Any], ...] = (
     {"lossless": True},
-    {"tier": "lm"},
+    LM,
     {"bit_budget": 98, "rows": 14, "tier": "table"},
     {"objective": "balanced"},
-)
-PHOTOGRAPHS: tuple[dict[str, Any], ...] = (
-    {"gain": 9},
-    {"gain": 30, "synthesis": "full"},
-    {"objective": "balanced"},
-    {"max_bytes": 12_000},
 )
 Fingerprints = dict[str, list[str]]
 """A SHA-256 for each image, by setting and kind."""
@@ -49,20 +44,16 @@ def fingerprints(folder: Path, torch: bool) -> Fingerprints:
     def keep(name: str, parts: Sequence[bytes]) -> None:
         found[name] = [hashlib.sha256(part).hexdigest() for part in parts]
 
-    if torch:
-        streams = rlcodec.encode_many(digits, tier="lm", device="cpu")
-        keep("digits {'tier': 'lm'}: streams", streams)
-        decoded = rlcodec.decode_many(streams, device="cpu")
-        keep("digits {'tier': 'lm'}: pixels", [np.asarray(image).tobytes() for image in decoded])
-        return found
-    for setting in DIGITS:
-        streams = [rlcodec.encode(image, **setting) for image in digits]
+    device = "cpu" if torch else None
+    for setting in (LM,) if torch else DIGITS:
+        streams = rlcodec.encode_many(digits, workers=1, device=device, **setting)
         keep(f"digits {setting}: streams", streams)
-        keep(f"digits {setting}: pixels", [np.asarray(rlcodec.decode(data)).tobytes() for data in streams])
-    for setting in PHOTOGRAPHS:
+        decoded = rlcodec.decode_many(streams, workers=1, device=device)
+        keep(f"digits {setting}: pixels", [np.asarray(image).tobytes() for image in decoded])
+    for setting in () if torch else PHOTOGRAPHS:
         streams = [rlcodec.encode(image, preset="photo", **setting) for image in pictures]
         keep(f"photographs {setting}: streams", streams)
-        values = [decoded_values(photo_weights(), data).tobytes() for data in streams]
+        values = [decoded_values(installed_weights(), data).tobytes() for data in streams]
         keep(f"photographs {setting}: coefficients", values)
     return found
 
@@ -78,17 +69,14 @@ def make_environment(folder: Path, python: str, numpy: str) -> Path:
 
 def fingerprints_of(python: str | Path, images: Path, environment: Mapping[str, str], *flags: str) -> Fingerprints:
     """The fingerprints that another process computes."""
-    with tempfile.TemporaryDirectory() as cache:
-        variables = os.environ | {"NUMBA_CACHE_DIR": cache} | {k: v for k, v in environment.items() if k != "NUMBA_CACHE_DIR"}
-        done = subprocess.run(
-            [python, __file__, "--fingerprints", images, *flags], env=variables, stdout=subprocess.PIPE, text=True, check=True
-        )
+    command = [python, __file__, "--fingerprints", images, *flags]
+    done = subprocess.run(command, env=os.environ | environment, stdout=subprocess.PIPE, text=True, check=True)
     return json.loads(done.stdout)
 
 
 def main() -> None:
     """Compares and prints how many differ."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = arguments(__doc__, data=False)
     parser.add_argument("data", type=Path, nargs="?", help="folder of idx files")
     parser.add_argument("photos", type=Path, nargs="?", help="folder of photographs")
     parser.add_argument("--images", type=int, default=1000, help="at most so many digits")
@@ -101,7 +89,6 @@ def main() -> None:
     parser.add_argument(
         "--without-torch", action="store_true", help="leave tier lm through torch out, which takes most of the time"
     )
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--fingerprints", type=Path, help="be another process, on the images in this folder")
     parser.add_argument("--torch", action="store_true", help="the other process runs tier lm in torch")
     options = parser.parse_args()
@@ -114,7 +101,7 @@ def main() -> None:
         images = Path(work) / "images"
         images.mkdir()
         np.save(images / "digits.npy", load_images(options.data, "test", options.images))
-        for number, picture in enumerate(photographs(options.photos, options.photographs)):
+        for number, picture in enumerate(load_pictures(options.photos)[: options.photographs]):
             np.save(images / f"photo-{number:04d}.npy", picture)
         runs = {"here, no vector instructions": fingerprints_of(sys.executable, images, NO_VECTORS)}
         if not options.without_torch:

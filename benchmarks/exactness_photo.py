@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from common import NO_VECTORS, arguments, in_process, photographs, print_result
+from common import NO_VECTORS, arguments, in_process, print_result
 
 import rlcodec
 from rlcodec.presets.photo.decoder import decoded_values
-from rlcodec.presets.photo.installed import photo_weights
+from rlcodec.presets.photo.installed import installed_weights
+from rlcodec.training.data import load_pictures
 
 SETTINGS: tuple[dict[str, Any], ...] = (
     {"gain": 9},
@@ -26,7 +27,7 @@ SETTINGS: tuple[dict[str, Any], ...] = (
     {"objective": "balanced"},
     {"max_bytes": 12_000},
 )
-SCALAR = NO_VECTORS | {"NUMBA_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+SCALAR = NO_VECTORS | {"OMP_NUM_THREADS": "1"}
 
 
 def encode_batches(pictures: Sequence[np.ndarray], workers: int) -> list[bytes]:
@@ -34,14 +35,9 @@ def encode_batches(pictures: Sequence[np.ndarray], workers: int) -> list[bytes]:
     return [data for setting in SETTINGS for data in rlcodec.encode_many(pictures, preset="photo", workers=workers, **setting)]
 
 
-def digest(data: bytes) -> str:
-    """SHA-256 of the coefficients that decoders read from a stream."""
-    return hashlib.sha256(decoded_values(photo_weights(), data).tobytes()).hexdigest()
-
-
 def digests(streams: Sequence[bytes]) -> list[str]:
-    """`digest` of several streams."""
-    return [digest(data) for data in streams]
+    """SHA-256 of the coefficients that decoders read from each stream."""
+    return [hashlib.sha256(decoded_values(installed_weights(), data).tobytes()).hexdigest() for data in streams]
 
 
 def decoded(data: bytes) -> np.ndarray:
@@ -68,7 +64,7 @@ def main() -> None:
     parser = arguments(__doc__, images=100)
     parser.add_argument("--other", type=Path, help="be the other process, on the streams in this folder")
     options = parser.parse_args()
-    pictures = photographs(options.data, options.images)
+    pictures = load_pictures(options.data)[: options.images]
     if options.other:
         measure_other(options.other, pictures)
         return

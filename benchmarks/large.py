@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from common import arguments, in_process, photographs, print_result, seconds
+from common import arguments, in_process, print_result, seconds
 from PIL import Image
 
 import rlcodec
+from rlcodec.training.data import load_pictures
 
 MEGAPIXELS = (6, 12, 25, 50)
 WIDTH, TILE = 8192, 512
@@ -45,7 +46,7 @@ def main() -> None:
     if options.step:
         measure(options.step[0], Path(options.step[1]))
         return
-    pictures = photographs(options.data, options.images)
+    pictures = load_pictures(options.data)[: options.images]
     result: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as folder:
         for megapixels in MEGAPIXELS:

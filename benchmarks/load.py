@@ -7,10 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-from common import arguments, photographs, print_result
+from common import arguments, print_result
 from tqdm import trange
 
 import rlcodec
+from rlcodec.training.data import load_pictures
 
 WARM_UP = 0.1
 """Share of the rounds in which caches, threads and the allocator's arenas fill; it does not count."""
@@ -18,11 +19,6 @@ CUT = 0.7
 """Share of a stream's bytes that is left when a cut stream is decoded."""
 PAGE_BYTES = 4096
 OBJECTIVES = ("small", "balanced", "fast")
-
-
-def resident_bytes() -> int:
-    """Resident memory of this process, as Linux reports it."""
-    return int(Path("/proc/self/statm").read_text().split()[1]) * PAGE_BYTES
 
 
 def code(number: int, pictures: Sequence[np.ndarray], digits: np.ndarray) -> None:
@@ -58,14 +54,14 @@ def main() -> None:
     options = parser.parse_args()
     warnings.simplefilter("ignore", rlcodec.TruncatedStreamWarning)
     side = options.side
-    pictures = [np.ascontiguousarray(picture[:side, :side]) for picture in photographs(options.photos, 20)]
+    pictures = [np.ascontiguousarray(picture[:side, :side]) for picture in load_pictures(options.photos)[:20]]
     rng = np.random.default_rng(0)
     digits = np.where(rng.random((20, 28, 28)) < 0.1, rng.integers(0, 256, (20, 28, 28)), 0).astype(np.uint8)
     memory, started = [], time.monotonic()
     with ThreadPoolExecutor(options.threads) as pool:
         for at in trange(0, options.rounds, 10, disable=None):
             list(pool.map(lambda number: code(number, pictures, digits), range(at, at + 10)))
-            memory.append(resident_bytes())
+            memory.append(int(Path("/proc/self/statm").read_text().split()[1]) * PAGE_BYTES)  # as Linux reports it
     warm = memory[int(WARM_UP * len(memory)) :]
     third = max(len(warm) // 3, 1)
     early, late = float(np.median(warm[:third])), float(np.median(warm[-third:]))

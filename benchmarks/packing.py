@@ -38,12 +38,9 @@ def named(images: np.ndarray) -> list[PackSource]:
 
 def write_folder(folder: Path, images: np.ndarray) -> int:
     """Writes the digits as PNG files with Pillow's best compression; returns the sum of their bytes."""
-    size = 0
     for number, image in enumerate(images):
-        path = folder / f"{number:05}.png"
-        Image.fromarray(image).save(path, optimize=True)
-        size += path.stat().st_size
-    return size
+        Image.fromarray(image).save(folder / f"{number:05}.png", optimize=True)
+    return sum(path.stat().st_size for path in folder.iterdir())
 
 
 def read_folder(folder: Path, numbers: Iterable[int]) -> int:

@@ -3,15 +3,16 @@
 from pathlib import Path
 
 import numpy as np
-from common import arguments, in_turns, photographs, print_result, seconds
+from common import arguments, in_turns, print_result, seconds
 
 from rlcodec.core.container import unpack
 from rlcodec.presets.photo.decisions import ENDINGS, GAIN_CHOICES, STOPS
 from rlcodec.presets.photo.decoder import shown_pixels
-from rlcodec.presets.photo.installed import photo_weights
+from rlcodec.presets.photo.installed import installed_weights
 from rlcodec.presets.photo.settings import PhotoSettings
 from rlcodec.presets.photo.strips import Keep, encode_photo, strips_of
 from rlcodec.presets.registry import preset_by_name
+from rlcodec.training.data import load_pictures
 
 PRESET = "photo"
 OBJECTIVE = {"distortion": "psnr", "lambda_rate": 5.6, "lambda_compute": 0.0056}
@@ -21,7 +22,7 @@ REPEATS, SEARCHED = 7, 2
 
 def try_everything(pixels: np.ndarray) -> None:
     """Codes a picture at every gain, and shows it after every number of slices with every synthesis."""
-    weights, strips = photo_weights(), strips_of(pixels)
+    weights, strips = installed_weights(), strips_of(pixels)
     for gain in GAIN_CHOICES:
         coded = encode_photo(weights, strips, gain, keep=Keep.VALUES)
         for slices in STOPS:
@@ -39,7 +40,7 @@ def main() -> None:
     preset = preset_by_name(PRESET)
     under_policy = preset.options(policy=options.policy, **OBJECTIVE)
     ratios, plain_ms, searches = [], [], []
-    for number, picture in enumerate(photographs(options.data, options.images)):
+    for number, picture in enumerate(load_pictures(options.data)[: options.images]):
         pixels = np.tile(picture, (options.tiles, options.tiles, 1))
         actions = preset.actions_of(unpack(preset.encode(pixels, under_policy).data))
         runs = (

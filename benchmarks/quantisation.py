@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from common import arguments, print_result, test_images
 
-from rlcodec.core.integer_conv import ACTIVATION_MAX
+from rlcodec.core.int16_products import ACTIVATION_MAX
 from rlcodec.core.integer_mlp import LOGIT_LIMIT, ContextNet
 from rlcodec.errors import DataError
 from rlcodec.presets.mnist.bilevel.coder import COLUMNS_ASIDE, ROWS_ABOVE, source_of
@@ -71,10 +71,8 @@ def main() -> None:
     context = load(
         RasterNet(window_size(ROWS_ABOVE, COLUMNS_ASIDE), SELECTED_ROWS, *WIDTHS, 1), options.checkpoints / "context"
     )
-    lm, integers = (
-        load(RasterTransformer(), options.checkpoints / "lm"),
-        IntegerTransformer(weights.source_lm, torch.device("cpu")),
-    )
+    lm = load(RasterTransformer(), options.checkpoints / "lm")
+    integers = IntegerTransformer(weights.source_lm, torch.device("cpu"))
     bits = np.zeros((2, 2))
     for start in range(0, len(sources), CHUNK):
         part = sources[start : start + CHUNK]

@@ -35,12 +35,12 @@ def curves_of_fixed(hindsight: Hindsight) -> dict[str, np.ndarray]:
 
     Settings are grouped by their last action, which has a name.
     """
-    spec, any_weights = hindsight.episodes.process.spec, Objective(KIND, 1.0, 0.0)
+    spec = hindsight.process.spec
     longest = max(map(len, hindsight.settings))
     groups: dict[str, list[np.ndarray]] = {}
     for actions in hindsight.settings:
         if len(actions) == longest:
-            parts = hindsight.parts(any_weights, actions) * np.array([-1, 1, 1])[:, None]
+            parts = hindsight.parts(KIND, actions) * np.array([-1, 1, 1])[:, None]
             groups.setdefault(spec.action_names["last"][actions[-1]], []).append(parts)
     return {name: np.array(sorted(group, key=lambda parts: parts[RATE].mean())) for name, group in groups.items()}
 
@@ -77,10 +77,9 @@ def compute_saved(policy: np.ndarray, fixed: np.ndarray) -> float:
 def main() -> None:
     """Measures and prints."""
     options = policy_arguments(__doc__, preset="photo").parse_args()
-    task, trace = held_out(options)
-    policy = task.load_policy(options.policy)
+    task, trace, policy = held_out(options)
     hindsight = task.hindsight(trace, policy.predictor)
-    ours = curves_of_policy(hindsight.episodes.process, policy)
+    ours = curves_of_policy(hindsight.process, policy)
     result: dict[str, object] = {"pictures": len(trace)}
     for ending, fixed in curves_of_fixed(hindsight).items():
         for name, measure in (("BD-rate at equal compute", rate_saved), ("compute saved", compute_saved)):

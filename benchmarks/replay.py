@@ -3,9 +3,9 @@
 import numpy as np
 from common import held_out, policy_arguments, print_result
 
-from rlcodec.control.actor import Actor, best_legal
-from rlcodec.control.decision_process import DecisionProcess, Totals
-from rlcodec.control.objective import Objectives
+from rlcodec.agents.evaluate import run_to_end
+from rlcodec.agents.reported_results import draw_episodes
+from rlcodec.control.actor import Actor
 from rlcodec.core.metrics import ms_ssim_loss
 from rlcodec.core.segments import MACS_PER_KMAC
 
@@ -15,28 +15,22 @@ RANDOM_SHARE = 0.5
 """Share of the episodes that act at random; the others act as the policy does."""
 
 
-def run(
-    process: DecisionProcess, images: np.ndarray, objectives: Objectives, policy: Actor, at_random: np.ndarray
-) -> tuple[list[tuple[int, ...]], Totals]:
-    """Runs episodes; returns their actions and totals.
+class PartlyRandom:
+    """An actor whose first episodes act at random.
 
     Args:
-        process: on the trace.
-        images: int64 (n,), of the episodes.
-        objectives: of the episodes.
-        policy: makes the decisions of some.
-        at_random: bool (n,), whose decisions are random.
+        policy: makes the decisions of the other episodes.
+        count: number of episodes at random.
     """
-    rng, state = np.random.default_rng(1), process.initial(images, objectives)
-    actions: list[list[int]] = [[] for _ in images]
-    while not state.done.all():
-        legal = process.legal(state)
-        drawn = (rng.random(legal.shape) * legal).argmax(1)
-        action = np.where(at_random, drawn, best_legal(policy.logits(process.observe(state)), legal))
-        for number in np.flatnonzero(~state.done):
-            actions[number].append(int(action[number]))
-        process.apply(state, action)
-    return [tuple(sequence) for sequence in actions], process.totals(state)
+
+    def __init__(self, policy: Actor, count: int):
+        self.policy, self.count, self.macs, self.rng = policy, count, policy.macs, np.random.default_rng(1)
+
+    def logits(self, observation: np.ndarray) -> np.ndarray:
+        """Scores of the actions, float32 (B, actions)."""
+        scores = self.policy.logits(observation)
+        scores[: self.count] = self.rng.random(scores[: self.count].shape)
+        return scores
 
 
 def main() -> None:
@@ -44,13 +38,13 @@ def main() -> None:
     parser = policy_arguments(__doc__, images=250)
     parser.add_argument("--episodes", type=int, default=1000)
     options = parser.parse_args()
-    task, trace = held_out(options)
-    policy, rng, count = task.load_policy(options.policy), np.random.default_rng(0), options.episodes
+    task, trace, policy = held_out(options)
+    count, at_random = options.episodes, round(RANDOM_SHARE * options.episodes)
     process = task.process(trace, policy.predictor)
-    objectives = task.spec.draw_objectives(rng, count)
-    images = rng.integers(0, len(trace), count)
-    at_random = np.arange(count) < RANDOM_SHARE * count
-    actions, totals = run(process, images, objectives, policy, at_random)
+    images, objectives = draw_episodes(task, len(trace), count, seed=0)
+    state = process.initial(images, objectives)
+    actions = run_to_end(process, state, PartlyRandom(policy, at_random))
+    totals = process.totals(state)
     differ = {"bits": 0, "compute": 0, "distortion": 0, "stream under the policy": 0}
     for number, (image, sequence) in enumerate(zip(images, actions, strict=True)):
         pixels = task.image(trace, int(image))
@@ -61,7 +55,7 @@ def main() -> None:
         differ["compute"] += real.decoder_macs != macs
         same_ms_ssim = abs(ms_ssim - totals.ms_ssim[number]) <= MS_SSIM_TOLERANCE
         differ["distortion"] += real.mse != totals.mse[number] or not same_ms_ssim
-        if not at_random[number]:
+        if number >= at_random:
             stream = task.encode_under(options.policy, pixels, objectives.one(number, task.spec.kinds))
             differ["stream under the policy"] += stream != real.data
     print_result(options, {"episodes": count, **{f"differ in {name}": int(n) for name, n in differ.items()}})

@@ -9,14 +9,16 @@ import json
 import resource
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from common import arguments, crops, in_process, photographs, print_result, seconds
+from common import arguments, crops, in_process, print_result, seconds
 
 import rlcodec
 from rlcodec.envs.tasks import task_of
-from rlcodec.training.data import load_images
+from rlcodec.training.data import load_images, load_pictures
 
 SIDE = 128
 """Of the parts of photographs if there are many."""
@@ -26,48 +28,28 @@ YEAR_SECONDS = 365 * 86400
 PPO_ROLLOUTS = 3
 
 
-def digits_of(data: Path, count: int) -> np.ndarray:
+def digits(data: Path, photos: Path, count: int) -> np.ndarray:
     """Test digits, repeated if there are too few."""
     images = load_images(data, "test")
     return images[np.arange(count) % len(images)]
 
 
-def encode_digits(data: Path, photos: Path, count: int) -> Callable[[], object]:
-    """Encodes digits losslessly."""
-    images = digits_of(data, count)
-    return lambda: rlcodec.encode_many(images, lossless=True)
+def parts(data: Path, photos: Path, count: int) -> list[np.ndarray]:
+    """Parts of photographs."""
+    return list(crops(load_pictures(photos), count, SIDE))
 
 
-def encode_photographs(data: Path, photos: Path, count: int) -> Callable[[], object]:
-    """Encodes parts of photographs at one gain."""
-    pictures = list(crops(photographs(photos), count, SIDE))
-    return lambda: rlcodec.encode_many(pictures, preset="photo", gain=GAIN)
-
-
-def encode_pixels(data: Path, photos: Path, count: int) -> Callable[[], object]:
-    """Encodes one picture of so many pixels, a photograph repeated side by side and below."""
-    picture = photographs(photos, 1)[0]
+def mosaic(data: Path, photos: Path, count: int) -> np.ndarray:
+    """One picture of so many pixels, a photograph repeated side by side and below."""
+    picture = load_pictures(photos)[0]
     width = 8192 if count > 8192 * 256 else 1024
     height = count // width
     times = -(-height // picture.shape[0]), -(-width // picture.shape[1]), 1
-    large = np.ascontiguousarray(np.tile(picture, times)[:height, :width])
-    return lambda: rlcodec.encode(large, preset="photo", gain=GAIN, max_pixels=1 << 28)
+    return np.ascontiguousarray(np.tile(picture, times)[:height, :width])
 
 
-def trace_digits(data: Path, photos: Path, count: int) -> Callable[[], object]:
-    """Measures the trace of digits."""
-    images = digits_of(data, count)
-    return lambda: task_of("mnist").measure(images)
-
-
-def trace_photographs(data: Path, photos: Path, count: int) -> Callable[[], object]:
-    """Measures the trace of parts of photographs."""
-    pictures = list(crops(photographs(photos), count, SIDE))
-    return lambda: task_of("photo").measure(pictures)
-
-
-def ppo_environments(data: Path, photos: Path, count: int) -> Callable[[], object]:
-    """Runs some rollouts and updates of PPO with so many episodes side by side."""
+def learning(data: Path, photos: Path, count: int) -> Callable[[], object]:
+    """Some rollouts and updates of PPO with so many episodes side by side."""
     # Torch would count in the memory of the other measurements.
     import torch
 
@@ -90,31 +72,35 @@ class Growth:
     """What grows.
 
     Attributes:
-        prepare: from the folders of digits and photographs and a size to what is measured.
+        prepare: from the folders of digits and photographs and a size to what `run` is given.
+        run: what is measured.
         sizes: from small to large, each ten times the one before.
         unit: of the sizes, if a billion of them are of interest.
     """
 
-    prepare: Callable[[Path, Path, int], Callable[[], object]]
+    prepare: Callable[[Path, Path, int], Any]
+    run: Callable[[Any], object]
     sizes: tuple[int, ...]
     unit: str = ""
 
 
+encode_parts = partial(rlcodec.encode_many, preset="photo", gain=GAIN)
+encode_mosaic = partial(rlcodec.encode, preset="photo", gain=GAIN, max_pixels=1 << 28)
 GROWTHS = {
-    "encode digits": Growth(encode_digits, (30, 300, 3_000, 30_000), "digit"),
-    "encode photographs": Growth(encode_photographs, (3, 30, 300, 3_000), f"photograph of {SIDE}x{SIDE}"),
-    "encode pixels": Growth(encode_pixels, (1 << 16, 10 << 16, 100 << 16, 1000 << 16)),
-    "trace digits": Growth(trace_digits, (8, 80, 800), "digit"),
-    "trace photographs": Growth(trace_photographs, (1, 10, 100)),
-    "PPO environments": Growth(ppo_environments, (16, 160, 1_600, 16_000)),
+    "encode digits": Growth(digits, partial(rlcodec.encode_many, lossless=True), (30, 300, 3_000, 30_000), "digit"),
+    "encode photographs": Growth(parts, encode_parts, (3, 30, 300, 3_000), f"photograph of {SIDE}x{SIDE}"),
+    "encode pixels": Growth(mosaic, encode_mosaic, (1 << 16, 10 << 16, 100 << 16, 1000 << 16)),
+    "trace digits": Growth(digits, lambda images: task_of("mnist").measure(images), (8, 80, 800), "digit"),
+    "trace photographs": Growth(parts, lambda pictures: task_of("photo").measure(pictures), (1, 10, 100)),
+    "PPO environments": Growth(learning, lambda learn: learn(), (16, 160, 1_600, 16_000)),
 }
 
 
 def measure(name: str, count: int, data: Path, photos: Path) -> None:
     """One measurement in this process; prints seconds and peak memory, of it and of its workers, as JSON."""
     growth = GROWTHS[name]
-    growth.prepare(data, photos, growth.sizes[1])()
-    taken = seconds(growth.prepare(data, photos, count))
+    growth.run(growth.prepare(data, photos, growth.sizes[1]))
+    taken = seconds(partial(growth.run, growth.prepare(data, photos, count)))
     peak = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     print(json.dumps({"seconds": taken, "mebibytes": peak / 1024}))
 

@@ -8,8 +8,7 @@ from rlcodec.agents.evaluate import evaluate_policy
 def main() -> None:
     """Measures and prints."""
     options = policy_arguments(__doc__, images=2000).parse_args()
-    task, trace = held_out(options)
-    policy = task.load_policy(options.policy)
+    task, trace, policy = held_out(options)
     evaluation = evaluate_policy(task.hindsight(trace, policy.predictor), policy)
     table = evaluation.table
     if not options.json:

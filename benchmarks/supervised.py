@@ -21,11 +21,10 @@ def main() -> None:
     parser.add_argument("--train", type=Path, help="trace of the images whose oracle is imitated; from DATA if not given")
     parser.add_argument("--objectives", type=int, default=60, help="drawn for the oracle's examples")
     options = parser.parse_args()
-    task, trace = held_out(options)
-    policy = task.load_policy(options.policy)
+    task, trace, policy = held_out(options)
     examples = _examples(task, policy.predictor, options)
     hindsight = task.hindsight(trace, policy.predictor)
-    process = hindsight.episodes.process
+    process = hindsight.process
     actors = {"policy": policy, "supervised": fit_supervised(examples, task.spec.action_count)}
     values: dict[str, list[np.ndarray]] = {name: [] for name in ("fixed", "oracle", *actors)}
     for objective, fixed, oracle in bounds(hindsight):
@@ -41,7 +40,7 @@ def main() -> None:
         fixed, found, oracle = (stacked[key][:, index].mean(1) for key in ("fixed", name, "oracle"))
         return float(share_of_gap(fixed, found, oracle).mean())
 
-    count = hindsight.image_count
+    count = process.image_count
     interval = bootstrap_interval(lambda index: share("policy", index) - share("supervised", index), count)
     shares = {name: share(name, np.arange(count)) for name in actors}
     print_result(

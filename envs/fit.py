@@ -6,7 +6,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from rlcodec.control.regressor import FEATURE_LIMIT, Net
+from rlcodec.control.regressor import Net, scaled
 from rlcodec.envs.tasks import Trace
 
 HIDDEN = (128, 64)
@@ -62,7 +62,7 @@ def fit_net(inputs: np.ndarray, targets: np.ndarray, iterations: int, networks: 
 
     center, spread = _rounded(inputs.mean(0)), _rounded(inputs.std(0) + 1e-6)
     middle, scale = targets.mean(0), targets.std(0) + 1e-6
-    limited = np.clip((inputs - center) / spread, -FEATURE_LIMIT, FEATURE_LIMIT).astype(np.float32)
+    limited = scaled(inputs, center, spread).astype(np.float32)
     wanted = ((targets - middle) / scale).astype(np.float32)
     run = delayed(_fit_one)
     fitted = Parallel(n_jobs=1 if len(inputs) < LEAST_SAMPLES_PER_PROCESS else -1)(

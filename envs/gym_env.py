@@ -50,10 +50,6 @@ class EpisodeSource:
         """Episodes on the trace."""
         return Episodes(self.task.process(self.trace, self.predictor), batch)
 
-    def live_episode(self, index: int) -> Episodes:
-        """One episode on image `index`, which the codec measures as it goes; the image is number 0 of its process."""
-        return Episodes(self.task.live(self.images[index], self.predictor), 1)
-
 
 def episode_source(
     preset: str, trace: Trace | PathLike | None, images: Sequence[np.ndarray] | None, predictor: Predictor | None
@@ -171,12 +167,16 @@ class AdaptiveRateEnv(gymnasium.Env[Any, int]):
         objective = options.get("objective") or self.objective
         if not isinstance(objective, Objective | None):
             raise OptionError(f"objective is a {type(objective).__name__}; give an rlcodec.control.objective.Objective")
-        episode, row = (self._on_trace, self._index) if self._on_trace else (self.source.live_episode(self._index), 0)
-        spec = episode.process.spec
+        if self._on_trace:
+            self._episode, row = self._on_trace, self._index
+        else:
+            live = self.source.task.live(self.source.image(self._index), self.source.predictor)
+            self._episode, row = Episodes(live, 1), 0
+        spec = self.source.task.spec
         drawn = spec.draw_objectives(self.np_random, 1)
         objectives = drawn if objective is None else spec.objectives_of(objective, 1)
-        episode.reset(np.zeros(1, np.int64), np.array([row]), objectives)
-        self._episode, self._actions = episode, []
+        self._episode.reset(np.zeros(1, np.int64), np.array([row]), objectives)
+        self._actions = []
         self._show()
         return self._observe(), self._info()
 

@@ -72,19 +72,18 @@ class AdaptiveRateVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         """Steps all episodes; see the class for those that have ended."""
         ended_before = self.episodes.done.copy()
         outcome = self.episodes.step(np.asarray(actions))
-        reward, done, final = outcome.reward.copy(), outcome.done.copy(), None
+        reward, done = outcome.reward.copy(), outcome.done.copy()
+        final: dict[str, Any] = {}
         if self.autoreset_mode is AutoresetMode.NEXT_STEP and ended_before.any():
             self._start(np.flatnonzero(ended_before))
             reward[ended_before], done[ended_before] = 0.0, False
         elif self.autoreset_mode is AutoresetMode.SAME_STEP and done.any():
             rows = np.flatnonzero(done)
-            final = np.zeros((self.num_envs, self.episodes.observation_size), np.float32), self._info()
-            final[0][rows] = self.episodes.observe(rows)
+            last = np.zeros((self.num_envs, self.episodes.observation_size), np.float32)
+            last[rows] = self.episodes.observe(rows)
+            final = {"final_obs": last, "_final_obs": done, "final_info": self._info(), "_final_info": done}
             self._start(rows)
-        info = self._info()
-        if final is not None:
-            info |= {"final_obs": final[0], "_final_obs": done, "final_info": final[1], "_final_info": done}
-        return self.episodes.observe(), reward, done, np.zeros(self.num_envs, bool), info
+        return self.episodes.observe(), reward, done, np.zeros(self.num_envs, bool), self._info() | final
 
     def action_masks(self) -> np.ndarray:
         """Legal actions, bool (num_envs, actions)."""

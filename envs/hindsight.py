@@ -11,7 +11,6 @@ import numpy as np
 
 from rlcodec.control.decision_process import DecisionProcess
 from rlcodec.control.objective import Objective
-from rlcodec.envs.batch import Episodes
 
 GRID_COMPUTE = (-4.4, -3.4, -2.35, -1.3)
 """log10 of lambda_compute / lambda_rate of the objectives that evaluations use."""
@@ -35,7 +34,7 @@ class Hindsight:
     """The best decisions about some images in hindsight.
 
     Attributes:
-        episodes: one for each image.
+        process: on the images, whose measurements are complete.
         statistics: float64 (n, f), from which a threshold rule chooses.
         grid: the objectives that evaluations use.
         settings: the action sequences that amount to fixed settings of the codec.
@@ -45,7 +44,7 @@ class Hindsight:
             per pixel.
     """
 
-    episodes: Episodes
+    process: DecisionProcess
     statistics: np.ndarray
     grid: list[Objective]
     settings: list[tuple[int, ...]]
@@ -53,24 +52,13 @@ class Hindsight:
     best_fixed: Callable[[Objective], Plan]
     smallest_gap_bpp: float = 0.0
 
-    @property
-    def image_count(self) -> int:
-        """Number of images."""
-        return self.episodes.batch
-
     def replay(self, objective: Objective, actions: tuple[int, ...]) -> np.ndarray:
         """J of one action sequence on every image, float64 (n,)."""
-        return self.replay_each(objective, [actions] * self.image_count)
+        return self.process.values(self.process.replay([actions] * self.process.image_count, objective))
 
-    def replay_each(self, objective: Objective, actions: list[tuple[int, ...]]) -> np.ndarray:
-        """J of one action sequence for each image, float64 (n,)."""
-        process = self.episodes.process
-        return process.values(process.replay(actions, objective))
-
-    def parts(self, objective: Objective, actions: tuple[int, ...]) -> np.ndarray:
-        """D, R and C of one action sequence on every image, float64 (3, n)."""
-        process = self.episodes.process
-        return process.parts(process.replay([actions] * self.image_count, objective))
+    def parts(self, kind: str, actions: tuple[int, ...]) -> np.ndarray:
+        """D in a kind, R and C of one action sequence on every image, float64 (3, n)."""
+        return parts_on_all(self.process, kind, actions)
 
 
 def objective_grid(grid_rate: Mapping[str, tuple[float, ...]]) -> list[Objective]:
@@ -102,6 +90,11 @@ def action_sequences(process: DecisionProcess) -> list[tuple[int, ...]]:
     return sorted(complete)
 
 
+def parts_on_all(process: DecisionProcess, kind: str, actions: tuple[int, ...]) -> np.ndarray:
+    """D in a kind, R and C of one action sequence on every image of a process, float64 (3, n)."""
+    return process.parts(process.replay([actions] * process.image_count, Objective(kind, 1.0, 0.0)))
+
+
 class ExhaustiveSearch:
     """All action sequences of a process on all of its images.
 
@@ -115,20 +108,15 @@ class ExhaustiveSearch:
     def __init__(self, process: DecisionProcess):
         self.process = process
         self.sequences = action_sequences(process)
-        self._parts: dict[str, np.ndarray] = {}
+        self._parts: dict[str, np.ndarray] = {}  # D, R and C of every sequence on every image, float64 (3, s, n), by kind of D
 
     def values(self, objective: Objective) -> np.ndarray:
         """J of every sequence on every image, float64 (s, n)."""
-        distortion, rate, compute = self._parts_in(objective.kind)
-        return distortion + objective.lambda_rate * rate + objective.lambda_compute * compute
-
-    def _parts_in(self, kind: str) -> np.ndarray:
-        """D in a kind, R and C of every sequence on every image, float64 (3, s, n)."""
+        kind = objective.kind
         if kind not in self._parts:
-            any_weights, count = Objective(kind, 1.0, 0.0), self.process.image_count
-            found = [self.process.parts(self.process.replay([s] * count, any_weights)) for s in self.sequences]
-            self._parts[kind] = np.stack(found, 1)
-        return self._parts[kind]
+            self._parts[kind] = np.stack([parts_on_all(self.process, kind, actions) for actions in self.sequences], 1)
+        distortion, rate, compute = self._parts[kind]
+        return distortion + objective.lambda_rate * rate + objective.lambda_compute * compute
 
     def oracle(self, objective: Objective) -> list[Plan]:
         """The best plan of every image."""

@@ -7,18 +7,17 @@ import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 
 from rlcodec.core.files import make_folder, write_atomically
-from rlcodec.parallel.backends import map_items
+from rlcodec.core.progress import Report
+from rlcodec.parallel.backends import map_items, one_by_one
 from rlcodec.parallel.options import LOCAL, MapOptions
 
 Tables = dict[str, np.ndarray]
 """Measurements of one image by name."""
 Measure = Callable[[np.ndarray], Tables]
-Report = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -37,16 +36,6 @@ class MeasureOptions:
     report: Report | None = None
     folder: Path | None = None
     backend: str = LOCAL
-
-
-class _Measurer:
-    """Measures items one by one."""
-
-    def __init__(self, measure: Measure) -> None:
-        self.measure = measure
-
-    def __call__(self, items: list[np.ndarray]) -> list[Tables]:
-        return [self.measure(item) for item in items]
 
 
 def measure_all(
@@ -70,10 +59,10 @@ def measure_all(
         tables = {number: kept for number, path in files.items() if (kept := _read(path)) is not None}
     left = [number for number in range(len(items)) if number not in tables]
     spread = MapOptions(options.backend, options.workers)
-    for at, table in map_items(_Measurer, (measure,), [items[number] for number in left], spread):
+    for at, table in map_items(one_by_one, (measure,), [items[number] for number in left], spread):
         tables[left[at]] = table
         if options.folder:
-            write_atomically(files[left[at]], functools.partial(_save, table))
+            write_atomically(files[left[at]], functools.partial(np.savez, **table))
         if options.report:
             options.report(len(tables), len(items))
     return [tables[number] for number in range(len(items))]
@@ -81,10 +70,6 @@ def measure_all(
 
 def _key(digest: str, item: np.ndarray) -> str:
     return hashlib.sha256(f"{digest} {item.shape}".encode() + item.tobytes()).hexdigest()
-
-
-def _save(tables: Tables, file: IO[bytes]) -> None:
-    np.savez(file, **tables)  # type: ignore[arg-type]  # a table could be named as its flag
 
 
 def _read(path: Path) -> Tables | None:

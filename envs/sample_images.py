@@ -1,11 +1,22 @@
 """Sample images that come with scikit-learn: handwritten digits, and parts of photographs."""
 
+import importlib
+from typing import Any
+
 import numpy as np
 
 from rlcodec.errors import DataError
 
 SAMPLE_SIDE = 128
 """Height and width of the parts of photographs, in pixels."""
+
+
+def scikit_learn_datasets() -> Any:
+    """The module `sklearn.datasets`; raises DataError if scikit-learn is not installed."""
+    try:
+        return importlib.import_module("sklearn.datasets")
+    except ImportError as error:
+        raise DataError("sample images come with scikit-learn; install rlcodec[train]") from error
 
 
 def sample_images(count: int = 64) -> np.ndarray:
@@ -17,14 +28,10 @@ def sample_images(count: int = 64) -> np.ndarray:
     Raises:
         DataError: scikit-learn is not installed.
     """
-    try:
-        from sklearn.datasets import load_digits
-    except ImportError as error:
-        raise DataError("the sample digits come with scikit-learn; install rlcodec[train]") from error
     from PIL import Image
 
     out = []
-    for digit in load_digits().images[:count]:
+    for digit in scikit_learn_datasets().load_digits().images[:count]:
         small = Image.fromarray((digit * 255 / 16).astype(np.uint8))
         array = np.zeros((28, 28), np.float64)
         array[4:24, 4:24] = np.asarray(small.resize((20, 20), Image.Resampling.BICUBIC))
@@ -39,12 +46,8 @@ def sample_pictures() -> list[np.ndarray]:
     Raises:
         DataError: scikit-learn is not installed.
     """
-    try:
-        from sklearn.datasets import load_sample_images
-    except ImportError as error:
-        raise DataError("the sample photographs come with scikit-learn; install rlcodec[train]") from error
     parts = []
-    for picture in load_sample_images().images:
+    for picture in scikit_learn_datasets().load_sample_images().images:
         height, width = picture.shape[:2]
         corners = [(0, 0), (0, width - SAMPLE_SIDE), (height - SAMPLE_SIDE, 0), (height - SAMPLE_SIDE, width - SAMPLE_SIDE)]
         parts += [np.ascontiguousarray(picture[y : y + SAMPLE_SIDE, x : x + SAMPLE_SIDE]) for y, x in corners]

@@ -6,8 +6,8 @@ import numpy as np
 from gymnasium import spaces
 from stable_baselines3.common.vec_env import VecEnv
 
-from rlcodec.control.observation import OBSERVATION_LIMIT
 from rlcodec.envs.batch import Episodes
+from rlcodec.envs.gym_env import box
 
 
 class TraceVecEnv(VecEnv):
@@ -28,8 +28,7 @@ class TraceVecEnv(VecEnv):
         self._returns = np.zeros(num_envs)
         self._lengths = np.zeros(num_envs, np.int64)
         self.render_mode = None
-        box = spaces.Box(-OBSERVATION_LIMIT, OBSERVATION_LIMIT, (self.episodes.observation_size,), np.float32)
-        super().__init__(num_envs, box, spaces.Discrete(self.episodes.action_count))
+        super().__init__(num_envs, box(episodes.observation_size), spaces.Discrete(episodes.action_count))
 
     def _start(self, rows: np.ndarray) -> None:
         self.episodes.reset(rows, *self.episodes.draw(self._random, len(rows)))
@@ -74,8 +73,7 @@ class TraceVecEnv(VecEnv):
 
     def get_attr(self, attr_name: str, indices: Any = None) -> list[Any]:
         """The same value for every episode."""
-        value = getattr(self, attr_name)
-        return [value for _ in self._get_indices(indices)]
+        return [getattr(self, attr_name) for _ in self._get_indices(indices)]
 
     def set_attr(self, attr_name: str, value: Any, indices: Any = None) -> None:
         """Sets an attribute of the whole batch."""

@@ -16,7 +16,6 @@ import numpy as np
 from rlcodec.control.decision_process import DecisionProcess, Predictor, ProcessSpec
 from rlcodec.control.objective import Objective
 from rlcodec.control.onnx_policy import OnnxPolicy, load_policy
-from rlcodec.envs.batch import Episodes
 from rlcodec.envs.hindsight import ExhaustiveSearch, Hindsight, objective_grid
 from rlcodec.envs.measure import MeasureOptions
 from rlcodec.envs.trace_file import save_tables
@@ -148,7 +147,7 @@ class Task(ABC):
         process = self.process(trace, predictors)
         search = ExhaustiveSearch(process)
         return Hindsight(
-            Episodes(process, len(trace)),
+            process,
             self.statistics(trace),
             self.objective_grid(trace),
             search.sequences,

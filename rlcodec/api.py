@@ -152,6 +152,8 @@ def decode_options(preset: Preset, options: DecodeOptions | None, keywords: dict
         MisfitError: an option, or the dataclass, is for streams of other presets.
         OptionError: there is no such option, or a value is invalid.
     """
+    if options is None and not keywords:
+        return preset.decode_options()
     if options is None:
         return options_from(keywords, preset.name, decode_option_types(), MisfitError)
     if not isinstance(options, preset.decode_options):
@@ -189,18 +191,7 @@ def inspect(data: bytes, *, max_pixels: int = MAX_PIXELS) -> StreamInfo:
     """
     stream = parse(data, max_pixels)
     preset = preset_of(stream.header)
-    return info_of(preset, stream, preset.decode(stream, preset.decode_options()))
-
-
-def info_of(preset: Preset, stream: Stream, decoded: Decoded) -> StreamInfo:
-    """Describes a decoded stream.
-
-    Args:
-        preset: of the stream.
-        stream: as `parse` returned it.
-        decoded: as the preset decoded it.
-    """
-    header = stream.header
+    decoded, header = preset.decode(stream, preset.decode_options()), stream.header
     sent = [s for s in decoded.segments if s.tier != STOP and s.complete]
     pixels, size = header.height * header.width, header.header_bytes + len(stream.payload)
     return StreamInfo(

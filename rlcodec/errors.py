@@ -63,3 +63,9 @@ class ImageWarning(UserWarning):
 
 class TruncatedStreamWarning(UserWarning):
     """The stream was cut, and the image is the best one that its bytes allow."""
+
+
+def failure_line(name: str, error: Exception | str) -> str:
+    """An error about an image or a file as one line that contains its name."""
+    message = " ".join(str(error).split())
+    return message if name in message else f"{name}: {message}"

@@ -43,8 +43,9 @@ class KeywordOptions:
 
     def __post_init__(self) -> None:
         for f in fields(self):  # type: ignore[arg-type]
-            if f.type in (int, int | None):
-                object.__setattr__(self, f.name, whole_number(f.name, getattr(self, f.name)))
+            value = getattr(self, f.name)
+            if value is not None and f.type in (int, int | None):
+                object.__setattr__(self, f.name, whole_number(f.name, value))
 
     @classmethod
     def names(cls) -> tuple[str, ...]:
@@ -134,8 +135,7 @@ class EncodeOptions(KeywordOptions):
     def asks_for_exact_pixels(self) -> bool:
         """Whether lossless coding is asked for, by option or by the name of the objective."""
         by_numbers = any(value is not None for value in (self.lambda_rate, self.lambda_compute, self.distortion))
-        by_name = self.objective == LOSSLESS and not by_numbers
-        return self.lossless or by_name
+        return self.lossless or (self.objective == LOSSLESS and not by_numbers)
 
     @property
     def names_objective(self) -> bool:

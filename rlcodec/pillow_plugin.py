@@ -54,10 +54,6 @@ class RlcImageFile(ImageFile.ImageFile):
         return Image.Image.load(self)
 
 
-def _accept(prefix: bytes) -> bool:
-    return prefix[: len(MAGIC)] == MAGIC
-
-
 def _save(image: Image.Image, file: IO[bytes], filename: str | bytes) -> None:
     """Writes with the keywords of `rlcodec.encode`; by default with the first preset that suits image and options."""
     options = dict(image.encoderinfo)
@@ -65,7 +61,7 @@ def _save(image: Image.Image, file: IO[bytes], filename: str | bytes) -> None:
     file.write(encode(image, preset=preset, **options))
 
 
-Image.register_open(FORMAT, RlcImageFile, _accept)
+Image.register_open(FORMAT, RlcImageFile, lambda prefix: prefix.startswith(MAGIC))
 Image.register_save(FORMAT, _save)
 Image.register_extension(FORMAT, EXTENSION)
 Image.register_mime(FORMAT, MIME)

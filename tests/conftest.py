@@ -15,7 +15,7 @@ from rlcodec.cli import main as cli
 from rlcodec.control.decode_time import SYNTHESIS, Calibration, StageCost, this_machine
 from rlcodec.envs.measure import MeasureOptions
 from rlcodec.envs.tasks import task_of
-from rlcodec.presets.mnist.bilevel.geometry import BOX, WORDS, box_area, gray_level, grid, set_bit
+from rlcodec.presets.mnist.bilevel.geometry import BOX, WORDS, area_of_ink, grid, levels_of, set_pixel
 from rlcodec.presets.registry import preset_by_name
 
 settings.register_profile("rlcodec", derandomize=True, deadline=None, max_examples=60, database=None)
@@ -58,7 +58,7 @@ def ring() -> Callable[[int], np.ndarray]:
         distance = np.hypot(y, x)
         rows = np.zeros((side, WORDS), np.uint64)
         for i, j in zip(*np.nonzero((distance <= side / 2) & (distance >= side / 2 - 5)), strict=True):
-            set_bit(rows[i], j)
+            set_pixel(rows[i], j)
         return rows
 
     return draw
@@ -70,9 +70,9 @@ def rendered() -> Callable[..., np.ndarray]:
 
     def render(rows: np.ndarray, top: int = 4, left: int = 4) -> np.ndarray:
         one = grid(len(rows))
-        areas = np.array([[box_area(rows, 0, one.single, one.start, one.stop, r, c) for c in range(BOX)] for r in range(BOX)])
+        areas = np.array([[area_of_ink(rows, one.single, one.start, one.stop, r, c) for c in range(BOX)] for r in range(BOX)])
         image = np.zeros((SIDE, SIDE), np.uint8)
-        image[top : top + BOX, left : left + BOX] = [[gray_level(area, areas.max())[0] for area in line] for line in areas]
+        image[top : top + BOX, left : left + BOX] = [[levels_of(area, areas.max())[0] for area in line] for line in areas]
         return image
 
     return render

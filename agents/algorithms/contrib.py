@@ -6,9 +6,8 @@ MaskablePPO draws legal actions only: Huang and Ontañón, "A Closer Look at Inv
 
 from sb3_contrib import QRDQN, MaskablePPO
 from sb3_contrib.common.maskable.policies import MaskableActorCriticPolicy
-from sb3_contrib.qrdqn.policies import QRDQNPolicy
 
-from rlcodec.agents.actors import MaskedScores, MeanQuantiles
+from rlcodec.agents.actors import MeanQuantiles, masked
 from rlcodec.agents.advised_policy import AdvisedHeads
 from rlcodec.agents.algorithms.base import Algorithm, Network, whole
 from rlcodec.agents.algorithms.stable_baselines import (
@@ -26,12 +25,8 @@ class AdvisedMaskablePolicy(AdvisedHeads, MaskableActorCriticPolicy):
     """The advised networks for MaskablePPO."""
 
 
-def masked_means(policy: QRDQNPolicy) -> MaskedScores:
-    """The actor of a policy of QR-DQN."""
-    return MaskedScores(MeanQuantiles(policy.quantile_net), policy.action_space.n)
-
-
-QUANTILE_NETWORK = Network(PLAIN, masked_means, HIDDEN_LAYERS | {"n_quantiles": whole()}, DEFAULT_LAYERS | {"n_quantiles": 25})
+mean_values = masked(lambda policy: MeanQuantiles(policy.quantile_net))
+QUANTILE_NETWORK = Network(PLAIN, mean_values, HIDDEN_LAYERS | {"n_quantiles": whole()}, DEFAULT_LAYERS | {"n_quantiles": 25})
 MASKABLE_NETWORKS = (PLAIN_NETWORK, advised_network(AdvisedMaskablePolicy))
 ALGORITHMS = (
     Algorithm("qrdqn", QRDQN, DQN_PARAMETERS, (QUANTILE_NETWORK,), "qrdqn.yml", log_interval=1000),

@@ -5,11 +5,12 @@ Reinforcement Learning", 2016, synchronous. DQN: Mnih et al., "Human-level contr
 while it explores, an illegal action counts as the nearest legal one, as in every environment of rlcodec.
 """
 
+from operator import attrgetter
+
 from stable_baselines3 import A2C, DQN, PPO
 from stable_baselines3.common.policies import ActorCriticPolicy
-from stable_baselines3.dqn.policies import DQNPolicy
 
-from rlcodec.agents.actors import MaskedScores, PolicyLogits
+from rlcodec.agents.actors import PolicyLogits, masked
 from rlcodec.agents.advised_policy import AdvisedPolicy
 from rlcodec.agents.algorithms.base import FRACTION, Algorithm, Network, layers, learning_rate, number, whole
 
@@ -44,19 +45,8 @@ DQN_PARAMETERS = {
 
 HIDDEN_LAYERS, DEFAULT_LAYERS = {"net_arch": layers}, {"net_arch": [128, 128]}
 
-
-def masked_logits(policy: ActorCriticPolicy) -> MaskedScores:
-    """The actor of an actor-critic policy whose network does not apply the action mask."""
-    return MaskedScores(PolicyLogits(policy), policy.action_space.n)
-
-
-def masked_values(policy: DQNPolicy) -> MaskedScores:
-    """The actor of a policy of DQN."""
-    return MaskedScores(policy.q_net, policy.action_space.n)
-
-
-PLAIN_NETWORK = Network(PLAIN, masked_logits, HIDDEN_LAYERS, DEFAULT_LAYERS)
-VALUE_NETWORK = Network(PLAIN, masked_values, HIDDEN_LAYERS, DEFAULT_LAYERS)
+PLAIN_NETWORK = Network(PLAIN, masked(PolicyLogits), HIDDEN_LAYERS, DEFAULT_LAYERS)
+VALUE_NETWORK = Network(PLAIN, masked(attrgetter("q_net")), HIDDEN_LAYERS, DEFAULT_LAYERS)
 
 
 def advised_network(policy_class: type[ActorCriticPolicy]) -> Network:

@@ -10,7 +10,7 @@ from rlcodec.envs.pictures import COLORS, PictureTrace
 from rlcodec.images.color import ColorImage
 from rlcodec.presets.compact.choices import COUNTS
 from rlcodec.presets.compact.encoder import AnalysedPicture
-from rlcodec.presets.compact.installed import load_weights
+from rlcodec.presets.compact.installed import installed_weights
 from rlcodec.presets.compact.measurements import STATISTICS, CompactMeasurements, distortion_at, statistics_of
 from rlcodec.presets.compact.transform import LATENT_CHANNELS, latent_size, synthesis_macs
 
@@ -52,7 +52,7 @@ class CompactTrace(PictureTrace):
 
 def measure_picture(picture: np.ndarray) -> Tables:
     """All tables of a picture, uint8 (height, width, 3)."""
-    source = AnalysedPicture(load_weights(), ColorImage(picture, gray=False))
+    source = AnalysedPicture(installed_weights(), ColorImage(picture, gray=False))
     cost, macs = source.channel_costs
     distortion = [distortion_at(source, int(channels)) for channels in COUNTS]
     return {

@@ -3,11 +3,12 @@
 import numpy as np
 
 from rlcodec.control.objective import FLOORS
+from rlcodec.control.regressor import scaled
 from rlcodec.core.range_coder import COST_UNIT
 from rlcodec.core.segment_choice import CONTEXT, LM, TABLE
 from rlcodec.core.segments import MACS_PER_KMAC
 from rlcodec.envs.mnist.trace import MnistTrace
-from rlcodec.presets.mnist.predictor import MnistPredictor, image_features, row_features, scaled
+from rlcodec.presets.mnist.predictor import MnistPredictor, image_features, row_features
 
 RIDGE = 1e-3
 """Penalty on squared weights, per image."""

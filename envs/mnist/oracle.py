@@ -15,8 +15,9 @@ from rlcodec.core.range_coder import COST_UNIT, COSTS, PROBABILITY_ONE
 from rlcodec.core.segment_choice import CONTEXT, LATENT_TIERS, STOP_BEFORE_PIXELS_PROBABILITY, STOP_PROBABILITY, TIERS
 from rlcodec.core.segments import MACS_PER_KMAC
 from rlcodec.envs.hindsight import Plan
-from rlcodec.presets.mnist.cost_to_go import Sizes
-from rlcodec.presets.mnist.decisions import CHANGE_COSTS, FIRST_TIER_ACTION, STOP_ACTION, segment_class
+from rlcodec.presets.mnist._decisions import CHANGE_COSTS
+from rlcodec.presets.mnist._tables import Sizes
+from rlcodec.presets.mnist.decisions import FIRST_TIER_ACTION, STOP_ACTION, segment_class
 from rlcodec.presets.mnist.process import MnistProcess
 
 LATENT_COLUMNS = [min(tier, LATENT_TIERS - 1) for tier in range(len(TIERS))]

@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 
 from rlcodec.core.segment_choice import LATENT_TIERS, TIERS
-from rlcodec.envs.batch import Episodes
 from rlcodec.envs.hindsight import Hindsight
 from rlcodec.envs.mnist.fit import fit_predictor
 from rlcodec.envs.mnist.oracle import best_fixed, oracle
@@ -65,7 +64,7 @@ class MnistTask(PresetTask):
         """What is known of a trace's images in hindsight, by dynamic programming, since episodes are long."""
         process = self.process(trace, predictors)
         return Hindsight(
-            Episodes(process, len(trace)),
+            process,
             self.statistics(trace),
             self.objective_grid(trace),
             constant_settings(process.sizes.height),

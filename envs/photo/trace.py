@@ -8,7 +8,7 @@ from rlcodec.envs.measure import Tables
 from rlcodec.envs.pictures import PictureTrace
 from rlcodec.presets.photo.decisions import ENDINGS, SETTINGS, STOPS
 from rlcodec.presets.photo.features import FEATURES
-from rlcodec.presets.photo.installed import photo_weights
+from rlcodec.presets.photo.installed import installed_weights
 from rlcodec.presets.photo.measurements import LivePicture, PhotoMeasurements, mse_of_nothing, photo_features
 from rlcodec.presets.photo.strips import strips_of
 
@@ -56,7 +56,7 @@ class PhotoTrace(PictureTrace):
 
 def measure_picture(pixels: np.ndarray) -> Tables:
     """All tables of a picture, uint8 (height, width, 3)."""
-    live = LivePicture(photo_weights(), pixels, workers=1, scored=True)
+    live = LivePicture(installed_weights(), pixels, workers=1, scored=True)
     for setting in range(SETTINGS):
         live.code(setting)
         live.score(setting)

@@ -5,16 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from rlcodec.archive.format import CollectionHeader, Entry
-from rlcodec.core.container import Header, Stream, check_declared_size, pack
+from rlcodec.core.container import Header, Stream, check_declared_size
 from rlcodec.core.weights_file import fingerprint_of
 from rlcodec.errors import StreamError
 from rlcodec.presets.registry import preset_of
-
-
-def stream_of(header: CollectionHeader, entry: Entry) -> bytes:
-    """An image of a collection as a stream of its own."""
-    fingerprint = fingerprint_of(header.digest)
-    return pack(header.format, fingerprint, entry.height, entry.width, entry.settings, entry.payload)
 
 
 def decode_entries(
@@ -30,23 +24,19 @@ def decode_entries(
     Returns:
         For every entry its pixels, as `rlcodec.decode` gives them, or an error.
     """
-    results: list[np.ndarray | StreamError | None] = [entry if isinstance(entry, StreamError) else None for entry in entries]
-    indices, streams = [], []
-    for i, entry in enumerate(entries):
-        if isinstance(entry, Entry):
-            try:
-                streams.append(_parsed(header, entry, max_pixels))
-                indices.append(i)
-            except StreamError as error:
-                results[i] = error
-    preset = preset_of(header.format)
-    for i, picture in zip(indices, preset.decode_batch(streams, preset.decode_options()), strict=True):
-        results[i] = picture
-    return [result for result in results if result is not None]
+    preset, parsed = preset_of(header.format), [_parsed(header, entry, max_pixels) for entry in entries]
+    streams = [stream for stream in parsed if isinstance(stream, Stream)]
+    pictures = iter(preset.decode_batch(streams, preset.decode_options()))
+    return [next(pictures) if isinstance(stream, Stream) else stream for stream in parsed]
 
 
-def _parsed(header: CollectionHeader, entry: Entry, max_pixels: int) -> Stream:
-    check_declared_size(header.format, entry.height, entry.width, max_pixels)
+def _parsed(header: CollectionHeader, entry: Entry | StreamError, max_pixels: int) -> Stream | StreamError:
+    if isinstance(entry, StreamError):
+        return entry
+    try:
+        check_declared_size(header.format, entry.height, entry.width, max_pixels)
+    except StreamError as error:
+        return error
     fields = Header(
         header.format, fingerprint_of(header.digest), entry.height, entry.width, entry.settings, len(entry.payload), 0
     )

@@ -161,7 +161,7 @@ def pack_section(first: int, start: int, entries: Sequence[Entry]) -> tuple[byte
     rows, names, previous = [], [], b""
     for entry in entries:
         name = entry.name.encode()
-        shared = _shared_bytes(previous, name)
+        shared = shared_bytes(previous, name)
         rows.append((
             len(entry.payload), binascii.crc_hqx(entry.payload, 0), entry.height - 1, entry.width - 1, entry.settings,
             NO_LABEL if entry.label is None else entry.label, shared, len(name) - shared,
@@ -176,7 +176,7 @@ def pack_section(first: int, start: int, entries: Sequence[Entry]) -> tuple[byte
     return data + index + section.footer(), section
 
 
-def _shared_bytes(first: bytes, second: bytes) -> int:
+def shared_bytes(first: bytes, second: bytes) -> int:
     """Length of the longest common prefix."""
     differing = (i for i, (a, b) in enumerate(zip(first, second, strict=False)) if a != b)
     return next(differing, min(len(first), len(second)))

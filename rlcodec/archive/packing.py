@@ -3,7 +3,7 @@
 import math
 import os
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,8 @@ from PIL import Image
 
 from rlcodec.api import DEFAULT_PRESET, encode_options
 from rlcodec.archive.writer import CollectionWriter
-from rlcodec.errors import MisfitError, OptionError, RlcodecError
+from rlcodec.core.progress import Report, with_progress
+from rlcodec.errors import MisfitError, OptionError, RlcodecError, failure_line
 from rlcodec.options import EncodeOptions, option
 from rlcodec.parallel.backends import in_order, map_items
 from rlcodec.parallel.options import MapOptions
@@ -56,7 +57,7 @@ class PackOptions:
     append: bool = option("Add to an existing collection.", False)
     resume: bool = option("Continue an interrupted run: skip images whose names are in the collection.", False)
     workers: int | None = option("Threads; all cores by default.")
-    report: Callable[[int, int], None] | None = option("Progress.", hidden=True)
+    report: Report | None = option("Progress.", hidden=True)
 
 
 @dataclass(frozen=True)
@@ -124,13 +125,12 @@ def pack_images(
             group_size = max(1, min(GROUP_IMAGES, codec.images_at_once, math.ceil(len(remaining) / workers)))
         results = map_items(lambda: coder, (), remaining, MapOptions(workers=workers, group_size=group_size, use_threads=True))
         failures: list[str] = []
-        for count, (source, result) in enumerate(zip(remaining, in_order(results), strict=True), 1):
+        coded = zip(remaining, in_order(results), strict=True)
+        for source, result in with_progress(coded, len(remaining), options.report):
             if isinstance(result, bytes):
                 writer.add(result, source.name, source.label)
             else:
                 failures.append(result)
-            if options.report:
-                options.report(count, len(remaining))
     return PackResult(len(remaining) - len(failures), len(sources) - len(remaining), tuple(failures))
 
 
@@ -148,36 +148,25 @@ class _Coder:
 
     def __call__(self, sources: Sequence[PackSource]) -> list[bytes | str]:
         if not self.preset_decides:
-            return [_result_or_failure(source, self._encode) for source in sources]
-        results: list[Any] = [_result_or_failure(source, self._read) for source in sources]
-        readable = [i for i, pixels in enumerate(results) if isinstance(pixels, np.ndarray)]
-        streams: list[bytes] | list[str]
+            encoded = [_result_or_failure(source, self.preset.encode, self.options) for source in sources]
+            return [result if isinstance(result, str) else result.data for result in encoded]
+        pictures = [_result_or_failure(source, self.preset.read_pixels, self.options) for source in sources]
+        readable = {
+            source.name: pixels for source, pixels in zip(sources, pictures, strict=True) if not isinstance(pixels, str)
+        }
+        results: Iterator[bytes | str]
         try:
-            streams = self.preset.pack_batch([results[i] for i in readable])
+            results = iter(self.preset.pack_batch(list(readable.values())))
         except MisfitError as error:
-            streams = [failure_line(sources[i].name, error) for i in readable]
-        for i, stream in zip(readable, streams, strict=True):
-            results[i] = stream
-        return results
-
-    def _encode(self, source: PackSource) -> bytes:
-        return self.preset.encode(source.image, self.options).data
-
-    def _read(self, source: PackSource) -> np.ndarray:
-        return self.preset.read_pixels(source.image, self.options)
+            results = iter([failure_line(name, error) for name in readable])
+        return [picture if isinstance(picture, str) else next(results) for picture in pictures]
 
 
-def _result_or_failure(source: PackSource, run: Callable[[PackSource], Any]) -> Any:
-    """The result of `run`, or a line that says why it failed; an OptionError that concerns all images is raised."""
+def _result_or_failure(source: PackSource, run: Callable[..., Any], options: EncodeOptions) -> Any:
+    """What `run` makes of an image, or a line that says why it failed; an OptionError that concerns all images is raised."""
     try:
-        return run(source)
+        return run(source.image, options)
     except (RlcodecError, OSError) as error:
         if isinstance(error, OptionError) and not isinstance(error, MisfitError):
             raise
         return failure_line(source.name, error)
-
-
-def failure_line(name: str, error: Exception) -> str:
-    """An error about an image as one line that contains its name."""
-    message = " ".join(str(error).split())
-    return message if name in message else f"{name}: {message}"

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import numpy as np
 from PIL import Image
 
-from rlcodec.archive.decoding import decode_entries, stream_of
+from rlcodec.archive.decoding import decode_entries
 from rlcodec.archive.format import (
     HEADER_BYTES,
     NO_LABEL,
@@ -27,7 +27,9 @@ from rlcodec.archive.format import (
     read_at,
     read_index,
 )
+from rlcodec.core.container import pack
 from rlcodec.core.preset_format import MAX_PIXELS
+from rlcodec.core.weights_file import fingerprint_of
 from rlcodec.errors import DamagedStreamError, StreamError, TruncatedStreamWarning, UnknownModelError
 from rlcodec.presets.registry import preset_by_name, preset_of
 
@@ -97,9 +99,6 @@ class Collection:
         """
         self.path = Path(path)
         self._max_pixels = max_pixels
-        self._open()
-
-    def _open(self) -> None:
         try:
             self._file = open(self.path, "rb", buffering=0)  # noqa: SIM115 (open as long as the collection is)
             size = os.fstat(self._file.fileno()).st_size
@@ -114,19 +113,10 @@ class Collection:
         self._index = functools.lru_cache(CACHED_INDEXES)(functools.partial(_read_index, self._file, self.path))
         if end < size:
             message = f"{self.path}: {size - end} bytes behind the last whole section are ignored: the end is cut or damaged"
-            warnings.warn(message, TruncatedStreamWarning, stacklevel=4)
+            warnings.warn(message, TruncatedStreamWarning, stacklevel=3)
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {"path": self.path, "_max_pixels": self._max_pixels, "_length": self._length}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.path, self._max_pixels = state["path"], state["_max_pixels"]
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", TruncatedStreamWarning)  # the first instance has warned
-            self._open()
-        if self._length < state["_length"]:
-            raise StreamError(f"{self.path}: has {self._length} images, {state['_length']} when it was opened first")
-        self._length = state["_length"]
+    def __reduce__(self) -> Any:
+        return _reopened, (type(self), self.path, self._max_pixels, self._length)
 
     def __len__(self) -> int:
         return self._length
@@ -173,7 +163,8 @@ class Collection:
 
     def stream(self, number: int) -> bytes:
         """An image as a stream of its own, which `rlcodec.decode` reads; raises as accessing the image."""
-        return stream_of(self._header, self.entry(number))
+        entry, fingerprint = self.entry(number), fingerprint_of(self.digest)
+        return pack(self._header.format, fingerprint, entry.height, entry.width, entry.settings, entry.payload)
 
     def entry(self, number: int) -> Entry:
         """An image as the file stores it, with its checksum verified; raises as accessing the image."""
@@ -187,28 +178,26 @@ class Collection:
     def _entries(self, numbers: Sequence[int]) -> list[Entry | StreamError]:
         """Images as the file stores them, or errors; neighbours in the file are read together."""
         entries: list[Entry | StreamError] = []
-        done = 0
-        while done < len(numbers):
+        while len(entries) < len(numbers):
+            done = len(entries)
             first = numbers[done]
-            section = bisect.bisect_right(self._firsts, first) - 1
-            start = first - self._firsts[section] if section >= 0 else 0
-            available = self._sections[section].count - start if section >= 0 else 0
+            at = bisect.bisect_right(self._firsts, first) - 1
+            start = first - self._firsts[at] if at >= 0 else 0
+            available = self._sections[at].count - start if at >= 0 else 0
             if available <= 0:
                 lost = f"{self.path}: image {first} is lost: the footer of its section is damaged"
                 entries.append(DamagedStreamError(lost))
-                done += 1
                 continue
             count = 1
             while count < min(available, len(numbers) - done) and numbers[done + count] == first + count:
                 count += 1
-            entries += self._neighbours(section, start, count)
-            done += count
+            entries += self._neighbours(self._sections[at], start, count)
         return entries
 
-    def _neighbours(self, section: int, start: int, count: int) -> list[Entry | StreamError]:
+    def _neighbours(self, section: Section, start: int, count: int) -> list[Entry | StreamError]:
         """`count` images of a section from its image `start` on."""
         try:
-            index = self._index(self._sections[section])
+            index = self._index(section)
         except DamagedStreamError as error:
             return [error] * count
         columns = index.columns[start : start + count].tolist()
@@ -220,7 +209,7 @@ class Collection:
             payload = data[offset : offset + size]
             offset += size
             if len(payload) != size or binascii.crc_hqx(payload, 0) != check:
-                number = self._firsts[section] + start + len(entries)
+                number = section.first + start + len(entries)
                 damaged = f"{self.path}: image {number}, {name}, is damaged: its checksum does not match"
                 entries.append(DamagedStreamError(damaged))
             else:
@@ -260,6 +249,17 @@ class Collection:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _reopened(kind: type[Collection], path: Path, max_pixels: int, length: int) -> Collection:
+    """A collection that had `length` images when another process opened it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", TruncatedStreamWarning)  # the first instance has warned
+        collection = kind(path, max_pixels=max_pixels)
+    if len(collection) < length:
+        raise StreamError(f"{path}: has {len(collection)} images, {length} when it was opened first")
+    collection._length = length
+    return collection
 
 
 def _read_index(file: io.FileIO, path: Path, section: Section) -> Index:

@@ -2,22 +2,21 @@
 
 import csv
 import io
-import itertools
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import Image
-
-from rlcodec.archive.packing import PackResult, failure_line
+from rlcodec.archive.packing import PackResult
 from rlcodec.archive.reader import Collection
 from rlcodec.core.files import make_folder, write_bytes
 from rlcodec.core.preset_format import MAX_PIXELS
-from rlcodec.errors import OptionError, OutputError, RlcodecError
+from rlcodec.core.progress import Report, with_progress
+from rlcodec.errors import OutputError, RlcodecError, failure_line
+from rlcodec.images.saving import format_of, image_bytes
 from rlcodec.options import option
-from rlcodec.parallel.backends import in_order, map_items
+from rlcodec.parallel.backends import in_order, map_items, one_by_one
 from rlcodec.parallel.options import MapOptions
 from rlcodec.parallel.threads import worker_count
 
@@ -41,7 +40,7 @@ class UnpackOptions:
     max_pixels: int = option("Refuse larger streams and images; 2**28 is the maximum.", MAX_PIXELS, least=1)
     resume: bool = option("Skip images whose files exist.", False)
     workers: int | None = option("Threads; all cores by default.")
-    report: Callable[[int, int], None] | None = option("Progress.", hidden=True)
+    report: Report | None = option("Progress.", hidden=True)
 
 
 def unpack_images(path: str | os.PathLike[str], folder: Path, options: UnpackOptions = UnpackOptions()) -> PackResult:
@@ -58,9 +57,7 @@ def unpack_images(path: str | os.PathLike[str], folder: Path, options: UnpackOpt
         StreamError: the file is no collection, or its index is damaged.
     """
     workers = worker_count(options.workers)
-    kind = Image.registered_extensions().get(options.ending.lower())
-    if kind is None or kind not in Image.SAVE:
-        raise OptionError(f"Pillow writes no images that end in {options.ending!r}; take .png")
+    kind = format_of(options.ending)
     with Collection(path, max_pixels=options.max_pixels) as collection:
         names, labels = collection.names, collection.labels
         files = _files_of(names, options.ending)
@@ -71,30 +68,25 @@ def unpack_images(path: str | os.PathLike[str], folder: Path, options: UnpackOpt
 
         def write_image(number: int) -> str | None:
             try:
-                buffer = io.BytesIO()
-                collection[number].image.save(buffer, kind)
-                write_bytes(folder / files[number], buffer.getvalue())
+                write_bytes(folder / files[number], image_bytes(collection[number].image, kind))
                 return None
             except (RlcodecError, OSError, ValueError, KeyError) as error:  # the last two if the format cannot hold the image
                 return failure_line(names[number], error)
 
-        def write_images(numbers: list[int]) -> list[str | None]:
-            return [write_image(number) for number in numbers]
-
         spread = MapOptions(workers=workers, use_threads=True)
-        failures = []
-        for count, failure in enumerate(in_order(map_items(lambda: write_images, (), remaining, spread)), 1):
-            failures += [failure] if failure else []
-            if options.report:
-                options.report(count, len(remaining))
+        results = in_order(map_items(one_by_one, (write_image,), remaining, spread))
+        failures = tuple(line for line in with_progress(results, len(remaining), options.report) if line)
     if any(label is not None for label in labels):
-        _write_labels(folder / LABELS_FILE, files, labels)
-    return PackResult(len(remaining) - len(failures), len(names) - len(remaining), tuple(failures))
+        text = io.StringIO()
+        rows = csv.writer(text, lineterminator="\n")
+        rows.writerow(("file", "label"))
+        rows.writerows((file, label) for file, label in zip(files, labels, strict=True) if label is not None)
+        write_bytes(folder / LABELS_FILE, text.getvalue().encode())
+    return PackResult(len(remaining) - len(failures), len(names) - len(remaining), failures)
 
 
-def _files_of(names: Iterable[str], ending: str) -> list[str]:
+def _files_of(names: Sequence[str], ending: str) -> list[str]:
     """A file for every name, all different."""
-    names = list(names)
     short = [name[: len(name) - len(Path(name).suffix)] + ending for name in names]
     count = Counter(short)
     files = [file if count[file] == 1 else name + ending for name, file in zip(names, short, strict=True)]
@@ -102,11 +94,3 @@ def _files_of(names: Iterable[str], ending: str) -> list[str]:
         clash = next(file for file, times in Counter(files).items() if times > 1)
         raise OutputError(f"{clash}: two images of the collection would become this file")
     return files
-
-
-def _write_labels(path: Path, files: Sequence[str], labels: Sequence[int | None]) -> None:
-    text = io.StringIO()
-    rows = csv.writer(text, lineterminator="\n")
-    rows.writerow(("file", "label"))
-    rows.writerows(itertools.compress(zip(files, labels, strict=True), (label is not None for label in labels)))
-    write_bytes(path, text.getvalue().encode())

@@ -9,16 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from rlcodec.core.files import make_folder, write_bytes
+from rlcodec.core.progress import Report, with_progress
 from rlcodec.errors import ImageError, MisfitError, OptionError, OutputError, StreamError
-from rlcodec.parallel.backends import map_items
+from rlcodec.parallel.backends import in_order, map_items
 from rlcodec.parallel.options import MapOptions, check_backend
 
 FILE_ERRORS = (ImageError, StreamError, MisfitError, OutputError, OSError)
 """Errors that concern one file alone."""
 Pair = tuple[Path, Path]
 """Source and target of a file."""
-Report = Callable[[int, int], None]
-"""Called with the number of items that are done and of all items."""
 
 
 @dataclass(frozen=True)
@@ -88,13 +87,9 @@ def convert_files(
     check_backend(options.backend)
     for folder in {target.parent for _, target in pairs}:
         make_folder(folder)
-    outcomes: dict[int, FileOutcome] = {}
     items = [(source.absolute(), target.absolute()) for source, target in pairs]  # actors run in another folder
-    for index, outcome in map_items(_Converter, (convert,), items, options, files=[source for source, _ in pairs]):
-        outcomes[index] = outcome
-        if report:
-            report(len(outcomes), len(pairs))
-    return [outcomes[index] for index in range(len(pairs))]
+    results = map_items(_Converter, (convert,), items, options, files=[source for source, _ in pairs])
+    return list(in_order(with_progress(results, len(pairs), report)))
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Many images at once, over all cores: the same bytes and pixels as one by one, in the same order."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from threading import Lock
 from typing import Any
 
@@ -90,8 +90,9 @@ def decode_many(
         return map_threads(lambda data: run(parse(data, max_pixels)), streams, workers)
     parsed = [parse(data, max_pixels) for data in streams]
     pictures: dict[int, Image.Image] = {}
-    for name, indices in _by_preset(parsed).items():
-        preset = preset_by_name(name)
+    of_streams = [preset_of(stream.header) for stream in parsed]
+    for preset in dict.fromkeys(of_streams):
+        indices = [i for i, of_stream in enumerate(of_streams) if of_stream is preset]
         group = [parsed[i] for i in indices]
         decoded = preset.decode_on_device(group, decode_options(preset, options, keywords), device)
         for i, one in zip(indices, decoded or (), strict=decoded is not None):
@@ -101,11 +102,3 @@ def decode_many(
     rest = [i for i in range(len(parsed)) if i not in pictures]
     pictures |= zip(rest, map_threads(lambda i: run(parsed[i]), rest, workers), strict=True)
     return [pictures[i] for i in range(len(parsed))]
-
-
-def _by_preset(streams: Sequence[Stream]) -> dict[str, list[int]]:
-    """Indices of the streams of every preset, by its name."""
-    found: dict[str, list[int]] = {}
-    for i, stream in enumerate(streams):
-        found.setdefault(preset_of(stream.header).name, []).append(i)
-    return found

@@ -1,9 +1,7 @@
 """Commands that code images and describe streams: encode, decode, info and calibrate."""
 
-import io
 import json
 import math
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -17,12 +15,14 @@ from rlcodec import api
 from rlcodec.batch.files import Pair, convert_files, is_batch, pair_files
 from rlcodec.batch.images import decode_many
 from rlcodec.cli.common import (
+    EXIT_FAILURE,
     BackendOption,
     JsonOption,
     MaxPixelsOption,
     PresetOption,
     announce_compilation,
     command,
+    complain,
     progress,
     say,
     show,
@@ -31,13 +31,13 @@ from rlcodec.control.decode_time import calibration_path, save_calibration
 from rlcodec.core.files import write_bytes
 from rlcodec.core.metrics import psnr_db
 from rlcodec.core.preset_format import MAX_PIXELS
-from rlcodec.errors import DataError, OptionError, OutputError, StreamError
+from rlcodec.errors import DataError, OptionError, OutputError, StreamError, failure_line
 from rlcodec.images.gray import FileBytes
+from rlcodec.images.saving import format_of, image_bytes
 from rlcodec.options import option
 from rlcodec.parallel.options import LOCAL, RAY, MapOptions, check_backend
 from rlcodec.presets.registry import decode_option_types, encode_option_types, preset_by_name
 
-EXIT_FAILURE = 2
 STREAM_SUFFIX = ".rlc"
 FILES_PER_GROUP = 256
 """Files that a device codes together."""
@@ -130,9 +130,7 @@ def decode(
     *streams, output = _sources_and_target(paths)
     name = f"x{ending}" if is_batch(paths) else output.name
     suffix = Path(name).suffix.lower()
-    kind = Image.registered_extensions().get(suffix)
-    if kind is None or kind not in Image.SAVE:
-        raise OptionError(f"{name}: Pillow writes no images that end in {suffix!r}; take .png")
+    kind = format_of(suffix)
 
     def code(sources: list[Path]) -> list[bytes]:
         streams = [_read(source) for source in sources]
@@ -143,12 +141,10 @@ def decode(
         return [save(image) for image in images]
 
     def save(image: Image.Image) -> bytes:
-        buffer = io.BytesIO()
         try:
-            image.save(buffer, kind)
+            return image_bytes(image, kind)
         except (OSError, ValueError, KeyError) as error:
             raise OutputError(f"{output}: {kind} cannot hold this image ({error}); take .png") from error
-        return buffer.getvalue()
 
     announce_compilation()
     if is_batch(paths):
@@ -187,13 +183,10 @@ def _convert_and_report(
         spread = replace(spread, workers=workers, group_size=FILES_PER_GROUP, gpus_per_worker=gpus)
     with progress("coding") as report:
         outcomes = convert_files(todo, code, spread, report)
-    failed = [(str(source), outcome.error) for (source, _), outcome in zip(todo, outcomes, strict=True) if outcome.error]
+    failed = [(source, outcome.error) for (source, _), outcome in zip(todo, outcomes, strict=True) if outcome.error]
     reasons = {error for _, error in failed}
-    if len(reasons) == 1 < len(failed) == len(outcomes):
-        print(f"rlcodec: {reasons.pop()}", file=sys.stderr)
-    else:
-        for source, error in failed:
-            print(f"rlcodec: {error if source in error else f'{source}: {error}'}", file=sys.stderr)
+    same = len(reasons) == 1 < len(failed) == len(outcomes)
+    complain(*(reasons if same else (failure_line(str(source), error) for source, error in failed)))
     before, after = sum(o.source_bytes for o in outcomes), sum(o.target_bytes for o in outcomes)
     done = len(outcomes) - len(failed)
     skipped = f", {len(pairs) - len(todo)} were there already" if files.resume else ""
@@ -219,7 +212,7 @@ def info(
         try:
             decode_ms = api.predicted_decode_ms(found)
         except DataError as error:
-            print(f"rlcodec: {error}", file=sys.stderr)
+            complain(str(error))
     segments: list[dict[str, Any]] = [
         {"kind": s.segment.kind, "index": s.segment.index, "tier": s.tier_name, "bits": s.bits, "decoder_macs": s.macs}
         for s in found.segments

@@ -1,6 +1,5 @@
 """Commands about collections, which hold many images in one file: pack and unpack."""
 
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,12 +9,10 @@ import typer
 from rlcodec.api import DEFAULT_PRESET
 from rlcodec.archive.packing import PackOptions, PackResult, PackSource, folder_sources, pack_images
 from rlcodec.archive.unpacking import UnpackOptions, unpack_images
-from rlcodec.cli.common import PresetOption, announce_compilation, command, progress, say
+from rlcodec.cli.common import EXIT_FAILURE, PresetOption, announce_compilation, command, complain, progress, say
 from rlcodec.errors import DataError
 from rlcodec.presets.registry import encode_option_types
 from rlcodec.training.data import find_idx, load_labels, read_idx_images
-
-EXIT_FAILURE = 2
 
 
 @command(
@@ -79,8 +76,7 @@ def unpack(
 
 
 def _print_result(result: PackResult, message: str, resume: bool) -> None:
-    for failure in result.failures:
-        print(f"rlcodec: {failure}", file=sys.stderr)
+    complain(*result.failures)
     say(message + (f", {result.skipped} were there already" if resume else ""))
     if result.failures:
         raise typer.Exit(EXIT_FAILURE)

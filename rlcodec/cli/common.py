@@ -17,6 +17,7 @@ from numba.core import event
 from rlcodec.cli.option_parameters import OptionTypes, given_options, option_parameters, take_options
 from rlcodec.errors import OptionError
 
+EXIT_FAILURE = 2
 app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -110,6 +111,12 @@ def say(text: str) -> None:
         print(text)
 
 
+def complain(*lines: str) -> None:
+    """Prints lines on standard error, each after the name of the program."""
+    for line in lines:
+        print(f"rlcodec: {line}", file=sys.stderr)
+
+
 def show(table: Any, min_columns: int = 0) -> None:
     """Prints a table of rich's, unless --quiet, at least `min_columns` characters wide."""
     from rich import get_console
@@ -134,7 +141,7 @@ class _Announcement(event.Listener):
         from rich import get_console
 
         if not self.printed and not get_console().quiet:
-            print("rlcodec: compiling the kernels for this machine; this happens once and takes about 25 s", file=sys.stderr)
+            complain("compiling the kernels for this machine; this happens once and takes about 25 s")
         self.printed = True
 
     def on_end(self, _: event.Event) -> None:

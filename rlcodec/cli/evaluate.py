@@ -2,20 +2,28 @@
 
 import json
 import math
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from rlcodec.cli.common import JSON_HELP, PRESET_HELP, announce_compilation, command, progress, say, show
+from rlcodec.cli.common import (
+    EXIT_FAILURE,
+    JSON_HELP,
+    PRESET_HELP,
+    announce_compilation,
+    command,
+    complain,
+    progress,
+    say,
+    show,
+)
 from rlcodec.errors import OptionError
 from rlcodec.options import option
 from rlcodec.parallel.options import LOCAL
 from rlcodec.presets.registry import preset_names
 
-EXIT_FAILURE = 2
 DEFAULT_ANCHOR = "jpeg"
 SUMMARY_COLUMNS = 116
 """Columns of a terminal that the summary needs to stay on one line per codec."""
@@ -98,7 +106,7 @@ def _compare_codecs(data: Path, listed: str, options: EvaluateOptions) -> None:
     """Measures codecs on a folder of images, writes the table and curves, and prints a summary."""
     from rlcodec.evaluation.codecs import LOG10_COMPUTE_WEIGHT, POLICY, codec_by_name
     from rlcodec.evaluation.curves import mean_curves, summary_of, with_published, write_curves
-    from rlcodec.evaluation.rate_distortion import TableOptions, empty_table, measure_codecs
+    from rlcodec.evaluation.rate_distortion import TableOptions, measure_codecs, table_of
 
     if options.run or options.report_shipped or options.data:
         raise OptionError("codecs are compared on a folder of images; data, run and report-shipped are for presets and traces")
@@ -106,15 +114,14 @@ def _compare_codecs(data: Path, listed: str, options: EvaluateOptions) -> None:
     names += [f"{POLICY}{path}{variant}" for path in options.policy for variant in LOG10_COMPUTE_WEIGHT]
     if len(set(names)) < len(names) or not names:
         raise OptionError("name codecs, each once, with commas between them" if not names else "a codec is named twice")
-    with_published(mean_curves(empty_table()), options.published)  # unreadable files are reported before hours of measuring
+    with_published(mean_curves(table_of()), options.published)  # unreadable files are reported before hours of measuring
     announce_compilation()
     with progress("measuring") as report:
         table_options = TableOptions(
             options.out, options.split, options.images, options.workers, options.resume, report, options.backend
         )
         measured = measure_codecs(data, names, table_options)
-    for failure in measured.failures:
-        print(f"rlcodec: {failure}", file=sys.stderr)
+    complain(*measured.failures)
     curves = mean_curves(measured.table[measured.table.codec.isin(names)])
     if options.curves is not None:
         write_curves(curves, options.curves, {name: codec_by_name(name).about for name in names})
@@ -133,12 +140,10 @@ def _compare_codecs(data: Path, listed: str, options: EvaluateOptions) -> None:
 
 def _show_summary(summary: Any, anchor: str) -> None:
     from rich.box import SIMPLE
-    from rich.table import Table
+    from rich.table import Column, Table
 
     titles = ("codec", "bpp", "BD-rate, PSNR", "BD-rate, MS-SSIM", "encode ms", "decode ms", "kMAC/px")
-    table = Table(box=SIMPLE, padding=(0, 1, 0, 0))
-    for title in titles:
-        table.add_column(title, no_wrap=True)
+    table = Table(*(Column(title, no_wrap=True) for title in titles), box=SIMPLE, padding=(0, 1, 0, 0))
 
     def shown(value: float, form: str) -> str:
         return "" if math.isnan(value) else form.format(value)

@@ -10,11 +10,11 @@ import typer
 from rlcodec.cli import coding, collections, policies, evaluate, results, report, training  # noqa: F401 (the order of --help)
 
 # isort: on
-from rlcodec.cli.common import app
+from rlcodec.cli.common import EXIT_FAILURE, app, complain
 from rlcodec.errors import RlcodecError
 from rlcodec.version import __version__
 
-EXIT_FAILURE, EXIT_INTERRUPTED = 2, 130
+EXIT_INTERRUPTED = 130
 TRAINING_EXTRA = "this command needs the training tools: pip install 'rlcodec[train]'"
 
 
@@ -24,24 +24,24 @@ def main() -> None:
     try:
         app()
     except RlcodecError as error:
-        print(f"rlcodec: {' '.join(str(error).split())}", file=sys.stderr)
+        complain(" ".join(str(error).split()))
         sys.exit(EXIT_FAILURE)
     except ModuleNotFoundError as error:
         if error.name is not None and error.name.split(".")[0] == "rlcodec":
             raise
-        print(f"rlcodec: {TRAINING_EXTRA} (missing: {error.name})", file=sys.stderr)
+        complain(f"{TRAINING_EXTRA} (missing: {error.name})")
         sys.exit(EXIT_FAILURE)
     except OSError as error:  # for instance a full disk, reported by a library that writes a file
-        print(f"rlcodec: {error.filename or 'input or output'}: {error.strerror or error}", file=sys.stderr)
+        complain(f"{error.filename or 'input or output'}: {error.strerror or error}")
         sys.exit(EXIT_FAILURE)
     except KeyboardInterrupt:
-        print("rlcodec: interrupted", file=sys.stderr)
+        complain("interrupted")
         sys.exit(EXIT_INTERRUPTED)
 
 
 def _show_warning(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
     if category.__module__.startswith("rlcodec"):
-        print(f"rlcodec: {message}", file=sys.stderr)
+        complain(str(message))
 
 
 def _version(wanted: bool) -> None:

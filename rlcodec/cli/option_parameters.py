@@ -21,14 +21,6 @@ class _Declared:
     field: Field[Any]
     annotation: Any
 
-    @property
-    def help_text(self) -> str:
-        return self.field.metadata.get("help", "")
-
-    @property
-    def default(self) -> Any:
-        return None if self.field.default in (MISSING, ()) else self.field.default
-
 
 def option_parameters(types: OptionTypes) -> list[inspect.Parameter]:
     """Keyword parameters for the union of all options, in the order of their declaration, annotated for Typer.
@@ -78,7 +70,7 @@ def _declared(types: OptionTypes) -> dict[str, list[_Declared]]:
 
 def _common_default(declared: list[_Declared]) -> Any:
     """The default if all owners agree on it, else None, which leaves it to each of them."""
-    defaults = [one.default for one in declared]
+    defaults = [None if one.field.default in (MISSING, ()) else one.field.default for one in declared]
     return defaults[0] if all(default == defaults[0] for default in defaults) else None
 
 
@@ -104,9 +96,9 @@ def _value_type(annotation: Any) -> Any:
 def _help_text(declared: list[_Declared], owner_count: int) -> str:
     owners_of: dict[str, list[str]] = {}
     for one in declared:
-        owners_of.setdefault(one.help_text, []).append(one.owner)
+        owners_of.setdefault(one.field.metadata.get("help", ""), []).append(one.owner)
     if len(owners_of) == 1 and len(declared) == owner_count:
-        return declared[0].help_text
+        return next(iter(owners_of))
     return " ".join(
         f"Preset{'s' * (len(owners) > 1)} {' and '.join(owners)}: {text[:1].lower() + text[1:]}"
         for text, owners in owners_of.items()

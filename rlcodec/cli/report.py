@@ -1,12 +1,11 @@
 """`rlcodec report`: what was measured and trained as one page, and as figures for papers."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from rlcodec.cli.common import command, progress, say
+from rlcodec.cli.common import command, complain, progress, say
 from rlcodec.errors import OptionError
 
 PAGES = (".html", ".htm")
@@ -65,8 +64,7 @@ def report(
     page = render(content, [run.resolve().name for run in runs]).encode()
     make_folder(out.parent)
     write_bytes(out, page)
-    for note in content.notes:
-        print(f"rlcodec: {note}", file=sys.stderr)
+    complain(*content.notes)
     say(f"{out}: {len(page) / 1e6:.1f} MB")
     for path in write_figures(content, out, dict.fromkeys(wanted)):
         say(f"{path}")

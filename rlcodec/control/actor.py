@@ -20,7 +20,6 @@ class Actor(Protocol):
 
     def logits(self, observation: np.ndarray) -> np.ndarray:
         """Scores of the actions, float32 (B, actions), for observations float32 (B, size); the greatest legal one is taken."""
-        ...
 
 
 def best_legal(logits: np.ndarray, legal: np.ndarray) -> np.ndarray:
@@ -48,7 +47,8 @@ def decide(process: DecisionProcess, actor: Actor, objective: Objective, image: 
     state = process.initial(np.array([image]), process.spec.objectives_of(objective, 1))
     actions: list[int] = []
     while not state.done[0]:
-        action = best_legal(actor.logits(process.observe(state)), process.legal(state))
+        observation = process.observe(state)
+        action = best_legal(actor.logits(observation), observation[:, : process.spec.action_count] > 0)
         actions.append(int(action[0]))
         process.apply(state, action)
     return tuple(actions)

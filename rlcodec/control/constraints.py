@@ -123,15 +123,36 @@ def least_compute(objective: Objective, encode: Callable[[Objective], T], is_slo
     found = encode(objective)
     if not is_slow(found) or objective.lambda_compute >= most:
         return found
-    low, high = math.log10(max(objective.lambda_compute, least)), math.log10(most)
-    found = encode(dataclasses.replace(objective, lambda_compute=most))
-    if is_slow(found):
-        return found
-    for _ in range(COMPUTE_STEPS):
-        middle = (low + high) / 2
-        tried = encode(dataclasses.replace(objective, lambda_compute=10**middle))
-        if is_slow(tried):
-            low = middle
+    slow = math.log10(max(objective.lambda_compute, least)), found
+    fast = math.log10(most), encode(dataclasses.replace(objective, lambda_compute=most))
+    if is_slow(fast[1]):
+        return fast[1]
+    return narrowed(
+        lambda exponent: encode(dataclasses.replace(objective, lambda_compute=10**exponent)),
+        fast, slow, COMPUTE_STEPS, lambda tried: not is_slow(tried),
+    )[0]  # fmt: skip
+
+
+def narrowed(
+    encode: Callable[[float], T], inside: tuple[float, T], outside: tuple[float, T], steps: int, meets: Callable[[T], bool]
+) -> tuple[T, T]:
+    """Halves the bracket of the place from which on results meet a condition.
+
+    Args:
+        encode: the result at a place.
+        inside: a place, and its result, which meets the condition.
+        outside: a place, and its result, which does not.
+        steps: bisections.
+        meets: whether a result meets the condition.
+
+    Returns:
+        The results at both ends of the last bracket, the one that meets the condition first.
+    """
+    for _ in range(steps):
+        middle = (inside[0] + outside[0]) / 2
+        tried = middle, encode(middle)
+        if meets(tried[1]):
+            inside = tried
         else:
-            found, high = tried, middle
-    return found
+            outside = tried
+    return inside[1], outside[1]

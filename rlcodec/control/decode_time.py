@@ -108,9 +108,8 @@ class Calibration:
 
     def to_json(self) -> str:
         """As `load_calibration` reads it."""
-        stages = {preset: {stage: asdict(cost) for stage, cost in of.items()} for preset, of in self.stages.items()}
-        fields = {"format": FORMAT, **asdict(self.machine), "digests": dict(self.digests), "stages": stages}
-        return json.dumps(fields, indent=1) + "\n"
+        fields = asdict(self)
+        return json.dumps({"format": FORMAT, **fields.pop("machine"), **fields}, indent=1) + "\n"
 
 
 @functools.cache

@@ -8,25 +8,24 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from rlcodec.core.kernel import kernel
-from rlcodec.core.metrics import PEAK_SQUARED, ROUNDING_LOSS, ms_ssim_loss
+from rlcodec.control._objective import FLOORS, LOSS, MEASURE_OF, MSE, MSE_KIND, PEAKS
+from rlcodec.core.metrics import ms_ssim_loss
 from rlcodec.errors import OptionError
 
 KINDS = ("mse", "psnr", "ms-ssim")
-MSE_KIND = 0
-MSE, LOSS = MEASURES = range(2)
-"""Measures of an error, which is 0 when pictures agree: mean squared error on the scale 0 to 255, and 1 - MS-SSIM."""
-ROUNDING_MSE = 1 / 12
+MEASURES = (MSE, LOSS)
+"""Measures of an error, which is 0 when pictures agree: mean squared error on the scale 0 to 255, and 1 - MS-SSIM.
+
+`MEASURE_OF` is the measure of each kind, `FLOORS` what is added to an error in each measure before its logarithm is taken, and
+`PEAKS` the error of 0 dB in each measure, which none exceeds."""
+ROUNDING_MSE = FLOORS[MSE]
 """An 8-bit image itself differs from the scene by rounding; added to the error, it keeps decibels finite (58.9 dB)."""
-MEASURE_OF = (MSE, MSE, LOSS)
-"""The measure of each kind."""
-FLOORS = (ROUNDING_MSE, ROUNDING_LOSS)
-"""What is added to an error in each measure before its logarithm is taken."""
-PEAKS = (PEAK_SQUARED, 1.0)
-"""The error of 0 dB in each measure, which none exceeds."""
 
 COMPUTE_RANGE = (-4.5, -1.2)
 """log10 of lambda_compute / lambda_rate that policies are trained for."""
+SCALE_RATE_BPP = 0.05
+SCALE_KMAC = 0.5
+"""What is worth one unit of rewards and regrets: so many bits, and so many decoder kMAC, per pixel."""
 
 
 Measure = Callable[[np.ndarray, np.ndarray], float]
@@ -152,19 +151,6 @@ class Objectives(NamedTuple):
     def one(self, row: int, kinds: tuple[str, ...] = KINDS) -> Objective:
         """The objective of one episode."""
         return Objective(kinds[int(self.kind[row])], float(self.lambda_rate[row]), float(self.lambda_compute[row]))
-
-
-@kernel
-def decibels_of(kind: int, error: float) -> float:
-    """Quality in dB of an error, which is in the measure of a kind, an index into KINDS: of MS-SSIM, or else PSNR."""
-    measure = MEASURE_OF[kind]
-    return -10 * np.log10((max(error, 0.0) + FLOORS[measure]) / PEAKS[measure])
-
-
-@kernel
-def distortion_in(kind: int, error: float) -> float:
-    """As `distortion`, of one error and the index of a kind, for kernels."""
-    return error if kind == MSE_KIND else -decibels_of(kind, error)
 
 
 def distortion(kind: str, error: np.ndarray | float) -> np.ndarray:

@@ -16,6 +16,7 @@ import numpy as np
 
 from rlcodec.control.decision_process import Predictor, ProcessSpec
 from rlcodec.control.objective import COMPUTE_RANGE, Objective
+from rlcodec.core.onnx_session import open_session
 from rlcodec.errors import OptionError, PolicyError
 
 FORMAT = 2
@@ -74,16 +75,11 @@ class _PolicyFile:
 
 @functools.lru_cache(maxsize=8)
 def _read(path: Path, modified: float) -> _PolicyFile:
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = 4
     try:
         content = path.read_bytes()
         if len(content) > MAX_POLICY_BYTES:
             raise PolicyError(f"{path}: is {len(content)} bytes, too large for a policy")
-        session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        session = open_session(content, threads=1)
         metadata = json.loads(session.get_modelmeta().custom_metadata_map[METADATA_KEY])
         _names(metadata)
         str(metadata["preset"]), str(metadata["codec_digest"]), int(metadata["macs"]), metadata["predictor"]
@@ -139,8 +135,9 @@ def load_policy(path: str | os.PathLike[str], spec: ProcessSpec, read_predictor:
     Raises:
         PolicyError: the file is missing or broken, or was trained for another codec, preset or version.
     """
-    modified = _modified(Path(path))
-    file = _read(Path(path), modified)
+    path = Path(path)
+    modified = _modified(path)
+    file = _read(path, modified)
     found = file.metadata
     if found["format"] != FORMAT:
         raise PolicyError(f"{path}: has policy format {found['format']}; this rlcodec reads {FORMAT}")
@@ -156,7 +153,7 @@ def load_policy(path: str | os.PathLike[str], spec: ProcessSpec, read_predictor:
     if file.shapes[0] != [spec.observation_size] or len(file.shapes) != 2:
         raise PolicyError(f"{path}: takes {file.shapes[0]} values, not the {spec.observation_size} of its layout")
     try:
-        predictor = _read_predictor(Path(path), modified, read_predictor)
+        predictor = _read_predictor(path, modified, read_predictor)
     except (ValueError, KeyError, TypeError) as error:
         raise PolicyError(f"{path}: not a policy file (its predictions: {type(error).__name__})") from error
     return OnnxPolicy(file.session, predictor, str(found["codec_digest"]), int(found["macs"]), found)

@@ -12,6 +12,11 @@ FEATURE_LIMIT = 4.0
 """Inputs are clipped to so many standard deviations."""
 
 
+def scaled(features: np.ndarray, center: np.ndarray, spread: np.ndarray) -> np.ndarray:
+    """Features, float64 (..., f), normalised and limited as predictions take them."""
+    return np.clip((features - center) / spread, -FEATURE_LIMIT, FEATURE_LIMIT)
+
+
 def distortions(mse: np.ndarray, ms_ssim: np.ndarray) -> np.ndarray:
     """D of every kind, float64 (kinds, ...), from mean squared errors and MS-SSIM, both (...)."""
     return np.stack([distortion(kind, 1 - ms_ssim if kind == "ms-ssim" else mse) for kind in KINDS])
@@ -42,7 +47,7 @@ class Net:
     def __call__(self, inputs: np.ndarray) -> np.ndarray:
         """Outputs, float64 (..., outputs), for inputs (..., inputs)."""
         rows = inputs.reshape(1, -1, inputs.shape[-1])
-        x = np.clip((rows - self.center) / self.spread, -FEATURE_LIMIT, FEATURE_LIMIT)
+        x = scaled(rows, self.center, self.spread)
         for weights, biases in zip(self.weights[:-1], self.biases[:-1], strict=True):
             x = np.tanh(x @ weights + biases)
         x = (x @ self.weights[-1] + self.biases[-1]).mean(0)

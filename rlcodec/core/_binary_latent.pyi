@@ -4,7 +4,7 @@ from rlcodec.core._integer_mlp import ContextNet
 from rlcodec.core._range_coder import RangeCoder
 
 class LatentCoder:
-    def __init__(self, net: ContextNet, frequencies: np.ndarray, shape: tuple[int, ...], neighbours: np.ndarray) -> None: ...
+    def __init__(self, net: ContextNet, frequencies: np.ndarray, shape: tuple[int, ...], offsets: np.ndarray) -> None: ...
 
 def code_latent_slices(
     coder: RangeCoder,

@@ -18,19 +18,16 @@ cdef class LatentCoder:
         net: the latents' network, whose node i predicts slice i.
         frequencies: int32 (slices, grid, grid), of +1 in 1/65536; positions beyond the grid count as its last.
         shape: slices, rows and columns of the latent.
-        neighbours: int64 (n, 2), positions relative to a bit, (down, across), each from -1 to 1, that are context in all slices.
+        offsets: int64, where the context of a bit lies in the padded latent, relative to the bit's position in slice 0.
 
     Raises:
         ModelError: the network does not fit the frequencies.
     """
 
-    def __init__(self, ContextNet net, const int32_t[:, :, ::1] frequencies, shape, neighbours):
+    def __init__(self, ContextNet net, const int32_t[:, :, ::1] frequencies, shape, const int64_t[::1] offsets):
         slices, rows, columns = shape
-        stride = columns + 2
-        plane = (rows + 2) * stride
         self.net, self.frequencies, self.layers = net, frequencies, Layers(net)
-        self.buffer = np.zeros((slices, rows + 2, stride), np.int16)
-        self.offsets = np.add.outer(plane * np.arange(slices), np.asarray(neighbours) @ (stride, 1)).reshape(-1)
+        self.buffer, self.offsets = np.zeros((slices, rows + 2, columns + 2), np.int16), offsets
         grid = frequencies.shape[1]
         if (
             frequencies.shape[0] < slices

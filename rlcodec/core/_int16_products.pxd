@@ -4,7 +4,7 @@ from rlcodec.core.compiler cimport cloned
 
 cpdef enum:
     LANES = 16
-    ACTIVATION_MAX = 1023
+    ACTIVATION_MAX = 1023  # it represents 8.0 of the float networks, in steps of 1/128
 
 cdef void multiply_pairs(
     const int16_t* values, const int16_t[:, :, ::1] weights, int32_t* sums

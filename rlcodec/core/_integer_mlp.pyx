@@ -86,18 +86,26 @@ cdef class Layers:
 cdef cloned add_selected(
     int32_t* sums, const int32_t* rows, Py_ssize_t width, const int64_t* selected, Py_ssize_t count
 ) noexcept nogil:
-    cdef Py_ssize_t i, j
-    cdef const int32_t* row = rows + selected[0] * width
+    cdef Py_ssize_t i, j, whole = 1 + ((count - 1) & ~(UNROLL - 1))
+    cdef const int32_t* p = rows + selected[0] * width
+    cdef const int32_t* q
+    cdef const int32_t* r
+    cdef const int32_t* s
     for j in range(width):
-        sums[j] = row[j]
-    for i in range(1, count):
-        row = rows + selected[i] * width
+        sums[j] = p[j]
+    for i in range(1, whole, 4):  # UNROLL
+        p, q = rows + selected[i] * width, rows + selected[i + 1] * width
+        r, s = rows + selected[i + 2] * width, rows + selected[i + 3] * width
         for j in range(width):
-            sums[j] += row[j]
+            sums[j] += p[j] + q[j] + r[j] + s[j]
+    for i in range(whole, count):
+        p = rows + selected[i] * width
+        for j in range(width):
+            sums[j] += p[j]
 
 
 cdef void add_rows(int32_t* sums, const int32_t[:, ::1] rows, const int64_t* selected, Py_ssize_t count) noexcept nogil:
-    """Sets `sums` to the sum of the selected learned rows, of which there is at least one."""
+    """Sets `sums` to the sum of the selected rows, of which there is at least one, UNROLL at a time."""
     add_selected(sums, &rows[0, 0], rows.shape[1], selected, count)
 
 

@@ -4,7 +4,7 @@ cpdef enum:
     PROBABILITY_BITS = 16
     PROBABILITY_ONE = 1 << 16
     COST_BITS = 20
-    COST_UNIT = 1 << 20
+    COST_UNIT = 1 << 20  # code lengths are integers in units of 1/COST_UNIT bit
 
 cdef enum:
     ENCODE = 0

@@ -10,8 +10,11 @@ cpdef enum:
     LATENT_TIERS = 2  # latent slices have the first two tiers only
     STOP = -1
     STOP_PROBABILITY = PROBABILITY_ONE >> 6
+    # Between latents and pixels, if there are latents: most lossy streams stop there.
     STOP_BEFORE_PIXELS_PROBABILITY = PROBABILITY_ONE >> 2
+    # Of another tier than that of the segment before; the first segment follows a fictitious one of tier `context`.
     CHANGE_PROBABILITY = PROBABILITY_ONE >> 4
+    # The same at the first row of pixels, the only segment where tier `lm` can begin.
     FIRST_ROW_CHANGE_PROBABILITY = PROBABILITY_ONE >> 2
 
 

@@ -1,5 +1,7 @@
 """Codes the slices of a binary latent in raster order, by static frequencies or by a context network."""
 
+import functools
+
 import numpy as np
 
 from rlcodec.core._binary_latent import LatentCoder, code_latent_slices, measure_latent_slices
@@ -37,4 +39,11 @@ def latent_coder(
     Raises:
         ModelError: the network does not fit the frequencies.
     """
-    return LatentCoder(net, frequencies, shape, np.array(neighbours))
+    return LatentCoder(net, frequencies, shape, _context_offsets(shape, neighbours))
+
+
+@functools.lru_cache
+def _context_offsets(shape: tuple[int, ...], neighbours: Neighbours) -> np.ndarray:
+    """Where the context of a bit lies in the padded latent of a shape, relative to the bit's position in slice 0."""
+    slices, rows, columns = shape
+    return np.add.outer((rows + 2) * (columns + 2) * np.arange(slices), np.array(neighbours) @ (columns + 2, 1)).reshape(-1)

@@ -25,7 +25,7 @@ from rlcodec.errors import DamagedStreamError, StreamError, TooLargeError, Trunc
 
 MAGIC = b"\xb1R"
 VERSION = 3
-CRC_AT = slice(5, 7)
+KIND_AT, FINGERPRINT_AT, CRC_AT = 2, slice(3, 5), slice(5, 7)
 FIXED_BYTES = 7
 MAX_NUMBER_BYTES = 4
 
@@ -64,30 +64,6 @@ class Stream:
     header: Header
     payload: np.ndarray
     truncated: bool
-
-
-class _HeaderReader:
-    """Reads a header from front to back; raises TruncatedStreamError where the data end."""
-
-    def __init__(self, data: bytes):
-        self.data, self.position = data, 0
-
-    def take(self, count: int) -> bytes:
-        """The next bytes."""
-        start, self.position = self.position, self.position + count
-        self._check(self.position <= len(self.data))
-        return bytes(self.data[start : self.position])
-
-    def number(self) -> int:
-        """The next LEB128 number; raises DamagedStreamError if it is too long."""
-        found = read_leb128(self.data, self.position, MAX_NUMBER_BYTES)
-        self._check(found.complete)
-        self.position = found.stop
-        return found.value
-
-    def _check(self, enough: bool) -> None:
-        if not enough:
-            raise TruncatedStreamError(f"the stream is cut inside its header: {len(self.data)} bytes")
 
 
 def header_bytes(preset: PresetFormat, height: int, width: int, settings: int, payload_bytes: int) -> int:
@@ -143,25 +119,32 @@ def unpack(data: bytes, max_pixels: int = MAX_PIXELS) -> Stream:
     """
     if data[: len(MAGIC)] != MAGIC[: len(data)] or not data:
         raise StreamError("not an rlcodec stream: it does not begin with the magic bytes")
-    reader = _HeaderReader(data)
-    reader.take(len(MAGIC))
-    kind = reader.take(1)[0]
+    cut = TruncatedStreamError(f"the stream is cut inside its header: {len(data)} bytes")
+    if len(data) <= KIND_AT:
+        raise cut
+    kind = data[KIND_AT]
     if kind >> 5 != VERSION:
         raise UnknownModelError(f"the stream has format version {kind >> 5}; this rlcodec reads version {VERSION}")
     preset = format_by_id(kind >> 1 & 15)
     if preset is None:
         raise UnknownModelError(f"the stream needs preset number {kind >> 1 & 15}, which this rlcodec does not have")
-    fingerprint, checksum = reader.take(2), reader.take(2)
-    payload_bytes = reader.number()
-    height, width = (reader.number() + 1, reader.number() + 1) if kind & 1 else preset.native
-    settings = reader.number()
+    if len(data) < FIXED_BYTES:
+        raise cut
+    at, numbers = FIXED_BYTES, []
+    for _ in range(4 if kind & 1 else 2):
+        number = read_leb128(data, at, MAX_NUMBER_BYTES)
+        if not number.complete:
+            raise cut
+        numbers.append(number.value)
+        at = number.stop
+    payload_bytes, *size, settings = numbers
+    height, width = (side + 1 for side in size) if size else preset.native
     check_declared_size(preset, height, width, max_pixels)
-    at = reader.position
     if len(data) > at + payload_bytes:
         raise DamagedStreamError(f"{len(data) - at - payload_bytes} bytes follow the end of the stream")
     truncated = len(data) < at + payload_bytes
     covered = data[: CRC_AT.start] + data[CRC_AT.stop :]
-    if not truncated and binascii.crc_hqx(covered, 0) != int.from_bytes(checksum, "big"):
+    if not truncated and binascii.crc_hqx(covered, 0) != int.from_bytes(data[CRC_AT], "big"):
         raise DamagedStreamError("the checksum does not match: the stream was changed")
-    header = Header(preset, fingerprint, height, width, settings, payload_bytes, at)
+    header = Header(preset, bytes(data[FINGERPRINT_AT]), height, width, settings, payload_bytes, at)
     return Stream(header, np.frombuffer(data, np.uint8, offset=at).copy(), truncated)

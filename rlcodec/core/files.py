@@ -16,25 +16,24 @@ def write_atomically(path: str | os.PathLike[str], write: Callable[[IO[bytes]], 
         OutputError: the file could not be written; `path` is unchanged and no temporary file is left.
     """
     path = Path(os.path.realpath(path))
-    temporary = None
     try:
         if path.exists() and not path.is_file():  # a pipe or a device cannot be replaced
             with open(path, "wb") as file:
                 write(file)
             return
         descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
-        with os.fdopen(descriptor, "wb") as file:
-            os.fchmod(descriptor, 0o666 & ~_umask())
-            write(file)
-            file.flush()
-            os.fsync(descriptor)
-        os.replace(temporary, path)
-        temporary = None
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                os.fchmod(descriptor, 0o666 & ~_umask())
+                write(file)
+                file.flush()
+                os.fsync(descriptor)
+            os.replace(temporary, path)
+        except BaseException:
+            os.unlink(temporary)
+            raise
     except OSError as error:
         raise OutputError(f"{path}: cannot be written ({error.strerror or error})") from error
-    finally:
-        if temporary is not None and os.path.exists(temporary):
-            os.unlink(temporary)
 
 
 def make_folder(path: Path) -> None:

@@ -8,10 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rlcodec.core.kernel import array_kernel
+from rlcodec.core._integer_conv import convolve
 
-ACTIVATION_MAX = 1023
-"""Largest activation. It represents 8.0 of the float network, in steps of 1/128."""
 PIXEL_MAX = 255
 STRIDE = 4
 """Image pixels per latent, along each axis."""
@@ -44,32 +42,6 @@ class ConvLayer:
         return -(-height // self.stride) * -(-width // self.stride) * int(self.weight.size)
 
 
-@array_kernel
-def _convolve(x, weight, bias, shift, low, high, stride, out):
-    height, width, channels = x.shape
-    taps_y, taps_x, _, filters = weight.shape
-    accumulator = np.empty(filters, np.int32)
-    half = np.int32((1 << shift) >> 1)
-    for oy in range(out.shape[0]):
-        for ox in range(out.shape[1]):
-            accumulator[:] = bias
-            for ky in range(taps_y):
-                y = oy * stride + ky - taps_y // 2
-                if y < 0 or y >= height:
-                    continue
-                for kx in range(taps_x):
-                    column = ox * stride + kx - taps_x // 2
-                    if column < 0 or column >= width:
-                        continue
-                    for c in range(channels):
-                        value = np.int32(x[y, column, c])
-                        if value != 0:
-                            for f in range(filters):
-                                accumulator[f] += value * np.int32(weight[ky, kx, c, f])
-            for f in range(filters):
-                out[oy, ox, f] = min(max((accumulator[f] + half) >> shift, low), high)
-
-
 def run_layers(layers: tuple[ConvLayer, ...], x: np.ndarray) -> np.ndarray:
     """Runs the layers on one input.
 
@@ -83,7 +55,8 @@ def run_layers(layers: tuple[ConvLayer, ...], x: np.ndarray) -> np.ndarray:
     for layer in layers:
         height, width = -(-x.shape[0] // layer.stride), -(-x.shape[1] // layer.stride)
         out = np.empty((height, width, layer.weight.shape[3]), np.int16)
-        _convolve(x, layer.weight, layer.bias, layer.shift, layer.low, layer.high, layer.stride, out)
+        sums = np.empty(out.shape[2], np.int32)
+        convolve(x, layer.weight, layer.bias, layer.shift, layer.low, layer.high, layer.stride, sums, out)
         if layer.shuffle == 2:
             channels = out.shape[2] // 4
             out = out.reshape(height, width, channels, 2, 2).transpose(0, 3, 1, 4, 2)

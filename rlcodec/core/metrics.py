@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 
-from rlcodec.core.kernel import array_kernel, kernel
+from rlcodec.core._metrics import halve, similarity
 from rlcodec.errors import OptionError
 
 PEAK_SQUARED = 255.0**2
@@ -19,8 +19,6 @@ WINDOW_DECIMALS = 12
 SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 """Exponent of each scale of MS-SSIM, from fine to coarse."""
 LUMINANCE_CONSTANT, CONTRAST_CONSTANT = 0.01**2 * PEAK_SQUARED, 0.03**2 * PEAK_SQUARED
-MOMENTS = 4
-"""Moments of two pictures: both means, the mean of the sum of their squares, and the mean of their product."""
 
 
 def psnr_db(first: np.ndarray, second: np.ndarray) -> float:
@@ -76,84 +74,12 @@ def _window(taps: int) -> np.ndarray:
     return window / window.sum()
 
 
-@kernel
-def _similarity(first, second, down, across, products, filtered, moments):
-    """Means over two planes of contrast and structure, and of luminance, contrast and structure.
-
-    Args:
-        first: float64 (height, width).
-        second: float64 (height, width).
-        down: float64 (m,), the window over rows.
-        across: float64 (n,), the window over columns.
-        products: float64 (MOMENTS * width,), scratch buffer: the values of one row that are filtered.
-        filtered: float64 (m, MOMENTS * (width - n + 1)), scratch buffer: the last m rows, filtered across.
-        moments: float64 (MOMENTS * (width - n + 1),), scratch buffer.
-    """
-    height, width = first.shape
-    wide = width - across.shape[0] + 1
-    contrasts = similarities = 0.0
-    for y in range(height):
-        for x in range(width):
-            a, b = first[y, x], second[y, x]
-            products[MOMENTS * x] = a
-            products[MOMENTS * x + 1] = b
-            products[MOMENTS * x + 2] = a * a + b * b
-            products[MOMENTS * x + 3] = a * b
-        row = y % down.shape[0]
-        for i in range(MOMENTS * wide):
-            filtered[row, i] = across[0] * products[i]
-        for tap in range(1, across.shape[0]):
-            weight, start = across[tap], MOMENTS * tap
-            for i in range(MOMENTS * wide):
-                filtered[row, i] += weight * products[start + i]
-        top = y - down.shape[0] + 1
-        if top < 0:
-            continue
-        for i in range(MOMENTS * wide):
-            moments[i] = down[0] * filtered[top % down.shape[0], i]
-        for tap in range(1, down.shape[0]):
-            weight, row = down[tap], (top + tap) % down.shape[0]
-            for i in range(MOMENTS * wide):
-                moments[i] += weight * filtered[row, i]
-        for x in range(wide):
-            a, b = moments[MOMENTS * x], moments[MOMENTS * x + 1]
-            squares, product = a * a + b * b, a * b
-            variances, covariance = moments[MOMENTS * x + 2] - squares, moments[MOMENTS * x + 3] - product
-            contrast = (2 * covariance + CONTRAST_CONSTANT) / (variances + CONTRAST_CONSTANT)
-            contrasts += contrast
-            similarities += contrast * (2 * product + LUMINANCE_CONSTANT) / (squares + LUMINANCE_CONSTANT)
-    count = (height - down.shape[0] + 1) * wide
-    return contrasts / count, similarities / count
-
-
-@kernel
-def _halve(plane, half):
-    """Writes means of 2x2 values into `half`; an odd side is padded with a zero at both ends."""
-    height, width = plane.shape
-    for y in range(half.shape[0]):
-        for x in range(half.shape[1]):
-            total = 0.0
-            for v in range(max(2 * y - height % 2, 0), 2 * y - height % 2 + 2):
-                for u in range(max(2 * x - width % 2, 0), 2 * x - width % 2 + 2):
-                    total += plane[v, u]
-            half[y, x] = total / 4
-
-
-@array_kernel
-def ms_ssim_plane(first, second, down, across, weights):
+def ms_ssim_plane(first: np.ndarray, second: np.ndarray, down: np.ndarray, across: np.ndarray, weights: np.ndarray) -> float:
     """MS-SSIM of two planes, float64 (height, width) of values 0 to 255; other arguments from `ms_ssim_windows`."""
-    products = np.empty(MOMENTS * first.shape[1])
-    filtered = np.empty((down.shape[0], MOMENTS * (first.shape[1] - across.shape[0] + 1)))
-    moments = np.empty(filtered.shape[1])
     result = 1.0
-    for scale in range(weights.shape[0]):
-        contrast, similarity = _similarity(first, second, down, across, products, filtered, moments)
-        if scale == weights.shape[0] - 1:
-            return result * max(similarity, 0.0) ** weights[scale]
-        result *= max(contrast, 0.0) ** weights[scale]
-        shape = ((first.shape[0] + 1) // 2, (first.shape[1] + 1) // 2)
-        half, second_half = np.empty(shape), np.empty(shape)
-        _halve(first, half)
-        _halve(second, second_half)
-        first, second = half, second_half
-    return result
+    for weight in weights[:-1].tolist():
+        contrast, _ = similarity(first, second, down, across, LUMINANCE_CONSTANT, CONTRAST_CONSTANT)
+        result *= max(contrast, 0.0) ** weight
+        first, second = halve(first), halve(second)
+    _, similar = similarity(first, second, down, across, LUMINANCE_CONSTANT, CONTRAST_CONSTANT)
+    return result * max(similar, 0.0) ** float(weights[-1])

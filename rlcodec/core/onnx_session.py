@@ -1,4 +1,4 @@
-"""Float networks in ONNX Runtime, for transforms whose results are never context for the entropy coder."""
+"""Float networks in ONNX Runtime: policies, and transforms whose results are never context for the entropy coder."""
 
 import functools
 from pathlib import Path
@@ -19,15 +19,26 @@ def load_network(path: Path) -> Any:
         raise ModelError(f"{path}: cannot be read ({error.strerror})") from error
 
 
-@functools.lru_cache(maxsize=8)
-def _load(path: Path, modified: int) -> Any:
+def open_session(content: bytes, threads: int = 0) -> Any:
+    """An inference session of a network's file on the processor; raises whatever ONNX Runtime raises.
+
+    Args:
+        content: of the file.
+        threads: that run the network; 0 for as many as there are cores.
+    """
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = threads
     options.log_severity_level = 4
     # Threads that spin while they wait would slow down the coder of the next picture.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+
+
+@functools.lru_cache(maxsize=8)
+def _load(path: Path, modified: int) -> Any:
     try:
-        return onnxruntime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
+        return open_session(path.read_bytes())
     except Exception as error:  # onnxruntime raises its own types
         raise ModelError(f"{path}: not a usable network ({type(error).__name__})") from error

@@ -69,9 +69,8 @@ def coded_segments(
         macs: of each.
         exhausted: whether the data ended inside the last.
     """
-    last = len(segments) - 1
-    values = zip(segments, choices.tolist(), costs.tolist(), macs.tolist(), strict=True)
-    return [CodedSegment(*of_segment, complete=not (exhausted and i == last)) for i, of_segment in enumerate(values)]
+    complete = [True] * (len(segments) - 1) + [not exhausted]
+    return list(map(CodedSegment, segments, choices.tolist(), costs.tolist(), macs.tolist(), complete))
 
 
 def describe_tiers(segments: Iterable[CodedSegment]) -> str:

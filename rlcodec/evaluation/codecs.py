@@ -20,6 +20,7 @@ from PIL import Image, features
 from rlcodec.api import decode, encode, inspect
 from rlcodec.control.onnx_policy import preset_of_policy
 from rlcodec.errors import ImageError, OptionError
+from rlcodec.images.saving import image_bytes
 from rlcodec.presets.base import Preset
 from rlcodec.presets.policies import policy_file, policy_of
 from rlcodec.presets.registry import preset_by_name, preset_for
@@ -178,7 +179,7 @@ def preset_of_codec(name: str) -> Preset | None:
     """The preset that a codec's name means, None for formats; raises as `codec_by_name`."""
     if name.startswith(PRESET):
         return preset_by_name(name.removeprefix(PRESET).partition("/")[0])
-    return _policy_of(name).preset if name.startswith(POLICY) else None
+    return _policy_of(name)[1] if name.startswith(POLICY) else None
 
 
 def takes_colours(preset: Preset) -> bool:
@@ -214,9 +215,7 @@ def _format_codec(name: str, made: Format) -> Codec:
         raise OptionError(f"Pillow cannot write {name} here: {how}")
 
     def save(picture: np.ndarray, options: Options) -> bytes:
-        buffer = io.BytesIO()
-        Image.fromarray(picture).save(buffer, made.pillow_name, **{**made.options, **options})
-        return buffer.getvalue()
+        return image_bytes(Image.fromarray(picture), made.pillow_name, **{**made.options, **options})
 
     def load(data: bytes, mode: str) -> np.ndarray:
         with Image.open(io.BytesIO(data)) as image:
@@ -262,29 +261,19 @@ def _preset_codec(name: str) -> Codec:
     )
 
 
-@dataclass(frozen=True)
-class _NamedPolicy:
-    """A policy that a codec's name means: its file, None for the shipped one; its preset; a key of `LOG10_COMPUTE_WEIGHT`."""
-
-    path: Path | None
-    preset: Preset
-    compute: str
-
-
-def _policy_of(name: str, folder: Path = Path()) -> _NamedPolicy:
-    compute = LOW_COMPUTE if name.endswith(LOW_COMPUTE) else ""
+def _policy_of(name: str, folder: Path = Path()) -> tuple[Path | None, Preset]:
+    """The policy that a codec's name means: its file, None for the shipped one, and its preset."""
     which = name.removeprefix(POLICY).removesuffix(LOW_COMPUTE)
     shipped, _, preset = which.partition(":")
     if shipped == SHIPPED:
-        return _NamedPolicy(None, preset_by_name(preset or preset_for("RGB", (1024, 1024))), compute)
-    path = folder / which
-    return _NamedPolicy(path, preset_by_name(preset_of_policy(path)), compute)
+        return None, preset_by_name(preset or preset_for("RGB", (1024, 1024)))
+    return folder / which, preset_by_name(preset_of_policy(folder / which))
 
 
 def _policy_codec(name: str, folder: Path) -> Codec:
-    named = _policy_of(name, folder)
-    preset, policy = named.preset, policy_of(named.preset, named.path)
-    compared, weight = preset.compared_settings(""), LOG10_COMPUTE_WEIGHT[named.compute]
+    path, preset = _policy_of(name, folder)
+    policy = policy_of(preset, path)
+    compared, weight = preset.compared_settings(""), LOG10_COMPUTE_WEIGHT[LOW_COMPUTE if name.endswith(LOW_COMPUTE) else ""]
     settings = {
         f"{compared.kind}, lambda_rate 10^{rate:g}": {
             "distortion": compared.kind,
@@ -293,13 +282,13 @@ def _policy_codec(name: str, folder: Path) -> Codec:
         }
         for rate in compared.log10_lambda_rate
     }
-    digest = hashlib.sha256(policy_file(preset, named.path).read_bytes()).hexdigest()[:16]
+    digest = hashlib.sha256(policy_file(preset, path).read_bytes()).hexdigest()[:16]
     return Codec(
         name,
         f"rlcodec {version('rlcodec')}, model {policy.codec_digest[:16]}, policy {digest}, "
         f"lambda_compute 10^{weight:g} of lambda_rate",
         settings,
-        lambda picture, options: encode(picture, preset=preset.name, policy=named.path, **options),
+        lambda picture, options: encode(picture, preset=preset.name, policy=path, **options),
         _decode_stream,
         _summarise_stream,
         size_options=next(iter(settings.values())),

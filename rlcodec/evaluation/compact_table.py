@@ -3,7 +3,7 @@
 Source: Rekhi, "COMPACT"; the formats at the settings that Pillow uses by default are those of the publication.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from rlcodec.api import inspect
 from rlcodec.core.metrics import ms_ssim, psnr_db
+from rlcodec.core.progress import Report, with_progress
 from rlcodec.evaluation.codecs import FORMATS, codec_by_name
 from rlcodec.evaluation.versions import Quality, Version, plot_versions, smallest_with, version_at
 
@@ -52,7 +53,7 @@ def _versions(pixels: np.ndarray) -> Iterator[tuple[str, str, int, np.ndarray]]:
             yield title, f"COMPACT's {measure}", len(version.data), version.pixels
 
 
-def compare_compact(pictures: Sequence[np.ndarray], report: Callable[[int, int], None] | None = None) -> pd.DataFrame:
+def compare_compact(pictures: Sequence[np.ndarray], report: Report | None = None) -> pd.DataFrame:
     """The table: means over pictures, one row for every codec and setting.
 
     Args:
@@ -63,11 +64,9 @@ def compare_compact(pictures: Sequence[np.ndarray], report: Callable[[int, int],
         Columns codec, setting, size_bytes, psnr_db and ms_ssim.
     """
     rows = []
-    for number, pixels in enumerate(pictures, 1):
+    for pixels in with_progress(pictures, len(pictures), report):
         for codec, setting, size, shown in _versions(pixels):
             rows.append((codec, setting, size, psnr_db(pixels, shown), ms_ssim(pixels, shown)))
-        if report:
-            report(number, len(pictures))
     table = pd.DataFrame(rows, columns=["codec", "setting", "size_bytes", "psnr_db", "ms_ssim"])
     return table.groupby(["codec", "setting"], sort=False).mean().reset_index()
 

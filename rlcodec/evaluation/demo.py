@@ -12,7 +12,7 @@ from PIL import Image
 from rich import get_console
 from rich.table import Table
 
-from rlcodec.agents.evaluate import Evaluation, evaluate_policy
+from rlcodec.agents.evaluate import evaluate_policy
 from rlcodec.agents.export import export_trained
 from rlcodec.agents.hyperparameters import read_settings
 from rlcodec.agents.training import train
@@ -36,15 +36,6 @@ STEPS_PER_SECOND = 20_000
 """An estimate, which decides how fast the learning rate falls."""
 
 
-def demo_images(data: Path | None) -> np.ndarray:
-    """Training and held-out images, uint8 (n, height, width); raises DataError if there are too few."""
-    wanted = TRAIN_IMAGES + HELD_OUT_IMAGES
-    images = load_images(data, limit=wanted) if data is not None else sample_images(wanted)
-    if len(images) < LEAST_IMAGES:
-        raise DataError(f"{len(images)} images are too few for the demo; at least {LEAST_IMAGES} are needed")
-    return images
-
-
 def run_demo(out: Path, data: Path | None, seconds: float, seed: int) -> None:
     """Runs the demo and leaves policy, tables, plots, streams and images in a folder.
 
@@ -60,7 +51,10 @@ def run_demo(out: Path, data: Path | None, seconds: float, seed: int) -> None:
     """
     console, started = get_console(), time.monotonic()
     make_folder(out)
-    task, images = task_of(DEFAULT_PRESET), demo_images(data)
+    task, wanted = task_of(DEFAULT_PRESET), TRAIN_IMAGES + HELD_OUT_IMAGES
+    images = load_images(data, limit=wanted) if data is not None else sample_images(wanted)
+    if len(images) < LEAST_IMAGES:
+        raise DataError(f"{len(images)} images are too few for the demo; at least {LEAST_IMAGES} are needed")
     held_out = max(len(images) // 4, 1)
     console.print(f"1  measuring {len(images)} digits with the codec, every segment in every tier")
     trace = task.measure(images)
@@ -85,29 +79,34 @@ def run_demo(out: Path, data: Path | None, seconds: float, seed: int) -> None:
     console.print(_code_digits(list(images[: min(CODED_DIGITS, held_out)]), policy_file, out))
 
     console.print("6  a photograph, beside JPEG, WebP and AVIF at equal bytes")
-    for line in _code_photograph(out):
-        console.print(f"   {line}")
+    photograph = sample_photograph()
+    versions = at_equal_bytes(photograph, SAMPLE_BYTES)
+    save_figure(plot_versions(photograph, versions, SAMPLE_CROP), out / "photo.png")
+    write_bytes(out / "photo.rlc", versions["rlcodec"].data)
+    for name, version in versions.items():
+        console.print(f"   {name}: {len(version.data)} bytes, {psnr_db(photograph, version.pixels):.2f} dB")
     console.print(
         f"share of the gap from best fixed setting to oracle: {evaluation.share:.2f} "
         f"(95% interval {evaluation.low:.2f} to {evaluation.high:.2f}, {evaluation.objectives} objectives)"
     )
-    console.print(f"done in {_write_summary(out, evaluation, started):.0f} s; everything is in {out}")
-
-
-def _write_summary(out: Path, evaluation: Evaluation, started: float) -> float:
-    seconds = time.monotonic() - started
-    summary = {"share": evaluation.share, "low": evaluation.low, "high": evaluation.high, "seconds": seconds}
+    taken = time.monotonic() - started
+    summary = {"share": evaluation.share, "low": evaluation.low, "high": evaluation.high, "seconds": taken}
     write_bytes(out / "summary.json", json.dumps(summary, indent=1).encode())
-    return seconds
+    console.print(f"done in {taken:.0f} s; everything is in {out}")
 
 
-def _code_digits(digits: Sequence[np.ndarray], policy: Path, out: Path) -> Table:
-    """Codes digits under every named objective, and writes streams, pictures and a figure; returns the means."""
+def code_digits(digits: Sequence[np.ndarray], policy: Path | None = None) -> dict[str, list[Encoded]]:
+    """Codes digits, uint8 (height, width) each, under every named objective of a policy, the shipped one if None."""
     columns = {
         name: [encode_image(digit, policy=policy, objective=name) for digit in digits]
         for name in preset_by_name(DEFAULT_PRESET).objectives
     }
-    columns[LOSSLESS] = [encode_image(digit, lossless=True) for digit in digits]
+    return columns | {LOSSLESS: [encode_image(digit, lossless=True) for digit in digits]}
+
+
+def _code_digits(digits: Sequence[np.ndarray], policy: Path, out: Path) -> Table:
+    """Codes digits under every named objective, and writes streams, pictures and a figure; returns the means."""
+    columns = code_digits(digits, policy)
     save_figure(plot_digits(digits, columns), out / "digits.png")
     files = _write_files(out / "digits", digits, columns)
     write_bytes(out / "files.csv", files.to_csv(index=False).encode())
@@ -144,14 +143,3 @@ def _write_files(folder: Path, digits: Sequence[np.ndarray], columns: Mapping[st
                 }
             )
     return pd.DataFrame(rows)
-
-
-def _code_photograph(out: Path) -> list[str]:
-    """Codes the sample photograph at equal bytes and writes a figure and the stream; returns bytes and PSNR by codec."""
-    photograph = sample_photograph()
-    versions = at_equal_bytes(photograph, SAMPLE_BYTES)
-    save_figure(plot_versions(photograph, versions, SAMPLE_CROP), out / "photo.png")
-    write_bytes(out / "photo.rlc", versions["rlcodec"].data)
-    return [
-        f"{name}: {len(version.data)} bytes, {psnr_db(photograph, version.pixels):.2f} dB" for name, version in versions.items()
-    ]

@@ -7,6 +7,7 @@ arrangement says otherwise. PSNR is the mean over digits, and infinite if all of
 
 import bz2
 import gzip
+import itertools
 import lzma
 import math
 import time
@@ -17,10 +18,12 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from rlcodec.archive.format import shared_bytes
 from rlcodec.control.objective import ROUNDING_MSE
 from rlcodec.core.metrics import PEAK_SQUARED
+from rlcodec.core.progress import Report, with_progress
 from rlcodec.errors import DataError
-from rlcodec.evaluation.codecs import FORMATS, Codec, Settings, codec_by_name, installed_formats
+from rlcodec.evaluation.codecs import FORMATS, Codec, Settings, Summary, codec_by_name, installed_formats
 from rlcodec.evaluation.curves import EXACT_PSNR_DB
 from rlcodec.evaluation.figures import new_figure
 
@@ -31,7 +34,8 @@ OURS, OUR_CODEC = "rlcodec", "rlcodec:mnist/parts"
 COMPARED_PSNR_DB = 30.0
 PLOTTED_CEILING_DB = 62.0
 
-PACKERS: dict[str, tuple[Callable[[bytes], bytes], Callable[[bytes], bytes]]] = {
+Packer = Callable[[bytes], bytes]
+PACKERS: dict[str, tuple[Packer, Packer]] = {
     "gzip": (lambda data: gzip.compress(data, 9), gzip.decompress),
     "bz2": (lambda data: bz2.compress(data, 9), bz2.decompress),
     "xz": (lambda data: lzma.compress(data, preset=9 | lzma.PRESET_EXTREME), lzma.decompress),
@@ -60,17 +64,6 @@ class Row:
     psnr_db: float
     encode_ms: float
     decode_ms: float
-
-
-@dataclass(frozen=True)
-class _Coder:
-    """What a line of the table measures."""
-
-    codec: str
-    arrangement: str
-    setting: str
-    encode: Callable[[np.ndarray], bytes]
-    decode: Callable[[bytes], np.ndarray]
 
 
 def mosaics(images: np.ndarray) -> np.ndarray:
@@ -109,17 +102,22 @@ def _digits_of(pictures: np.ndarray, height: int, width: int) -> np.ndarray:
     return grid.transpose(0, 1, 3, 2, 4).reshape(-1, height, width)
 
 
-def _measure(coder: _Coder, pictures: np.ndarray, digit: tuple[int, int]) -> tuple[Row, list[bytes]]:
+def _measure(
+    title: str, arrangement: str, codec: Codec, setting: str, pictures: np.ndarray, digit: tuple[int, int]
+) -> tuple[Row, list[bytes]]:
+    """A line of the table, and the files of the pictures, each of which shows digits of so many rows and columns."""
+    tiny = FORMATS[codec.name].tiny if codec.name in FORMATS and arrangement == FILES else {}
+    options = {**tiny, **settings_of(codec)[setting]}
     started = time.perf_counter()
-    streams = [coder.encode(picture) for picture in pictures]
+    streams = [codec.encode(picture, options) for picture in pictures]
     between = time.perf_counter()
-    decoded = np.stack([coder.decode(data) for data in streams])
+    decoded = np.stack([codec.decode(data, "L") for data in streams])
     ended = time.perf_counter()
     originals = _digits_of(pictures, *digit)
     row = Row(
-        coder.codec,
-        coder.arrangement,
-        coder.setting,
+        title,
+        arrangement,
+        setting,
         8 * sum(map(len, streams)) / pictures.size,
         mean_psnr(originals, _digits_of(decoded, *digit)),
         1000 * (between - started) / len(originals),
@@ -128,23 +126,9 @@ def _measure(coder: _Coder, pictures: np.ndarray, digit: tuple[int, int]) -> tup
     return row, streams
 
 
-def shared_prefix(streams: list[bytes]) -> int:
-    """Number of bytes that all streams begin with alike."""
-    first, last = min(streams), max(streams)
-    return next((i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), min(len(first), len(last)))
-
-
 def settings_of(codec: Codec) -> Settings:
     """The settings at which a format is measured on digits: those of all evaluations, and lossless."""
     return {**codec.settings, **({} if codec.lossless is None else {"lossless": codec.lossless})}
-
-
-def _coder(title: str, arrangement: str, codec: Codec, setting: str) -> _Coder:
-    tiny = FORMATS[codec.name].tiny if codec.name in FORMATS and arrangement == FILES else {}
-    options = {**tiny, **settings_of(codec)[setting]}
-    return _Coder(
-        title, arrangement, setting, lambda pixels: codec.encode(pixels, options), lambda data: codec.decode(data, "L")
-    )
 
 
 def format_rows(name: str, images: np.ndarray) -> Iterator[Row]:
@@ -157,12 +141,12 @@ def format_rows(name: str, images: np.ndarray) -> Iterator[Row]:
     codec, title, digit = codec_by_name(name), FORMATS[name].title, images.shape[1:]
     tiled = mosaics(images)
     for setting in settings_of(codec):
-        row, streams = _measure(_coder(title, FILES, codec, setting), images, digit)
+        row, streams = _measure(title, FILES, codec, setting, images, digit)
         yield row
-        shared = shared_prefix(streams)
+        shared = shared_bytes(min(streams), max(streams))
         rate_bpp = 8 * sum(len(data) - shared for data in streams) / images.size
         yield replace(row, arrangement=HEADLESS, rate_bpp=rate_bpp)
-        yield _measure(_coder(title, MOSAICS, codec, setting), tiled, digit)[0]
+        yield _measure(title, MOSAICS, codec, setting, tiled, digit)[0]
 
 
 def packer_rows(images: np.ndarray) -> Iterator[Row]:
@@ -173,15 +157,19 @@ def packer_rows(images: np.ndarray) -> Iterator[Row]:
     """
     digit = images.shape[1:]
     all_rows = images.reshape(1, -1, digit[1])
-    for name, (pack, unpack) in PACKERS.items():
+    for name, packer in PACKERS.items():
+        yield _measure(name, ONE_FILE, _packer_codec(name, *packer, digit[1]), "lossless", all_rows, digit)[0]
 
-        def encode(pixels: np.ndarray, pack: Callable[[bytes], bytes] = pack) -> bytes:
-            return pack(pixels.tobytes())
 
-        def decode(data: bytes, unpack: Callable[[bytes], bytes] = unpack) -> np.ndarray:
-            return np.frombuffer(unpack(data), np.uint8).reshape(-1, digit[1])
-
-        yield _measure(_Coder(name, ONE_FILE, "lossless", encode, decode), all_rows, digit)[0]
+def _packer_codec(name: str, pack: Packer, unpack: Packer, width: int) -> Codec:
+    return Codec(
+        name,
+        "",
+        {"lossless": {}},
+        lambda pixels, _: pack(pixels.tobytes()),
+        lambda data, _: np.frombuffer(unpack(data), np.uint8).reshape(-1, width),
+        lambda _: Summary(),
+    )
 
 
 def our_rows(images: np.ndarray) -> Iterator[Row]:
@@ -193,10 +181,10 @@ def our_rows(images: np.ndarray) -> Iterator[Row]:
     codec = codec_by_name(OUR_CODEC)
     for setting, options in codec.settings.items():
         codec.encode(images[0], options)  # whatever is loaded only once
-        yield _measure(_coder(OURS, FILES, codec, setting), images, images.shape[1:])[0]
+        yield _measure(OURS, FILES, codec, setting, images, images.shape[1:])[0]
 
 
-def compare(images: np.ndarray, report: Callable[[int, int], None] | None = None) -> pd.DataFrame:
+def compare(images: np.ndarray, report: Report | None = None) -> pd.DataFrame:
     """The whole table.
 
     Args:
@@ -213,13 +201,8 @@ def compare(images: np.ndarray, report: Callable[[int, int], None] | None = None
     formats = installed_formats()
     total = sum(3 * len(settings_of(codec_by_name(name))) for name in formats)
     total += len(PACKERS) + len(codec_by_name(OUR_CODEC).settings)
-    rows = []
-    for source in (our_rows(images), packer_rows(images), *(format_rows(name, images) for name in formats)):
-        for row in source:
-            rows.append(row)
-            if report:
-                report(len(rows), total)
-    return pd.DataFrame(rows)
+    rows = itertools.chain(our_rows(images), packer_rows(images), *(format_rows(name, images) for name in formats))
+    return pd.DataFrame(with_progress(rows, total, report))
 
 
 def rate_at(table: pd.DataFrame, codec: str, arrangement: str, psnr_db: float) -> float:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from rlcodec.errors import DataError
+from rlcodec.envs.sample_images import scikit_learn_datasets
 from rlcodec.evaluation.codecs import FORMATS, PHOTO_FORMATS, codec_by_name
 from rlcodec.evaluation.versions import Version, finest_within
 
@@ -17,11 +17,7 @@ def sample_photograph() -> np.ndarray:
     Raises:
         DataError: scikit-learn is not installed.
     """
-    try:
-        from sklearn.datasets import load_sample_image
-    except ImportError as error:
-        raise DataError("the sample photograph comes with scikit-learn; install rlcodec[train]") from error
-    return np.asarray(load_sample_image(SAMPLE))
+    return np.asarray(scikit_learn_datasets().load_sample_image(SAMPLE))
 
 
 def at_equal_bytes(pixels: np.ndarray, most_bytes: int) -> dict[str, Version]:

@@ -7,13 +7,13 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
+from rlcodec.core.progress import Report
 from rlcodec.evaluation.compact_table import compare_compact, plot_compact
 from rlcodec.evaluation.digit_table import COMPARED_PSNR_DB, compare, plot_comparison, rates_at
 from rlcodec.training.data import load_images, load_pictures
 
 DIGITS = 1000
 """Digits that are compared if no number is named."""
-Report = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)

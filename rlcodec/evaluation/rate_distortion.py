@@ -7,7 +7,7 @@ import json
 import math
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from PIL import Image
 from rlcodec.control.decode_time import this_machine
 from rlcodec.core.files import make_folder, write_bytes
 from rlcodec.core.metrics import ms_ssim, psnr_db
+from rlcodec.core.progress import Report, with_progress
 from rlcodec.errors import DataError, OptionError, RlcodecError
 from rlcodec.evaluation.codecs import Codec, codec_by_name, mode_of, preset_of_codec, takes_colours
 from rlcodec.images.color import read_color, read_like
@@ -203,7 +204,7 @@ class TableOptions:
     limit: int | None = None
     workers: int | None = None
     resume: bool = True
-    report: Callable[[int, int], None] | None = None
+    report: Report | None = None
     backend: str = LOCAL
 
 
@@ -241,7 +242,7 @@ def measure_codecs(data: Path, names: Sequence[str], options: TableOptions = Tab
     about = {name: codec_by_name(name).about for name in names}
     sources = sources_of(data, options.split, options.limit)
     gray, out = are_gray(sources, names), options.out
-    kept = read_kept(out, about) if out and options.resume else empty_table()
+    kept = read_kept(out, about) if out and options.resume else table_of()
     if out:
         check_ending(out)
         make_folder(out.parent)
@@ -250,10 +251,14 @@ def measure_codecs(data: Path, names: Sequence[str], options: TableOptions = Tab
 
     def save_provenance() -> None:
         if out:
-            write_bytes(out.with_suffix(".json"), json.dumps(_provenance(data, options, about), indent=1).encode())
+            provenance = {
+                "data": str(data.resolve()), "split": options.split, "workers": options.workers or os.cpu_count() or 1,
+                "machine": asdict(this_machine()), "codecs": about,
+            }  # fmt: skip
+            write_bytes(out.with_suffix(".json"), json.dumps(provenance, indent=1).encode())
 
     def save() -> pd.DataFrame:
-        table = _ordered(pd.concat([kept, _table(rows)]), sources, names)
+        table = _ordered(pd.concat([kept, table_of(rows)]), sources, names)
         if out:
             save_table(table, out)
             save_provenance()
@@ -262,11 +267,10 @@ def measure_codecs(data: Path, names: Sequence[str], options: TableOptions = Tab
     if out and not out.exists():
         save_provenance()  # before the first rows, which would not be kept without it; a table that exists has it already
     saved = time.monotonic()
-    for done, (found, missing) in enumerate(_over_pictures(sources, names, kept, gray, options), 1):
+    measured = _over_pictures(sources, names, kept, gray, options)
+    for found, missing in with_progress(measured, len(sources), options.report):
         rows += found
         failures += missing
-        if options.report:
-            options.report(done, len(sources))
         if time.monotonic() - saved > SECONDS_BETWEEN_SAVES:
             save()
             saved = time.monotonic()
@@ -287,8 +291,8 @@ def _over_pictures(
     paths = [source.content for source in sources if isinstance(source.content, Path)]
     files = paths if len(paths) == len(sources) else None
     measurer = tuple(names), Path.cwd(), gray
-    for _, found in map_items(_Measurer, measurer, items, MapOptions(options.backend, options.workers), files=files):
-        yield found
+    found = map_items(_Measurer, measurer, items, MapOptions(options.backend, options.workers), files=files)
+    return (of_picture for _, of_picture in found)
 
 
 @dataclass(frozen=True)
@@ -323,20 +327,8 @@ class _Measurer:
         return rows, failures
 
 
-def _provenance(data: Path, options: TableOptions, about: dict[str, str]) -> dict[str, Any]:
-    workers = options.workers or os.cpu_count() or 1
-    return {
-        "data": str(data.resolve()), "split": options.split, "workers": workers, "machine": asdict(this_machine()),
-        "codecs": about,
-    }  # fmt: skip
-
-
-def empty_table() -> pd.DataFrame:
-    """A table without rows."""
-    return _table([])
-
-
-def _table(rows: Sequence[Row]) -> pd.DataFrame:
+def table_of(rows: Sequence[Row] = ()) -> pd.DataFrame:
+    """A table of rows."""
     return pd.DataFrame(list(map(asdict, rows)), columns=COLUMNS).astype(Row.__annotations__)
 
 
@@ -357,6 +349,14 @@ def save_table(table: pd.DataFrame, path: Path) -> None:
     write_bytes(path, buffer.getvalue())
 
 
+def read_columns(path: Path) -> pd.DataFrame:
+    """Whatever table a file holds, .parquet or .csv; raises DataError if it cannot be read."""
+    try:
+        return pd.read_parquet(path) if path.suffix == PARQUET else pd.read_csv(path, dtype={"image": str, "choice": str})
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: cannot be read as a table ({' '.join(str(error).split())})") from error
+
+
 def load_table(path: Path) -> pd.DataFrame:
     """Reads a table that `save_table` wrote.
 
@@ -365,10 +365,7 @@ def load_table(path: Path) -> pd.DataFrame:
         OptionError: its name ends in neither .csv nor .parquet.
     """
     check_ending(path)
-    try:
-        table = pd.read_parquet(path) if path.suffix == PARQUET else pd.read_csv(path, dtype={"image": str, "choice": str})
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path}: cannot be read as a table ({' '.join(str(error).split())})") from error
+    table = read_columns(path)
     if not set(COLUMNS) <= set(table.columns):
         lacking = ", ".join(column for column in COLUMNS if column not in table.columns)
         raise DataError(f"{path}: is no table of `rlcodec evaluate DATA --codecs ...`; it lacks {lacking}")
@@ -379,12 +376,12 @@ def load_table(path: Path) -> pd.DataFrame:
 def read_kept(out: Path, about: dict[str, str]) -> pd.DataFrame:
     """The rows of a table that need not be measured again: those of codecs that have not changed since."""
     if not out.exists():
-        return empty_table()
+        return table_of()
     table = load_table(out)
     try:
         before = json.loads(out.with_suffix(".json").read_text())["codecs"]
     except (OSError, ValueError, KeyError, TypeError):
-        return empty_table()
+        return table_of()
     changed = [name for name in about if before.get(name) != about[name]]
     return table[~table.codec.isin(changed)]
 

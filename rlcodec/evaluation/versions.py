@@ -1,5 +1,7 @@
 """What codecs make of one picture: at a setting, in a number of bytes, or at a quality."""
 
+import bisect
+import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -62,16 +64,11 @@ def finest_within(codec: Codec, pixels: np.ndarray, most_bytes: int) -> Version 
     if codec.size_options is not None:
         return version_at(codec, pixels, f"max_bytes {most_bytes}", {**codec.size_options, "max_bytes": most_bytes})
     settings = list((codec.fine_settings or codec.settings).items())
-    low, high, best = 0, len(settings) - 1, None
-    while low <= high:
-        middle = (low + high) // 2
-        setting, options = settings[middle]
-        data = codec.encode(pixels, options)
-        if len(data) <= most_bytes:
-            best, low = (data, setting), middle + 1
-        else:
-            high = middle - 1
-    return Version(best[0], codec.decode(best[0], mode_of(pixels)), best[1]) if best else None
+    files = functools.cache(lambda number: codec.encode(pixels, settings[number][1]))
+    fitting = bisect.bisect_right(range(len(settings)), most_bytes, key=lambda number: len(files(number)))
+    if not fitting:
+        return None
+    return Version(files(fitting - 1), codec.decode(files(fitting - 1), mode_of(pixels)), settings[fitting - 1][0])
 
 
 def smallest_with(codec: Codec, pixels: np.ndarray, quality: Quality, least: float) -> Version:

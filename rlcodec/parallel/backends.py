@@ -66,6 +66,11 @@ def map_items(
             yield from zip(indices, results, strict=True)
 
 
+def one_by_one(run: Callable[[Any], Any]) -> Worker:
+    """A worker that runs a function on one item after another."""
+    return lambda items: [run(item) for item in items]
+
+
 def in_order(results: Iterator[tuple[int, Any]]) -> Iterator[Any]:
     """The results of `map_items` in the order of the items."""
     waiting: dict[int, Any] = {}

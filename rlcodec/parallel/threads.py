@@ -2,7 +2,7 @@
 
 import functools
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
@@ -46,7 +46,7 @@ def parts_of(count: int, size: int) -> list[slice]:
     return [slice(start, min(start + size, count)) for start in range(0, count, size)]
 
 
-def side_by_side(run: Callable[[slice], Result], parts: list[slice], workers: int | None = None) -> list[Result]:
+def side_by_side(run: Callable[[Item], Result], parts: Sequence[Item], workers: int | None = None) -> list[Result]:
     """The results of all parts of an image in their order.
 
     Args:

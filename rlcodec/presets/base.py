@@ -5,7 +5,6 @@ plugin, collections, environments and evaluation call these methods; none of the
 """
 
 import functools
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,11 +17,11 @@ from rlcodec.control.decision_process import DecisionProcess, Predictor, Process
 from rlcodec.control.decode_time import SYNTHESIS, DecodeSample, Work
 from rlcodec.control.objective import Objective
 from rlcodec.core.container import Header, Stream
-from rlcodec.core.metrics import PEAK_SQUARED
-from rlcodec.core.preset_format import PresetFormat
+from rlcodec.core.metrics import psnr_db
+from rlcodec.core.preset_format import MOST_PIXELS, PresetFormat
 from rlcodec.core.segments import CodedSegment
 from rlcodec.core.weights_file import WEIGHTS, Weights
-from rlcodec.errors import OptionError, StreamError
+from rlcodec.errors import DamagedStreamError, OptionError, StreamError
 from rlcodec.images.gray import ImageLike
 from rlcodec.options import DecodeOptions, EncodeOptions
 
@@ -42,6 +41,13 @@ class Settings:
     def to_number(self) -> int:
         """The number in the header, not negative."""
         raise NotImplementedError
+
+
+def check_padded_size(header: Header) -> None:
+    """Raises DamagedStreamError if the blocks of a picture have more pixels than any picture may have."""
+    rows, columns = (-(-length // header.format.block) for length in (header.height, header.width))
+    if (rows * columns - rows - columns) * header.format.block**2 > MOST_PIXELS:
+        raise DamagedStreamError(f"the header declares {header.width}x{header.height} pixels, more than {MOST_PIXELS}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +85,7 @@ class Encoded:
     @property
     def psnr_db(self) -> float:
         """Peak signal-to-noise ratio in dB, infinite when nothing was lost."""
-        return 10 * math.log10(PEAK_SQUARED / self.mse) if self.mse else math.inf
+        return psnr_db(self.picture, self.original)
 
 
 @dataclass(frozen=True, eq=False)
@@ -191,7 +197,7 @@ class Preset(ABC):
         """What users write."""
         return self.format.name
 
-    @property
+    @functools.cached_property
     def shipped_policy(self) -> Path | None:
         """File of the policy that comes with the package, or None."""
         path = WEIGHTS / f"{self.name}-policy.onnx"
@@ -227,9 +233,14 @@ class Preset(ABC):
             UnknownModelError: it was coded with other weights.
         """
 
-    @abstractmethod
     def read_pixels(self, image: ImageLike, options: EncodeOptions) -> np.ndarray:
-        """The pixels that this preset codes of an image, uint8 (height, width) or (height, width, 3); raises ImageError."""
+        """The pixels that this preset codes of an image, uint8 (height, width) or (height, width, 3); raises ImageError.
+
+        By default the image upright and in 8-bit sRGB, as `rlcodec.images.color.read_color` reads it.
+        """
+        from rlcodec.images.color import read_color  # imports more of Pillow than gray images need
+
+        return read_color(image, self.format, options.max_pixels).original
 
     def suits(self, mode: str, size: tuple[int, int]) -> bool:
         """Whether the preset codes images of a mode of Pillow's and a size (width, height) well, if users name no preset."""

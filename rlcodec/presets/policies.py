@@ -14,13 +14,12 @@ def policy_file(preset: Preset, path: PathLike | None) -> Path:
     Raises:
         OptionError: `path` is None, and none is shipped for this preset.
     """
-    if path is not None:
-        return Path(path)
-    if preset.shipped_policy is None:
+    file = preset.shipped_policy if path is None else Path(path)
+    if file is None:
         raise OptionError(
             f"no policy is shipped for preset {preset.name}; name the file of one that `rlcodec export` wrote (--policy)"
         )
-    return preset.shipped_policy
+    return file
 
 
 def policy_of(preset: Preset, path: PathLike | None) -> OnnxPolicy:

@@ -3,6 +3,7 @@
 Names, formats and options of the shipped presets are known without loading them, so that `rlcodec --help` stays quick.
 """
 
+import functools
 import importlib
 from collections.abc import Iterable
 from typing import Any
@@ -25,6 +26,7 @@ for _format in _SHIPPED.values():
     register_format(_format)
 
 
+@functools.cache
 def _module(preset: str, name: str) -> Any:
     """A module of a shipped preset."""
     return importlib.import_module(f"rlcodec.presets.{preset}.{name}")
@@ -59,16 +61,11 @@ def preset_by_name(name: str) -> Preset:
     Raises:
         OptionError: there is none.
     """
-    check_preset_name(name)
+    if name not in preset_names():
+        raise OptionError(f"unknown preset {name!r}; there are: {', '.join(preset_names())}")
     if name not in _presets:
         _presets[name] = _module(name, "preset").PRESET
     return _presets[name]
-
-
-def check_preset_name(name: str) -> None:
-    """Raises OptionError if there is no such preset."""
-    if name not in preset_names():
-        raise OptionError(f"unknown preset {name!r}; there are: {', '.join(preset_names())}")
 
 
 def encode_option_types() -> dict[str, type[EncodeOptions]]:

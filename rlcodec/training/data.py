@@ -1,7 +1,6 @@
 """Training images: idx files (plain or gzipped), folders of images, random crops, and the download of MNIST."""
 
 import gzip
-import hashlib
 import math
 import zlib
 from pathlib import Path
@@ -96,8 +95,7 @@ def find_idx(folder: Path, split: str) -> Path | None:
     """
     if split not in _SPLIT_PREFIX:
         raise OptionError(f"unknown split {split!r}; there are: {', '.join(_SPLIT_PREFIX)}")
-    candidates = sorted(p for p in folder.glob(f"{_SPLIT_PREFIX[split]}*") if "idx3" in p.name)
-    return candidates[0] if candidates else None
+    return min((path for path in folder.glob(f"{_SPLIT_PREFIX[split]}*") if "idx3" in path.name), default=None)
 
 
 def load_images(data: Path, split: str = "train", limit: int | None = None) -> np.ndarray:
@@ -116,12 +114,8 @@ def load_images(data: Path, split: str = "train", limit: int | None = None) -> n
     """
     if not data.exists():
         raise DataError(f"{data}: no such file or folder; `rlcodec data mnist DIR` fetches MNIST")
-    if data.is_file():
-        images = read_idx_images(data)
-    elif idx := find_idx(data, split):
-        images = read_idx_images(idx)
-    else:
-        images = _load_folder(data, limit)
+    idx = data if data.is_file() else find_idx(data, split)
+    images = read_idx_images(idx) if idx else _load_folder(data, limit)
     return images[:limit] if limit else images
 
 
@@ -147,19 +141,15 @@ def fetch_mnist(folder: Path) -> list[Path]:
     import pooch
 
     make_folder(folder)
-    fetched = []
     for name, digest in MNIST_SHA256.items():
-        target = folder / name
-        if not (target.is_file() and hashlib.sha256(target.read_bytes()).hexdigest() == digest):
-            try:
-                pooch.retrieve(MNIST_MIRROR + name, f"sha256:{digest}", fname=name, path=folder)
-            except Exception as error:  # pooch raises the exceptions of requests and urllib as well as its own
-                names = ", ".join(MNIST_SHA256)
-                raise DataError(
-                    f"cannot fetch {name} ({type(error).__name__}); put the four files {names} into {folder} and run this again"
-                ) from error
-        fetched.append(target)
-    return fetched
+        try:
+            pooch.retrieve(MNIST_MIRROR + name, f"sha256:{digest}", fname=name, path=folder)
+        except Exception as error:  # pooch raises the exceptions of requests and urllib as well as its own
+            names = ", ".join(MNIST_SHA256)
+            raise DataError(
+                f"cannot fetch {name} ({type(error).__name__}); put the four files {names} into {folder} and run this again"
+            ) from error
+    return [folder / name for name in MNIST_SHA256]
 
 
 def load_pictures(folder: Path) -> list[np.ndarray]:

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from rlcodec.core.binary_latent import ALL_AROUND, LATENT_GRID, Neighbours
 from rlcodec.training.context_net import RasterNet
-from rlcodec.training.loop import fit
+from rlcodec.training.loop import fit, seeded_device
 from rlcodec.training.options import TrainingRun
 from rlcodec.training.quantise import clipped_relu
 
@@ -63,8 +63,7 @@ def train_latents(
     Returns:
         The exponential moving average of the trained network.
     """
-    device = torch.device(run.device)
-    torch.manual_seed(run.schedule.seed)
+    device = seeded_device(run)
     slices = train.shape[1]
     model = RasterNet(slices * len(neighbours), slices * grid**2, *WIDTHS, slices).to(device)
 
@@ -84,7 +83,6 @@ def train_latents(
         bits = [bits_of_slice(model, train[rng.integers(0, len(train), batch)], int(i)) for i in drawn]
         return sum(bits) / SLICES_A_STEP
 
-    @torch.no_grad()
     def evaluate(model: RasterNet) -> dict[str, float]:
         bits = [float(bits_of_slice(model, validation[:EVALUATED_LATENTS], i)) for i in range(slices)]
         return {"bits_all_slices": sum(bits), "bits_first_slice": bits[0], "bits_last_slice": bits[-1]}

@@ -87,6 +87,12 @@ class TrainingState(Generic[Model]):
         torch._foreach_lerp_(averages, weights, 1 - decay)
 
 
+def seeded_device(run: TrainingRun) -> torch.device:
+    """The device of a training, whose seed torch draws weights and noise from."""
+    torch.manual_seed(run.schedule.seed)
+    return torch.device(run.device)
+
+
 def fit(
     model: Model,
     loss_of: Callable[[Model, np.random.Generator, int], Tensor],
@@ -99,7 +105,7 @@ def fit(
     Args:
         model: the model, on its device.
         loss_of: computes the loss of one step from the model, the random generator of this step, and the batch size.
-        evaluate: computes named validation results of the averaged model, which are printed and logged.
+        evaluate: computes named validation results of the averaged model, which are printed and logged; without gradients.
         run: schedule, folder, and whether to resume.
         title: text of the progress bar.
 
@@ -121,6 +127,7 @@ def fit(
         by_time = state.seconds / (60 * schedule.minutes) if schedule.minutes else 0.0
         return processes.agree(max(state.step / schedule.steps, by_time))
 
+    @torch.no_grad()
     def validate(when: str) -> None:
         scores = evaluate(state.average)
         for name, value in scores.items():

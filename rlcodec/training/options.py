@@ -84,9 +84,8 @@ class PretrainOptions(KeywordOptions):
                 raise OptionError(f"{name} is {value}; it must be positive")
 
     def schedule(self, default: Schedule) -> Schedule:
-        """A schedule in which the options that are given replace the default's limits, batch and seed."""
-        steps, batch = self.steps or default.steps, self.batch or default.batch
-        return replace(default, steps=steps, minutes=self.minutes, batch=batch, seed=self.seed)
+        """A schedule in which the options that are given replace the default's steps, batch and seed."""
+        return replace(default, steps=self.steps or default.steps, batch=self.batch or default.batch, seed=self.seed)
 
     def run(self, name: str, default: Schedule, share: float = 1.0) -> TrainingRun:
         """The training of one network under these options.
@@ -96,9 +95,8 @@ class PretrainOptions(KeywordOptions):
             default: schedule, see `schedule`.
             share: of the limit on wall-clock time, for a preset that trains several networks one after another.
         """
-        schedule = self.schedule(default)
-        minutes = schedule.minutes * share if schedule.minutes else None
-        return TrainingRun(replace(schedule, minutes=minutes), self.out / name, self.device, self.resume)
+        schedule = replace(self.schedule(default), minutes=self.minutes and self.minutes * share)
+        return TrainingRun(schedule, self.out / name, self.device, self.resume)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -38,7 +38,7 @@ class Processes:
         """Returns the first process's number in all processes; values that depend on clocks would differ between them."""
         if self.count == 1:
             return number
-        shared = torch.tensor([number], dtype=torch.float64, device=_device())
+        shared = torch.tensor([number], dtype=torch.float64, device="cuda" if torch.cuda.is_available() else "cpu")
         dist.broadcast(shared, 0)
         return float(shared)
 
@@ -58,7 +58,3 @@ def join_processes() -> Processes:
             torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
         dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
     return Processes(dist.get_rank(), dist.get_world_size())
-
-
-def _device() -> torch.device:
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")

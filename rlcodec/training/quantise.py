@@ -6,7 +6,7 @@ import numpy as np
 import torch.nn.functional as F
 from torch import Tensor
 
-from rlcodec.core.integer_conv import ACTIVATION_MAX
+from rlcodec.core.int16_products import ACTIVATION_MAX
 from rlcodec.errors import ModelError
 
 ACTIVATION_SCALE = 128.0

@@ -1,6 +1,6 @@
 """Which parts of which presets can be pretrained; functions are imported when they are first called."""
 
-import importlib
+import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,10 +33,8 @@ class Pretraining:
             DataError: the images are unusable.
             ModelError: weights that the part builds on are unusable.
         """
-        if not isinstance(self.function, str):
-            return self.function(data, options)
-        module, name = self.function.split(":")
-        return getattr(importlib.import_module(module), name)(data, options)
+        function = pkgutil.resolve_name(self.function) if isinstance(self.function, str) else self.function
+        return function(data, options)
 
 
 _pretrainings: dict[tuple[str, str], Pretraining] = {

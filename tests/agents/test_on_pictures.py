@@ -63,7 +63,7 @@ class First:
 
 @pytest.mark.parametrize("objective", OBJECTIVES)
 def test_nothing_beats_the_oracle(hindsight, objective):
-    plans, process = hindsight.oracle(objective), hindsight.episodes.process
+    plans, process = hindsight.oracle(objective), hindsight.process
     best = np.array([plan.value for plan in plans])
     settings = np.stack([hindsight.replay(objective, actions) for actions in hindsight.settings])
     assert settings.min(0) == pytest.approx(best, rel=1e-12)
@@ -80,7 +80,7 @@ def test_nothing_beats_the_oracle(hindsight, objective):
 
 
 def test_settings_are_all_episodes_that_there_are(hindsight):
-    process, count = hindsight.episodes.process, hindsight.image_count
+    process, count = hindsight.process, hindsight.process.image_count
     assert len(set(hindsight.settings)) == len(hindsight.settings)
     for actions in hindsight.settings[::7]:
         assert process.replay([actions] * count, OBJECTIVES[0]).done.all()

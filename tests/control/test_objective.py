@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from rlcodec import OptionError
+from rlcodec.control._objective import distortion_in
 from rlcodec.control.objective import (
     DISTORTIONS,
     KINDS,
     Objective,
     Objectives,
     distortion,
-    distortion_in,
     register_distortion,
     unregister_distortion,
 )
@@ -33,7 +33,7 @@ def test_an_exact_image_has_finite_decibels():
         assert (np.diff(distortion(kind, np.array([0.0, 0.1, 1.0]))) > 0).all()
 
 
-def test_kernels_compute_the_same_distortion():
+def test_compiled_loops_compute_the_same_distortion():
     error = np.array([[0.0, 0.5], [100.0, 3.0], [0.25, 1.0]])
     for number, (kind, row) in enumerate(zip(KINDS, error, strict=True)):
         assert [distortion_in(number, value) for value in row] == pytest.approx(distortion(kind, row), rel=1e-12)

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from rlcodec.core.integer_conv import ACTIVATION_MAX, ConvLayer, analyse, keep_bits, latent_shape, run_layers, synthesise
+from rlcodec.core.int16_products import ACTIVATION_MAX
+from rlcodec.core.integer_conv import ConvLayer, analyse, keep_bits, latent_shape, run_layers, synthesise
 from rlcodec.presets.mnist.installed import installed_weights
 from rlcodec.training.mnist.autoencoder import AutoEncoder, export_transforms
 from rlcodec.training.mnist.reconstructions import run_layers_batched

@@ -13,19 +13,19 @@ from safetensors import safe_open
 from rlcodec.core.known_answers import METADATA_KEY, check_known_answers, known_answers
 from rlcodec.core.weights_file import WEIGHTS, load_arrays, save_model
 from rlcodec.errors import ModelError
-from rlcodec.presets.compact.installed import load_weights as load_compact_weights
+from rlcodec.presets.compact.installed import installed_weights as installed_compact_weights
 from rlcodec.presets.mnist.installed import installed_weights
 from rlcodec.presets.mnist.session import decoded_pixels
 from rlcodec.presets.mnist.weights import weights_from_arrays
-from rlcodec.presets.photo.installed import photo_weights
+from rlcodec.presets.photo.installed import installed_weights as installed_photo_weights
 from rlcodec.presets.registry import preset_by_name
 from rlcodec.training.mnist.pretrain import mnist_answers
 
 decode_digits = functools.partial(decoded_pixels, installed_weights())
 LOADERS: dict[str, Callable[[Path], object]] = {
     "mnist": lambda path: check_known_answers(path, decode_digits),
-    "photo": photo_weights,
-    "compact": lambda path: load_compact_weights(path.parent),
+    "photo": installed_photo_weights,
+    "compact": lambda path: installed_compact_weights(path.parent),
 }
 """Each loads or checks weights in a file."""
 

@@ -1,21 +1,11 @@
 """The range coder: what goes in comes out, in exactly the bytes that the code length asks for."""
 
 import numpy as np
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from rlcodec.core.range_coder import (
-    COST,
-    COST_UNIT,
-    COSTS,
-    EXHAUSTED,
-    PROBABILITY_ONE,
-    code_decision,
-    decoder_state,
-    encoder_state,
-    finish,
-    payload_bytes,
-)
+from rlcodec.core.range_coder import COST_UNIT, COSTS, PROBABILITY_ONE, RangeCoder, payload_bytes
 
 Decisions = list[tuple[int, int]]
 
@@ -27,23 +17,22 @@ decisions = st.lists(st.tuples(probabilities, st.integers(0, 1)), max_size=300)
 
 def encode(sequence: Decisions) -> tuple[bytes, int]:
     """Payload and code length of decisions given as (probability of a 1, decision)."""
-    state, data = encoder_state(), np.zeros(2 * len(sequence) + 64, np.uint8)
+    coder = RangeCoder()
     for probability, bit in sequence:
-        assert code_decision(state, data, COSTS, probability, bit) == bit
-    cost = int(state[COST])
-    return finish(state, data), cost
+        assert coder.code(probability, bit) == bit
+    cost = coder.cost
+    return coder.finish(), cost
 
 
 def decode(payload: bytes, length: int, sequence: Decisions) -> tuple[list[int], int]:
     """The decisions that `payload`, of a whole of `length` bytes, determines, and their code length."""
-    data = np.frombuffer(payload, np.uint8).copy()
-    state, found = decoder_state(data, length), []
+    coder, found = RangeCoder(payload, length), []
     for probability, _ in sequence:
-        bit = code_decision(state, data, COSTS, probability, 0)
-        if state[EXHAUSTED]:
+        bit = coder.code(probability)
+        if coder.exhausted:
             break
         found.append(bit)
-    return found, int(state[COST])
+    return found, coder.cost
 
 
 def mixed_decisions(count: int) -> Decisions:
@@ -129,3 +118,9 @@ def test_golden_bytes_with_a_carry_through_fifteen_full_bytes():
     assert cost == 142606348
     below, _ = encode([*around_the_middle, (2, 1)])
     assert below.hex().startswith("7fffffffffffffffffffffffffffffff")
+
+
+@pytest.mark.parametrize("probability", [0, PROBABILITY_ONE, -1])
+def test_impossible_probabilities_are_refused(probability):
+    with pytest.raises(ValueError, match="probability"):
+        RangeCoder().code(probability, 1)

@@ -7,7 +7,8 @@ import torch.nn.functional as F
 from PIL import Image, ImageFilter
 
 from rlcodec.core.binary_latent import LATENT_GRID, latent_coder, measure_latent_slices
-from rlcodec.core.integer_conv import ACTIVATION_MAX, PIXEL_MAX
+from rlcodec.core.int16_products import ACTIVATION_MAX
+from rlcodec.core.integer_conv import PIXEL_MAX
 from rlcodec.core.integer_mlp import LOGIT_LIMIT, ContextNet
 from rlcodec.core.range_coder import COST_UNIT, COSTS, PROBABILITY_ONE, RangeCoder
 from rlcodec.errors import ModelError

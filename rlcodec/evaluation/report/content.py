@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -58,27 +59,27 @@ class Comparison:
 
     Attributes:
         title: heading.
-        rows: a row for each picture, codec and setting, of at most `MOST_IMAGES` pictures: the table's columns and ms_ssim_db;
-            PSNR of exact pictures is `EXACT_PSNR_DB`.
         curves: means over all pictures, as `mean_curves` with size_bytes, followed by published curves.
         summary: as `summary_of`.
         anchor: codec that its BD-rates are relative to.
+        looks: by codec.
+        rows: a row for each picture, codec and setting, of at most `MOST_IMAGES` pictures: the table's columns and ms_ssim_db;
+            PSNR of exact pictures is `EXACT_PSNR_DB`.
         sizes: as `sizes_at_equal_psnr`.
         about: how each codec ran.
-        looks: by codec.
         thumbnails: data URIs by picture, of the pictures that were found.
         compared: pictures at equal bytes.
         pictures: number of pictures.
     """
 
     title: str
-    rows: pd.DataFrame
     curves: pd.DataFrame
     summary: pd.DataFrame
     anchor: str
-    sizes: pd.DataFrame
-    about: Mapping[str, str]
     looks: Mapping[str, Look]
+    rows: pd.DataFrame = field(default_factory=pd.DataFrame)
+    sizes: pd.DataFrame = field(default_factory=partial(pd.DataFrame, columns=SIZE_COLUMNS))
+    about: Mapping[str, str] = field(default_factory=dict)
     thumbnails: Mapping[str, str] = field(default_factory=dict)
     compared: tuple[Compared, ...] = ()
     pictures: int = 0
@@ -273,12 +274,9 @@ def _published(published: Sequence[pd.DataFrame], looks: dict[str, Look]) -> Com
     anchor = _anchor(curves)
     return Comparison(
         title="published curves",
-        rows=pd.DataFrame(),
         curves=curves,
         summary=summary_of(curves, anchor),
         anchor=anchor,
-        sizes=pd.DataFrame(columns=SIZE_COLUMNS),
-        about={},
         looks=_looks(curves, looks),
     )
 

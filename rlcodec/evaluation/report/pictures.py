@@ -1,7 +1,7 @@
 """Pictures for a report: the originals that a table was measured on, and what codecs make of them at equal bytes."""
 
 import base64
-import io
+import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,7 @@ from rlcodec.evaluation.codecs import FORMATS, Codec, Summary, codec_by_name, is
 from rlcodec.evaluation.curves import EXACT_PSNR_DB
 from rlcodec.evaluation.rate_distortion import Source, pixels_of, sha256_of, sources_of
 from rlcodec.evaluation.versions import Version, finest_within, version_at
+from rlcodec.images.saving import image_bytes
 
 CROP = 512
 """Pixels a side, at most, of the part of a picture that is embedded."""
@@ -87,21 +88,17 @@ def find_originals(rows: pd.DataFrame, folder: Path, split: str) -> Iterator[tup
     """
     sources = {source.name: source for source in sources_of(folder, split)}
     for name, digest in rows[["image", "image_sha256"]].drop_duplicates().itertuples(index=False):
-        pixels = _pixels(sources.get(name), digest)
+        pixels = _pixels(sources[name], digest) if name in sources else None
         if pixels is not None:
             yield name, pixels
 
 
-def _pixels(source: Source | None, digest: str) -> np.ndarray | None:
-    if source is None:
-        return None
+def _pixels(source: Source, digest: str) -> np.ndarray | None:
     for gray in (False, True):
-        try:
+        with contextlib.suppress(RlcodecError):
             pixels = pixels_of(source, gray)
-        except RlcodecError:
-            continue
-        if sha256_of(pixels) == digest:
-            return pixels
+            if sha256_of(pixels) == digest:
+                return pixels
     return None
 
 
@@ -128,7 +125,7 @@ def compare_at_equal_bytes(
     ordered = sorted(names, key=lambda name: not is_rlcodec(name))
     height, width = pixels.shape[:2]
     most, anchored = round(near_bpp * width * height / 8), False
-    versions = [_original(pixels)]
+    versions = [_described("original", "raw", pixels.size, pixels, pixels, Summary())]
     missing: dict[str, str] = {}
     for name in ordered[: MOST_VERSIONS - 1]:
         try:
@@ -142,9 +139,8 @@ def compare_at_equal_bytes(
             else:
                 version = finest_within(codec, pixels, most)
             if version is None:
-                missing[name] = f"has no file of at most {most:,} bytes"
-            else:
-                versions.append(_shown(codec, version, pixels))
+                raise OptionError(f"has no file of at most {most:,} bytes")
+            versions.append(_shown(codec, version, pixels))
         except (RlcodecError, OSError, ValueError) as error:  # Pillow's formats raise the last two
             missing[name] = " ".join(str(error).split())
         if report:
@@ -160,10 +156,6 @@ def _as_measured(codec: Codec, pixels: np.ndarray, rows: pd.DataFrame, near_bpp:
     if setting not in codec.settings:
         raise OptionError(f"is not measured at {setting!r} by this rlcodec")
     return version_at(codec, pixels, setting, codec.settings[setting])
-
-
-def _original(pixels: np.ndarray) -> ShownVersion:
-    return _described("original", "raw", pixels.size, pixels, pixels, Summary())
 
 
 def _shown(codec: Codec, version: Version, original: np.ndarray) -> ShownVersion:
@@ -208,6 +200,4 @@ def thumbnail(pixels: np.ndarray) -> str:
 
 
 def _uri(image: Image.Image, **options: Any) -> str:
-    buffer = io.BytesIO()
-    image.save(buffer, "WEBP", **options)
-    return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()
+    return "data:image/webp;base64," + base64.b64encode(image_bytes(image, "WEBP", **options)).decode()

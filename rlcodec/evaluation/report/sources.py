@@ -15,7 +15,7 @@ from rlcodec.agents.reported_results import RESULTS_FILE, ReportedEpisode, read_
 from rlcodec.core.metrics import PEAK_SQUARED
 from rlcodec.errors import DataError, RlcodecError
 from rlcodec.evaluation.curves import read_curve
-from rlcodec.evaluation.rate_distortion import COLUMNS, CSV, KEY, PARQUET, Row, load_table
+from rlcodec.evaluation.rate_distortion import COLUMNS, CSV, KEY, PARQUET, Row, load_table, read_columns
 from rlcodec.presets.registry import preset_by_name
 
 RUN_FILE = "run.json"
@@ -130,7 +130,7 @@ def _read_folder(folder: Path, sources: Sources) -> None:
     for path in sorted(folder.iterdir()):
         if path.suffix in (CSV, PARQUET) and _table_kind(path):
             _read_file(path, sources)
-        elif path.suffix == ".json" and path.name not in (RESULTS_FILE, RUN_FILE) and _is_curve(path):
+        elif path.suffix == ".json" and path.name not in (RESULTS_FILE, RUN_FILE) and "results" in _json(path):
             sources.curves.append(_curve(path))
     if _count(sources) == before:
         raise DataError(f"{folder}: holds nothing to report on; name {KINDS}")
@@ -174,10 +174,6 @@ def _table_kind(path: Path) -> str:
     if set(COLUMNS) <= names:
         return "codecs"
     return "evaluation" if set(EVALUATED) <= names else ""
-
-
-def _is_curve(path: Path) -> bool:
-    return "results" in _json(path)
 
 
 def _curve(path: Path) -> pd.DataFrame:
@@ -228,11 +224,11 @@ def _table(path: Path) -> Table:
 
 def _evaluated(path: Path) -> Shares:
     try:
-        read = pd.read_parquet(path) if path.suffix == PARQUET else pd.read_csv(path)
+        read = read_columns(path)
         table = pd.DataFrame({"kind": read.kind.astype(str), "counts": read.gap_counts.astype(bool)})
         for name in ("lambda_rate", "lambda_compute", *(f"share_{name}" for name in RULES)):
             table[name] = read[name].astype(float)
-    except (OSError, ValueError, TypeError) as error:
+    except (ValueError, TypeError) as error:
         raise DataError(f"{path}: cannot be read as a table ({' '.join(str(error).split())})") from error
     counted = table[table.counts].share_policy
     if counted.empty or not np.isfinite(counted).all() or not (table[["lambda_rate", "lambda_compute"]] > 0).all(axis=None):

@@ -17,6 +17,7 @@ from rlcodec.control.decode_time import Calibration
 from rlcodec.control.objective import Objective, distortion
 from rlcodec.core.container import header_bytes
 from rlcodec.core.metrics import ms_ssim, psnr_db
+from rlcodec.core.segment_choice import STOP
 from rlcodec.core.segments import MACS_PER_KMAC
 from rlcodec.presets.base import Encoded
 from rlcodec.presets.compact.choices import (
@@ -25,10 +26,10 @@ from rlcodec.presets.compact.choices import (
     COUNTS,
     DEPTH,
     NODES,
+    PATHS,
     choices_at,
-    coding_macs_at_nodes,
-    path_to,
     payload_bytes_at_nodes,
+    sums_at_nodes,
 )
 from rlcodec.presets.compact.decode_cost import decode_work
 from rlcodec.presets.compact.encoder import AnalysedPicture
@@ -84,7 +85,7 @@ class ChoiceSearch:
         cost, macs = source.channel_costs
         height, width = source.picture.original.shape[:2]
         payload_bytes = np.append(payload_bytes_at_nodes(cost[None]), 0)
-        macs_by_tier = coding_macs_at_nodes(macs[None]).reshape(len(macs), -1)
+        macs_by_tier = sums_at_nodes(macs[None]).reshape(len(macs), -1)
         macs_of_choice = np.append(macs_by_tier.sum(0), 0) + synthesis_macs(*source.latent.shape[1:])
         self._size_bytes = payload_bytes + [
             header_bytes(COMPACT, height, width, self._settings(choice).to_number(), int(size))
@@ -95,7 +96,7 @@ class ChoiceSearch:
         self._decode_ms = np.zeros(CHOICES)
         if calibration is not None:
             for choice in range(CHOICES):
-                tiers = set(path_to(choice % NODES)) if choice != NOTHING else set()
+                tiers = set(PATHS[choice % NODES].tolist()) - {STOP} if choice != NOTHING else set()
                 work = decode_work(height, width, {tier: int(macs_by_tier[tier, choice]) for tier in tiers})
                 self._decode_ms[choice] = calibration.predicted_ms(COMPACT.name, source.weights.digest, work)
 
@@ -139,23 +140,17 @@ class ChoiceSearch:
         Raises:
             MisfitError: there is none; the message names the nearest that can be met.
         """
-        bounds: dict[int, tuple[float, ...]] = {}
-        choices: dict[int, list[int]] = {}
-        for choice, count in enumerate(COUNT_OF_CHOICE.tolist()):
-            candidate = self._candidate(choice, self._perfect)
-            if self.constraints.met_by(candidate):
-                key = self._key(candidate, self._perfect.distortion)
-                bounds[count] = min(key, bounds.get(count, key))
-                choices.setdefault(count, []).append(choice)
+        perfect = filter(self.constraints.met_by, (self._candidate(choice, self._perfect) for choice in range(CHOICES)))
         best: tuple[tuple[float, ...], int] | None = None
-        for count in sorted(bounds, key=lambda count: bounds[count]):
-            if best and best[0] < bounds[count]:
+        for bound, choice in sorted(
+            (self._key(candidate, self._perfect.distortion), candidate.source) for candidate in perfect
+        ):
+            if best and best[0] < bound:
                 break
-            quality = self._quality(count)
-            for candidate in (self._candidate(choice, quality) for choice in choices[count]):
-                if self.constraints.met_by(candidate):
-                    keyed = self._key(candidate, quality.distortion), candidate.source
-                    best = min(keyed, best or keyed)
+            candidate = self._candidate(choice)
+            if self.constraints.met_by(candidate):
+                keyed = self._key(candidate, self._quality(int(COUNT_OF_CHOICE[choice])).distortion), choice
+                best = min(keyed, best or keyed)
         if best is None:
             raise self.constraints.refusal([self._candidate(choice) for choice in range(CHOICES)])
         return best[1]

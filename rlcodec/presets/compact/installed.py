@@ -12,7 +12,7 @@ FILE = "compact.safetensors"
 
 
 @functools.cache
-def load_weights(folder: Path = WEIGHTS) -> CompactWeights:
+def installed_weights(folder: Path = WEIGHTS) -> CompactWeights:
     """The weights in a folder, loaded once.
 
     Args:

@@ -22,7 +22,7 @@ from rlcodec.presets.compact.constrained_search import ChoiceSearch, choice_of
 from rlcodec.presets.compact.decode_cost import decode_work, macs_by_tier
 from rlcodec.presets.compact.encoder import AnalysedPicture, encode_by_hand
 from rlcodec.presets.compact.format import COMPACT
-from rlcodec.presets.compact.installed import load_weights
+from rlcodec.presets.compact.installed import installed_weights
 from rlcodec.presets.compact.measurements import measure_lazily
 from rlcodec.presets.compact.options import TIER_NAMES, CompactOptions
 from rlcodec.presets.compact.predictor import CompactPredictor
@@ -48,7 +48,7 @@ class CompactPreset(Preset):
     # Coding
 
     def weights(self) -> CompactWeights:
-        return load_weights()
+        return installed_weights()
 
     def encode(self, image: ImageLike, options: EncodeOptions) -> Encoded:
         """Encodes an image: by hand, under a policy, or as is best of all choices under an objective and constraints."""
@@ -85,10 +85,6 @@ class CompactPreset(Preset):
     def decode(self, stream: Stream, options: DecodeOptions) -> Decoded:
         return decoder.decode_picture(self.weights(), stream)
 
-    def read_pixels(self, image: ImageLike, options: EncodeOptions) -> np.ndarray:
-        """The pixels that are coded, upright and in 8-bit sRGB: uint8 (height, width, 3), or (height, width) if gray."""
-        return read_color(image, COMPACT, options.max_pixels).original
-
     def settings(self, header: Header) -> CompactSettings:
         return CompactSettings.from_header(header)
 
@@ -115,7 +111,7 @@ class CompactPreset(Preset):
     # Decisions
 
     def process_spec(self) -> ProcessSpec:
-        return process.process_spec(self.weights().digest)
+        return ProcessSpec(COMPACT.name, self.weights().digest, process.LAYOUT, process.ACTION_NAMES, process.RATE_RANGE)
 
     def read_predictor(self, text: str) -> CompactPredictor:
         return CompactPredictor.from_json(text)

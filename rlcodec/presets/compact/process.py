@@ -5,7 +5,6 @@ end of an episode (`rlcodec.presets.compact.choices`) comes from tables: rates a
 decision; distortion is measured at a few numbers of channels, and predicted at the others until the budget is chosen.
 """
 
-import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -27,16 +26,16 @@ from rlcodec.presets.compact.choices import (
     DEPTH,
     DESCENDANTS,
     GROUPS,
+    NODES,
+    PATHS,
     TIER,
     UNIFORM_NODES,
     child,
     choices_at,
-    coding_macs_at_nodes,
-    path_to,
     payload_bytes_at_nodes,
+    sums_at_nodes,
 )
 from rlcodec.presets.compact.encoder import AnalysedPicture
-from rlcodec.presets.compact.format import COMPACT
 from rlcodec.presets.compact.latent_coder import decode_latent
 from rlcodec.presets.compact.measurements import PROBES, CompactMeasurements
 from rlcodec.presets.compact.predictor import CompactPredictor, features_of
@@ -80,16 +79,6 @@ DECIBEL_UNITS = ((KINDS.index("psnr"), 50), (KINDS.index("ms-ssim"), 30))
 """Kinds of distortion whose decibels are observed, and what they are divided by."""
 
 
-@functools.cache
-def process_spec(digest: str) -> ProcessSpec:
-    """What a policy must agree with.
-
-    Args:
-        digest: of the codec's weights.
-    """
-    return ProcessSpec(COMPACT.name, digest, LAYOUT, ACTION_NAMES, RATE_RANGE)
-
-
 @dataclass
 class CompactState(EpisodeState):
     """State of B episodes.
@@ -126,7 +115,7 @@ def end_of(actions: tuple[int, ...]) -> tuple[int, int]:
 
 def actions_to(budget: int, node: int) -> tuple[int, ...]:
     """The actions of the episode that ends with a budget at a node, the inverse of `end_of`."""
-    tiers = [tier + FIRST_TIER_ACTION for tier in path_to(node)]
+    tiers = (PATHS[node, : DEPTH[node]] + FIRST_TIER_ACTION).tolist()
     return budget, *tiers, *([STOP_ACTION] if len(tiers) < GROUPS else [])
 
 
@@ -160,15 +149,11 @@ def actions_of(weights: CompactWeights, stream: Stream) -> tuple[int, ...]:
     if not channels and not rest:
         return ()
     if channels in BUDGETS and not rest and not stream.truncated:
-        tiers = [segment.tier for segment in segments]
-        tiers += [STOP] * (channels - len(tiers))
-        budget, node = BUDGETS.index(channels), 0
-        for tier in tiers[:: channels // GROUPS]:
-            if tier == STOP:
-                break
-            node = int(child(np.array(node), tier))
-        if np.array_equal(choices_at(budget, node), tiers):
-            return actions_to(budget, node)
+        tiers = [segment.tier for segment in segments] + [STOP] * (channels - len(segments))
+        budget = BUDGETS.index(channels)
+        for node in range(NODES):
+            if np.array_equal(choices_at(budget, node), tiers):
+                return actions_to(budget, node)
     raise MisfitError("no episode of preset compact leads to this stream")
 
 
@@ -194,7 +179,7 @@ class CompactProcess(DecisionProcess[CompactState]):
         self.spec, self.measurements = spec, measurements
         area, features = measurements.area[:, None, None], features_of(measurements)
         self._payload_bytes = payload_bytes_at_nodes(measurements.cost)
-        macs = coding_macs_at_nodes(measurements.macs).sum(0) + measurements.synthesis_macs[:, None, None]
+        macs = sums_at_nodes(measurements.macs).sum(0) + measurements.synthesis_macs[:, None, None]
         measured = distortions(measurements.mse, measurements.ms_ssim)
         predicted = np.empty_like(measured)
         for predictor, rows in in_turns(predictors, self.image_count):

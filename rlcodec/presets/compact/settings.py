@@ -4,10 +4,9 @@ from dataclasses import dataclass
 from typing import Self
 
 from rlcodec.core.container import Header
-from rlcodec.core.preset_format import MOST_PIXELS
 from rlcodec.errors import DamagedStreamError
-from rlcodec.presets.base import Settings
-from rlcodec.presets.compact.transform import LATENT_CHANNELS, STRIDE, latent_size
+from rlcodec.presets.base import Settings, check_padded_size
+from rlcodec.presets.compact.transform import LATENT_CHANNELS, latent_size
 
 
 @dataclass(frozen=True)
@@ -29,8 +28,7 @@ class CompactSettings(Settings):
     def from_header(cls, header: Header) -> Self:
         """The settings of a stream; raises DamagedStreamError if no such picture can be decoded."""
         rows, columns = latent_size(header.height, header.width)
-        if rows * columns * STRIDE**2 > MOST_PIXELS + STRIDE**2 * (rows + columns):
-            raise DamagedStreamError(f"the header declares {header.width}x{header.height} pixels, more than {MOST_PIXELS}")
+        check_padded_size(header)
         bit_budget, gray = divmod(header.settings, 2)
         if bit_budget > LATENT_CHANNELS * rows * columns:
             raise DamagedStreamError(f"the header declares {bit_budget} latent bits, more than such a picture has")

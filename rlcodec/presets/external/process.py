@@ -29,7 +29,7 @@ from rlcodec.control.decision_process import (
 from rlcodec.control.objective import KINDS
 from rlcodec.control.observation import advice_layout, advice_of, joined
 from rlcodec.control.outcomes import Outcomes
-from rlcodec.control.regressor import FEATURE_LIMIT, Net, decibels_to_quality, distortions, net_of
+from rlcodec.control.regressor import Net, decibels_to_quality, distortions, net_of, scaled
 from rlcodec.errors import DataError
 
 NAME_IN_FILES = "own"
@@ -129,9 +129,7 @@ class ExternalSpec:
     def from_json(text: str) -> "ExternalSpec":
         """Inverse of `to_json`; raises ValueError, KeyError, TypeError, AttributeError or DataError on anything else."""
         raw = json.loads(text)
-        lists = {name: tuple(raw.pop(name)) for name in ("settings", "features", "stops", "kinds")}
-        ranges = {kind: (float(low), float(high)) for kind, (low, high) in raw.pop("rate_range").items()}
-        return ExternalSpec(str(raw.pop("codec")), baseline=int(raw.pop("baseline")), rate_range=ranges, **lists, **raw)
+        return ExternalSpec(**raw | {"codec": str(raw["codec"]), "baseline": int(raw["baseline"])})
 
 
 @dataclass(frozen=True)
@@ -158,7 +156,7 @@ class ExternalPredictor(Predictor):
 
     def standardise(self, features: np.ndarray) -> np.ndarray:
         """Features as observations have them, float64 (n, features)."""
-        return np.clip((features - self.net.center) / self.net.spread, -FEATURE_LIMIT, FEATURE_LIMIT)
+        return scaled(features, self.net.center, self.net.spread)
 
 
 @dataclass(frozen=True)

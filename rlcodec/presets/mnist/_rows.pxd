@@ -1,16 +1,15 @@
 from libc.stdint cimport int32_t, int64_t, uint8_t
 
-from rlcodec.core._integer_mlp cimport ContextNet
 from rlcodec.core._range_coder cimport RangeCoder
 from rlcodec.presets.mnist._pixel_coder cimport PixelCoder
-from rlcodec.presets.mnist.bilevel._coder cimport SourceScratch
+from rlcodec.presets.mnist.bilevel._coder cimport SourceNet, SourceScratch
 from rlcodec.presets.mnist.bilevel._context cimport SourceState, SourceTables
 from rlcodec.presets.mnist.bilevel._transformer cimport KvCache, LmNet
 
 
 cdef class RowCoder:
     cdef readonly PixelCoder pixels
-    cdef readonly ContextNet source_net
+    cdef readonly SourceNet source_net
     cdef readonly LmNet source_lm
     cdef readonly KvCache cache
     cdef readonly SourceTables source_tables

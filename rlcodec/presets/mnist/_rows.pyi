@@ -1,14 +1,14 @@
 import numpy as np
 
-from rlcodec.core._integer_mlp import ContextNet
 from rlcodec.core._range_coder import RangeCoder
 from rlcodec.presets.mnist._pixel_coder import PixelCoder
+from rlcodec.presets.mnist.bilevel._coder import SourceNet
 from rlcodec.presets.mnist.bilevel._context import SourceState, SourceTables
 from rlcodec.presets.mnist.bilevel._transformer import KvCache, LmNet
 
 class RowCoder:
     pixels: PixelCoder
-    source_net: ContextNet
+    source_net: SourceNet
     source_lm: LmNet
     cache: KvCache
     source_tables: SourceTables
@@ -16,7 +16,7 @@ class RowCoder:
     def __init__(
         self,
         pixels: PixelCoder,
-        source_net: ContextNet,
+        source_net: SourceNet,
         source_lm: LmNet,
         cache: KvCache,
         source_tables: SourceTables,
@@ -35,3 +35,4 @@ def code_rows(
 ) -> tuple[int, int, int]: ...
 def measure_rows(rows: RowCoder, image: np.ndarray, budget: int, tier: int, spent: np.ndarray, macs: np.ndarray) -> None: ...
 def filled(reconstruction: np.ndarray, image: np.ndarray, rows: int, weights: np.ndarray, out: np.ndarray) -> None: ...
+def stop_pictures(reconstruction: np.ndarray, image: np.ndarray, weights: np.ndarray) -> np.ndarray: ...

@@ -1,16 +1,17 @@
 """Codes runs of rows of pixels, in either direction, and shows the picture that they make."""
 
+import numpy as np
+
 from libc.stdint cimport int32_t, int64_t, uint8_t
 from libc.string cimport memcpy
 
-from rlcodec.core._integer_mlp cimport ContextNet
 from rlcodec.core._range_coder cimport RangeCoder
 from rlcodec.core._segment_choice cimport (
     CHANGE_PROBABILITY, FIRST_ROW_CHANGE_PROBABILITY, STOP, STOP_BEFORE_PIXELS_PROBABILITY, STOP_PROBABILITY, TABLE, TIER_COUNT,
     code_choice, tier_count_at,
 )
 from rlcodec.presets.mnist._pixel_coder cimport PixelCoder, PixelContext, code_pixel_row
-from rlcodec.presets.mnist.bilevel._coder cimport SourceScratch, code_source_head, code_source_row
+from rlcodec.presets.mnist.bilevel._coder cimport SourceNet, SourceScratch, code_source_head, code_source_row
 from rlcodec.presets.mnist.bilevel._context cimport PRESENT, STATUS, SourceState, SourceTables
 from rlcodec.presets.mnist.bilevel._transformer cimport WAITING, KvCache, LmNet, restore_place, save_place
 
@@ -28,13 +29,10 @@ cdef class RowCoder:
         cache: KV cache of tier `lm`.
         source_tables: tier `table` of the source, and what renders it.
         source: state of the source.
-
-    Raises:
-        ModelError: the network of tier `context` is not one of bilevel sources.
     """
 
     def __init__(
-        self, PixelCoder pixels not None, ContextNet source_net not None, LmNet source_lm not None, KvCache cache not None,
+        self, PixelCoder pixels not None, SourceNet source_net not None, LmNet source_lm not None, KvCache cache not None,
         SourceTables source_tables not None, SourceState source not None,
     ):
         self.pixels, self.source_net, self.source_lm, self.cache = pixels, source_net, source_lm, cache
@@ -213,3 +211,16 @@ def filled(
         raise ValueError(f"{rows} rows of an image of {image.shape[0]}x{image.shape[1]} pixels, and pictures of other sizes")
     with nogil:
         fill_rows(reconstruction, image, rows, weights, out)
+
+
+def stop_pictures(const uint8_t[:, ::1] reconstruction, const uint8_t[:, ::1] image, const int32_t[::1] weights):
+    """The pictures after 0, 1, ... all rows, uint8 (height + 1, height, width); arguments as `filled`."""
+    cdef int64_t height = image.shape[0], rows
+    if reconstruction.shape[0] != height or reconstruction.shape[1] != image.shape[1]:
+        raise ValueError("the reconstruction and the image differ in size")
+    pictures = np.empty((height + 1, height, image.shape[1]), np.uint8)
+    cdef uint8_t[:, :, ::1] out = pictures
+    with nogil:
+        for rows in range(height + 1):
+            fill_rows(reconstruction, image, rows, weights, out[rows])
+    return pictures

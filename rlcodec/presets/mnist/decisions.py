@@ -5,43 +5,21 @@ about the next segment: `STOP_ACTION`, or `FIRST_TIER_ACTION` plus a tier. Segme
 then the rows of pixels.
 """
 
+import functools
+
 import numpy as np
 
 from rlcodec.control.decision_process import Layout, ProcessSpec
 from rlcodec.control.observation import advice_layout
-from rlcodec.core.range_coder import COST_UNIT, COSTS, PROBABILITY_ONE
-from rlcodec.core.segment_choice import (
-    CONTEXT,
-    LATENT,
-    LM,
-    PIXELS,
-    STOP,
-    STOP_BEFORE_PIXELS_PROBABILITY,
-    STOP_PROBABILITY,
-    TIERS,
-    change_costs,
-)
+from rlcodec.core.segment_choice import CONTEXT, LM, STOP, TIERS
+from rlcodec.presets.mnist._decisions import FIRST_ROW, FIRST_TIER_ACTION, STOP_ACTION
 from rlcodec.presets.mnist.format import MNIST
 from rlcodec.presets.mnist.measurements import STATISTICS
 from rlcodec.presets.mnist.objectives import RATE_RANGE
 from rlcodec.presets.mnist.segments import BUDGET_SLICES
-from rlcodec.presets.mnist.weights import MnistWeights
 
 BUDGETS = len(BUDGET_SLICES)
-STOP_ACTION = 0
-FIRST_TIER_ACTION = 1
 ACTIONS = max(BUDGETS, FIRST_TIER_ACTION + len(TIERS))
-BUDGET_PHASE, LATENT_PHASE, PIXEL_PHASE = range(3)
-
-CHANGE_COSTS = np.stack([change_costs(LATENT, 0), change_costs(PIXELS, 0), change_costs(PIXELS, 1)])
-"""Cost of naming a tier in 1/COST_UNIT bit, (segment class, tier before, tier named); infinite where it is illegal."""
-FIRST_ROW = 1
-"""Class of the first row of pixels; latent slices are of the class before it, later rows of the one behind."""
-CHANGE_BITS = CHANGE_COSTS / COST_UNIT
-STOP_BITS = float(COSTS[STOP_PROBABILITY]) / COST_UNIT
-STOP_BEFORE_PIXELS_BITS = float(COSTS[STOP_BEFORE_PIXELS_PROBABILITY]) / COST_UNIT
-GO_BITS = float(COSTS[PROBABILITY_ONE - STOP_PROBABILITY]) / COST_UNIT
-GO_BEFORE_PIXELS_BITS = float(COSTS[PROBABILITY_ONE - STOP_BEFORE_PIXELS_PROBABILITY]) / COST_UNIT
 
 NETWORK_TIERS = (CONTEXT, LM)
 """Tiers that run a network on pixels."""
@@ -75,10 +53,11 @@ LAYOUT: Layout = (
 OBSERVATION_SIZE = sum(length for _, length, _ in LAYOUT)
 
 
-def process_spec(weights: MnistWeights) -> ProcessSpec:
-    """What a policy must agree with to decide for these weights."""
+@functools.lru_cache
+def process_spec(digest: str) -> ProcessSpec:
+    """What a policy must agree with to decide for the weights of a digest."""
     actions = {"first": [f"keep {slices} latent slices" for slices in BUDGET_SLICES], "later": ["stop", *TIERS]}
-    return ProcessSpec(MNIST.name, weights.digest, LAYOUT, actions, RATE_RANGE)
+    return ProcessSpec(MNIST.name, digest, LAYOUT, actions, RATE_RANGE)
 
 
 def segment_class(position: np.ndarray | int, slices: np.ndarray | int) -> np.ndarray:

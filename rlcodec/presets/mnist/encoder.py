@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from rlcodec.core.container import pack
-from rlcodec.core.integer_conv import analyse
+from rlcodec.core.integer_conv import analyse, latent_shape
 from rlcodec.core.range_coder import RangeCoder
 from rlcodec.core.segment_choice import LATENT_TIERS, PIXELS, STOP
 from rlcodec.core.segments import Segment
@@ -28,7 +28,7 @@ def start_encoder(weights: MnistWeights, pixels: np.ndarray, bit_budget: int, la
         weights: of the preset.
         pixels: uint8 (height, width).
         bit_budget: binary latents to keep.
-        latent: int8 (slices, rows, columns), of the analysis transform; computed if None.
+        latent: int8 (slices, rows, columns), of the analysis transform; computed if None and bits of it are kept.
 
     Raises:
         MisfitError: the budget is negative, or larger than the number of latents of the image.
@@ -36,8 +36,10 @@ def start_encoder(weights: MnistWeights, pixels: np.ndarray, bit_budget: int, la
     most = max_bit_budget(weights, *pixels.shape)
     if not 0 <= bit_budget <= most:
         raise MisfitError(f"bit_budget is {bit_budget}; this image takes 0 to {most}")
-    if latent is None:
+    if latent is None and bit_budget:
         latent = analyse(weights.analysis, pixels)
+    elif latent is None:
+        latent = np.zeros((weights.slices, *latent_shape(*pixels.shape)), np.int8)
     return Session(weights, RangeCoder(), pixels.copy(), latent.copy(), bit_budget)
 
 
@@ -95,10 +97,9 @@ def constant_choices(tier: int, rows: int | None = None) -> Chooser:
 
     def choose(segments: tuple[Segment, ...]) -> list[int]:
         height = sum(s.kind == PIXELS for s in segments)
-        if rows is not None and not 0 <= rows <= height:
+        sent = height if rows is None else rows
+        if not 0 <= sent <= height:
             raise MisfitError(f"rows is {rows}; this image has {height}")
-        stops = [rows is not None and s.kind == PIXELS and s.index >= rows for s in segments]
-        tiers = [tier if s.kind == PIXELS else min(tier, LATENT_TIERS - 1) for s in segments]
-        return [STOP if stop else chosen for stop, chosen in zip(stops, tiers, strict=True)]
+        return [min(tier, LATENT_TIERS - 1)] * (len(segments) - height) + [tier] * sent + [STOP] * (height - sent)
 
     return choose

@@ -8,8 +8,6 @@ from rlcodec.presets.mnist.format import MNIST
 from rlcodec.presets.mnist.session import decoded_pixels
 from rlcodec.presets.mnist.weights import MnistWeights, weights_from_arrays
 
-WEIGHTS_FILE = WEIGHTS / f"{MNIST.name}.safetensors"
-
 
 @functools.cache
 def installed_weights() -> MnistWeights:
@@ -18,4 +16,4 @@ def installed_weights() -> MnistWeights:
     Raises:
         ModelError: the file is missing or broken, or this machine decodes its known answers differently.
     """
-    return load_checked(WEIGHTS_FILE, weights_from_arrays, decoded_pixels)
+    return load_checked(WEIGHTS / f"{MNIST.name}.safetensors", weights_from_arrays, decoded_pixels)

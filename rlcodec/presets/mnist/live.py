@@ -7,14 +7,14 @@ import numpy as np
 from rlcodec.control.actor import decide
 from rlcodec.control.objective import KINDS, MEASURE_OF, Objective
 from rlcodec.control.onnx_policy import OnnxPolicy, check_objective
-from rlcodec.core.range_coder import COSTS
 from rlcodec.core.segment_choice import STOP
 from rlcodec.presets.base import Encoded
-from rlcodec.presets.mnist.decisions import BUDGET_PHASE, CHANGE_COSTS, choice_of, process_spec
+from rlcodec.presets.mnist._decisions import BUDGET_PHASE, tier_cost
+from rlcodec.presets.mnist.decisions import choice_of, process_spec
 from rlcodec.presets.mnist.encoder import finish_encoder, start_encoder
 from rlcodec.presets.mnist.measurements import ImageMeasurer
 from rlcodec.presets.mnist.predictor import MnistPredictor
-from rlcodec.presets.mnist.process import MnistProcess, MnistState, tier_cost
+from rlcodec.presets.mnist.process import MnistProcess, MnistState
 from rlcodec.presets.mnist.segments import BUDGET_SLICES, bits_per_slice
 from rlcodec.presets.mnist.session import Session
 from rlcodec.presets.mnist.weights import MnistWeights
@@ -25,7 +25,7 @@ class LiveMeasurer(ImageMeasurer):
 
     def measure_action(self, state: MnistState, action: np.ndarray) -> None:
         """Measures what actions, int64 (B,), lead to, before they are taken."""
-        for e in np.flatnonzero(~state.done).tolist():
+        for e in (~state.done).nonzero()[0].tolist():
             if state.phase[e] == BUDGET_PHASE:
                 self.measure_budget(int(action[e]))
             else:
@@ -68,7 +68,7 @@ class EncodingMeasurer(LiveMeasurer):
         coded = self.session.code(choice)
         position, slices, budget = int(state.position[e]), int(state.slices[e]), int(state.budget[e])
         if choice != STOP and position >= slices:  # latent slices were measured before
-            named = tier_cost(COSTS, CHANGE_COSTS, position, slices, int(state.tier[e]), choice)
+            named = tier_cost(position, slices, int(state.tier[e]), choice)
             self.measurements.pixel_cost[0, budget, choice, position - slices] = coded.cost - named
             self.measurements.pixel_macs[0, budget, choice, position - slices] = coded.macs
 
@@ -91,7 +91,7 @@ def encode_under_policy(policy: OnnxPolicy, weights: MnistWeights, pixels: np.nd
     Raises:
         OptionError: policies are not trained for the objective.
     """
-    check_objective(objective, process_spec(weights))
+    check_objective(objective, process_spec(weights.digest))
     measurer = EncodingMeasurer(weights, pixels, MEASURE_OF[KINDS.index(objective.kind)])
     predictor = cast(MnistPredictor, policy.predictor)
     process = MnistProcess(weights, measurer.measurements, predictor, pixels.shape, measurer)

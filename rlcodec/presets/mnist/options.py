@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from rlcodec.control.constraints import Constraints
-from rlcodec.core.segment_choice import CONTEXT, TIERS
+from rlcodec.core.segment_choice import TIERS
 from rlcodec.errors import OptionError
 from rlcodec.options import EncodeOptions, option
 
@@ -43,11 +43,6 @@ class MnistOptions(EncodeOptions):
     def fixes_decisions(self) -> bool:
         """Whether any of `bit_budget`, `tier` and `rows` is given."""
         return any(value is not None for value in (self.bit_budget, self.tier, self.rows))
-
-    @property
-    def tier_index(self) -> int:
-        """Index of the tier into `rlcodec.core.segment_choice.TIERS`."""
-        return CONTEXT if self.tier is None else TIERS.index(self.tier)
 
 
 OPTIONS = MnistOptions

@@ -6,15 +6,12 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from rlcodec.control.decision_process import Predictor
-from rlcodec.control.observation import FEATURE_LIMIT
+from rlcodec.control.regressor import scaled
 from rlcodec.core.range_coder import COST_UNIT
 from rlcodec.core.segment_choice import CONTEXT
 from rlcodec.core.segments import MACS_PER_KMAC
+from rlcodec.presets.mnist._tables import KMAC_UNIT
 from rlcodec.presets.mnist.measurements import MEASURED_TIERS, MnistMeasurements
-
-ROW_FEATURES = 6
-KMAC_UNIT = 1000.0
-"""Divides the product of a row's kMAC and its running sum, a feature of rows."""
 
 
 @dataclass(frozen=True)
@@ -45,11 +42,6 @@ class MnistPredictor(Predictor):
     def predict(self, features: np.ndarray) -> np.ndarray:
         """Predictions for images, float64 (n, outputs of `image`), from `image_features`, float64 (n, f)."""
         return scaled(features, self.center, self.spread) @ self.image[:-1] + self.image[-1]
-
-
-def scaled(features: np.ndarray, center: np.ndarray, spread: np.ndarray) -> np.ndarray:
-    """Features, float64 (n, f), normalised and limited as the predictions take them."""
-    return np.clip((features - center) / spread, -FEATURE_LIMIT, FEATURE_LIMIT)
 
 
 def image_features(measurements: MnistMeasurements, pixels: int) -> np.ndarray:
@@ -83,6 +75,6 @@ def row_features(table: np.ndarray, busy: np.ndarray, bits: np.ndarray, kmac: np
         width: pixels of a row.
 
     Returns:
-        float64 (..., h, ROW_FEATURES); the last feature, kMAC times its running sum, grows as attention does.
+        float64 (..., h, ROW_FEATURES); the last feature, kMAC times its running sum, / KMAC_UNIT, grows as attention does.
     """
     return np.stack([table, busy, bits, kmac, np.full_like(kmac, width), kmac * np.cumsum(kmac, -1) / KMAC_UNIT], -1)

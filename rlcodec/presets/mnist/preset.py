@@ -1,13 +1,13 @@
 """Preset `mnist`: small 8-bit gray images, coded as binary latents of an auto-encoder and by a raster-encoder."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, cast
 
 import numpy as np
 
 from rlcodec.control.decision_process import Predictor, ProcessSpec
 from rlcodec.control.decode_time import DecodeSample, Work, load_calibration
-from rlcodec.core.container import Header, Stream, pack, unpack
+from rlcodec.core.container import Header, Stream, pack
 from rlcodec.core.segment_choice import CONTEXT, LM, STOP, TABLE, TIERS
 from rlcodec.core.segments import describe_tiers
 from rlcodec.errors import MisfitError, OptionError, StreamError
@@ -16,8 +16,8 @@ from rlcodec.options import DecodeOptions, EncodeOptions
 from rlcodec.presets.base import ComparedSettings, Decoded, Encoded, Preset, StreamInfo
 from rlcodec.presets.mnist import decisions
 from rlcodec.presets.mnist.batch import digit_coder
-from rlcodec.presets.mnist.calibration_samples import encode_samples
-from rlcodec.presets.mnist.constrained_search import encode_constrained, encode_lossless
+from rlcodec.presets.mnist.calibration_samples import decode_samples
+from rlcodec.presets.mnist.constrained_search import ConstrainedSearch
 from rlcodec.presets.mnist.decode_cost import decode_work
 from rlcodec.presets.mnist.encoder import constant_choices, encode_with
 from rlcodec.presets.mnist.format import MNIST
@@ -68,14 +68,15 @@ class MnistPreset(Preset):
         calibration = load_calibration() if options.max_decode_ms is not None else None
         if options.asks_for_exact_pixels:
             if options.constraints:
-                return encode_lossless(weights, pixels, options.constraints, calibration)
+                return ConstrainedSearch(weights, pixels, options.constraints, calibration).encode_lossless()
             return encode_with(weights, pixels, 0, constant_choices(CONTEXT))
         if options.fixes_decisions:
-            return encode_with(weights, pixels, options.bit_budget or 0, constant_choices(options.tier_index, options.rows))
+            tier = TIERS.index(options.tier or TIERS[CONTEXT])
+            return encode_with(weights, pixels, options.bit_budget or 0, constant_choices(tier, options.rows))
         objective = options.resolve(self.objectives)
         policy = policy_of(self, options.policy)
         if options.constraints:
-            return encode_constrained(policy, weights, pixels, objective, options.constraints, calibration)
+            return ConstrainedSearch(weights, pixels, options.constraints, calibration).encode(policy, objective)
         return encode_under_policy(policy, weights, pixels, objective)
 
     def decode(self, stream: Stream, options: DecodeOptions) -> Decoded:
@@ -102,20 +103,14 @@ class MnistPreset(Preset):
         return decode_work(self.weights(), (info.height, info.width), bit_budget, info.segments, info.details[BY_SOURCE])
 
     def decode_samples(self) -> Sequence[DecodeSample]:
-        return [
-            self._decode_sample(unpack(data))
-            for data in encode_samples(lambda image, options: self.encode(image, MnistOptions(**options)).data)
-        ]
-
-    def _decode_sample(self, stream: Stream) -> DecodeSample:
-        decoded, size = self.decode(stream, DecodeOptions()), (stream.header.height, stream.header.width)
-        work = decode_work(self.weights(), size, stream.header.settings, decoded.segments, decoded.details[BY_SOURCE])
-        return DecodeSample(work, lambda: self.decode(stream, DecodeOptions()))
+        return decode_samples(self.weights())
 
     def pack_batch(self, images: Sequence[np.ndarray]) -> list[bytes]:
         """Lossless streams in the fastest tier, many digits of one size at a time; see `Preset.pack_batch`."""
-        streams = [b""] * len(images)
-        for (height, width), places in _by_size(image.shape for image in images).items():
+        streams, sizes = [b""] * len(images), dict[tuple[int, ...], list[int]]()
+        for at, image in enumerate(images):
+            sizes.setdefault(image.shape, []).append(at)
+        for (height, width), places in sizes.items():
             payloads = digit_coder(height, width).encode(np.stack([images[at] for at in places]), TABLE)
             for at, payload in zip(places, payloads, strict=True):
                 streams[at] = pack(MNIST, self.weights().fingerprint, height, width, MnistSettings(0).to_number(), payload)
@@ -123,21 +118,18 @@ class MnistPreset(Preset):
 
     def decode_batch(self, streams: Sequence[Stream], options: DecodeOptions) -> list[np.ndarray | StreamError]:
         """Pictures of several whole streams; lossless ones without latents are decoded many at a time."""
-        pictures: dict[int, np.ndarray] = {}
-        lossless = [at for at, stream in enumerate(streams) if self._may_be_batched(stream.header)]
-        sizes = _by_size((streams[at].header.height, streams[at].header.width) for at in lossless)
-        for (height, width), places in sizes.items():
-            payloads = [streams[lossless[place]].payload.tobytes() for place in places]
-            for place, picture in zip(places, digit_coder(height, width).decode(payloads), strict=True):
-                if picture is not None:
-                    pictures[lossless[place]] = picture
-        rest = [at for at in range(len(streams)) if at not in pictures]
-        others = dict(zip(rest, super().decode_batch([streams[at] for at in rest], options), strict=True))
-        return [pictures[at] if at in pictures else others[at] for at in range(len(streams))]
-
-    def _may_be_batched(self, header: Header) -> bool:
-        """Whether the batched decoder takes streams with such a header, if all rows were sent."""
-        return not header.settings and header.fingerprint == self.weights().fingerprint
+        pictures: list[np.ndarray | StreamError | None] = [None] * len(streams)
+        sizes: dict[tuple[int, int], list[int]] = {}
+        for at, stream in enumerate(streams):
+            header = stream.header
+            if not header.settings and header.fingerprint == self.weights().fingerprint:
+                sizes.setdefault((header.height, header.width), []).append(at)
+        for size, places in sizes.items():
+            decoded = digit_coder(*size).decode([streams[at].payload.tobytes() for at in places])
+            for at, picture in zip(places, decoded, strict=True):
+                pictures[at] = picture
+        others = iter(super().decode_batch([streams[at] for at, p in enumerate(pictures) if p is None], options))
+        return [next(others) if picture is None else picture for picture in pictures]
 
     def encode_on_device(self, images: Sequence[ImageLike], options: EncodeOptions, device: str) -> list[bytes]:
         """Streams of several images in tier `lm`, whose network runs on a device; the same bytes as without.
@@ -167,7 +159,7 @@ class MnistPreset(Preset):
         return [_decoded(session, stream) for session, stream in zip(sessions, streams, strict=True)]
 
     def process_spec(self) -> ProcessSpec:
-        return decisions.process_spec(self.weights())
+        return decisions.process_spec(self.weights().digest)
 
     def read_predictor(self, text: str) -> MnistPredictor:
         return MnistPredictor.from_json(text)
@@ -213,14 +205,6 @@ def _decoded(session: Session, stream: Stream) -> Decoded:
         truncated=stream.truncated,
         details={BY_SOURCE: session.uses_source},
     )
-
-
-def _by_size(shapes: Iterable[tuple[int, ...]]) -> dict[tuple[int, ...], list[int]]:
-    """Places of images by their height and width."""
-    places: dict[tuple[int, ...], list[int]] = {}
-    for at, shape in enumerate(shapes):
-        places.setdefault(shape, []).append(at)
-    return places
 
 
 PRESET = MnistPreset()

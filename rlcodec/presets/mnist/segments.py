@@ -1,5 +1,7 @@
 """Segments of a stream of preset `mnist`, the bit budgets that decisions are made among, and the compute of the transforms."""
 
+import functools
+
 from rlcodec.core.integer_conv import latent_shape
 from rlcodec.core.segment_choice import LATENT, PIXELS
 from rlcodec.core.segments import Segment
@@ -15,6 +17,7 @@ def bits_per_slice(height: int, width: int) -> int:
     return rows * columns
 
 
+@functools.lru_cache
 def segments_of(height: int, width: int, bit_budget: int) -> tuple[Segment, ...]:
     """All segments of an image: the latent slices that a bit budget touches, by importance, then the rows of pixels.
 
@@ -38,6 +41,7 @@ def slices_touched(bit_budget: int, height: int, width: int) -> int:
     return -(-bit_budget // bits_per_slice(height, width))
 
 
+@functools.lru_cache
 def synthesis_macs(weights: MnistWeights, height: int, width: int) -> int:
     """Multiply-accumulates of the synthesis transform for an image in pixels, if any latents are kept.
 

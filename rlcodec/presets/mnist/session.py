@@ -16,7 +16,7 @@ from rlcodec.presets.mnist.bilevel.coder import source_of
 from rlcodec.presets.mnist.bilevel.context import PRESENT, STATUS, source_state
 from rlcodec.presets.mnist.bilevel.geometry import BilevelSource
 from rlcodec.presets.mnist.bilevel.transformer import KvCache
-from rlcodec.presets.mnist.rows import RowCoder, code_rows, picture_at, row_coder
+from rlcodec.presets.mnist.rows import RowCoder, code_rows, filled, row_coder
 from rlcodec.presets.mnist.segments import segments_of, slices_touched, synthesis_macs
 from rlcodec.presets.mnist.settings import MnistSettings
 from rlcodec.presets.mnist.weights import MnistWeights
@@ -79,8 +79,7 @@ class Session:
     @property
     def macs(self) -> int:
         """Multiply-accumulates of decoding the segments coded so far, the synthesis included."""
-        height, width = self.image.shape
-        synthesis = synthesis_macs(self.weights, height, width) if self.bit_budget else 0
+        synthesis = synthesis_macs(self.weights, *self.image.shape) if self.bit_budget else 0
         return synthesis + sum(s.macs for s in self.coded)
 
     def code(self, choice: int = STOP) -> CodedSegment:
@@ -102,18 +101,16 @@ class Session:
             OptionError: a segment cannot be encoded in the tier that was chosen for it.
         """
         latents = len(self.segments) - self.image.shape[0]
-        at = 0
-        while at < len(choices) and not self.done:
+        while len(choices) and not self.done:
             start = len(self.coded)
             in_latents = start < latents
-            count = min(len(choices) - at, (latents if in_latents else len(self.segments)) - start)
-            costs, macs = np.zeros(count, np.int64), np.zeros(count, np.int64)
-            part = np.array(choices[at : at + count], np.int64)
+            part = np.array(choices[: (latents if in_latents else len(self.segments)) - start], np.int64)
+            costs, macs = np.zeros((2, len(part)), np.int64)
             if self.coder.encoding:
                 self._check_choices(start, part)
             code = self._code_latents if in_latents else self._code_rows
             coded = code(start, part, costs, macs)
-            at += coded
+            choices = choices[coded:]
             exhausted = self.coder.exhausted
             segments = self.segments[start : start + coded]
             self.coded += coded_segments(segments, part[:coded], costs[:coded], macs[:coded], exhausted)
@@ -156,11 +153,14 @@ class Session:
         if self.rows_done == self.image.shape[0]:
             return self.image.copy()
         if self.bits_done < self.bit_budget:
-            kept = keep_bits(self.latent, self.bits_done)
-            reconstruction = synthesise(self.weights.synthesis, kept, *self.image.shape)
+            reconstruction = synthesise(self.weights.synthesis, keep_bits(self.latent, self.bits_done), *self.image.shape)
         else:
             reconstruction = self.reconstruction
-        return picture_at(self.weights, reconstruction, self.image, self.rows_done, self.pixels_of_next_row, self.bits_done)
+        rows, pixels, out = self.rows_done, self.pixels_of_next_row, np.empty_like(self.image)
+        fill = self.weights.fill[slices_touched(self.bits_done, *self.image.shape)]
+        filled(reconstruction, self.image, rows, fill, out)
+        out[rows, :pixels] = self.image[rows, :pixels]
+        return out
 
     def run_all(self) -> tuple[CodedSegment, ...]:
         """Decodes until the end of the stream; returns the segments."""

@@ -9,13 +9,14 @@ from rlcodec.core.integer_conv import ConvLayer
 from rlcodec.core.integer_mlp import ContextNet
 from rlcodec.core.weights_file import Weights, context_net_of, digest_of, layers_from_arrays, stored_fields
 from rlcodec.errors import ModelError
+from rlcodec.presets.mnist.bilevel._coder import SourceNet
 from rlcodec.presets.mnist.bilevel.context import SourceTables
 from rlcodec.presets.mnist.bilevel.transformer import LmNet
 from rlcodec.presets.mnist.format import MNIST
 from rlcodec.presets.mnist.static_tables import StaticTables
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class MnistWeights(Weights):
     """Everything that coding needs beside the code.
 
@@ -38,7 +39,7 @@ class MnistWeights(Weights):
     pixel_net: ContextNet
     latent_net: ContextNet
     tables: StaticTables
-    source_net: ContextNet
+    source_net: SourceNet
     source_lm: LmNet
     source_tables: SourceTables
     fill: np.ndarray
@@ -66,7 +67,7 @@ def weights_from_arrays(arrays: Mapping[str, np.ndarray]) -> MnistWeights:
             pixel_net=context_net_of(arrays, "pixels"),
             latent_net=context_net_of(arrays, "latents"),
             tables=StaticTables(*(arrays[f"tables.{field}"] for field in StaticTables._fields)),
-            source_net=context_net_of(arrays, "scans"),
+            source_net=SourceNet(**{field: arrays[f"scans.{field}"] for field in SourceNet.stored}),
             source_lm=LmNet(**{field: arrays[f"lm.{field}"] for field in stored_fields(LmNet)}),
             source_tables=SourceTables(**{field: arrays[f"scan.{field}"] for field in SourceTables.stored}),
             fill=arrays["fill"],

@@ -6,11 +6,9 @@ after some of the slices. The last action chooses the synthesis, whose result th
 `rlcodec.presets.photo.process` runs episodes.
 """
 
-from rlcodec.control.decision_process import ProcessSpec
 from rlcodec.control.objective import Objective
 from rlcodec.control.observation import advice_layout
 from rlcodec.presets.photo.coefficient_coder import SLICE_COUNT
-from rlcodec.presets.photo.format import PHOTO
 from rlcodec.presets.photo.repair import WIDTHS
 
 GAIN_CHOICES = tuple(range(0, 48, 3))
@@ -53,8 +51,3 @@ ACTION_NAMES = {
     "stops": [f"after {slices} slices" for slices in STOPS],
     "last": [f"synthesis {ending}" for ending in ENDINGS],
 }
-
-
-def photo_spec(codec_digest: str) -> ProcessSpec:
-    """What a policy for photographs must agree with; `codec_digest` is that of the preset's weights."""
-    return ProcessSpec(PHOTO.name, codec_digest, LAYOUT, ACTION_NAMES, RATE_RANGE)

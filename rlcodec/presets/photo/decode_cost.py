@@ -1,6 +1,7 @@
 """The work of decoding a photograph by stage of the decoder, and the decodes by which a machine is calibrated."""
 
 import functools
+from collections import defaultdict
 from collections.abc import Iterable
 
 import numpy as np
@@ -33,10 +34,9 @@ def decode_work(size: tuple[int, int], segments: Iterable[CodedSegment], synthes
         segments: of the stream; each core decodes the strip that comes next as soon as it is free.
         synthesis: one of `rlcodec.presets.photo.repair.WIDTHS`.
     """
-    kmac_by_strip: dict[int, float] = {}
+    kmac_by_strip = defaultdict[int, float](float)
     for coded in segments:
-        strip = coded.segment.strip
-        kmac_by_strip[strip] = kmac_by_strip.get(strip, 0.0) + coded.macs / MACS_PER_KMAC
+        kmac_by_strip[coded.segment.strip] += coded.macs / MACS_PER_KMAC
     loads = [0.0] * this_machine().cores
     for strip in sorted(kmac_by_strip):
         loads[loads.index(min(loads))] += kmac_by_strip[strip]
@@ -54,16 +54,12 @@ def decode_samples(weights: PhotoWeights) -> list[DecodeSample]:
             encoded = encode_at_gain(weights, picture, gain, synthesis)
             stream, work = unpack(encoded.data), decode_work(size, encoded.segments, synthesis)
             samples.append(DecodeSample(work, functools.partial(decode_picture, weights, stream)))
-        values = functools.partial(_values, weights, stream.payload, size, gain)
+        values = functools.partial(decode_values, weights, stream.payload, size, gain)
         samples.append(DecodeSample({COEFFICIENTS: work[COEFFICIENTS]}, values))
         planes = functools.partial(_planes, weights, stream.payload, size, gain)
         samples.append(DecodeSample({stage: work[stage] for stage in (COEFFICIENTS, INVERSE)}, planes))
     return samples
 
 
-def _values(weights: PhotoWeights, payload: np.ndarray, size: tuple[int, int], gain: int) -> np.ndarray:
-    return decode_values(weights, payload, size, gain)[0]
-
-
 def _planes(weights: PhotoWeights, payload: np.ndarray, size: tuple[int, int], gain: int) -> np.ndarray:
-    return dequantised_planes(_values(weights, payload, size, gain), weights.centroids, step_of(gain))
+    return dequantised_planes(decode_values(weights, payload, size, gain)[0], weights.centroids, step_of(gain))

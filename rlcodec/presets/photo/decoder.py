@@ -2,17 +2,15 @@
 
 import numpy as np
 
-from rlcodec.core.container import Header, Stream, unpack
-from rlcodec.core.preset_format import MOST_PIXELS
+from rlcodec.core.container import Stream, unpack
 from rlcodec.core.segments import MACS_PER_KMAC
 from rlcodec.core.weights_file import check_fingerprint
-from rlcodec.errors import DamagedStreamError
 from rlcodec.images.color import to_gray
-from rlcodec.presets.base import Decoded
+from rlcodec.presets.base import Decoded, check_padded_size
 from rlcodec.presets.photo.repair import KMAC, render
 from rlcodec.presets.photo.settings import PhotoSettings
 from rlcodec.presets.photo.strips import decode_values
-from rlcodec.presets.photo.transform import BLOCK, TRANSFORM_MACS, padded_size
+from rlcodec.presets.photo.transform import TRANSFORM_MACS
 from rlcodec.presets.photo.weights import PhotoWeights
 
 
@@ -30,9 +28,9 @@ def decode_picture(weights: PhotoWeights, stream: Stream, synthesis: str | None 
         UnknownModelError: it was coded with other weights.
     """
     header = stream.header
-    settings, size = PhotoSettings.of(header), (header.height, header.width)
+    settings, size = PhotoSettings.from_number(header.settings), (header.height, header.width)
     check_fingerprint(header, weights.digest)
-    _check_size(header)
+    check_padded_size(header)
     values, segments = decode_values(weights, stream.payload, size, settings.gain, workers)
     used = synthesis or settings.synthesis
     slices = 1 + max((s.segment.index for s in segments if s.cost), default=-1)
@@ -52,7 +50,8 @@ def decoded_values(weights: PhotoWeights, data: bytes) -> np.ndarray:
     stream = unpack(data)
     header = stream.header
     check_fingerprint(header, weights.digest)
-    return decode_values(weights, stream.payload, (header.height, header.width), PhotoSettings.of(header).gain)[0]
+    gain = PhotoSettings.from_number(header.settings).gain
+    return decode_values(weights, stream.payload, (header.height, header.width), gain)[0]
 
 
 def synthesis_macs(area: int, synthesis: str) -> int:
@@ -82,9 +81,3 @@ def shown_pixels(
     """
     pixels = render(weights, values, settings.gain, synthesis)[: size[0], : size[1]]
     return to_gray(pixels) if settings.gray else np.ascontiguousarray(pixels)
-
-
-def _check_size(header: Header) -> None:
-    rows, columns = padded_size(header.height, header.width)
-    if rows * columns > MOST_PIXELS + BLOCK * (rows + columns):
-        raise DamagedStreamError(f"the header declares {header.width}x{header.height} pixels, more than {MOST_PIXELS}")

@@ -1,6 +1,5 @@
 """Encoding a photograph: at a gain, under a policy, or as the actions of an episode say."""
 
-import functools
 from collections.abc import Iterable
 
 import numpy as np
@@ -45,12 +44,8 @@ def stream_of(weights: PhotoWeights, coded: CodedPicture, picture: ColorImage, c
         bits=8.0 * len(payload),
         decoder_macs=macs + synthesis_macs(int(np.prod(padded_size(height, width))), choice.synthesis),
         original=picture.original,
-        show=functools.partial(_shown, weights, data),
+        show=lambda: decode_picture(weights, unpack(data, MOST_PIXELS)).picture,
     )
-
-
-def _shown(weights: PhotoWeights, data: bytes) -> np.ndarray:
-    return decode_picture(weights, unpack(data, MOST_PIXELS)).picture
 
 
 def encode_at_gain(

@@ -6,14 +6,14 @@ from pathlib import Path
 from rlcodec.core.known_answers import load_checked
 from rlcodec.core.weights_file import WEIGHTS
 from rlcodec.presets.photo.decoder import decoded_values
-from rlcodec.presets.photo.weights import PhotoWeights, photo_weights_from_arrays
+from rlcodec.presets.photo.weights import PhotoWeights, weights_from_arrays
 
 
 @functools.cache
-def photo_weights(path: Path = WEIGHTS / "photo.safetensors") -> PhotoWeights:
+def installed_weights(path: Path = WEIGHTS / "photo.safetensors") -> PhotoWeights:
     """Loads weights once.
 
     Raises:
         ModelError: the file is missing or broken, or this machine does not reproduce the file's known answers.
     """
-    return load_checked(path, photo_weights_from_arrays, decoded_values)
+    return load_checked(path, weights_from_arrays, decoded_values)

@@ -91,7 +91,7 @@ class LivePicture:
             return False
         gain, tables = GAIN_CHOICES[setting], self.measurements
         coded = encode_photo(self.weights, self.strips, gain, workers=self.workers, keep=self.kept | Keep.ERRORS)
-        tables.payload_bytes[0, setting] = [[coded.payload_bytes(slices)] for slices in STOPS]
+        tables.payload_bytes[0, setting] = [[len(coded.payload(slices))] for slices in STOPS]
         tables.macs[0, setting] = [
             [coded.macs[:, :slices].sum() + synthesis_macs(self._block_area, ending) for ending in ENDINGS] for slices in STOPS
         ]

@@ -1,13 +1,13 @@
 """Preset `photo`: photographs and other pictures in colour or gray, lossy, of any size."""
 
-from typing import ClassVar, cast
+from typing import cast
 
 import numpy as np
 
 from rlcodec.control.decision_process import DecisionProcess, Predictor, ProcessSpec
 from rlcodec.control.decode_time import DecodeSample, Work, load_calibration
 from rlcodec.core.container import Header, Stream
-from rlcodec.core.preset_format import MOST_PIXELS, PresetFormat
+from rlcodec.core.preset_format import MOST_PIXELS
 from rlcodec.errors import MisfitError, OptionError
 from rlcodec.images.color import read_color
 from rlcodec.images.gray import ImageLike
@@ -15,12 +15,12 @@ from rlcodec.options import DecodeOptions, EncodeOptions
 from rlcodec.presets.base import ComparedSettings, Decoded, Encoded, Preset, StreamInfo
 from rlcodec.presets.photo.coefficient_coder import GAINS, SLICE_COUNT
 from rlcodec.presets.photo.constrained_search import DEFAULT_SYNTHESIS, ConstrainedSearch
-from rlcodec.presets.photo.decisions import ENDINGS, GAIN_CHOICES, OBJECTIVES, STOPS, photo_spec
+from rlcodec.presets.photo.decisions import ACTION_NAMES, ENDINGS, GAIN_CHOICES, LAYOUT, OBJECTIVES, RATE_RANGE, STOPS
 from rlcodec.presets.photo.decode_cost import decode_samples, decode_work
 from rlcodec.presets.photo.decoder import decode_picture
 from rlcodec.presets.photo.encoder import PolicyEncoder, encode_actions, encode_at_gain
 from rlcodec.presets.photo.format import PHOTO
-from rlcodec.presets.photo.installed import photo_weights
+from rlcodec.presets.photo.installed import installed_weights
 from rlcodec.presets.photo.measurements import MIDDLE_GRAY, LivePicture
 from rlcodec.presets.photo.options import PhotoDecodeOptions, PhotoOptions
 from rlcodec.presets.photo.predictor import PhotoPredictor
@@ -38,13 +38,13 @@ COMPARED_LOG10_RATES = (0.45, 0.65, 0.85, 1.05, 1.3, 1.55)
 class PhotoPreset(Preset):
     """The preset; see `rlcodec.presets.base.Preset` for its methods."""
 
-    format: ClassVar[PresetFormat] = PHOTO
-    options: ClassVar[type[EncodeOptions]] = PhotoOptions
-    decode_options: ClassVar[type[DecodeOptions]] = PhotoDecodeOptions
+    format = PHOTO
+    options = PhotoOptions
+    decode_options = PhotoDecodeOptions
     objectives = OBJECTIVES
 
     def weights(self) -> PhotoWeights:
-        return photo_weights()
+        return installed_weights()
 
     def encode(self, image: ImageLike, options: EncodeOptions) -> Encoded:
         """Encodes an image: at a gain, under an objective, within constraints, or both of these; see `Preset.encode`."""
@@ -70,12 +70,8 @@ class PhotoPreset(Preset):
         options = cast(PhotoDecodeOptions, options)
         return decode_picture(self.weights(), stream, options.synthesis, options.workers)
 
-    def read_pixels(self, image: ImageLike, options: EncodeOptions) -> np.ndarray:
-        """The image as 8-bit sRGB, upright; see `rlcodec.images.color.read_color`."""
-        return read_color(image, PHOTO, options.max_pixels).original
-
     def settings(self, header: Header) -> PhotoSettings:
-        return PhotoSettings.of(header)
+        return PhotoSettings.from_number(header.settings)
 
     def mode(self, header: Header) -> str:
         return "L" if self.settings(header).gray else "RGB"
@@ -87,7 +83,7 @@ class PhotoPreset(Preset):
         return decode_samples(self.weights())
 
     def process_spec(self) -> ProcessSpec:
-        return photo_spec(self.weights().digest)
+        return ProcessSpec(PHOTO.name, self.weights().digest, LAYOUT, ACTION_NAMES, RATE_RANGE)
 
     def read_predictor(self, text: str) -> PhotoPredictor:
         return PhotoPredictor.from_json(text)

@@ -80,28 +80,19 @@ def advance(state: PhotoEpisodes, action: np.ndarray) -> None:
     state.phase[stopping | ((choosing | between) & (state.stop == len(STOPS) - 1))] = SYNTHESIS_PHASE
 
 
-def choice_of(state: PhotoEpisodes, row: int = 0) -> Choice:
-    """What an episode decided so far; the first synthesis if it has not come to that."""
-    return Choice(GAIN_CHOICES[state.setting[row]], STOPS[state.stop[row]], ENDINGS[state.synthesis[row]])
-
-
 def choice_of_actions(actions: Iterable[int]) -> Choice:
-    """What an episode decided with these actions, the first of which chooses a gain."""
+    """What an episode decided with these actions, the first of which chooses a gain; the first synthesis if none does."""
     state = PhotoEpisodes.empty(1)
     state.done[:] = False
     for action in actions:
         advance(state, np.array([action]))
-    return choice_of(state)
+    return Choice(GAIN_CHOICES[state.setting[0]], STOPS[state.stop[0]], ENDINGS[state.synthesis[0]])
 
 
 def actions_of_choice(setting: int, stop: int, synthesis: int) -> tuple[int, ...]:
     """The actions of an episode that chooses a gain, a stop and a synthesis, by their indices."""
     stopping = (STOP_ACTION,) if stop < len(STOPS) - 1 else ()
     return setting, *[GO_ACTION] * stop, *stopping, synthesis
-
-
-def _legal_actions(phase: np.ndarray) -> np.ndarray:
-    return np.arange(ACTIONS)[None] < np.array(ACTION_COUNTS)[phase][:, None]
 
 
 class PhotoProcess(DecisionProcess[PhotoEpisodes]):
@@ -149,7 +140,7 @@ class PhotoProcess(DecisionProcess[PhotoEpisodes]):
         return len(self._tables.areas)
 
     def legal(self, state: PhotoEpisodes) -> np.ndarray:
-        return _legal_actions(state.phase)
+        return np.arange(ACTIONS)[None] < np.array(ACTION_COUNTS)[state.phase][:, None]
 
     def apply(self, state: PhotoEpisodes, action: np.ndarray) -> None:
         advance(state, action)
@@ -189,7 +180,7 @@ class PhotoProcess(DecisionProcess[PhotoEpisodes]):
             (-after.distortion[PSNR][:, -1, 0] - psnrs_db[every, setting]) / 2,
         ]
         parts = [
-            advice_of(costs, _legal_actions(phase), value_now, objectives, RATE_RANGE),
+            advice_of(costs, self.legal(state)[rows], value_now, objectives, RATE_RANGE),
             np.eye(3)[phase],
             (chosen * setting / SETTINGS)[:, None],
             (chosen * stop / len(STOPS))[:, None],

@@ -9,20 +9,16 @@ from pathlib import Path
 
 import numpy as np
 
-from rlcodec.core.kernel import kernel
 from rlcodec.core.onnx_session import load_network
 from rlcodec.core.weights_file import WEIGHTS
 from rlcodec.parallel.threads import parts_of, side_by_side
+from rlcodec.presets.photo._repair import FACTOR, add_output, fill_input
 from rlcodec.presets.photo.coefficient_coder import step_of
 from rlcodec.presets.photo.transform import BLOCK, PLANES, dequantised_planes
 from rlcodec.presets.photo.weights import PhotoWeights
 
-FACTOR = 4
-"""Side in pixels of the squares that become channels."""
 POSITION_CHANNELS = 4
 CHANNELS = PLANES * FACTOR**2 + PLANES + 1 + POSITION_CHANNELS
-LARGEST = 8.0
-"""Differences from the mean of a square are clipped to so many quantiser steps."""
 OUTPUT_STEPS = 1 / 8
 """The network's output is in units of so many quantiser steps, so that what it learns at one gain holds at the others."""
 SIZES = {"light": (32, 4), "full": (64, 6)}
@@ -58,7 +54,7 @@ def network_input(planes: np.ndarray, gain: int) -> np.ndarray:
     step = step_of(gain)
     out = np.empty((1, CHANNELS, rows, columns), np.float32)
     side_by_side(
-        lambda part: _fill_input(planes, np.float32(1 / step), np.float32(128 / step), part.start, part.stop, out[0]),
+        lambda part: fill_input(planes, 1 / step, 128 / step, part.start, part.stop, out[0]),
         parts_of(rows, SQUARE_ROWS_AT_ONCE),
     )
     at = PLANES * FACTOR**2 + PLANES
@@ -71,32 +67,6 @@ def network_input(planes: np.ndarray, gain: int) -> np.ndarray:
     return out
 
 
-@kernel
-def _fill_input(planes, scale, middle, first, last, out):
-    """Writes some rows of squares and their means; see `network_input`."""
-    columns = out.shape[2]
-    for row in range(first, last):
-        for plane in range(PLANES):
-            mean = PLANES * FACTOR**2 + plane
-            for x in range(columns):
-                out[mean, row, x] = np.float32(0)
-            for i in range(FACTOR**2):
-                channel, y, shift = plane * FACTOR**2 + i, row * FACTOR + i // FACTOR, i % FACTOR
-                for x in range(columns):
-                    value = planes[y, x * FACTOR + shift, plane] * scale
-                    out[channel, row, x] = value
-                    out[mean, row, x] += value
-            for x in range(columns):
-                out[mean, row, x] *= np.float32(1 / FACTOR**2)
-            for i in range(FACTOR**2):
-                channel = plane * FACTOR**2 + i
-                for x in range(columns):
-                    value = out[channel, row, x] - out[mean, row, x]
-                    out[channel, row, x] = min(max(value, np.float32(-LARGEST)), np.float32(LARGEST))
-            for x in range(columns):
-                out[mean, row, x] = (out[mean, row, x] - middle) * np.float32(0.25)
-
-
 def to_squares(planes: np.ndarray) -> np.ndarray:
     """Pixels (height, width, 3) as squares: (3, FACTOR**2, height / FACTOR, width / FACTOR)."""
     rows, columns = (n // FACTOR for n in planes.shape[:2])
@@ -104,31 +74,13 @@ def to_squares(planes: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(squares).reshape(PLANES, FACTOR**2, rows, columns)
 
 
-@kernel
-def _add_output(planes, correction, scale, first, last, out):
-    """Writes some rows of squares of the picture, uint8: the planes plus `scale` times the network's output."""
-    for row in range(first, last):
-        for y in range(row * FACTOR, (row + 1) * FACTOR):
-            for x in range(out.shape[1]):
-                within = (y % FACTOR) * FACTOR + x % FACTOR
-                for c in range(PLANES):
-                    added = correction[c * FACTOR**2 + within, row, x // FACTOR] * scale
-                    value = planes[y, x, c] + added + np.float32(0.5)
-                    out[y, x, c] = np.uint8(min(max(value, np.float32(0)), np.float32(255)))
-
-
-def _corrected(planes: np.ndarray, correction: np.ndarray, gain: int) -> np.ndarray:
-    out, scale = np.empty(planes.shape, np.uint8), np.float32(OUTPUT_STEPS * step_of(gain))
+def _corrected(planes: np.ndarray, correction: np.ndarray | None, gain: int) -> np.ndarray:
+    out, scale = np.empty(planes.shape, np.uint8), OUTPUT_STEPS * step_of(gain)
     side_by_side(
-        lambda part: _add_output(planes, correction, scale, part.start, part.stop, out),
+        lambda part: add_output(planes, correction, scale, part.start, part.stop, out),
         parts_of(len(planes) // FACTOR, SQUARE_ROWS_AT_ONCE),
     )
     return out
-
-
-def _no_correction(height: int, width: int) -> np.ndarray:
-    """The output of a network that changes nothing, for planes of a size."""
-    return np.broadcast_to(np.float32(0), (PLANES * FACTOR**2, height // FACTOR, width // FACTOR))
 
 
 def render(weights: PhotoWeights, values: np.ndarray, gain: int, synthesis: str, folder: Path = WEIGHTS) -> np.ndarray:
@@ -150,10 +102,7 @@ def render(weights: PhotoWeights, values: np.ndarray, gain: int, synthesis: str,
     for top in range(0, rows, BAND_ROWS):
         first, last = max(top - MARGIN, 0), min(top + BAND_ROWS + MARGIN, rows)
         band = dequantised_planes(values[:, first // BLOCK : last // BLOCK], weights.centroids, step_of(gain))
-        if session:
-            correction = session.run(None, {"picture": network_input(band, gain)})[0][0]
-        else:
-            correction = _no_correction(*band.shape[:2])
+        correction = session.run(None, {"picture": network_input(band, gain)})[0][0] if session else None
         picture = _corrected(band, correction, gain)
         bottom = min(top + BAND_ROWS, rows)
         out[top:bottom] = picture[top - first : bottom - first]

@@ -1,8 +1,8 @@
 """The settings in the header of a photograph's stream: gain of the quantiser, synthesis, and whether there are colours."""
 
 from dataclasses import dataclass
+from typing import Self
 
-from rlcodec.core.container import Header
 from rlcodec.errors import DamagedStreamError, OptionError
 from rlcodec.presets.base import Settings
 from rlcodec.presets.photo.coefficient_coder import GAINS
@@ -34,19 +34,14 @@ class PhotoSettings(Settings):
             return PLAIN_BASE + 4 * self.gain + self.gray
         return (self.gain * len(REPAIRS) + REPAIRS.index(self.synthesis)) * 2 + self.gray
 
-    @staticmethod
-    def from_number(number: int) -> "PhotoSettings":
+    @classmethod
+    def from_number(cls, number: int) -> Self:
         """Inverse of `to_number`; raises DamagedStreamError if no settings have this number."""
         plain, rest = divmod(number, PLAIN_BASE)
         gain, repair = divmod(rest >> 1, len(REPAIRS))
         if plain > 1 or (plain and repair):
             raise DamagedStreamError(f"the header names setting {number}; there is none")
-        return PhotoSettings(gain, PLAIN if plain else REPAIRS[repair], bool(number & 1))
-
-    @staticmethod
-    def of(header: Header) -> "PhotoSettings":
-        """The settings of a stream; raises DamagedStreamError if they are impossible."""
-        return PhotoSettings.from_number(header.settings)
+        return cls(gain, PLAIN if plain else REPAIRS[repair], bool(number & 1))
 
 
 def check_gain(gain: int | None) -> None:

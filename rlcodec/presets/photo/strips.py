@@ -5,39 +5,34 @@ of all segments and then the segments, slice by slice: a stream that is cut lose
 """
 
 import enum
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from rlcodec.core._range_coder import COST_UNIT, RangeCoder
 from rlcodec.core.leb128 import read_leb128, write_leb128
-from rlcodec.core.range_coder import COST_UNIT, COSTS, MACS, decoder_state, encoder_state, finish
 from rlcodec.core.segment_choice import CONTEXT
 from rlcodec.core.segments import CodedSegment, Segment
 from rlcodec.parallel.threads import parts_of, side_by_side
 from rlcodec.presets.photo.coefficient_coder import (
-    DIAGONALS,
     SLICE_COUNT,
     SLICE_OF,
     SLICES,
+    ScratchBuffers,
     choose_extents,
     code_constants,
     code_diagonals,
-    frequency_order,
-    gather_offsets,
-    scratch_buffers,
     step_of,
     strip_state,
 )
-from rlcodec.presets.photo.transform import BLOCK, PLANES, padded_size, slice_errors, to_coefficients
+from rlcodec.presets.photo.transform import BLOCK, padded_size, slice_errors, to_coefficients
 from rlcodec.presets.photo.weights import PhotoWeights
 
 STRIP_ROWS = 16
 BIT_WEIGHT = 0.13
 """Squared quantiser steps that a bit is worth when an encoder rounds coefficients."""
-BYTES_PER_COEFFICIENT = 36
-"""The most that a coefficient takes: 15 decisions of at most 16 bits each, an Exp-Golomb code and a sign."""
-ORDER = frequency_order()
 MAX_LENGTH_BYTES = 5
 """The most bytes of the length of a segment."""
 
@@ -65,23 +60,17 @@ class CodedPicture:
         segments = (*self.segments[:sent], *[b""] * (len(self.segments) - sent))
         return b"".join(write_leb128(len(segment)) for segment in segments) + b"".join(segments)
 
-    def payload_bytes(self, slices: int = SLICE_COUNT) -> int:
-        """Length of `payload`."""
-        sent = [len(segment) for segment in self.segments[: len(self.macs) * slices]]
-        return sum(sent) + sum(len(write_leb128(length)) for length in sent) + len(self.segments) - len(sent)
-
     def values_of(self, slices: int) -> np.ndarray:
         """The values that a stream holds that ends after so many slices."""
         return np.where(slices > SLICE_OF, self.values, np.int16(0))
 
     def coded_segments(self, slices: int = SLICE_COUNT) -> tuple[CodedSegment, ...]:
         """Cost and compute of every segment of a stream that ends after so many slices, as decoders find them."""
-        strips, coded = len(self.macs), []
-        for i, segment in enumerate(self.segments):
-            index, strip = divmod(i, strips)
-            sent = index < slices
-            coded.append(coded_segment(index, strip, len(segment) * sent, int(self.macs[strip, index]) * sent))
-        return tuple(coded)
+        places = ((index, strip) for index in range(SLICE_COUNT) for strip in range(len(self.macs)))
+        return tuple(
+            coded_segment(index, strip, len(segment) * (index < slices), int(self.macs[strip, index]) * (index < slices))
+            for (index, strip), segment in zip(places, self.segments, strict=True)
+        )
 
 
 def coded_segment(index: int, strip: int, size_bytes: int, macs: int, complete: bool = True) -> CodedSegment:
@@ -90,11 +79,11 @@ def coded_segment(index: int, strip: int, size_bytes: int, macs: int, complete: 
 
 
 class _StripCoder:
-    """Codes the slices of one strip, from coarse to fine, in the direction of the coder's state.
+    """Codes the slices of one strip, from coarse to fine, in the direction of a coder.
 
     Args:
         weights: of the preset.
-        coefficients: float32 (3, block rows, block columns, BLOCK, BLOCK), in quantiser steps; not read when decoding.
+        coefficients: float32 (3, block rows, block columns, BLOCK, BLOCK), in quantiser steps; None when decoding.
         size: block rows and block columns of the strip.
         gain: index of the quantiser's step.
         bit_weight: squared quantiser steps that a bit is worth; not used when decoding.
@@ -103,18 +92,24 @@ class _StripCoder:
         strip: what is known of the strip; its `values` are read or written.
     """
 
-    def __init__(self, weights: PhotoWeights, coefficients: np.ndarray, size: tuple[int, int], gain: int, bit_weight: float):
-        self.weights, self.coefficients, self.gain, self.bit_weight = weights, coefficients, gain, bit_weight
-        self.strip, self._scratch, self._offsets = strip_state(*size), scratch_buffers(weights.nets), gather_offsets(*size)
+    def __init__(
+        self, weights: PhotoWeights, coefficients: np.ndarray | None, size: tuple[int, int], gain: int, bit_weight: float
+    ):
+        self.nets, self.coefficients, self.gain, self.bit_weight = weights.nets, coefficients, gain, bit_weight
+        self.strip, self._scratch = strip_state(*size, weights.logs), ScratchBuffers(weights.nets)
 
-    def code(self, state: np.ndarray, data: np.ndarray, index: int) -> None:
-        """Codes slice `index` with a coder's state and the bytes of its segment, uint8."""
-        known = COSTS, self.weights.nets, self.weights.logs, self.strip, self._scratch, self._offsets
+    @property
+    def values(self) -> np.ndarray:
+        """Quantised coefficients, int16 (3, block rows, block columns, BLOCK, BLOCK)."""
+        return np.asarray(self.strip.values)
+
+    def code(self, coder: RangeCoder, index: int) -> None:
+        """Codes slice `index` with the coder of its segment."""
         if index == 0:
-            code_constants(state, data, *known, self.coefficients, self.gain)
+            code_constants(coder, self.nets, self.strip, self._scratch, self.coefficients, self.gain)
             return
-        low, high = SLICES[index - 1]
-        code_diagonals(state, data, *known, ORDER, self.coefficients, self.gain, self.bit_weight / COST_UNIT, low, high)
+        weight = self.bit_weight / COST_UNIT
+        code_diagonals(coder, self.nets, self.strip, self._scratch, self.coefficients, self.gain, weight, *SLICES[index - 1])
 
 
 class Keep(enum.Flag):
@@ -129,8 +124,11 @@ class Keep(enum.Flag):
 
 def strips_of(pixels: np.ndarray, workers: int | None = None) -> list[np.ndarray]:
     """Coefficients of a picture, uint8 (height, width, 3), strip by strip; see `to_coefficients`."""
-    strips = strip_slices(*pixels.shape[:2])
-    return side_by_side(lambda strip: to_coefficients(pixels[strip.start * BLOCK : strip.stop * BLOCK]), strips, workers)
+    return side_by_side(to_coefficients, _in_strips(pixels), workers)
+
+
+def _in_strips(pixels: np.ndarray) -> list[np.ndarray]:
+    return [pixels[strip.start * BLOCK : strip.stop * BLOCK] for strip in strip_slices(*pixels.shape[:2])]
 
 
 def encode_photo(
@@ -152,19 +150,12 @@ def encode_photo(
         keep: what to return beside the payloads.
     """
 
-    def run(strip: slice) -> CodedPicture:
-        if isinstance(picture, np.ndarray):
-            part = to_coefficients(picture[strip.start * BLOCK : strip.stop * BLOCK])
-        else:
-            part = picture[strip.start // STRIP_ROWS]
-        coded = encode_strip(weights, part, gain, bit_weight, Keep.ERRORS in keep)
+    def run(part: np.ndarray) -> CodedPicture:
+        coefficients = to_coefficients(part) if part.dtype == np.uint8 else part
+        coded = encode_strip(weights, coefficients, gain, bit_weight, Keep.ERRORS in keep)
         return coded if Keep.VALUES in keep else replace(coded, values=coded.values[:, :0])
 
-    if isinstance(picture, np.ndarray):
-        slices = strip_slices(*picture.shape[:2])
-    else:
-        slices = parts_of(sum(part.shape[1] for part in picture), STRIP_ROWS)
-    strips = side_by_side(run, slices, workers)
+    strips = side_by_side(run, _in_strips(picture) if isinstance(picture, np.ndarray) else picture, workers)
     return CodedPicture(
         tuple(strip.segments[index] for index in range(SLICE_COUNT) for strip in strips),
         np.concatenate([strip.values for strip in strips], 1),
@@ -186,20 +177,18 @@ def encode_strip(
         measure: whether to return the errors.
     """
     part = coefficients * np.float32(1 / step_of(gain))
-    coder = _StripCoder(weights, part, part.shape[1:3], gain, bit_weight)
-    choose_extents(part, bit_weight, np.empty(DIAGONALS), coder.strip.extents)
-    data = np.zeros(part.size * BYTES_PER_COEFFICIENT + 64, np.uint8)
+    strip = _StripCoder(weights, part, part.shape[1:3], gain, bit_weight)
+    choose_extents(part, bit_weight, strip.strip)
     parts, macs = [], np.zeros((1, SLICE_COUNT), np.int64)
     for index in range(SLICE_COUNT):
-        state = encoder_state()
-        coder.code(state, data, index)
-        parts.append(finish(state, data))
-        macs[0, index] = state[MACS]
+        coder = RangeCoder()
+        strip.code(coder, index)
+        parts.append(coder.finish())
+        macs[0, index] = coder.macs
     errors = np.zeros((2, SLICE_COUNT))
     if measure:
-        slice_errors(part, coder.strip.values, weights.centroids, SLICE_OF, np.zeros((BLOCK, BLOCK)), errors)
-        errors *= step_of(gain) ** 2
-    return CodedPicture(tuple(parts), coder.strip.values, macs, errors)
+        errors = slice_errors(part, strip.values, weights.centroids, SLICE_OF) * step_of(gain) ** 2
+    return CodedPicture(tuple(parts), strip.values, macs, errors)
 
 
 def unpack_segments(payload: np.ndarray, count: int) -> list[tuple[np.ndarray, int]]:
@@ -213,11 +202,8 @@ def unpack_segments(payload: np.ndarray, count: int) -> list[tuple[np.ndarray, i
         number = read_leb128(payload, at, MAX_LENGTH_BYTES)
         at = number.stop
         lengths.append(number.value)
-    segments = []
-    for size_bytes in lengths:
-        segments.append((payload[at : at + size_bytes], size_bytes))
-        at += size_bytes
-    return segments
+    starts = itertools.accumulate(lengths, initial=at)
+    return [(payload[start : start + length], length) for start, length in zip(starts, lengths, strict=False)]
 
 
 def strip_slices(height: int, width: int) -> list[slice]:
@@ -243,22 +229,21 @@ def decode_values(
     columns = padded_size(*size)[1] // BLOCK
     strips = strip_slices(*size)
     segments = unpack_segments(payload, len(strips) * SLICE_COUNT)
-    no_coefficients = np.zeros((PLANES, 1, 1, BLOCK, BLOCK), np.float32)
 
     def run(rows: slice) -> tuple[np.ndarray, list[CodedSegment]]:
-        coder = _StripCoder(weights, no_coefficients, (rows.stop - rows.start, columns), gain, 0.0)
+        strip = _StripCoder(weights, None, (rows.stop - rows.start, columns), gain, 0.0)
         number, decoded = rows.start // STRIP_ROWS, []
         for index in range(SLICE_COUNT):
             data, length = segments[index * len(strips) + number]
             if index and not length:  # the slice was not sent, or all of its coefficients are zero
                 decoded.append(coded_segment(index, number, 0, 0))
                 continue
-            state = decoder_state(data, length)
-            coder.code(state, data, index)
-            decoded.append(coded_segment(index, number, length, int(state[MACS]), len(data) == length))
+            coder = RangeCoder(data, length)
+            strip.code(coder, index)
+            decoded.append(coded_segment(index, number, length, coder.macs, len(data) == length))
             if len(data) < length:
                 break
-        return coder.strip.values, decoded
+        return strip.values, decoded
 
     parts = side_by_side(run, strips, workers)
     in_order = sorted((s for _, decoded in parts for s in decoded), key=lambda s: (s.segment.index, s.segment.strip))

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from rlcodec.presets.compact.transform import CHANNELS, LATENT_CHANNELS, LAYERS, STRIDE
 from rlcodec.training.binarization import DETERMINISTIC_SHARE, binarize_deterministically, binarize_stochastically
 from rlcodec.training.data import random_mirrored_crop
-from rlcodec.training.loop import fit
+from rlcodec.training.loop import fit, seeded_device
 from rlcodec.training.onnx_export import onnx_graph
 from rlcodec.training.options import TrainingRun
 
@@ -80,8 +80,7 @@ def train_compact(train: list[np.ndarray], validation: list[np.ndarray], run: Tr
     Raises:
         DataError: a picture is smaller than a crop.
     """
-    device = torch.device(run.device)
-    torch.manual_seed(run.schedule.seed)
+    device = seeded_device(run)
     model = Compact().to(device, memory_format=torch.channels_last)
 
     def to_pixels(crops: list[np.ndarray]) -> Tensor:
@@ -100,7 +99,6 @@ def train_compact(train: list[np.ndarray], validation: list[np.ndarray], run: Tr
             decoded = model.synthesis(bits)
         return (decoded.float() - pixels).square().mean()
 
-    @torch.no_grad()
     def evaluate(model: Compact) -> dict[str, float]:
         decoded = model.synthesis(binarize_deterministically(model.analysis(held_out))).clamp(-1, 1)
         errors = (decoded - held_out).square().mean((1, 2, 3)) * 127.5**2
@@ -111,11 +109,9 @@ def train_compact(train: list[np.ndarray], validation: list[np.ndarray], run: Tr
 
 def export_compact(model: Compact) -> dict[str, bytes]:
     """The ONNX files of both transforms, by name, "analysis" and "synthesis"."""
-    examples = {
-        "analysis": torch.zeros(1, 3, 2 * STRIDE, 2 * STRIDE),
-        "synthesis": torch.zeros(1, LATENT_CHANNELS, 2, 2),
-    }
+    shapes = {"analysis": (3, 2 * STRIDE, 2 * STRIDE), "synthesis": (LATENT_CHANNELS, 2, 2)}
+    axes = {2: "rows", 3: "columns"}
     return {
-        name: onnx_graph(getattr(model, name), example, ("from", "to"), {2: "rows", 3: "columns"}).SerializeToString()
-        for name, example in examples.items()
+        name: onnx_graph(getattr(model, name), torch.zeros(1, *shape), ("from", "to"), axes).SerializeToString()
+        for name, shape in shapes.items()
     }

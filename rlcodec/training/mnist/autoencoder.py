@@ -8,9 +8,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from rlcodec.core.integer_conv import ACTIVATION_MAX, PIXEL_MAX, STRIDE, ConvLayer
+from rlcodec.core.int16_products import ACTIVATION_MAX
+from rlcodec.core.integer_conv import PIXEL_MAX, STRIDE, ConvLayer
 from rlcodec.training.binarization import DETERMINISTIC_SHARE, binarize_deterministically, binarize_stochastically
-from rlcodec.training.loop import fit
+from rlcodec.training.loop import fit, seeded_device
 from rlcodec.training.options import Schedule, TrainingRun
 from rlcodec.training.quantise import ACTIVATION_SCALE, PIXEL_SCALE, clipped_relu, quantise_layer, shift_between
 
@@ -41,22 +42,10 @@ class AutoEncoder(nn.Module):
         super().__init__()
         self.channels = channels
         a, s = analysis_widths, synthesis_widths
-        self.analysis = nn.ModuleList(
-            [
-                nn.Conv2d(1, a[0], 5, stride=2, padding=2),
-                nn.Conv2d(a[0], a[1], 5, stride=2, padding=2),
-                nn.Conv2d(a[1], a[2], 3, padding=1),
-                nn.Conv2d(a[2], channels, 3, padding=1),
-            ]
-        )
-        self.synthesis = nn.ModuleList(
-            [
-                nn.Conv2d(channels, s[0], 3, padding=1),
-                nn.Conv2d(s[0], 4 * s[1], 3, padding=1),
-                nn.Conv2d(s[1], 4 * s[2], 3, padding=1),
-                nn.Conv2d(s[2], 1, 3, padding=1),
-            ]
-        )
+        down = ((1, a[0], 5, 2), (a[0], a[1], 5, 2), (a[1], a[2], 3, 1), (a[2], channels, 3, 1))
+        up = ((channels, s[0]), (s[0], 4 * s[1]), (s[1], 4 * s[2]), (s[2], 1))
+        self.analysis = nn.ModuleList(nn.Conv2d(i, o, side, stride, side // 2) for i, o, side, stride in down)
+        self.synthesis = nn.ModuleList(nn.Conv2d(i, o, 3, padding=1) for i, o in up)
 
     def analyse(self, x: Tensor) -> Tensor:
         """Logits of the bits, float (b, c, h/4, w/4), of images (b, 1, h, w)."""
@@ -98,8 +87,7 @@ def train_autoencoder(train: np.ndarray, validation: np.ndarray, run: TrainingRu
         The exponential moving average of the trained network.
     """
     train, validation = pad_to_stride(train), pad_to_stride(validation)
-    device = torch.device(run.device)
-    torch.manual_seed(run.schedule.seed)
+    device = seeded_device(run)
     model = AutoEncoder().to(device, memory_format=torch.channels_last)
     channels = model.channels
     rows, columns = train.shape[1] // STRIDE, train.shape[2] // STRIDE
@@ -127,7 +115,6 @@ def train_autoencoder(train: np.ndarray, validation: np.ndarray, run: TrainingRu
             typical.copy_(torch.where(counts > 0, decay * typical + (1 - decay) * sums / counts.clamp(min=1), typical))
         return (error / typical[index]).mean()
 
-    @torch.no_grad()
     def evaluate(model: AutoEncoder) -> dict[str, float]:
         x = torch.from_numpy(validation[:EVALUATED_IMAGES]).to(device)[:, None].float() / PIXEL_SCALE
         bits = torch.where(model.analyse(x) >= 0, 1.0, -1.0)

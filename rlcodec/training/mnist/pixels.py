@@ -6,7 +6,7 @@ from torch import Tensor
 
 from rlcodec.presets.mnist.pixel_coder import SUMMARY_ROWS, pixel_window
 from rlcodec.training.context_net import RasterNet, Tree, path_bits
-from rlcodec.training.loop import fit
+from rlcodec.training.loop import fit, seeded_device
 from rlcodec.training.mnist._pixels import contexts
 from rlcodec.training.mnist.reconstructions import AnalysedImages
 from rlcodec.training.options import Schedule, TrainingRun
@@ -36,8 +36,7 @@ def train_pixels(train: AnalysedImages, validation: AnalysedImages, tree: Tree, 
     Returns:
         The exponential moving average of the trained network.
     """
-    device = torch.device(run.device)
-    torch.manual_seed(run.schedule.seed)
+    device = seeded_device(run)
     model = RasterNet(len(pixel_window()), SUMMARY_ROWS, *WIDTHS, len(tree.threshold)).to(device)
 
     def bits(model: RasterNet, analysed: AnalysedImages, index: np.ndarray, budgets: np.ndarray) -> Tensor:
@@ -50,7 +49,6 @@ def train_pixels(train: AnalysedImages, validation: AnalysedImages, tree: Tree, 
         index = rng.integers(0, len(train), batch)
         return bits(model, train, index, draw_budgets(rng, batch, train.slices))
 
-    @torch.no_grad()
     def evaluate(model: RasterNet) -> dict[str, float]:
         index = np.arange(min(EVALUATED_IMAGES, len(validation)))
         return {

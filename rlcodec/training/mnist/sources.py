@@ -22,7 +22,7 @@ from rlcodec.presets.mnist.bilevel.context import (
 from rlcodec.presets.mnist.bilevel.geometry import BilevelSource, grid
 from rlcodec.presets.mnist.bilevel.tokens import Contexts, source_contexts
 from rlcodec.training.context_net import BIT, RasterNet, indicators, path_bits, probability
-from rlcodec.training.loop import fit
+from rlcodec.training.loop import fit, seeded_device
 from rlcodec.training.mnist._sources import count_exceptions
 from rlcodec.training.mnist.source_search import near_counts
 from rlcodec.training.options import Schedule, TrainingRun
@@ -35,9 +35,12 @@ EVALUATED_SOURCES = 500
 SKIPPED_BATCH, SKIPPED_EPOCHS, SKIPPED_DECAY = 200, 12, 1e-4
 
 
-def _number_tree(values: np.ndarray, bits: int) -> np.ndarray:
-    """Probabilities of the binary digits of numbers, most significant first, int32 (2**bits,); node 0 is not used."""
-    counts = np.zeros((1 << bits, 2))
+def _number_tree(sources: list[BilevelSource], name: str, least: int, bits: int) -> np.ndarray:
+    """Probabilities of the binary digits of an attribute minus `least`, the most significant first, int32 (2**bits,).
+
+    Node 0 is not used.
+    """
+    values, counts = np.array([getattr(source, name) - least for source in sources], np.int64), np.zeros((1 << bits, 2))
     for depth in range(bits):
         node, bit = (1 << depth) + (values >> (bits - depth)), (values >> (bits - depth - 1)) & 1
         np.add.at(counts, (node, bit), 1)
@@ -73,19 +76,16 @@ def source_tables(images: np.ndarray, sources: list[BilevelSource | None]) -> di
     present = [source for source in sources if source]
     near = near_counts(present)
     coded = [source for source in present if source.peak < 1 << PEAK_BITS]
-    numbers = {
-        name: np.array([getattr(source, name) for source in coded], np.int64) for name in ("side", "peak", "top", "left")
-    }
     return {
         "cells": cells,
         "areas": areas,
         "peaks": peaks,
         "near": probability(near[:, 1], near[:, 0]),
         "absent": probability(np.array([len(sources) - len(coded)]), np.array([len(coded)])),
-        "side": _number_tree(numbers["side"] - MIN_SIDE, SIDE_BITS),
-        "peak": _number_tree(numbers["peak"], PEAK_BITS),
-        "top": _number_tree(numbers["top"] + PLACE_ORIGIN, PLACE_BITS),
-        "left": _number_tree(numbers["left"] + PLACE_ORIGIN, PLACE_BITS),
+        "side": _number_tree(coded, "side", MIN_SIDE, SIDE_BITS),
+        "peak": _number_tree(coded, "peak", 0, PEAK_BITS),
+        "top": _number_tree(coded, "top", -PLACE_ORIGIN, PLACE_BITS),
+        "left": _number_tree(coded, "left", -PLACE_ORIGIN, PLACE_BITS),
         "slip": probability(exceptions[:, 1], exceptions[:, 0]),
     }
 
@@ -108,8 +108,7 @@ def train_sources(train: list[BilevelSource], validation: list[BilevelSource], n
     Returns:
         The exponential moving average of the trained network.
     """
-    device = torch.device(run.device)
-    torch.manual_seed(run.schedule.seed)
+    device = seeded_device(run)
     model = RasterNet(window_size(ROWS_ABOVE, COLUMNS_ASIDE), SELECTED_ROWS, *WIDTHS, 1).to(device)
 
     def bits(model: RasterNet, sources: list[BilevelSource]) -> Tensor:
@@ -119,7 +118,6 @@ def train_sources(train: list[BilevelSource], validation: list[BilevelSource], n
     def loss_of(model: RasterNet, rng: np.random.Generator, batch: int) -> Tensor:
         return bits(model, [train[i] for i in rng.integers(0, len(train), batch)]) / LOSS_SCALE
 
-    @torch.no_grad()
     def evaluate(model: RasterNet) -> dict[str, float]:
         return {"bits_per_source": float(bits(model, validation[:EVALUATED_SOURCES]))}
 

@@ -24,7 +24,7 @@ from rlcodec.presets.mnist.bilevel.transformer import (
     lm_net,
 )
 from rlcodec.training.context_net import BIT
-from rlcodec.training.loop import fit
+from rlcodec.training.loop import fit, seeded_device
 from rlcodec.training.options import Schedule, TrainingRun
 from rlcodec.training.quantise import ACTIVATION_CEILING, ACTIVATION_SCALE, quantise_layer, shift_between
 
@@ -120,8 +120,7 @@ def train_transformer(
     Returns:
         The exponential moving average of the trained network.
     """
-    device = torch.device(run.device)
-    torch.manual_seed(run.schedule.seed)
+    device = seeded_device(run)
     model = RasterTransformer().to(device)
 
     def bits(model: RasterTransformer, sources: list[BilevelSource]) -> Tensor:
@@ -137,7 +136,6 @@ def train_transformer(
         start = int(rng.integers(0, (POOL - 1) * batch + 1))
         return bits(model, drawn[start : start + batch]) / batch / LOSS_SCALE
 
-    @torch.no_grad()
     def evaluate(model: RasterTransformer) -> dict[str, float]:
         held_out = sorted(validation[:EVALUATED_SOURCES], key=lambda source: source.side)
         parts = (held_out[i : i + EVALUATED_AT_ONCE] for i in range(0, len(held_out), EVALUATED_AT_ONCE))

@@ -6,16 +6,14 @@ from pathlib import Path
 
 import numpy as np
 
-from rlcodec.core.container import pack
 from rlcodec.core.files import make_folder, write_bytes
 from rlcodec.core.known_answers import known_answers
 from rlcodec.core.weights_file import save_model
+from rlcodec.images.color import ColorImage
 from rlcodec.presets.photo.decoder import decoded_values
-from rlcodec.presets.photo.format import PHOTO
+from rlcodec.presets.photo.encoder import encode_at_gain
 from rlcodec.presets.photo.repair import PLAIN
-from rlcodec.presets.photo.settings import PhotoSettings
-from rlcodec.presets.photo.strips import encode_photo
-from rlcodec.presets.photo.weights import PhotoWeights, photo_arrays
+from rlcodec.presets.photo.weights import PhotoWeights, weights_to_arrays
 from rlcodec.training.data import load_pictures, split_pictures
 from rlcodec.training.options import PretrainOptions, Schedule, TrainingRun
 from rlcodec.training.photo.raster import train_photo_raster, weights_of
@@ -56,7 +54,7 @@ def pretrain_photo(data: Path, options: PretrainOptions, counted: int = 300, poo
     raster = train_photo_raster(train, validation, run_of("refined", REFINED_SCHEDULE, REFINED_SHARE), raster.cpu())
     weights = weights_of(raster.cpu())
     weights = weights_of(raster, fit_centroids(weights, pictures, options.seed, counted))
-    arrays = photo_arrays(weights.nets, weights.logs, weights.centroids)
+    arrays = weights_to_arrays(weights.nets, weights.logs, weights.centroids)
     save_model(out / "photo.safetensors", arrays, photo_answers(weights, pictures[0]))
     synthesis = train_synthesis(weights, train, validation, run_of("synthesis", SYNTHESIS_SCHEDULE, SYNTHESIS_SHARE), pool)
     for name, graph in export_synthesis(synthesis).items():
@@ -74,13 +72,6 @@ def photo_answers(weights: PhotoWeights, picture: np.ndarray) -> dict[str, str]:
     Returns:
         Metadata of the weights file.
     """
-    part = np.ascontiguousarray(picture[:ANSWERED_SIDE, :ANSWERED_SIDE])
-    height, width, _ = part.shape
-    streams = [
-        pack(
-            PHOTO, weights.fingerprint, height, width, PhotoSettings(gain, PLAIN, False).to_number(),
-            encode_photo(weights, part, gain).payload(),
-        )
-        for gain in ANSWERED_GAINS
-    ]  # fmt: skip
+    part = ColorImage(np.ascontiguousarray(picture[:ANSWERED_SIDE, :ANSWERED_SIDE]), gray=False)
+    streams = [encode_at_gain(weights, part, gain, PLAIN).data for gain in ANSWERED_GAINS]
     return known_answers(streams, functools.partial(decoded_values, weights))

@@ -7,42 +7,35 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from rlcodec.core.kernel import kernel
-from rlcodec.presets.photo.coefficient_coder import (
-    BLOCK_PAD,
-    DIAGONALS,
+from rlcodec.presets.photo._coefficient_coder import (
     EXTENT_INPUTS,
     EXTENT_ROWS,
     EXTENT_SELECTED,
-    GAINS,
     INPUT_SCALE,
     INPUTS,
     LONGEST_CHAIN,
-    MAX_INPUT,
     ROWS,
     SELECTED,
+)
+from rlcodec.presets.photo.coefficient_coder import (
+    DIAGONALS,
+    GAINS,
+    MAX_INPUT,
     SLICES,
     PhotoNets,
     choose_extents,
-    close_block,
-    constant_shift,
-    context_of,
-    extent_context,
-    gather_offsets,
     log_table,
-    open_block,
-    predicted_constant,
-    record_magnitude,
     step_of,
     strip_state,
 )
-from rlcodec.presets.photo.strips import BIT_WEIGHT, ORDER, encode_strip
-from rlcodec.presets.photo.transform import BLOCK, PLANES, to_coefficients
-from rlcodec.presets.photo.weights import PhotoWeights, photo_arrays, photo_weights_from_arrays
+from rlcodec.presets.photo.strips import BIT_WEIGHT, encode_strip
+from rlcodec.presets.photo.transform import PLANES, to_coefficients
+from rlcodec.presets.photo.weights import PhotoWeights, weights_from_arrays, weights_to_arrays
 from rlcodec.training.context_net import RasterNet, Tree, balanced_tree, export_net, indicators, path_bits
 from rlcodec.training.data import random_mirrored_crop
-from rlcodec.training.loop import fit
+from rlcodec.training.loop import fit, seeded_device
 from rlcodec.training.options import TrainingRun
+from rlcodec.training.photo._raster import collect
 
 LOGS = log_table()
 CROP, HELD_BATCHES = 128, 6
@@ -79,72 +72,6 @@ class StripContexts(NamedTuple):
     extent: Contexts
 
 
-@kernel
-def _collect(values, strip, offsets, logs, order, slices, sums, gain, luma, chroma, extent, counts):
-    """Writes the contexts of known quantised coefficients, in the order of the coder.
-
-    Args:
-        values: int16 (3, rows, columns, BLOCK, BLOCK), quantised coefficients.
-        strip: `StripState`, of which only the extents are known.
-        offsets: from `gather_offsets`.
-        logs: from `log_table`.
-        order: int64 (n, 2), frequencies in the order of coding.
-        slices: int64 (slices, 2), first and last diagonal of each.
-        sums: int64 (DIAGONALS + 1,), scratch buffer.
-        gain: index of the quantiser's step.
-        luma: `Contexts`, written.
-        chroma: `Contexts`, written.
-        extent: `Contexts`, written.
-        counts: int64 (3,), zeros; receives the numbers of contexts.
-    """
-    planes, rows, columns = values.shape[:3]
-    extents, flat = strip.extents, strip.logs.reshape(-1)
-    for y in range(rows):
-        for x in range(columns):
-            for plane in range(planes):
-                difference = np.int64(values[plane, y, x, 0, 0]) - predicted_constant(values[plane], y, x)
-                shift = constant_shift(strip.logs, plane, y, x)
-                k, net = (0, luma) if plane == 0 else (1, chroma)
-                at = counts[k]
-                context_of(strip, flat, offsets, logs, gain, plane, y, x, 0, 0, sums, 0, net.inputs[at], net.rows[at])
-                net.symbols[at] = min(abs(difference) >> shift, LONGEST_CHAIN)
-                counts[k] += 1
-                record_magnitude(strip, logs, plane, y, x, 0, 0, abs(difference))
-                extent_context(strip, gain, plane, y, x, extent.inputs[counts[2]], extent.rows[counts[2]])
-                extent.symbols[counts[2]] = extents[plane, y + BLOCK_PAD, x + BLOCK_PAD]
-                counts[2] += 1
-    for s in range(slices.shape[0]):
-        low, high = slices[s, 0], slices[s, 1]
-        for y in range(rows):
-            for x in range(columns):
-                for plane in range(planes):
-                    by, bx = y + BLOCK_PAD, x + BLOCK_PAD
-                    last = min(np.int64(extents[plane, by, bx]), high)
-                    if last < low:
-                        continue
-                    diagonals = strip.diagonals[plane, by, bx]
-                    total = open_block(diagonals, sums)
-                    k, net = (0, luma) if plane == 0 else (1, chroma)
-                    for i in range(order.shape[0]):
-                        u, v = order[i, 0], order[i, 1]
-                        d = u + v
-                        if d < low:
-                            continue
-                        if d > last:
-                            break
-                        at = counts[k]
-                        context_of(
-                            strip, flat, offsets, logs, gain, plane, y, x, u, v, sums, total, net.inputs[at], net.rows[at]
-                        )
-                        magnitude = abs(np.int64(values[plane, y, x, u, v]))
-                        net.symbols[at] = min(magnitude, LONGEST_CHAIN)
-                        counts[k] += 1
-                        small = record_magnitude(strip, logs, plane, y, x, u, v, magnitude)
-                        sums[d] += small
-                        total += small
-                    close_block(diagonals, sums)
-
-
 def round_coefficients(coefficients: np.ndarray) -> np.ndarray:
     """Rounds coefficients in quantiser steps by a rule that approximates the encoder; constant ones to the nearest; int16."""
     size = np.abs(coefficients)
@@ -162,24 +89,10 @@ def contexts_of(coefficients: np.ndarray, gain: int, values: np.ndarray | None =
         values: quantised coefficients, int16; those of `round_coefficients` if None.
     """
     scaled = coefficients / step_of(gain)
-    _, rows, columns = scaled.shape[:3]
-    strip = strip_state(rows, columns)
-    choose_extents(scaled, BIT_WEIGHT, np.empty(DIAGONALS), strip.extents)
-    values = round_coefficients(scaled) if values is None else values
-    blocks = rows * columns
-    sizes = (
-        (blocks * BLOCK**2, INPUTS, SELECTED),
-        ((PLANES - 1) * blocks * BLOCK**2, INPUTS, SELECTED),
-        (PLANES * blocks, EXTENT_INPUTS, EXTENT_SELECTED),
-    )
-    contexts = [
-        Contexts(np.empty((most, inputs), np.int16), np.empty((most, selected), np.int64), np.empty(most, np.int64))
-        for most, inputs, selected in sizes
-    ]
-    counts = np.zeros(3, np.int64)
-    slices, sums = np.array(SLICES, np.int64), np.zeros(DIAGONALS + 1, np.int64)
-    _collect(values, strip, gather_offsets(rows, columns), LOGS, ORDER, slices, sums, gain, *contexts, counts)
-    return StripContexts(*(Contexts(*(a[:n] for a in net)) for net, n in zip(contexts, counts, strict=True)))
+    strip = strip_state(*scaled.shape[1:3], LOGS)
+    choose_extents(scaled, BIT_WEIGHT, strip)
+    np.asarray(strip.values)[:] = round_coefficients(scaled) if values is None else values
+    return StripContexts(*(Contexts(*net) for net in collect(strip, gain, SLICES)))
 
 
 class PhotoRaster(nn.Module):
@@ -223,8 +136,7 @@ def train_photo_raster(
     Raises:
         DataError: a picture is smaller than a crop.
     """
-    schedule, coder = run.schedule, weights_of(before) if before else None
-    torch.manual_seed(schedule.seed)
+    device, schedule, coder = seeded_device(run), run.schedule, weights_of(before) if before else None
     rng = np.random.default_rng(0)
 
     def draw(pictures: list[np.ndarray], rng: np.random.Generator) -> StripContexts:
@@ -238,13 +150,12 @@ def train_photo_raster(
         extents = [draw(train, rng).extent.symbols for _ in range(HELD_BATCHES * schedule.batch)]
         frequency = np.bincount(np.concatenate(extents), minlength=DIAGONALS)
         model = PhotoRaster(balanced_tree(frequency.astype(np.float64)))
-    model = model.to(torch.device(run.device))
+    model = model.to(device)
     held_out = [draw(validation, rng) for _ in range(HELD_BATCHES * schedule.batch)]
 
     def loss_of(model: PhotoRaster, rng: np.random.Generator, batch: int) -> Tensor:
         return model.bits([draw(train, rng) for _ in range(batch)]) / (batch * CROP**2)
 
-    @torch.no_grad()
     def evaluate(model: PhotoRaster) -> dict[str, float]:
         return {"bits_per_pixel": float(model.bits(held_out)) / (len(held_out) * CROP**2)}
 
@@ -263,10 +174,8 @@ def weights_of(raster: PhotoRaster, centroids: np.ndarray | None = None) -> Phot
     """
     if centroids is None:
         centroids = np.zeros((PLANES, DIAGONALS, 3), np.float32)
-    nets = PhotoNets(
-        *(
-            export_net(getattr(raster, name), selected, raster.trees[name], MAX_INPUT, INPUT_SCALE)
-            for name, selected in (("luma", SELECTED), ("chroma", SELECTED), ("extent", EXTENT_SELECTED))
-        )
+    exported = (
+        export_net(getattr(raster, name), selected, raster.trees[name], MAX_INPUT, INPUT_SCALE)
+        for name, selected in (("luma", SELECTED), ("chroma", SELECTED), ("extent", EXTENT_SELECTED))
     )
-    return photo_weights_from_arrays(photo_arrays(nets, LOGS, centroids))
+    return weights_from_arrays(weights_to_arrays(PhotoNets(*exported), LOGS, centroids))

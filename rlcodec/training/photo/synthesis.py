@@ -10,7 +10,7 @@ from rlcodec.presets.photo.strips import encode_strip
 from rlcodec.presets.photo.transform import BLOCK, PLANES, dequantised_planes, to_coefficients
 from rlcodec.presets.photo.weights import PhotoWeights
 from rlcodec.training.data import random_crop
-from rlcodec.training.loop import fit
+from rlcodec.training.loop import fit, seeded_device
 from rlcodec.training.onnx_export import onnx_graph
 from rlcodec.training.options import TrainingRun
 from rlcodec.training.photo.raster import CROP, HELD_BATCHES
@@ -115,8 +115,7 @@ def train_synthesis(
     Returns:
         The exponential moving average of the trained networks.
     """
-    device, schedule = torch.device(run.device), run.schedule
-    torch.manual_seed(schedule.seed)
+    device, schedule = seeded_device(run), run.schedule
     rng = np.random.default_rng(schedule.seed)
     inputs, targets = decoded_crops(weights, train, rng, pool)
     held_out = decoded_crops(weights, validation, rng, HELD_BATCHES * schedule.batch)
@@ -138,7 +137,6 @@ def train_synthesis(
         index = torch.from_numpy(rng.integers(0, pool, batch))
         return sum(errors.mean() for errors in remaining(synthesis, inputs[index], targets[index]).values())
 
-    @torch.no_grad()
     def evaluate(synthesis: Synthesis) -> dict[str, float]:
         errors = remaining(synthesis, *held_out)
         return {f"db_gained_{name}": float(-10 * torch.log10(error).mean()) for name, error in errors.items()}

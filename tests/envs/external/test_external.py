@@ -96,7 +96,7 @@ def test_rewards_are_counted_from_the_baseline(make_external_trace):
 def test_hindsight_is_the_best_there_is(trace, expected):
     task = ExternalTask(trace.spec)
     hindsight = task.hindsight(trace, expected)
-    process = hindsight.episodes.process
+    process = hindsight.process
     for objective in OBJECTIVES:
         by_sequence = np.stack([hindsight.replay(objective, actions) for _, _, actions in places(trace)])
         plans = hindsight.oracle(objective)

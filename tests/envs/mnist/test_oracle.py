@@ -5,6 +5,7 @@ import pytest
 
 from rlcodec.agents.baselines import tune_threshold
 from rlcodec.control.objective import Objective
+from rlcodec.envs.batch import Episodes
 from rlcodec.envs.tasks import task_of
 
 OBJECTIVES = [
@@ -30,8 +31,8 @@ def constant_values(hindsight, objective: Objective) -> np.ndarray:
 
 @pytest.mark.parametrize("objective", OBJECTIVES)
 def test_plans_are_worth_what_the_oracle_says(hindsight, objective):
-    plans = hindsight.oracle(objective)
-    values = hindsight.replay_each(objective, [plan.actions for plan in plans])
+    plans, process = hindsight.oracle(objective), hindsight.process
+    values = process.values(process.replay([plan.actions for plan in plans], objective))
     assert values == pytest.approx([plan.value for plan in plans], rel=1e-9)
 
 
@@ -45,7 +46,8 @@ def test_nothing_beats_the_oracle(hindsight, objective):
     constants = constant_values(hindsight, objective)
     assert (constants >= best - 1e-9).all()
     assert constants.mean(1).min() >= fixed.value - 1e-9
-    random, episodes, n = np.random.default_rng(1), hindsight.episodes, hindsight.image_count
+    random, n = np.random.default_rng(1), hindsight.process.image_count
+    episodes = Episodes(hindsight.process, n)
     for _ in range(40):
         episodes.reset_to(objective, np.arange(n))
         tier = random.integers(1, 4)

@@ -14,7 +14,7 @@ from PIL import Image
 
 import rlcodec
 from rlcodec.core.metrics import psnr_db
-from rlcodec.presets.compact.installed import load_weights
+from rlcodec.presets.compact.installed import installed_weights
 from rlcodec.presets.compact.latent_coder import latent_of_stream
 
 FOLDER = Path(__file__).parents[2] / "golden"
@@ -29,7 +29,7 @@ SETTINGS = {
 
 
 def latent_hash(data: bytes) -> str:
-    return hashlib.sha256(latent_of_stream(load_weights(), data).tobytes()).hexdigest()
+    return hashlib.sha256(latent_of_stream(installed_weights(), data).tobytes()).hexdigest()
 
 
 @pytest.mark.parametrize("name", SETTINGS)

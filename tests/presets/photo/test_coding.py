@@ -11,7 +11,7 @@ from rlcodec.core.container import pack
 from rlcodec.core.metrics import psnr_db
 from rlcodec.images.color import read_color
 from rlcodec.presets.photo.format import PHOTO
-from rlcodec.presets.photo.installed import photo_weights
+from rlcodec.presets.photo.installed import installed_weights
 from rlcodec.presets.photo.settings import PhotoSettings
 from rlcodec.presets.photo.strips import Keep, decode_values, encode_photo
 from rlcodec.presets.photo.transform import BLOCK, PLANES, dequantised_planes, to_coefficients
@@ -29,7 +29,7 @@ def test_blocks_are_orthonormal(photograph):
 @pytest.mark.parametrize("gain", [0, 17, 30, 47])
 @pytest.mark.parametrize("size", [(1, 1), (16, 16), (17, 301), (290, 40)])
 def test_coefficients_come_back_exactly(photograph, gain, size):
-    weights = photo_weights()
+    weights = installed_weights()
     picture = np.tile(np.asarray(photograph), (2, 1, 1))[: size[0], : size[1]]
     coded = encode_photo(weights, picture, gain, keep=Keep.VALUES)
     payload = np.frombuffer(coded.payload(), np.uint8).copy()
@@ -42,7 +42,7 @@ def test_coefficients_come_back_exactly(photograph, gain, size):
 
 @pytest.mark.parametrize("workers", [1, 2, 3])
 def test_threads_change_nothing(photograph, workers):
-    weights, picture = photo_weights(), np.asarray(photograph)
+    weights, picture = installed_weights(), np.asarray(photograph)
     assert encode_photo(weights, picture, 25, workers=workers).segments == encode_photo(weights, picture, 25).segments
 
 
@@ -118,7 +118,7 @@ def test_changed_bytes_are_noticed(photograph):
 
 
 def test_payloads_of_noise_decode_to_a_picture():
-    rng, weights = np.random.default_rng(1), photo_weights()
+    rng, weights = np.random.default_rng(1), installed_weights()
     for _ in range(60):
         payload = rng.integers(0, 128, 200, np.uint8).tobytes()
         data = pack(PHOTO, weights.fingerprint, 40, 50, PhotoSettings(20, "light", False).to_number(), payload)

@@ -27,7 +27,7 @@ def milliseconds(data: bytes) -> float:
 
 
 def synthesis_of(data: bytes) -> str:
-    return PhotoSettings.of(unpack(data).header).synthesis
+    return PhotoSettings.from_number(unpack(data).header.settings).synthesis
 
 
 def quality(picture, data: bytes) -> float:

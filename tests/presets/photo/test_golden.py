@@ -17,7 +17,7 @@ from rlcodec.core.metrics import psnr_db
 from rlcodec.images.color import ColorImage
 from rlcodec.presets.photo.decoder import decoded_values
 from rlcodec.presets.photo.encoder import stream_of
-from rlcodec.presets.photo.installed import photo_weights
+from rlcodec.presets.photo.installed import installed_weights
 from rlcodec.presets.photo.process import Choice
 from rlcodec.presets.photo.strips import encode_photo
 
@@ -31,14 +31,14 @@ STREAMS = {
 
 
 def values_hash(data: bytes) -> str:
-    return hashlib.sha256(decoded_values(photo_weights(), data).tobytes()).hexdigest()
+    return hashlib.sha256(decoded_values(installed_weights(), data).tobytes()).hexdigest()
 
 
 def encoded(name: str) -> bytes:
     gain, width, slices = STREAMS[name]
     original = np.asarray(Image.open(PICTURE))
-    coded = encode_photo(photo_weights(), original, gain)
-    return stream_of(photo_weights(), coded, ColorImage(original, False), Choice(gain, slices, width)).data
+    coded = encode_photo(installed_weights(), original, gain)
+    return stream_of(installed_weights(), coded, ColorImage(original, False), Choice(gain, slices, width)).data
 
 
 @pytest.mark.parametrize("name", STREAMS)

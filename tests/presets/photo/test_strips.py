@@ -5,7 +5,7 @@ import pytest
 
 from rlcodec.presets.photo.coefficient_coder import SLICE_COUNT, SLICE_OF, step_of
 from rlcodec.presets.photo.decisions import STOPS
-from rlcodec.presets.photo.installed import photo_weights
+from rlcodec.presets.photo.installed import installed_weights
 from rlcodec.presets.photo.measurements import mse_of_coefficients
 from rlcodec.presets.photo.strips import Keep, decode_values, encode_photo, strips_of
 from rlcodec.presets.photo.transform import BLOCK, PLANES, dequantised_planes
@@ -19,7 +19,7 @@ def planes_of(coefficients: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("slices", range(1, SLICE_COUNT + 1))
 @pytest.mark.parametrize("gain", [9, 30, 47])
 def test_streams_may_end_after_any_slice(photograph, slices, gain):
-    weights, picture = photo_weights(), np.asarray(photograph)[:, 40:136]  # no whole number of blocks high
+    weights, picture = installed_weights(), np.asarray(photograph)[:, 40:136]  # no whole number of blocks high
     picture = np.concatenate([picture, picture[:80]])  # two strips
     coded = encode_photo(weights, picture, gain, keep=Keep.VALUES)
     payload = np.frombuffer(coded.payload(slices), np.uint8).copy()
@@ -36,7 +36,7 @@ def test_streams_may_end_after_any_slice(photograph, slices, gain):
 
 @pytest.mark.parametrize("gain", [0, 24, 47])
 def test_errors_are_those_of_the_coefficients(pictures, gain):
-    weights, picture = photo_weights(), pictures[3]
+    weights, picture = installed_weights(), pictures[3]
     strips = strips_of(picture, 1)
     coded = encode_photo(weights, strips, gain, keep=Keep.VALUES | Keep.ERRORS)
     wanted, step = np.concatenate(strips, 1).astype(np.float64), step_of(gain)

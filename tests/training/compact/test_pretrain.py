@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from rlcodec.errors import ModelError
-from rlcodec.presets.compact.installed import load_weights
+from rlcodec.presets.compact.installed import installed_weights
 from rlcodec.presets.compact.transform import FILES, LATENT_CHANNELS, analyse, synthesise
 from rlcodec.training.compact.autoencoder import CROP, DivisiveNormalisation
 from rlcodec.training.compact.pretrain import pretrain_compact
@@ -29,15 +29,15 @@ def test_trained_files_code_pictures(photograph, tmp_path):
         large.rotate(i).save(pictures / f"{i:02d}.png")
     options = AutoencoderOptions(out=tmp_path / "out", steps=2, batch=1, resume=False, device="cpu")
     out = pretrain_compact(pictures, options)
-    weights = load_weights(out)
+    weights = installed_weights(out)
     picture = np.asarray(photograph)
     latent = analyse(picture, out)
     assert latent.shape == (LATENT_CHANNELS, 4, 5)
     assert synthesise(latent, *picture.shape[:2], out).shape == picture.shape
     assert pretrain_compact(pictures, replace(options, resume=True)) == out
-    load_weights.cache_clear()
-    assert load_weights(out).digest == weights.digest
+    installed_weights.cache_clear()
+    assert installed_weights(out).digest == weights.digest
     (out / FILES["synthesis"]).write_bytes(b"another")
-    load_weights.cache_clear()
+    installed_weights.cache_clear()
     with pytest.raises(ModelError, match="another synthesis"):
-        load_weights(out)
+        installed_weights(out)

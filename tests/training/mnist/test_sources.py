@@ -5,7 +5,7 @@ import pytest
 
 from rlcodec.errors import DataError
 from rlcodec.presets.mnist.bilevel.context import SourceTables
-from rlcodec.presets.mnist.bilevel.geometry import WORDS, set_bit
+from rlcodec.presets.mnist.bilevel.geometry import WORDS, set_pixel
 from rlcodec.training.mnist.pretrain import pretrain_sources
 from rlcodec.training.mnist.source_search import counted_prior, near_counts, smooth_prior
 from rlcodec.training.options import Schedule, TrainingRun
@@ -16,7 +16,7 @@ def bar(side: int, width: int) -> np.ndarray:
     rows = np.zeros((side, WORDS), np.uint64)
     for i in range(side):
         for j in range((side - width) // 2, (side - width) // 2 + width):
-            set_bit(rows[i], j)
+            set_pixel(rows[i], j)
     return rows
 
 

@@ -5,13 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from rlcodec.core.weights_file import load_arrays, stored_fields
+from rlcodec.core.integer_mlp import ContextNet
+from rlcodec.core.weights_file import load_arrays
 from rlcodec.errors import DataError
 from rlcodec.presets.photo.coefficient_coder import DIAGONALS, SLICES
 from rlcodec.presets.photo.repair import render
 from rlcodec.presets.photo.strips import Keep, decode_values, encode_photo
 from rlcodec.presets.photo.transform import to_coefficients
-from rlcodec.presets.photo.weights import photo_weights_from_arrays
+from rlcodec.presets.photo.weights import weights_from_arrays
 from rlcodec.training.options import PretrainOptions
 from rlcodec.training.photo.pretrain import pretrain_photo
 from rlcodec.training.photo.raster import contexts_of, round_coefficients
@@ -29,7 +30,7 @@ def folder(photograph, tmp_path_factory):
 def test_trained_files_code_pictures(folder, photograph, tmp_path):
     options = PretrainOptions(out=tmp_path, steps=2, batch=2, resume=False, device="cpu")
     out = pretrain_photo(folder, options, counted=4, pool=6)
-    model = photo_weights_from_arrays(load_arrays(out / "photo.safetensors"))
+    model = weights_from_arrays(load_arrays(out / "photo.safetensors"))
     picture = np.asarray(photograph)[:96, :80]
     coded = encode_photo(model, picture, 20, keep=Keep.VALUES)
     values, _ = decode_values(model, np.frombuffer(coded.payload(), np.uint8).copy(), (96, 80), 20)
@@ -38,9 +39,7 @@ def test_trained_files_code_pictures(folder, photograph, tmp_path):
         assert np.abs(render(model, values, 20, width, out).astype(float) - picture).mean() < 40
     pretrain_photo(folder, replace(options, resume=True), counted=4, pool=6)
     again = load_arrays(out / "photo.safetensors")
-    assert all(
-        np.array_equal(again[f"light.{name}"], getattr(model.nets.luma, name)) for name in stored_fields(type(model.nets.luma))
-    )
+    assert all(np.array_equal(again[f"light.{name}"], getattr(model.nets.luma, name)) for name in ContextNet.stored)
 
 
 def test_no_pictures_no_training(tmp_path):

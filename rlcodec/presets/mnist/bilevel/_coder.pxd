@@ -1,10 +1,10 @@
-from libc.stdint cimport int64_t, uint8_t
+from libc.stdint cimport int32_t, int64_t, uint8_t
 
 from rlcodec.core._integer_mlp cimport ContextNet, Layers
 from rlcodec.core._range_coder cimport RangeCoder
 from rlcodec.presets.mnist.bilevel._context cimport SELECTED, SourceState, SourceTables
 from rlcodec.presets.mnist.bilevel._geometry cimport BOX, MAX_SIDE
-from rlcodec.presets.mnist.bilevel._transformer cimport LM_COLUMNS_ASIDE, LM_ROWS_ABOVE, KvCache, LmNet
+from rlcodec.presets.mnist.bilevel._transformer cimport LM_INPUTS, KvCache, LmNet
 
 cpdef enum:
     PLACE_ORIGIN = BOX  # added to the place of a box, which may be negative, before it is coded
@@ -13,13 +13,21 @@ cpdef enum:
     COLUMNS_ASIDE = 7
 
 cdef enum:
-    MAX_WINDOW_INPUTS = LM_ROWS_ABOVE * (2 * LM_COLUMNS_ASIDE + 1) + LM_COLUMNS_ASIDE  # the larger of the two windows
+    GROUP = 5  # inputs whose weights are added up beforehand, for every combination of ink
+    GROUP_SUMS = 1 << GROUP
+    GROUPS_IN_ROW = 3  # of the window, above the pixel
+    GROUPS = (ROWS_ABOVE + 1) * GROUPS_IN_ROW
+
+
+cdef class SourceNet(ContextNet):
+    cdef const int32_t[:, ::1] sums  # `rows`, and behind them the sums of each group by its ink
 
 
 cdef class SourceScratch:
-    cdef int64_t[MAX_WINDOW_INPUTS] which  # ink in a window
-    cdef int64_t[SELECTED] selected  # learned rows
+    cdef int64_t[SELECTED + GROUPS] selected  # learned rows, and sums of groups
+    cdef int64_t[LM_INPUTS] which  # ink in the window of tier `lm`
     cdef int64_t[MAX_SIDE] right  # runs to the right
+    cdef int64_t[MAX_SIDE] places  # of the columns
     cdef Layers layers
 
 
@@ -28,6 +36,6 @@ cdef void unfold(
 ) noexcept nogil
 cdef void code_source_head(RangeCoder coder, SourceTables tables, SourceState source) noexcept nogil
 cdef int64_t code_source_row(
-    RangeCoder coder, ContextNet net, LmNet lm, KvCache cache, SourceTables tables, SourceState source, SourceScratch scratch,
+    RangeCoder coder, SourceNet net, LmNet lm, KvCache cache, SourceTables tables, SourceState source, SourceScratch scratch,
     uint8_t* line, int64_t width, int64_t y, int64_t tier,
 ) noexcept nogil

@@ -1,20 +1,23 @@
 """Codes the head and the rows of a bilevel source, in either direction; `rlcodec.presets.mnist.bilevel.coder` says how."""
 
+import numpy as np
+
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
 from libc.string cimport memset
 
-from rlcodec.core._integer_mlp cimport LOGIT_LIMIT, ContextNet, Layers, add_ink, add_rows, clip, code_tree, run_second
+from rlcodec.core._integer_mlp cimport LOGIT_LIMIT, ContextNet, Layers, add_rows, clip, code_tree, run_second
 from rlcodec.core._range_coder cimport (
     PROBABILITY_ONE, RANGE_FLOOR, UNDETERMINED, CoderState, RangeCoder, code_decision, decide, renormalise,
 )
 from rlcodec.core._segment_choice cimport LM, TABLE
 from rlcodec.presets.mnist.bilevel._context cimport (
     ABSENT, BORDER, LEFT, MARGIN, PEAK, PEAK_BITS, PLACE_BITS, PRESENT, SELECTED, SELECTED_ROWS, SIDE, SIDE_BITS, STATUS, TOP,
-    SourceState, SourceTables, extend_run, extend_runs, gather_window, is_skipped, select_rows, skipped_logit, survey_row,
+    SourceState, SourceTables, extend_run, extend_runs, gather_window, is_skipped, place_of, select_rows, skipped_logit,
+    survey_row,
 )
 from rlcodec.presets.mnist.bilevel._geometry cimport (
-    BOX, MAX_SIDE, MIN_SIDE, PAD, WHITE, WORDS, Levels, Words, bits_of, box_area, first_fresh, from_bit, get_bit, gray_level,
-    ink_in, near_context, set_bit, without_first,
+    BOX, MAX_SIDE, MIN_SIDE, PAD, WHITE, WORDS, Levels, Neighbours, Words, bits_of, box_area, context_of, first_fresh,
+    first_neighbours, get_bit, get_bits, gray_level, ink_in, move_on, set_bit,
 )
 from rlcodec.presets.mnist.bilevel._transformer cimport (
     CODED, GIVEN, LM_COLUMNS_ASIDE, LM_ROWS_ABOVE, OUTCOME, KvCache, LmNet, ask, remember, run_token, token_macs,
@@ -22,18 +25,37 @@ from rlcodec.presets.mnist.bilevel._transformer cimport (
 
 from rlcodec.errors import ModelError
 
+cdef uint8_t[GROUP_SUMS] INK_IN  # the number of bits that are 1
+for i in range(GROUP_SUMS):
+    INK_IN[i] = <uint8_t>i.bit_count()
 
-cdef class SourceScratch:
-    """Scratch buffers for a network of tier `context`.
+
+cdef class SourceNet(ContextNet):
+    """The network of tier `context`.
+
+    Args:
+        arrays: as `ContextNet` takes them.
 
     Raises:
-        ModelError: the network has not the inputs, the learned rows or the single decision that pixels of sources need.
+        ModelError: their shapes do not fit each other, or not the contexts of bilevel sources.
     """
 
-    def __init__(self, ContextNet net):
-        inputs = ROWS_ABOVE * (2 * COLUMNS_ASIDE + 1) + COLUMNS_ASIDE
-        if net.first.shape[0] != inputs or net.rows.shape[0] != SELECTED_ROWS or net.nodes.shape[0] != 1:
-            raise ModelError(f"the network of bilevel sources has {net.first.shape[0]} inputs and {net.rows.shape[0]} rows")
+    def __init__(self, **arrays):
+        super().__init__(**arrays)
+        first, rows = arrays["first"], arrays["rows"]
+        inputs, width = first.shape
+        if inputs != ROWS_ABOVE * (2 * COLUMNS_ASIDE + 1) + COLUMNS_ASIDE or len(rows) != SELECTED_ROWS or len(self.nodes) != 1:
+            raise ModelError(f"the network of bilevel sources has {inputs} inputs, {len(rows)} rows, {len(self.nodes)} nodes")
+        ink = np.arange(GROUP_SUMS)[:, None] >> np.arange(GROUP) & 1
+        weights = np.zeros((GROUPS * GROUP, width), np.int64)
+        weights[:inputs] = first
+        self.sums = np.concatenate([rows, (ink @ weights.reshape(GROUPS, GROUP, width)).reshape(-1, width).astype(np.int32)])
+
+
+cdef class SourceScratch:
+    """Scratch buffers for a network of tier `context`."""
+
+    def __init__(self, SourceNet net):
         self.layers = Layers(net)
 
 
@@ -87,7 +109,7 @@ cdef void code_source_head(RangeCoder coder, SourceTables tables, SourceState so
 
 
 cdef int64_t code_source_row(
-    RangeCoder coder, ContextNet net, LmNet lm, KvCache cache, SourceTables tables, SourceState source, SourceScratch scratch,
+    RangeCoder coder, SourceNet net, LmNet lm, KvCache cache, SourceTables tables, SourceState source, SourceScratch scratch,
     uint8_t* line, int64_t width, int64_t y, int64_t tier,
 ) noexcept nogil:
     """Codes one row of pixels by way of the source, in the coder's direction.
@@ -112,6 +134,9 @@ cdef int64_t code_source_row(
     if r < 0 or r >= BOX:
         memset(line, 0, <size_t>width)
         return width
+    if tier != TABLE:
+        for i in range(source.head[SIDE]):
+            scratch.places[i] = place_of(i, source.head[SIDE])
     for i in range(first_fresh(source.start, source.stop, r), source.stop[r]):
         if tier == TABLE:
             code_line_by_table(coder, &tables.near[0], source, i)
@@ -127,21 +152,18 @@ cdef void code_line_by_table(RangeCoder coder, const int32_t* probabilities, Sou
     cdef CoderState state = coder.state
     cdef const int32_t* costs = coder.costs
     cdef uint64_t* line = &source.lines[MARGIN + i, 0]
-    cdef int64_t side = source.head[SIDE], j, p, symbol, west = 0
-    # `near_context` incrementally: the neighbours in each row are the lowest bits of what remains of it.
-    cdef Words north = from_bit(line - WORDS, PAD - 2), far_north = from_bit(line - 2 * WORDS, PAD - 1)
+    cdef Neighbours near = first_neighbours(line)
+    cdef int64_t side = source.head[SIDE], j, p, symbol
     for j in range(side):
-        p = probabilities[west | <int64_t>(north.low & 31) << 3 | <int64_t>(far_north.low & 7) << 8]
-        north, far_north = without_first(north), without_first(far_north)
+        p = probabilities[context_of(&near)]
         symbol = decide(&state, p, get_bit(line, j))
         if symbol == UNDETERMINED:
             state.exhausted = 1
             state.macs += j + 1
             coder.state = state
             return
-        west >>= 1
+        move_on(&near, symbol)
         if symbol:
-            west |= 4
             set_bit(line, j)
         state.cost += costs[p if symbol else PROBABILITY_ONE - p]
         if state.range < RANGE_FLOOR:
@@ -153,38 +175,66 @@ cdef void code_line_by_table(RangeCoder coder, const int32_t* probabilities, Sou
     extend_runs(&source.up[0], line, side)
 
 
+cdef inline int64_t gather_groups(const uint64_t* line, int64_t x, int64_t* out, int64_t* active) noexcept nogil:
+    """Lists the sums that belong to the ink in the window of tier `context`, of groups with ink.
+
+    Args:
+        line: the pixel's row of the source.
+        x: its column.
+        out: receives rows of `SourceNet.sums`.
+        active: receives how much ink there is.
+
+    Returns:
+        How many sums there are.
+    """
+    cdef int64_t at = SELECTED_ROWS, count = 0, row, group, bits, ink
+    active[0] = 0
+    for row in range(ROWS_ABOVE + 1):
+        bits = get_bits(
+            line - WORDS * (ROWS_ABOVE - row), x + PAD - COLUMNS_ASIDE,
+            2 * COLUMNS_ASIDE + 1 if row < ROWS_ABOVE else COLUMNS_ASIDE,
+        )
+        for group in range(GROUPS_IN_ROW):
+            ink = bits >> (GROUP * group) & (GROUP_SUMS - 1)
+            out[count] = at + ink
+            count += ink != 0
+            active[0] += INK_IN[ink]
+            at += GROUP_SUMS
+    return count
+
+
 cdef void code_line(
-    RangeCoder coder, ContextNet net, LmNet lm, KvCache cache, SourceTables tables, SourceState source, SourceScratch scratch,
+    RangeCoder coder, SourceNet net, LmNet lm, KvCache cache, SourceTables tables, SourceState source, SourceScratch scratch,
     int64_t i, bint by_lm,
 ) noexcept nogil:
     """Codes row `i` of the source: skipped pixels by a sum of learned numbers, the others by a network."""
     cdef uint64_t* lines = &source.lines[0, 0]
     cdef uint64_t* line = lines + WORDS * (MARGIN + i)
     cdef int64_t* up = &source.up[0]
-    cdef int64_t* which = scratch.which
     cdef int64_t* selected = scratch.selected
     cdef int32_t* sums = &scratch.layers.first[0]
-    cdef int64_t side = source.head[SIDE]
+    cdef Neighbours near = first_neighbours(line)
+    cdef int64_t side = source.head[SIDE], width = net.rows.shape[1], place = place_of(i, side)
     cdef int64_t strokes = survey_row(line - WORDS, side, scratch.right), strokes_here = 0, left = BORDER
-    cdef int64_t j, symbol, context, active, logit
+    cdef int64_t j, symbol, context, active, groups, logit
     for j in range(side):
-        symbol, context = get_bit(line, j), near_context(line - 2 * WORDS, j)
-        select_rows(side, i, j, up[j], left, scratch.right[j], strokes, strokes_here, selected)
+        symbol, context = get_bit(line, j), context_of(&near)
+        select_rows(side, place, scratch.places[j], up[j], left, scratch.right[j], strokes, strokes_here, selected)
         if is_skipped(tables.near, context):
             logit = clip(skipped_logit(tables, context, selected) + LOGIT_LIMIT, 0, 2 * LOGIT_LIMIT - 1)
             symbol = code_decision(coder, net.sigmoid[logit], symbol)
             coder.state.macs += SELECTED
         elif by_lm:
-            active = gather_window(lines, i, j, LM_ROWS_ABOVE, LM_COLUMNS_ASIDE, which)
-            symbol = code_token(coder, lm, cache, selected, which, active, symbol)
+            active = gather_window(lines, i, j, LM_ROWS_ABOVE, LM_COLUMNS_ASIDE, scratch.which)
+            symbol = code_token(coder, lm, cache, selected, scratch.which, active, symbol)
         else:
-            active = gather_window(lines, i, j, ROWS_ABOVE, COLUMNS_ASIDE, which)
-            add_rows(sums, net.rows, selected, SELECTED)
-            add_ink(sums, net.first, which, active)
-            coder.state.macs += (SELECTED + active) * net.rows.shape[1] + run_second(net, scratch.layers)
+            groups = gather_groups(line, j, selected + SELECTED, &active)
+            add_rows(sums, net.sums, selected, SELECTED + groups)
+            coder.state.macs += (SELECTED + active) * width + run_second(net, scratch.layers)
             symbol = code_tree(coder, net, &scratch.layers.last[0], 0, symbol)
         if coder.state.exhausted:
             return
+        move_on(&near, symbol)
         if symbol:
             set_bit(line, j)
             strokes_here += left < 0

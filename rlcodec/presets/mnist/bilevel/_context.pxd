@@ -1,4 +1,4 @@
-from libc.stdint cimport int16_t, int32_t, int64_t, uint64_t
+from libc.stdint cimport int16_t, int32_t, int64_t, uint32_t, uint64_t
 
 from rlcodec.core._range_coder cimport PROBABILITY_ONE
 from rlcodec.presets.mnist.bilevel._geometry cimport (
@@ -97,14 +97,19 @@ cdef inline int64_t class_of_run(int64_t run) noexcept nogil:
     return -run if -run < LONGEST else LONGEST
 
 
+cdef inline int64_t place_of(int64_t position, int64_t side) noexcept nogil:
+    """Which of PLACES a row or column of a source is."""
+    return <int64_t>(<uint32_t>(PLACES * position) / <uint32_t>side)
+
+
 cdef inline void select_rows(
-    int64_t side, int64_t y, int64_t x, int64_t up, int64_t left, int64_t right, int64_t strokes_above, int64_t strokes_here,
-    int64_t* out,
+    int64_t side, int64_t place_y, int64_t place_x, int64_t up, int64_t left, int64_t right, int64_t strokes_above,
+    int64_t strokes_here, int64_t* out,
 ) noexcept nogil:
-    """Writes which learned rows are selected at source pixel (y, x), (SELECTED,); runs are signed as in `extend_run`."""
+    """Writes which learned rows are selected at a source pixel, (SELECTED,); runs are signed as in `extend_run`."""
     out[0] = side - MIN_SIDE
-    out[1] = ROWS_BY_Y + <int64_t>(<uint64_t>(PLACES * y) / <uint64_t>side)
-    out[2] = ROWS_BY_X + <int64_t>(<uint64_t>(PLACES * x) / <uint64_t>side)
+    out[1] = ROWS_BY_Y + place_y
+    out[2] = ROWS_BY_X + place_x
     out[3] = ROWS_BY_UP + class_of_run(up)
     out[4] = ROWS_BY_LEFT + class_of_run(left)
     out[5] = ROWS_BY_RIGHT + class_of_run(right)

@@ -28,6 +28,13 @@ cdef struct Words:
     uint64_t high
 
 
+cdef struct Neighbours:
+    # The nearest of the source pixels that are coded before one, by row; those that count are the lowest bits.
+    int64_t west
+    Words north
+    Words far_north
+
+
 cdef struct Levels:
     # A gray level, and that of a rounding exception; the same unless there is a tie.
     int64_t level
@@ -108,3 +115,21 @@ cdef inline int64_t near_context(const uint64_t* rows, int64_t x) noexcept nogil
     return (
         get_bits(rows + 2 * WORDS, bit - 3, 3) | get_bits(rows + WORDS, bit - 2, 5) << 3 | get_bits(rows, bit - 1, 3) << 8
     )
+
+
+cdef inline Neighbours first_neighbours(const uint64_t* row) noexcept nogil:
+    """The neighbours of the first pixel of a row, which two rows precede."""
+    cdef Neighbours near
+    near.west, near.north, near.far_north = 0, from_bit(row - WORDS, PAD - 2), from_bit(row - 2 * WORDS, PAD - 1)
+    return near
+
+
+cdef inline int64_t context_of(const Neighbours* near) noexcept nogil:
+    """As `near_context`, of the pixel that the neighbours belong to."""
+    return near.west | <int64_t>(near.north.low & 31) << 3 | <int64_t>(near.far_north.low & 7) << 8
+
+
+cdef inline void move_on(Neighbours* near, int64_t symbol) noexcept nogil:
+    """Goes on to the next pixel of the row, after one with a symbol."""
+    near.west = near.west >> 1 | symbol << 2
+    near.north, near.far_north = without_first(near.north), without_first(near.far_north)

@@ -3,7 +3,8 @@
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
 
 from rlcodec.presets.mnist.bilevel._context cimport (
-    BORDER, MARGIN, SELECTED, SIDE, SourceState, extend_run, gather_window, is_skipped, select_rows, survey_row,
+    BORDER, MARGIN, SELECTED, SIDE, SourceState, extend_run, gather_window, is_skipped, place_of, select_rows,
+    survey_row,
 )
 from rlcodec.presets.mnist.bilevel._geometry cimport MAX_SIDE, PAD, PRIOR_CONTEXTS, WORDS, get_bit, near_context
 
@@ -56,7 +57,10 @@ def write_contexts(
             for j in range(side):
                 context, symbol = near_context(line - 2 * WORDS, j), get_bit(line, j)
                 if is_skipped(near, context) == skipped:
-                    select_rows(side, i, j, up[j], left, right[j], strokes, strokes_here, &selections[count, 0])
+                    select_rows(
+                        side, place_of(i, side), place_of(j, side), up[j], left, right[j], strokes, strokes_here,
+                        &selections[count, 0],
+                    )
                     if not skipped:
                         inputs[count, :] = 0
                         for k in range(gather_window(lines, i, j, rows_above, columns_aside, which)):

@@ -8,15 +8,14 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
 from rlcodec.core.int16_products import ACTIVATION_MAX
 from rlcodec.core.integer_mlp import LOGIT_LIMIT
-from rlcodec.presets.mnist.bilevel._context import SELECTED
 from rlcodec.presets.mnist.bilevel.tokens import Contexts
 from rlcodec.presets.mnist.bilevel.transformer import (
     CACHE_ENTRIES,
     HEAD_SIZE,
-    LM_INPUTS,
     LOGIT_SHIFT,
     NORM_BITS,
     RESIDUAL_LIMIT,
@@ -42,16 +41,9 @@ def padded(contexts: list[Contexts], device: torch.device, most: int | None = No
     Returns:
         Inputs, learned rows, symbols and a mask of the tokens that exist, each (n, t, ...).
     """
-    longest = max(len(c.symbols) for c in contexts)
-    longest = longest if most is None else min(longest, most)
-    inputs = np.zeros((len(contexts), longest, LM_INPUTS), np.uint8)
-    rows = np.zeros((len(contexts), longest, SELECTED), np.int64)
-    symbols, mask = np.zeros((len(contexts), longest), np.int64), np.zeros((len(contexts), longest), bool)
-    for i, c in enumerate(contexts):
-        count = min(len(c.symbols), longest)
-        inputs[i, :count], rows[i, :count], symbols[i, :count] = c.inputs[:count], c.rows[:count], c.symbols[:count]
-        mask[i, :count] = True
-    return tuple(torch.from_numpy(a).to(device) for a in (inputs, rows, symbols, mask))  # type: ignore[return-value]
+    fields = zip(*((c.inputs, c.rows, c.symbols, np.ones(len(c.symbols), bool)) for c in contexts), strict=True)
+    tensors = ([torch.from_numpy(array[:most]) for array in arrays] for arrays in fields)
+    return tuple(pad_sequence(of_sources, batch_first=True).to(device) for of_sources in tensors)  # type: ignore[return-value]
 
 
 class IntegerTransformer:

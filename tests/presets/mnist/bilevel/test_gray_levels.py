@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from rlcodec.presets.mnist.bilevel.geometry import MIN_SIDE, WORDS, set_bit
+from rlcodec.presets.mnist.bilevel.geometry import MIN_SIDE, WORDS, set_pixel
 from rlcodec.presets.mnist.bilevel.gray_levels import is_possible, level_tables
 
 
@@ -16,7 +16,7 @@ def test_levels_that_a_source_gives_are_possible(seed, rendered):
         ink[side // 3 : 2 * side // 3, side // 3 : 2 * side // 3] = True
         rows = np.zeros((side, WORDS), np.uint64)
         for i, j in zip(*np.nonzero(ink), strict=True):
-            set_bit(rows[i], j)
+            set_pixel(rows[i], j)
         image = rendered(rows)[4:24, 4:24].astype(np.int64)
         assert any(is_possible(tables, side - MIN_SIDE, p, image) for p in range(3))
 
