@@ -68,6 +68,7 @@ __all__ = [
     "set_pixel",
 ]
 
+
 class Grid(NamedTuple):
     """How sources of one side are resampled; the same along both axes.
 
