@@ -67,7 +67,7 @@ def main() -> None:
         print(json.dumps(hashes(in_batches(workers=2), images, settings)))
         return
     with ThreadPoolExecutor(1) as pool:  # the other process runs meanwhile
-        scalar = pool.submit(in_process, __file__, [*sys.argv[1:], "--hashes"], NO_VECTORS | {"NUMBA_NUM_THREADS": "1"})
+        scalar = pool.submit(in_process, __file__, [*sys.argv[1:], "--hashes"], NO_VECTORS)
         runs = {f"{n} workers": hashes(in_batches(workers=n), images, settings) for n in (1, 2)}
         if LM in settings:
             some = images[: options.torch_images]

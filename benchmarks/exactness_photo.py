@@ -27,7 +27,7 @@ SETTINGS: tuple[dict[str, Any], ...] = (
     {"objective": "balanced"},
     {"max_bytes": 12_000},
 )
-SCALAR = NO_VECTORS | {"NUMBA_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+SCALAR = NO_VECTORS | {"OMP_NUM_THREADS": "1"}
 
 
 def encode_batches(pictures: Sequence[np.ndarray], workers: int) -> list[bytes]:

@@ -36,7 +36,7 @@ ARROWS = [
     ("environment", "right", "algorithm", "left"), ("algorithm", "right", "evaluation", "left"),
 ]  # fmt: skip
 BANDS = (
-    (20, 40, "the runtime: numpy, numba, ONNX Runtime, Pillow"),
+    (20, 40, "the runtime: numpy, ONNX Runtime, Pillow, a compiled core"),
     (100, 345, "training: torch, Gymnasium, Stable-Baselines3"),
 )
 

@@ -58,7 +58,7 @@ def check_known_answers(path: Path, decode: Decode) -> None:
         if found != expected:
             raise ModelError(
                 f"{path}: this machine decodes known answer {number} to something else, so it cannot exchange streams with "
-                "other machines; please report the processor and the versions of numba, numpy and onnxruntime"
+                "other machines; please report the processor and the versions of rlcodec and numpy"
             )
 
 

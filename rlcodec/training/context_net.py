@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 import torch.nn.functional as F
-from numba import njit
 from torch import Tensor, nn
 
 from rlcodec.core.integer_mlp import LOGIT_UNITS_PER_NAT, ContextNet, context_net, sigmoid_table
+from rlcodec.training._path_loss import path_loss
 from rlcodec.training.quantise import ACTIVATION_SCALE, clipped_relu, quantise_layer, shift_between
 
 Paths = tuple[np.ndarray, np.ndarray]
@@ -100,41 +100,15 @@ def indicators(rows: np.ndarray, count: int) -> np.ndarray:
     return chosen
 
 
-@njit(cache=True, nogil=True, fastmath=True)
-def _path_loss(hidden, weight, bias, nodes, signs, symbols, d_hidden, d_weight, d_bias):
-    """Code length of the symbols in nats, with its gradients."""
-    total = 0.0
-    width = hidden.shape[1]
-    for i in range(hidden.shape[0]):
-        symbol = symbols[i]
-        for k in range(nodes.shape[1]):
-            sign = signs[symbol, k]
-            if sign == 0:
-                break
-            node = nodes[symbol, k]
-            logit = bias[node]
-            for j in range(width):
-                logit += hidden[i, j] * weight[node, j]
-            margin = sign * logit
-            decay = np.exp(-abs(margin))
-            total += np.log1p(decay) + max(-margin, np.float32(0))
-            gradient = -sign * (decay if margin > 0 else np.float32(1)) / (1 + decay)
-            d_bias[node] += gradient
-            for j in range(width):
-                d_hidden[i, j] += gradient * weight[node, j]
-                d_weight[node, j] += gradient * hidden[i, j]
-    return total
-
-
 class _PathLoss(torch.autograd.Function):
-    """`_path_loss` as a torch function; on a CPU much faster than computing the logits of all nodes."""
+    """`path_loss` as a torch function; on a CPU much faster than computing the logits of all nodes."""
 
     @staticmethod
     def forward(ctx, hidden: Tensor, weight: Tensor, bias: Tensor, paths: Paths, symbols: np.ndarray):
         tensors = hidden, weight, bias
         arrays = [t.detach().float().contiguous().numpy() for t in tensors]
         gradients = [np.zeros_like(a) for a in arrays]
-        total = _path_loss(*arrays, *paths, symbols, *gradients)  # type: ignore[call-arg]
+        total = path_loss(*arrays, *paths, symbols, *gradients)
         ctx.save_for_backward(*(torch.from_numpy(g).to(t.dtype) for g, t in zip(gradients, tensors, strict=True)))
         return torch.tensor(total)
 

@@ -166,7 +166,7 @@ cdef void fill_cost_to_go(Sizes sizes, Tables tables, StateArrays state, int64_t
             continue
         segment = class_at(column, most)
         for tier in range(TIER_COUNT):
-            ahead[tier] = rate * bits[tier * total + column] + compute * kmac[tier * total + column]
+            ahead[tier] = rate * bits[TIER_COUNT * column + tier] + compute * kmac[TIER_COUNT * column + tier]
             ahead[tier] += go[TIER_COUNT * (column + 1) + tier]
         for before in range(TIER_COUNT):
             least = stop[column]
@@ -192,7 +192,7 @@ cdef inline double named_cost(double rate, int64_t segment, int64_t kept, int64_
 @cython.cdivision(True)
 cdef void fill_segments(Sizes sizes, Tables tables, StateArrays state, int64_t e) noexcept nogil:
     """Writes measured or predicted bits and kMAC of all segments of an episode."""
-    cdef int64_t i = state.image[e], budget = state.budget[e], total = sizes.slices + sizes.height, s, tier, row, f, k
+    cdef int64_t i = state.image[e], budget = state.budget[e], s, tier, row, f, k
     cdef const double* weights = &tables.row_weights[i % tables.row_weights.shape[0], 0, 0]
     cdef const int64_t* table_cost = &tables.pixel_cost[i, budget, TABLE, 0]
     cdef const int64_t* table_macs = &tables.pixel_macs[i, 0, TABLE, 0]
@@ -203,12 +203,12 @@ cdef void fill_segments(Sizes sizes, Tables tables, StateArrays state, int64_t e
     cdef double so_far = 0.0
     cdef double[ROW_FEATURES] features
     cdef double[ROW_OUTPUTS] sums
-    for tier in range(TIER_COUNT):  # latents have no tier `lm`; what is written there is not used
-        for s in range(sizes.slices):
-            bits[tier * total + s] = bits_of(tables.latent_cost[i, min(tier, CONTEXT), s])
-            kmac[tier * total + s] = kmac_of(tables.latent_macs[i, min(tier, CONTEXT), s])
-    bits += sizes.slices
-    kmac += sizes.slices
+    for s in range(sizes.slices):
+        for tier in range(TIER_COUNT):  # latents have no tier `lm`; what is written there is not used
+            bits[tier] = bits_of(tables.latent_cost[i, min(tier, CONTEXT), s])
+            kmac[tier] = kmac_of(tables.latent_macs[i, min(tier, CONTEXT), s])
+        bits += TIER_COUNT
+        kmac += TIER_COUNT
     for row in range(sizes.height):
         features[0], features[1] = bits_of(table_cost[row]), tables.row_busy[i, budget, row]
         features[2], features[3] = bits_of(context_cost[row]), kmac_of(context_macs[row])
@@ -221,10 +221,12 @@ cdef void fill_segments(Sizes sizes, Tables tables, StateArrays state, int64_t e
                 sums[k] += features[f] * weights[ROW_OUTPUTS * f + k]
         if state.slices[e] == 0:  # then tier `context` is measured
             sums[0], sums[1] = features[2], features[3]
-        bits[row], kmac[row] = features[0], kmac_of(table_macs[row])
+        bits[TABLE], kmac[TABLE] = features[0], kmac_of(table_macs[row])
         for tier in range(CONTEXT, TIER_COUNT):
-            bits[tier * total + row] = max(sums[2 * (tier - CONTEXT)], 0.0)
-            kmac[tier * total + row] = max(sums[2 * (tier - CONTEXT) + 1], 0.0)
+            bits[tier] = max(sums[2 * (tier - CONTEXT)], 0.0)
+            kmac[tier] = max(sums[2 * (tier - CONTEXT) + 1], 0.0)
+        bits += TIER_COUNT
+        kmac += TIER_COUNT
 
 
 @cython.cdivision(True)
@@ -238,7 +240,7 @@ cdef void named_costs(Sizes sizes, StateArrays state, int64_t e, int64_t column,
     cdef double rate = state.lambda_rate[e] / sizes.pixels, compute = state.lambda_compute[e] / sizes.pixels
     cdef int64_t segment = class_at(column, sizes.slices), tier
     for tier in range(TIER_COUNT):
-        costs[tier] = rate * state.segment_bits[e, tier, column] + compute * state.segment_kmac[e, tier, column]
+        costs[tier] = rate * state.segment_bits[e, column, tier] + compute * state.segment_kmac[e, column, tier]
         costs[tier] += state.go_value[e, column + 1, tier]
         costs[tier] += named_cost(rate, segment, state.slices[e], state.tier[e], tier)
 

@@ -62,18 +62,18 @@ cdef void write_segments(Sizes sizes, StateArrays state, int64_t e, int64_t colu
     cdef double[TIER_COUNT] rest
     for tier in range(TIER_COUNT):
         rest[tier] = 0.0
-        out[NEXT + tier] = <float>limited(bits[tier * total + column] / symbols)
+        out[NEXT + tier] = <float>limited(bits[TIER_COUNT * column + tier] / symbols)
     for k in range(column, kept):
         for tier in range(TIER_COUNT):
-            rest[tier] += bits[tier * total + k]
+            rest[tier] += bits[TIER_COUNT * k + tier]
     for k in range(max(column, most), total):
         for tier in range(TIER_COUNT):
-            rest[tier] += bits[tier * total + k]
+            rest[tier] += bits[TIER_COUNT * k + tier]
     for tier in range(TIER_COUNT):
         out[REST + tier] = <float>limited(rest[tier] / sizes.pixels)
     for k in range(network_tiers.shape[0]):
         out[NEXT + TIER_COUNT + k] = <float>limited(
-            state.segment_kmac[e, network_tiers[k], column] / symbols / kmac_scales[k]
+            state.segment_kmac[e, column, network_tiers[k]] / symbols / kmac_scales[k]
         )
 
 

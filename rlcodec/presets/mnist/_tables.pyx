@@ -85,8 +85,8 @@ cdef class StateArrays:
 cdef int check_sizes(Sizes sizes, StateArrays state) except -1:
     """Raises ValueError if a state is not one of episodes on images of a size."""
     cdef int64_t columns = sizes.slices + sizes.height
-    if state.segment_bits.shape[2] != columns or state.slice_error.shape[1] != sizes.slices + 1:
-        raise ValueError(f"the state is of episodes with {state.segment_bits.shape[2]} segments, not {columns}")
+    if state.segment_bits.shape[1] != columns or state.slice_error.shape[1] != sizes.slices + 1:
+        raise ValueError(f"the state is of episodes with {state.segment_bits.shape[1]} segments, not {columns}")
     return 0
 
 
