@@ -10,7 +10,7 @@ LEAST_RATIO = 10 ** (COMPUTE_RANGE[0] - 1)
 
 cdef double scale_rate_bpp = SCALE_RATE_BPP, scale_kmac = SCALE_KMAC, least_ratio = LEAST_RATIO
 cdef double lowest = COMPUTE_RANGE[0], highest = COMPUTE_RANGE[1]
-cdef float illegal_regret = <float>log1p(REGRET_LIMIT)
+cdef float most_regret = <float>log1p(REGRET_LIMIT)
 
 
 cdef inline double signed_log1p(double value) noexcept nogil:
@@ -36,14 +36,15 @@ cdef void write_advice(
         kinds: how many.
         out: written.
     """
-    cdef double best = INFINITY, scale = scale_rate_bpp * rate + scale_kmac * compute
+    cdef double best = INFINITY, scale = scale_rate_bpp * rate + scale_kmac * compute, regret
     cdef const double* limits = ranges + 2 * kind
     cdef int64_t a, k
     for a in range(actions):
         best = min(best, costs[a])
     for a in range(actions):
         out[a] = legal[a]
-        out[actions + a] = <float>log1p(min((costs[a] - best) / scale, REGRET_LIMIT)) if legal[a] else illegal_regret
+        regret = (costs[a] - best) / scale if legal[a] else REGRET_LIMIT
+        out[actions + a] = <float>log1p(regret) if regret < REGRET_LIMIT else most_regret
     out += 2 * actions
     out[0] = <float>limited(signed_log1p((here - best) / scale))
     for k in range(kinds):

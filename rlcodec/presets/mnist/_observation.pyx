@@ -115,8 +115,9 @@ cdef void write_observation(
     )
     write_progress(sizes, state, e, column, out)
     out[QUALITY] = <float>(decibels_of(kind, error) / 50)
-    for k in range(statistics):
-        out[IMAGE + k] = <float>limited(tables.statistics[i, k] / (10 if k == statistics - 1 else 1))
+    for k in range(statistics - 1):
+        out[IMAGE + k] = <float>limited(tables.statistics[i, k])
+    out[IMAGE + statistics - 1] = <float>limited(tables.statistics[i, statistics - 1] / 10)
 
 
 def write_observations(Sizes sizes, Tables tables, StateArrays state, const int64_t[::1] rows, float[:, ::1] out):

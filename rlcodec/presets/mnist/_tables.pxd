@@ -10,6 +10,9 @@ cpdef enum:
     BUDGET_OUTPUTS = 5  # of `MnistPredictor.image` for each bit budget
     KMAC_UNIT = 1000
 
+cdef enum:
+    MOST_ACTIONS = 62  # sets of actions are bits of an int64
+
 cdef double macs_per_kmac
 
 

@@ -26,14 +26,15 @@ cdef class Sizes:
         pixels: of an image.
 
     Raises:
-        ModelError: the bit budgets do not increase from 0 on, or one keeps more slices than there are.
+        ModelError: the bit budgets do not increase from 0 on, keep more slices than there are, or are more than MOST_ACTIONS.
     """
 
     def __init__(self, height, width, slices, slice_symbols, synthesis_macs, budget_slices):
         self.height, self.width, self.slices = height, width, slices
         self.slice_symbols, self.synthesis_macs, self.budget_slices = slice_symbols, synthesis_macs, tuple(budget_slices)
         self.pixels, self.budgets, self.kept = height * width, len(budget_slices), np.array(budget_slices, np.int64)
-        if budget_slices[0] != 0 or max(budget_slices) > slices or (np.diff(budget_slices) <= 0).any():
+        increasing = budget_slices[0] == 0 and (np.diff(budget_slices) > 0).all()
+        if not increasing or max(budget_slices) > slices or len(budget_slices) > MOST_ACTIONS:
             raise ModelError(f"bit budgets of {budget_slices} latent slices do not fit {slices} slices")
 
 
