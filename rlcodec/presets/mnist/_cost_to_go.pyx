@@ -70,7 +70,7 @@ cdef void budget_costs(
         costs: (actions,), written.
         actions: how many; at least the bit budgets.
     """
-    cdef int64_t i = state.image[e], kind = state.kind[e], budgets = sizes.budgets, coded = 0, a, b, slices, tier, row
+    cdef int64_t i = state.image[e], kind = state.kind[e], budgets = sizes.budgets, coded = 0, a, b, slices, tier
     cdef double rate = state.lambda_rate[e], compute = state.lambda_compute[e], pixels = <double>sizes.pixels
     cdef const double* predicted = &tables.predicted[i, MEASURE_COUNT * (sizes.slices + 1)]
     cdef double exact = distortion_of(kind, 0.0), synthesis = compute * kmac_of(sizes.synthesis_macs) / pixels
@@ -97,11 +97,7 @@ cdef void budget_costs(
                 latent = min(latent, spent[tier])
             latent += synthesis
         else:  # rows without latents are measured
-            table = context = kmac = 0.0
-            for row in range(sizes.height):
-                table += bits_of(tables.pixel_cost[i, 0, TABLE, row]) / pixels
-                context += bits_of(tables.pixel_cost[i, 0, CONTEXT, row]) / pixels
-                kmac += kmac_of(tables.pixel_macs[i, 0, CONTEXT, row]) / pixels
+            table, context, kmac = tables.without_latents[i, 0], tables.without_latents[i, 1], tables.without_latents[i, 2]
         stop = distortion_of(kind, state.slice_error[e, slices]) + rate * stop_bits[slices > 0] / pixels
         costs[b] = latent + min(
             stop, exact + min(rate * table, min(rate * context + compute * kmac, rate * lm + compute * lm_kmac))
