@@ -20,7 +20,6 @@ from rlcodec.cli.common import (
     JsonOption,
     MaxPixelsOption,
     PresetOption,
-    announce_compilation,
     command,
     complain,
     progress,
@@ -83,7 +82,6 @@ def encode(
     check_backend(backend)
     if backend == RAY and not is_batch(paths):
         raise OptionError("backend ray is for many images; name a folder, or several images")
-    announce_compilation()
 
     def code(sources: Sequence[Path | FileBytes]) -> list[bytes]:
         if files.device is None:
@@ -146,7 +144,6 @@ def decode(
         except (OSError, ValueError, KeyError) as error:
             raise OutputError(f"{output}: {kind} cannot hold this image ({error}); take .png") from error
 
-    announce_compilation()
     if is_batch(paths):
         pairs = pair_files(streams, output, suffix, lambda path: path.suffix == STREAM_SUFFIX)
         _convert_and_report(pairs, code, files)
@@ -205,7 +202,6 @@ def info(
 
     On a machine that `rlcodec calibrate` has measured, the predicted decoding time is printed as well.
     """
-    announce_compilation()
     found = api.inspect(_read(stream), max_pixels=max_pixels)
     decode_ms = None
     if calibration_path().exists():
@@ -245,7 +241,6 @@ def calibrate(
     """Measure how long this machine takes to decode, for --max-decode-ms and `rlcodec info`."""
     from rlcodec.evaluation.calibrate import calibrate as measure
 
-    announce_compilation()
     with progress("measuring") as report:
         calibration = measure(report)
     path = save_calibration(calibration, out)

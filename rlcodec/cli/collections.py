@@ -9,7 +9,7 @@ import typer
 from rlcodec.api import DEFAULT_PRESET
 from rlcodec.archive.packing import PackOptions, PackResult, PackSource, folder_sources, pack_images
 from rlcodec.archive.unpacking import UnpackOptions, unpack_images
-from rlcodec.cli.common import EXIT_FAILURE, PresetOption, announce_compilation, command, complain, progress, say
+from rlcodec.cli.common import EXIT_FAILURE, PresetOption, command, complain, progress, say
 from rlcodec.errors import DataError
 from rlcodec.presets.registry import encode_option_types
 from rlcodec.training.data import find_idx, load_labels, read_idx_images
@@ -38,7 +38,6 @@ def pack(
     Without options of encoding, the preset decides how images are coded; mnist codes them exactly, in its quickest tier.
     """
     sources = _sources(source, split)
-    announce_compilation()
     with progress("packing") as report:
         result = pack_images(collection, sources, replace(packing, report=report), preset=preset, **options)
     message = f"{collection}: {result.done} images packed, {collection.stat().st_size} bytes"
@@ -69,7 +68,6 @@ def unpack(
     unpacking: UnpackOptions,
 ) -> None:
     """Unpack a collection into a folder of images."""
-    announce_compilation()
     with progress("unpacking") as report:
         result = unpack_images(collection, folder, replace(unpacking, report=report))
     _print_result(result, f"{folder}: {result.done} images unpacked", unpacking.resume)

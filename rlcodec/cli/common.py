@@ -1,4 +1,4 @@
-"""What all commands share: the application, common options, progress bars and messages."""
+"""What all commands share: how they are declared, common options, progress bars and messages."""
 
 import functools
 import inspect
@@ -6,28 +6,48 @@ import os
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import is_dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from numba.core import event
 
 from rlcodec.cli.option_parameters import OptionTypes, given_options, option_parameters, take_options
 from rlcodec.errors import OptionError
 
 EXIT_FAILURE = 2
-app = typer.Typer(
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    help="Learned image compression whose encoder is driven by a policy.",
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-pretrain_app = typer.Typer(no_args_is_help=True, help="Train a preset's networks from images.")
-data_app = typer.Typer(no_args_is_help=True, help="Fetch data sets.")
-app.add_typer(pretrain_app, name="pretrain")
-app.add_typer(data_app, name="data")
+_quiet = False
+"""Whether --quiet is given."""
+commands: dict[str, typer.Typer] = {}
+"""Commands, and groups of them, by name: those whose modules are imported."""
+
+
+def declare_app(name: str, text: str, **settings: Any) -> typer.Typer:
+    """An application of Typer's without commands.
+
+    Args:
+        name: of it.
+        text: help text.
+        **settings: further arguments of `typer.Typer`.
+    """
+    return typer.Typer(
+        name=name,
+        help=text,
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+        context_settings={"help_option_names": ["-h", "--help"]},
+        **settings,
+    )
+
+
+def declare_group(name: str, text: str) -> typer.Typer:
+    """A group of commands; arguments as those of `declare_app`."""
+    group = commands[name] = declare_app(name, text, add_completion=False)
+    group.callback()(lambda: None)  # with which a single command is a group, too
+    return group
+
 
 PRESET_HELP = "Name of the preset."
 JSON_HELP = "Print JSON."
@@ -72,42 +92,53 @@ class _Callback:
         return self.written.replace(parameters=[*leading, *declared, *trailing, QUIET])
 
     def __call__(self, *, quiet: bool = False, **values: Any) -> None:
-        from rich import get_console
-
-        get_console().quiet = quiet
         values |= {name: take_options(options, values) for name, options in self.options.items()}
         if self.types:
             types = self.types()
             shown = [parameter.name for parameter in option_parameters(types)]
             values |= given_options(types, {name: values.pop(name) for name in shown})
-        self.run(**values)
+        with _silence() if quiet else nullcontext():
+            self.run(**values)
 
 
 def command(
-    *examples: str, group: typer.Typer = app, name: str | None = None, types: Callable[[], OptionTypes] | None = None
+    *examples: str, group: typer.Typer | None = None, name: str | None = None, types: Callable[[], OptionTypes] | None = None
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Registers a function as a command with the option --quiet, which silences rich's console.
+    """Declares a function as a command, which has the option --quiet.
 
     Args:
         *examples: shown at the end of its help.
-        group: that it belongs to.
+        group: that it belongs to, if any.
         name: of the command, if it differs from the function's.
         types: dataclasses of options, whose fields become options of the command. The function gets those that are given as
             keyword arguments, `**options`.
     """
 
     def register(run: Callable[..., None]) -> Callable[..., None]:
-        group.command(name, epilog="\n\n".join(["Examples:", *examples]))(_Callback(run, types))
+        name_of_it = name or run.__name__
+        app = group if group is not None else commands.setdefault(name_of_it, declare_app(name_of_it, "", add_completion=False))
+        app.command(name_of_it, epilog="\n\n".join(["Examples:", *examples]))(_Callback(run, types))
         return run
 
     return register
 
 
-def say(text: str) -> None:
-    """Prints on standard output, unless --quiet."""
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Silences this module, and rich's console, on which training prints."""
+    global _quiet
     from rich import get_console
 
-    if not get_console().quiet:
+    _quiet = get_console().quiet = True
+    try:
+        yield
+    finally:
+        _quiet = get_console().quiet = False
+
+
+def say(text: str) -> None:
+    """Prints on standard output, unless --quiet."""
+    if not _quiet:
         print(text)
 
 
@@ -121,31 +152,8 @@ def show(table: Any, min_columns: int = 0) -> None:
     """Prints a table of rich's, unless --quiet, at least `min_columns` characters wide."""
     from rich import get_console
 
-    console = get_console()
+    console = get_console()  # whose own `quiet` is set by --quiet
     console.print(table, width=max(console.width, min_columns))
-
-
-@functools.cache
-def announce_compilation() -> None:
-    """Tells the user when numba begins to compile kernels in this process, which happens once on a machine and takes long."""
-    event.register("numba:compile", _Announcement())
-
-
-class _Announcement(event.Listener):
-    """Prints one line when the first kernel is compiled."""
-
-    def __init__(self) -> None:
-        self.printed = False
-
-    def on_start(self, _: event.Event) -> None:
-        from rich import get_console
-
-        if not self.printed and not get_console().quiet:
-            complain("compiling the kernels for this machine; this happens once and takes about 25 s")
-        self.printed = True
-
-    def on_end(self, _: event.Event) -> None:
-        """Nothing is printed."""
 
 
 def torch_device(name: str) -> str:
@@ -164,11 +172,12 @@ def torch_device(name: str) -> str:
 @contextmanager
 def progress(title: str) -> Iterator[Any]:
     """Shows a progress bar on standard error, if that is a terminal; yields a function of (items done, items in all)."""
-    from rich import get_console
+    if _quiet or not sys.stderr.isatty():
+        yield lambda done, total: None
+        return
     from rich.console import Console
     from rich.progress import Progress
 
-    console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=get_console().quiet or not console.is_terminal) as bar:
+    with Progress(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(title, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)

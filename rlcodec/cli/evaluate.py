@@ -12,7 +12,6 @@ from rlcodec.cli.common import (
     EXIT_FAILURE,
     JSON_HELP,
     PRESET_HELP,
-    announce_compilation,
     command,
     complain,
     progress,
@@ -115,7 +114,6 @@ def _compare_codecs(data: Path, listed: str, options: EvaluateOptions) -> None:
     if len(set(names)) < len(names) or not names:
         raise OptionError("name codecs, each once, with commas between them" if not names else "a codec is named twice")
     with_published(mean_curves(table_of()), options.published)  # unreadable files are reported before hours of measuring
-    announce_compilation()
     with progress("measuring") as report:
         table_options = TableOptions(
             options.out, options.split, options.images, options.workers, options.resume, report, options.backend
@@ -179,7 +177,6 @@ def _reproduce_comparison(preset: str, options: EvaluateOptions) -> None:
             f"there is no published comparison of preset {preset}, only of {', '.join(COMPARISONS)}; "
             f"compare codecs by rlcodec evaluate {options.data} --codecs rlcodec:{preset},jpeg,webp,avif"
         )
-    announce_compilation()
     with progress("comparing") as report:
         comparison = COMPARISONS[preset](options.data, options.images, report)
     if options.out is not None:

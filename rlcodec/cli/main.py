@@ -1,19 +1,36 @@
-"""The command line: its entry point and how failures are reported. Commands import training and environments when they run."""
+"""The command line: its entry point, its commands by name, and how failures are reported."""
 
+import importlib
 import sys
 import warnings
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
-# isort: off
-from rlcodec.cli import coding, collections, policies, evaluate, results, report, training  # noqa: F401 (the order of --help)
-
-# isort: on
-from rlcodec.cli.common import EXIT_FAILURE, app, complain
+from rlcodec.cli.common import EXIT_FAILURE, commands, complain, declare_app
 from rlcodec.errors import RlcodecError
 from rlcodec.version import __version__
 
+MODULES = {
+    "encode": "coding",
+    "decode": "coding",
+    "info": "coding",
+    "calibrate": "coding",
+    "pack": "collections",
+    "unpack": "collections",
+    "trace": "policies",
+    "train": "policies",
+    "evaluate": "evaluate",
+    "export": "results",
+    "validate": "results",
+    "report": "report",
+    "demo": "training",
+    "pretrain": "training",
+    "data": "training",
+}
+"""Modules of the commands, in the order of --help."""
 EXIT_INTERRUPTED = 130
 TRAINING_EXTRA = "this command needs the training tools: pip install 'rlcodec[train]'"
 
@@ -48,6 +65,33 @@ def _version(wanted: bool) -> None:
     if wanted:
         print(f"rlcodec {__version__}")
         raise typer.Exit
+
+
+class _Commands(Mapping[str, Any]):
+    """The commands of `MODULES` as click's. A command's module is imported when the command is run or its help is needed."""
+
+    def __getitem__(self, name: str) -> Any:
+        importlib.import_module(f"rlcodec.cli.{MODULES[name]}")
+        return typer.main.get_command(commands[name])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(MODULES)
+
+    def __len__(self) -> int:
+        return len(MODULES)
+
+
+class _Group(TyperGroup):
+    """The group of all commands."""
+
+    def __init__(self, **settings: Any):
+        super().__init__(**settings | {"commands": _Commands()})
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(MODULES)
+
+
+app = declare_app("rlcodec", "Learned image compression whose encoder is driven by a policy.", cls=_Group)
 
 
 @app.callback()

@@ -10,7 +10,6 @@ import typer
 from rlcodec.cli.common import (
     BACKEND_HELP,
     PRESET_HELP,
-    announce_compilation,
     command,
     progress,
     say,
@@ -56,7 +55,6 @@ def trace(
     from rlcodec.envs.tasks import task_of
 
     task = task_of(options.preset)
-    announce_compilation()
     images = task.read_images(data, options.split, options.images, options.crop)
     partial = output.with_name(output.name + ".partial")
     if not options.resume:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from rlcodec.cli.common import JSON_HELP, announce_compilation, command, progress, say
+from rlcodec.cli.common import JSON_HELP, command, progress, say
 from rlcodec.cli.policies import CROP_HELP
 from rlcodec.options import option
 
@@ -67,7 +67,6 @@ def validate(
     results = read_results(run)
     limit = results.images if options.images is None and options.crop is None else options.images
     images = task_of(results.preset).read_images(data, options.split, limit, options.crop)
-    announce_compilation()
     with progress("replaying") as report:
         findings = validate_results(results, run, images, options.full, report)
     confirmed = all(finding.confirmed for finding in findings)

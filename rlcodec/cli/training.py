@@ -10,10 +10,8 @@ import typer
 from rlcodec.cli.common import (
     DataOption,
     SeedOption,
-    announce_compilation,
     command,
-    data_app,
-    pretrain_app,
+    declare_group,
     say,
     torch_device,
 )
@@ -21,6 +19,8 @@ from rlcodec.options import options_from
 from rlcodec.training.data import fetch_mnist
 from rlcodec.training.registry import AUTOENCODER, RASTER, pretraining_of, pretraining_options
 
+pretrain_app = declare_group("pretrain", "Train a preset's networks from images.")
+data_app = declare_group("data", "Fetch data sets.")
 PretrainedArgument = Annotated[str, typer.Argument(help="Name of the preset.")]
 
 
@@ -72,5 +72,4 @@ def demo(
     """Train a policy for a minute, evaluate it, export it, and encode and decode digits with it."""
     from rlcodec.evaluation.demo import run_demo
 
-    announce_compilation()
     run_demo(out, data, seconds, seed)
