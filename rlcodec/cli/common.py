@@ -1,6 +1,5 @@
 """What all commands share: how they are declared, common options, progress bars and messages."""
 
-import functools
 import inspect
 import os
 import sys
@@ -11,85 +10,79 @@ from dataclasses import is_dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-import typer
+import click
 
 from rlcodec.cli.option_parameters import OptionTypes, given_options, option_parameters, take_options
+from rlcodec.cli.parameters import Option, click_parameter
 from rlcodec.errors import OptionError
 
 EXIT_FAILURE = 2
 _quiet = False
 """Whether --quiet is given."""
-commands: dict[str, typer.Typer] = {}
-"""Commands, and groups of them, by name: those whose modules are imported."""
+HELP_OPTIONS = {"help_option_names": ["-h", "--help"]}
+"""Settings of click for every command."""
+Commands = dict[str, Callable[[], click.Command]]
+"""By name what builds a command. It is built whenever it is used, so that presets registered by then have their options."""
+commands: Commands = {}
+"""Commands and groups of commands whose modules are imported."""
 
 
-def declare_app(name: str, text: str, **settings: Any) -> typer.Typer:
-    """An application of Typer's without commands.
+def declare_group(name: str, text: str) -> Commands:
+    """Declares a group of commands, which are added to what this returns.
 
     Args:
-        name: of it.
-        text: help text.
-        **settings: further arguments of `typer.Typer`.
+        name: of the group.
+        text: its help text.
     """
-    return typer.Typer(
-        name=name,
-        help=text,
-        no_args_is_help=True,
-        pretty_exceptions_enable=False,
-        rich_markup_mode=None,
-        context_settings={"help_option_names": ["-h", "--help"]},
-        **settings,
-    )
+    group: Commands = {}
 
+    def build() -> click.Group:
+        built = {key: command() for key, command in group.items()}
+        return click.Group(name, built, help=text, no_args_is_help=True, context_settings=HELP_OPTIONS)
 
-def declare_group(name: str, text: str) -> typer.Typer:
-    """A group of commands; arguments as those of `declare_app`."""
-    group = commands[name] = declare_app(name, text, add_completion=False)
-    group.callback()(lambda: None)  # with which a single command is a group, too
+    commands[name] = build
     return group
 
 
 PRESET_HELP = "Name of the preset."
 JSON_HELP = "Print JSON."
 BACKEND_HELP = "local: the cores of this machine; ray: the cluster of RAY_ADDRESS, or Ray on this machine."
-PresetOption = Annotated[str, typer.Option(help=PRESET_HELP)]
-JsonOption = Annotated[bool, typer.Option("--json", help=JSON_HELP)]
-BackendOption = Annotated[str, typer.Option(help=BACKEND_HELP)]
-SeedOption = Annotated[int, typer.Option(help="Seed of weights, batches and noise.")]
-MaxPixelsOption = Annotated[int, typer.Option(min=1, help="Refuse larger streams and images; 2**28 is the maximum.")]
-DataOption = Annotated[Path, typer.Option(help="Folder of idx files or of images, or one idx file.")]
+PresetOption = Annotated[str, Option(PRESET_HELP)]
+JsonOption = Annotated[bool, Option(JSON_HELP, ("--json",))]
+BackendOption = Annotated[str, Option(BACKEND_HELP)]
+SeedOption = Annotated[int, Option("Seed of weights, batches and noise.")]
+MaxPixelsOption = Annotated[int, Option("Refuse larger streams and images; 2**28 is the maximum.", least=1)]
+DataOption = Annotated[Path, Option("Folder of idx files or of images, or one idx file.")]
 QUIET = inspect.Parameter(
     "quiet",
     inspect.Parameter.KEYWORD_ONLY,
     default=False,
-    annotation=Annotated[bool, typer.Option("--quiet", "-q", help="Print only errors, warnings and the output of --json.")],
+    annotation=Annotated[bool, Option("Print only errors, warnings and the output of --json.", ("--quiet", "-q"))],
 )
 
 
 class _Callback:
-    """A command as Typer calls it.
+    """A function as a command calls it.
 
-    Its signature is computed whenever the command line is built, so that presets registered by then have their options. A
-    parameter of the function that is a dataclass stands for the options that its fields describe. The options of `types` stand
-    behind the positional parameters of the function, before those that are keyword-only.
+    A parameter of the function that is a dataclass stands for the options that its fields describe. The options of `types` come
+    after the positional parameters of the function and before those that are keyword-only.
     """
 
     def __init__(self, run: Callable[..., None], types: Callable[[], OptionTypes] | None):
-        functools.update_wrapper(self, run)
         self.run, self.types = run, types
         self.written = inspect.signature(run, eval_str=True)
         annotations = {name: parameter.annotation for name, parameter in self.written.parameters.items()}
         self.options = {n: kind for n, kind in annotations.items() if isinstance(kind, type) and is_dataclass(kind)}
 
-    @property
-    def __signature__(self) -> inspect.Signature:
+    def parameters(self) -> list[inspect.Parameter]:
+        """Those that the command line gives."""
         by_kind: dict[Any, list[inspect.Parameter]] = defaultdict(list)
         for name, parameter in self.written.parameters.items():
             shown = option_parameters({"": self.options[name]}) if name in self.options else [parameter]
-            by_kind[parameter.kind] += [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in shown]
+            by_kind[parameter.kind] += shown
         declared = option_parameters(self.types()) if self.types else []
         leading, trailing = by_kind[inspect.Parameter.POSITIONAL_OR_KEYWORD], by_kind[inspect.Parameter.KEYWORD_ONLY]
-        return self.written.replace(parameters=[*leading, *declared, *trailing, QUIET])
+        return [*leading, *declared, *trailing, QUIET]
 
     def __call__(self, *, quiet: bool = False, **values: Any) -> None:
         values |= {name: take_options(options, values) for name, options in self.options.items()}
@@ -102,22 +95,33 @@ class _Callback:
 
 
 def command(
-    *examples: str, group: typer.Typer | None = None, name: str | None = None, types: Callable[[], OptionTypes] | None = None
+    *examples: str, group: Commands = commands, name: str | None = None, types: Callable[[], OptionTypes] | None = None
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Declares a function as a command, which has the option --quiet.
 
     Args:
         *examples: shown at the end of its help.
-        group: that it belongs to, if any.
+        group: that it belongs to.
         name: of the command, if it differs from the function's.
         types: dataclasses of options, whose fields become options of the command. The function gets those that are given as
             keyword arguments, `**options`.
     """
 
     def register(run: Callable[..., None]) -> Callable[..., None]:
-        name_of_it = name or run.__name__
-        app = group if group is not None else commands.setdefault(name_of_it, declare_app(name_of_it, "", add_completion=False))
-        app.command(name_of_it, epilog="\n\n".join(["Examples:", *examples]))(_Callback(run, types))
+        called = _Callback(run, types)
+        key = name or run.__name__
+
+        def build() -> click.Command:
+            return click.Command(
+                key,
+                params=[click_parameter(parameter) for parameter in called.parameters()],
+                callback=called,
+                help=inspect.getdoc(run),
+                epilog="\n\n".join(["Examples:", *examples]),
+                context_settings=HELP_OPTIONS,
+            )
+
+        group[key] = build
         return run
 
     return register

@@ -2,11 +2,10 @@
 
 import json
 import math
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
-
-import typer
 
 from rlcodec.cli.common import (
     EXIT_FAILURE,
@@ -18,6 +17,7 @@ from rlcodec.cli.common import (
     say,
     show,
 )
+from rlcodec.cli.parameters import Argument
 from rlcodec.errors import OptionError
 from rlcodec.options import option
 from rlcodec.parallel.options import LOCAL
@@ -72,7 +72,7 @@ class EvaluateOptions:
 def evaluate(
     subject: Annotated[
         Path,
-        typer.Argument(metavar="TRACE|DATA|PRESET", help="A trace of held-out images, a folder of images, or a preset's name."),
+        Argument(metavar="TRACE|DATA|PRESET", help="A trace of held-out images, a folder of images, or a preset's name."),
     ],
     options: EvaluateOptions,
 ) -> None:
@@ -133,7 +133,7 @@ def _compare_codecs(data: Path, listed: str, options: EvaluateOptions) -> None:
         if options.out:
             say(f"{options.out}: {len(measured.table)} rows, {measured.kept} of them measured before")
     if measured.failures:
-        raise typer.Exit(EXIT_FAILURE)
+        sys.exit(EXIT_FAILURE)
 
 
 def _show_summary(summary: Any, anchor: str) -> None:

@@ -40,8 +40,8 @@ def click_parameter(parameter: inspect.Parameter) -> click.Parameter:
     """A parameter as click's.
 
     Args:
-        parameter: annotated as `Annotated[T, Option(...)]` or `Annotated[T, Argument(...)]`. T is str, int, float, bool or Path,
-            a list of them, which click gives as a tuple, or a union with None. Without a default it must be given.
+        parameter: annotated as `Annotated[T, Option(...)]` or `Annotated[T, Argument(...)]`; T is str, int, float, bool, Path,
+            a list of one of these, which click gives as a tuple, or one of these or None. Without a default it is required.
     """
     annotation, declared = get_args(parameter.annotation)
     several = get_origin(annotation) is list
