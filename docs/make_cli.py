@@ -19,7 +19,7 @@ error and exit code 2; `--json` prints what a script wants, `--quiet` nothing bu
 
 def page() -> str:
     """The page as it should be."""
-    context = click.Context(app, info_name=app.name)
+    context = click.Context(app, info_name=app.name, **app.context_settings)
     return INTRODUCTION + "\n".join(_body(context)) + "\n\n" + "\n\n".join(_sections(context, 2)) + "\n"
 
 
@@ -38,7 +38,7 @@ def _commands(context: click.Context) -> list[click.Context]:
     if not isinstance(group, click.Group):
         return []
     found = [(name, group.get_command(context, name)) for name in group.list_commands(context)]
-    return [click.Context(command, info_name=name, parent=context) for name, command in found if command]
+    return [click.Context(command, context, name, **command.context_settings) for name, command in found if command]
 
 
 def _body(context: click.Context) -> list[str]:

@@ -3,6 +3,7 @@
 import inspect
 from dataclasses import dataclass
 from pathlib import Path
+from types import NoneType, UnionType
 from typing import Any, get_args, get_origin
 
 import click
@@ -44,8 +45,10 @@ def click_parameter(parameter: inspect.Parameter) -> click.Parameter:
             a list of one of these, which click gives as a tuple, or one of these or None. Without a default it is required.
     """
     annotation, declared = get_args(parameter.annotation)
+    if get_origin(annotation) is UnionType:
+        annotation = next(member for member in get_args(annotation) if member is not NoneType)
     several = get_origin(annotation) is list
-    kind = next((member for member in get_args(annotation) if member is not type(None)), annotation)
+    kind = get_args(annotation)[0] if several else annotation
     settings: dict[str, Any] = {"type": click.Path(path_type=Path) if kind is Path else kind, "help": declared.help}
     if parameter.default is inspect.Parameter.empty:
         settings["required"] = True
