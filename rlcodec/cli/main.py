@@ -1,6 +1,7 @@
 """The command line: its entry point, its commands by name, and how failures are reported."""
 
 import importlib
+import signal
 import sys
 import warnings
 from typing import Any
@@ -30,12 +31,14 @@ MODULES = {
 }
 """Modules of the commands, in the order of --help."""
 SHELLS = ("bash", "zsh", "fish")
-EXIT_INTERRUPTED = 130
+EXIT_INTERRUPTED, EXIT_TERMINATED = 130, 143
 TRAINING_EXTRA = "this command needs the training tools: pip install 'rlcodec[train]'"
 
 
 def main() -> None:
     """Runs the command line; a failure is one line on standard error and exit code 2."""
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, _terminate)
     warnings.showwarning = _show_warning  # type: ignore[assignment]
     try:
         sys.exit(app.main(prog_name="rlcodec", standalone_mode=False))
@@ -56,6 +59,15 @@ def main() -> None:
     except (KeyboardInterrupt, click.Abort):
         complain("interrupted")
         sys.exit(EXIT_INTERRUPTED)
+
+
+def _terminate(*_: Any) -> None:
+    """Ends the command as an interruption does, so that nothing is left behind; a second signal ends the process at once."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    multiprocessing = sys.modules.get("multiprocessing")
+    for worker in multiprocessing.active_children() if multiprocessing else ():
+        worker.terminate()
+    sys.exit(EXIT_TERMINATED)
 
 
 def _show_warning(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
