@@ -44,21 +44,19 @@ def _cost_table() -> np.ndarray:
     Binary logarithm by repeated squaring (Knuth, TAOCP volume 1, exercise 1.2.2-25). Truncation makes the logarithm too small
     and so the code length too large; one more unit covers what the coder's own rounding loses.
     """
-    half = PROBABILITY_ONE >> 1  # the largest octave of probabilities, whose fractions those of the others are among
-    mantissa = np.arange(half, PROBABILITY_ONE, dtype=np.int64) << (31 - PROBABILITY_BITS)
-    fraction = np.zeros_like(mantissa)
+    probability = np.arange(1, PROBABILITY_ONE, dtype=np.int64)
+    exponent = np.zeros_like(probability)
+    for _ in range(PROBABILITY_BITS):
+        exponent += (probability >> (exponent + 1)) > 0
+    mantissa = probability << (30 - exponent)
+    logarithm = exponent
     for _ in range(COST_BITS):
-        mantissa *= mantissa
-        mantissa >>= 30
+        mantissa = (mantissa * mantissa) >> 30
         carry = mantissa >> 31
         mantissa >>= carry
-        fraction <<= 1
-        fraction |= carry
+        logarithm = (logarithm << 1) | carry
     table = np.zeros(PROBABILITY_ONE + 1, np.int64)
-    for exponent in range(PROBABILITY_BITS):
-        first = 1 << exponent
-        logarithm = exponent * COST_UNIT + fraction[:: half // first]
-        table[first : 2 * first] = PROBABILITY_BITS * COST_UNIT - logarithm + 1
+    table[1:-1] = PROBABILITY_BITS * COST_UNIT - logarithm + 1
     return table
 
 
