@@ -34,7 +34,9 @@ cdef class PhotoNets:
     def __init__(self, ContextNet luma, ContextNet chroma, ContextNet extent):
         self.luma, self.chroma, self.extent = luma, chroma, extent
         for name, net, shape in (
-            ("luma", luma, (INPUTS, ROWS)), ("chroma", chroma, (INPUTS, ROWS)), ("extent", extent, (EXTENT_INPUTS, EXTENT_ROWS)),
+            ("luma", luma, (INPUTS, ROWS)),
+            ("chroma", chroma, (INPUTS, ROWS)),
+            ("extent", extent, (EXTENT_INPUTS, EXTENT_ROWS)),
         ):
             if (len(net.first), len(net.rows)) != shape:
                 raise ModelError(f"the weights of preset photo do not fit this version: {name} has {len(net.first)} inputs")
