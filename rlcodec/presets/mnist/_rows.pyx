@@ -13,7 +13,7 @@ from rlcodec.core._segment_choice cimport (
 from rlcodec.presets.mnist._pixel_coder cimport PixelCoder, PixelContext, code_pixel_row
 from rlcodec.presets.mnist.bilevel._coder cimport SourceNet, SourceScratch, code_source_head, code_source_row
 from rlcodec.presets.mnist.bilevel._context cimport PRESENT, STATUS, SourceState, SourceTables
-from rlcodec.presets.mnist.bilevel._transformer cimport WAITING, KvCache, LmNet, restore_place, save_place
+from rlcodec.presets.mnist.bilevel._transformer cimport WAITING, KvCache, LmNet, check_cache, restore_place, save_place
 
 
 cdef class RowCoder:
@@ -29,12 +29,16 @@ cdef class RowCoder:
         cache: KV cache of tier `lm`.
         source_tables: tier `table` of the source, and what renders it.
         source: state of the source.
+
+    Raises:
+        ValueError: the cache is of another network.
     """
 
     def __init__(
         self, PixelCoder pixels not None, SourceNet source_net not None, LmNet source_lm not None, KvCache cache not None,
         SourceTables source_tables not None, SourceState source not None,
     ):
+        check_cache(source_lm, cache)
         self.pixels, self.source_net, self.source_lm, self.cache = pixels, source_net, source_lm, cache
         self.source_tables, self.source, self.scratch = source_tables, source, SourceScratch(source_net)
 
