@@ -57,7 +57,8 @@ cdef int64_t code_slice(
     cdef int64_t columns = latent.shape[2], grid = latents.frequencies.shape[1]
     cdef int64_t position, y, x, grid_y, grid_x, selected, symbol
     cdef const int16_t* near
-    cdef Py_ssize_t i
+    # The slices after this one, whose inputs come last, are unknown: 0.
+    cdef Py_ssize_t inputs = (index + 1) * (latents.offsets.shape[0] // latent.shape[0]), i
     for position in range(count):
         y, x = position // columns, position % columns
         grid_y, grid_x = min(y, grid - 1), min(x, grid - 1)
@@ -65,9 +66,9 @@ cdef int64_t code_slice(
         if use_network:
             selected = (index * grid + grid_y) * grid + grid_x
             near = &latents.buffer[0, y + 1, x + 1]
-            for i in range(latents.offsets.shape[0]):
+            for i in range(inputs):
                 latents.layers.inputs[i] = near[latents.offsets[i]]
-            coder.state.macs += run_dense(latents.net, latents.layers, &selected, 1)
+            coder.state.macs += run_dense(latents.net, latents.layers, &selected, 1, inputs)
             symbol = code_tree(coder, latents.net, &latents.layers.last[0], index, symbol)
         else:
             symbol = code_decision(coder, latents.frequencies[index, grid_y, grid_x], symbol)

@@ -1,13 +1,5 @@
 import numpy as np
 
 def convolve(
-    x: np.ndarray,
-    weight: np.ndarray,
-    bias: np.ndarray,
-    shift: int,
-    low: int,
-    high: int,
-    stride: int,
-    sums: np.ndarray,
-    out: np.ndarray,
-) -> None: ...
+    x: np.ndarray, pairs: np.ndarray, bias: np.ndarray, taps_x: int, shift: int, low: int, high: int, stride: int
+) -> np.ndarray: ...

@@ -1,54 +1,69 @@
 """Integer convolutions; `rlcodec.core.integer_conv` describes them."""
 
-from libc.stdint cimport int16_t, int32_t, int64_t
+import numpy as np
 
+from libc.stdint cimport int16_t, int32_t, int64_t
+from libc.string cimport memcpy
+
+from rlcodec.core._int16_products cimport multiply_columns
 from rlcodec.core.compiler cimport cloned
 
 
-cdef cloned add_scaled(int32_t* sums, const int16_t* weights, int32_t value, Py_ssize_t count) noexcept nogil:
+cdef cloned round_clipped(
+    const int32_t* sums, Py_ssize_t count, int32_t shift, int32_t low, int32_t high, int16_t* out
+) noexcept nogil:
+    """Rounds sums to units of 2**shift, halves up, and clips them."""
+    cdef int32_t value, half = 1 if shift else 0, last = shift - 1 if shift else 0
     cdef Py_ssize_t f
     for f in range(count):
-        sums[f] += value * weights[f]
+        value = (sums[f] >> shift) + (sums[f] >> last & half)
+        out[f] = <int16_t>(low if value < low else high if value > high else value)
 
 
 def convolve(
-    const int16_t[:, :, ::1] x, const int16_t[:, :, :, ::1] weight, const int32_t[::1] bias, int64_t shift, int64_t low,
-    int64_t high, int64_t stride, int32_t[::1] sums, int16_t[:, :, ::1] out,
+    const int16_t[:, :, ::1] x, const int16_t[:, :, :, ::1] pairs, const int32_t[::1] bias, int64_t taps_x, int64_t shift,
+    int64_t low, int64_t high, int64_t stride,
 ):
     """Convolves with zero padding, then rounds to units of 2**shift and clips.
 
     Args:
         x: int16 (height, width, channels).
-        weight: int16 (kernel height, kernel width, channels, filters).
+        pairs: int16 (kernel height, n, m, 2), from `rlcodec.core.int16_products.to_pairs`: n pairs of the inputs in one row of
+            the kernel, and the filters.
         bias: int32 (filters,).
-        shift: at least 0.
-        low: smallest output.
-        high: largest output.
+        taps_x: kernel width.
+        shift: 0 to 30.
+        low: smallest output, an int16.
+        high: largest output, an int16.
         stride: 1 or 2.
-        sums: int32 (filters,), scratch buffer.
-        out: int16 (height / stride, width / stride, filters), rounded up; written.
+
+    Returns:
+        int16 (height / stride, width / stride, filters), rounded up.
+
+    Raises:
+        ValueError: the sizes of input and weights do not fit.
     """
-    cdef int64_t height = x.shape[0], width = x.shape[1], channels = x.shape[2], filters = weight.shape[3]
-    cdef int64_t taps_y = weight.shape[0], taps_x = weight.shape[1], oy, ox, ky, kx, y, column, c, f, value
-    cdef int64_t half = (1 << shift) >> 1
-    if weight.shape[2] != channels or bias.shape[0] != filters or sums.shape[0] != filters or out.shape[2] != filters:
-        raise ValueError("the sizes of input, weights and output do not fit")
+    cdef int64_t height = x.shape[0], width = x.shape[1], channels = x.shape[2], filters = bias.shape[0]
+    cdef int64_t columns = pairs.shape[2], taps_y = pairs.shape[0], used = (taps_x * channels + 1) >> 1, oy, ox, ky, y
+    if stride < 1 or pairs.shape[1] < used or columns < filters or pairs.shape[3] != 2 or not 0 <= shift < 31:
+        raise ValueError("the sizes of input and weights do not fit")
+    # One column more than the padding needs, since whole pairs are read.
+    margin = np.zeros((height, width + taps_x, channels), np.int16)
+    margin[:, taps_x // 2 : taps_x // 2 + width] = x
+    outputs = np.empty((-(-height // stride), -(-width // stride), filters), np.int16)
+    start = np.zeros(columns, np.int32)
+    start[:filters] = bias
+    cdef const int16_t[:, :, ::1] rows = margin
+    cdef int16_t[:, :, ::1] out = outputs
+    cdef const int32_t[::1] first = start
+    cdef int32_t[::1] sums = np.empty(columns, np.int32)
     with nogil:
         for oy in range(out.shape[0]):
             for ox in range(out.shape[1]):
-                for f in range(filters):
-                    sums[f] = bias[f]
+                memcpy(&sums[0], &first[0], columns * sizeof(int32_t))
                 for ky in range(taps_y):
-                    y = oy * stride + ky - taps_y // 2
-                    if y < 0 or y >= height:
-                        continue
-                    for kx in range(taps_x):
-                        column = ox * stride + kx - taps_x // 2
-                        if column < 0 or column >= width:
-                            continue
-                        for c in range(channels):
-                            if x[y, column, c] != 0:
-                                add_scaled(&sums[0], &weight[ky, kx, c, 0], x[y, column, c], filters)
-                for f in range(filters):
-                    value = (sums[f] + half) >> shift
-                    out[oy, ox, f] = <int16_t>min(max(value, low), high)
+                    y = oy * stride + ky - (taps_y >> 1)
+                    if 0 <= y < height:
+                        multiply_columns(&rows[y, ox * stride, 0], &pairs[ky, 0, 0, 0], used, 2 * columns, columns, &sums[0])
+                round_clipped(&sums[0], filters, <int32_t>shift, <int32_t>low, <int32_t>high, &out[oy, ox, 0])
+    return outputs

@@ -42,7 +42,9 @@ cdef int64_t run_sparse(
     ContextNet net, Layers layers, const int64_t* selected, Py_ssize_t selected_count,
     const int64_t* which, const int32_t* values, Py_ssize_t count,
 ) noexcept nogil
-cdef int64_t run_dense(ContextNet net, Layers layers, const int64_t* selected, Py_ssize_t selected_count) noexcept nogil
+cdef int64_t run_dense(
+    ContextNet net, Layers layers, const int64_t* selected, Py_ssize_t selected_count, Py_ssize_t inputs
+) noexcept nogil
 cdef int64_t run_second(ContextNet net, Layers layers) noexcept nogil
 cdef int64_t code_tree(RangeCoder coder, DecisionTree tree, const int16_t* last, int64_t root, int64_t symbol) noexcept nogil
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from libc.stdint cimport int16_t, int32_t, int64_t
 
-from rlcodec.core._int16_products cimport LANES, activate, multiply_pairs
+from rlcodec.core._int16_products cimport LANES, activate, multiply_columns, multiply_pairs
 from rlcodec.core.compiler cimport cloned
 
 from rlcodec.core.int16_products import padded, to_pairs
@@ -181,13 +181,21 @@ cdef int64_t run_sparse(
     return (selected_count + count) * net.rows.shape[1] + run_second(net, layers)
 
 
-cdef int64_t run_dense(ContextNet net, Layers layers, const int64_t* selected, Py_ssize_t selected_count) noexcept nogil:
-    """Runs both hidden layers on `layers.inputs`, into `layers.last`; returns as `run_sparse`."""
-    cdef Py_ssize_t i
-    cdef int64_t count = 0
+cdef int64_t run_dense(
+    ContextNet net, Layers layers, const int64_t* selected, Py_ssize_t selected_count, Py_ssize_t inputs
+) noexcept nogil:
+    """Runs both hidden layers on the first `inputs` of `layers.inputs`, behind which one more is 0, into `layers.last`.
+
+    Returns:
+        As `run_sparse`.
+    """
+    cdef Py_ssize_t i, columns = net.first_pairs.shape[1]
+    cdef int32_t count = 0
     add_rows(&layers.first[0], net.rows, selected, selected_count)
-    multiply_pairs(&layers.inputs[0], net.first_pairs, &layers.first[0])
-    for i in range(layers.inputs.shape[0]):
+    multiply_columns(
+        &layers.inputs[0], &net.first_pairs[0, 0, 0], (inputs + 1) >> 1, 2 * columns, columns, &layers.first[0]
+    )
+    for i in range(inputs):
         count += layers.inputs[i] != 0
     return (selected_count + count) * net.rows.shape[1] + run_second(net, layers)
 

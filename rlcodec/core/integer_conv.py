@@ -4,11 +4,13 @@ Weights are int16, activations are integers in [0, 1023], and every accumulator 
 weights at export (`rlcodec.training.quantise`). There are no floats, so the reconstruction may be context for coding pixels.
 """
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
 
 from rlcodec.core._integer_conv import convolve
+from rlcodec.core.int16_products import to_pairs
 
 PIXEL_MAX = 255
 STRIDE = 4
@@ -37,6 +39,12 @@ class ConvLayer:
     stride: int
     shuffle: int
 
+    @functools.cached_property
+    def pairs(self) -> np.ndarray:
+        """The weights of each row of the kernel, as `convolve` takes them."""
+        taps_y, taps_x, channels, filters = self.weight.shape
+        return to_pairs(self.weight.reshape(taps_y, taps_x * channels, filters))
+
     def macs(self, height: int, width: int) -> int:
         """Multiply-accumulates for an input of height x width."""
         return -(-height // self.stride) * -(-width // self.stride) * int(self.weight.size)
@@ -53,12 +61,10 @@ def run_layers(layers: tuple[ConvLayer, ...], x: np.ndarray) -> np.ndarray:
         int16, (height', width', channels').
     """
     for layer in layers:
-        height, width = -(-x.shape[0] // layer.stride), -(-x.shape[1] // layer.stride)
-        out = np.empty((height, width, layer.weight.shape[3]), np.int16)
-        sums = np.empty(out.shape[2], np.int32)
-        convolve(x, layer.weight, layer.bias, layer.shift, layer.low, layer.high, layer.stride, sums, out)
+        taps_x = layer.weight.shape[1]
+        out = convolve(x, layer.pairs, layer.bias, taps_x, layer.shift, layer.low, layer.high, layer.stride)
         if layer.shuffle == 2:
-            channels = out.shape[2] // 4
+            height, width, channels = out.shape[0], out.shape[1], out.shape[2] // 4
             out = out.reshape(height, width, channels, 2, 2).transpose(0, 3, 1, 4, 2)
             out = np.ascontiguousarray(out.reshape(2 * height, 2 * width, channels))
         x = out

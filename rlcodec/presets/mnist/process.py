@@ -38,7 +38,7 @@ class MnistState(EpisodeState):
         slice_error: float64 (B, s + 1), error after 0 to s latent slices as the encoder knows it, measured or predicted, in the
             measure of the episode's kind of distortion.
         segment_bits: float64 (B, s + h, tiers), code length of each column under each tier as the encoder knows it; this and
-            the following arrays are valid once the bit budget is chosen.
+            the following arrays are valid once the bit budget is chosen, and where it keeps the column.
         segment_kmac: float64 (B, s + h, tiers), compute of decoding it.
         stop_value: float64 (B, s + h + 1), distortion and the cost of the mark if the episode stops before each column.
         go_value: float64 (B, s + h + 1, tiers), the least J to be added from each column on, by the tier before it.

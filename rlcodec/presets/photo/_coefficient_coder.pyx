@@ -34,7 +34,9 @@ cdef class PhotoNets:
     def __init__(self, ContextNet luma, ContextNet chroma, ContextNet extent):
         self.luma, self.chroma, self.extent = luma, chroma, extent
         for name, net, shape in (
-            ("luma", luma, (INPUTS, ROWS)), ("chroma", chroma, (INPUTS, ROWS)), ("extent", extent, (EXTENT_INPUTS, EXTENT_ROWS)),
+            ("luma", luma, (INPUTS, ROWS)),
+            ("chroma", chroma, (INPUTS, ROWS)),
+            ("extent", extent, (EXTENT_INPUTS, EXTENT_ROWS)),
         ):
             if (len(net.first), len(net.rows)) != shape:
                 raise ModelError(f"the weights of preset photo do not fit this version: {name} has {len(net.first)} inputs")
@@ -448,7 +450,7 @@ cdef void code_extent(RangeCoder coder, ContextNet net, Layers layers, Block* bl
     cdef int64_t[EXTENT_SELECTED] selected
     cdef int64_t extent
     extent_context(block, gain, &layers.inputs[0], selected)
-    coder.state.macs += run_dense(net, layers, selected, EXTENT_SELECTED)
+    coder.state.macs += run_dense(net, layers, selected, EXTENT_SELECTED, net.first.shape[0])
     extent = code_tree(coder, net, &layers.last[0], 0, block.extent[0])
     if not coder.state.exhausted:
         block.extent[0] = <int16_t>extent
