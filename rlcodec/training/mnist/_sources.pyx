@@ -25,14 +25,15 @@ def count_exceptions(
         image: uint8 (height, width).
         counts: int64 (2, 2), to which the counts are added.
     """
-    cdef int64_t r, c, y, x
+    cdef int64_t r, c, y, x, area
     cdef Levels levels
     with nogil:
         for r in range(BOX):
             for c in range(BOX):
                 y, x = top + r, left + c
                 if 0 <= y < image.shape[0] and 0 <= x < image.shape[1]:
-                    levels = gray_level(box_area(&source.lines[0, 0], -MARGIN, single, start, stop, r, c), peak)
+                    area = box_area(&source.lines[MARGIN, 0], &single[0, 0], single.shape[1], &start[0], &stop[0], r, c)
+                    levels = gray_level(area, peak)
                     if levels.level != levels.exception:
                         counts[levels.level == WHITE, image[y, x] != levels.level] += 1
 

@@ -8,9 +8,14 @@ import pytest
 import rlcodec
 from rlcodec.core.container import pack, unpack
 from rlcodec.core.segment_choice import TIERS
+from rlcodec.errors import ModelError
+from rlcodec.presets.mnist._batch import BatchWorkspace, check_rendering
 from rlcodec.presets.mnist.batch import DigitCoder
+from rlcodec.presets.mnist.bilevel.context import SourceTables, source_state
+from rlcodec.presets.mnist.bilevel.geometry import all_grids
 from rlcodec.presets.mnist.format import MNIST
 from rlcodec.presets.mnist.installed import installed_weights
+from rlcodec.presets.mnist.rows import row_coder
 
 
 @pytest.fixture(scope="module")
@@ -73,3 +78,27 @@ def test_threads_share_a_coder(mixed):
     for thread in threads:
         thread.join()
     assert not wrong
+
+
+def test_weights_that_render_otherwise_are_refused():
+    """A search for sources and a decoder render alike, or streams would not be exact."""
+    tables = installed_weights().source_tables
+    check_rendering(tables, all_grids())
+    arrays = {name: np.array(getattr(tables, name)) for name in tables.stored}
+    arrays["areas"][7, 3, 0] += 1
+    with pytest.raises(ModelError, match="render"):
+        check_rendering(SourceTables(**arrays), all_grids())
+
+
+def test_sizes_and_lengths_are_checked():
+    workspace = BatchWorkspace(row_coder(installed_weights(), np.zeros((28, 28), np.uint8), source_state()))
+    with pytest.raises(ValueError, match="another size"):
+        workspace.decode(b"", np.zeros(1, np.int64), np.zeros((1, 28, 20), np.uint8))
+    with pytest.raises(ValueError, match="payloads"):
+        workspace.decode(b"abc", np.full(1, 4), np.zeros((1, 28, 28), np.uint8))
+
+
+def test_no_images_have_no_payloads():
+    coder = DigitCoder(installed_weights(), 28, 28)
+    assert coder.encode(np.zeros((0, 28, 28), np.uint8), 0) == []
+    assert coder.decode([]) == []

@@ -271,6 +271,7 @@ cdef int64_t render_row(
     """Renders row `r` of the box into a line of the image and codes rounding exceptions; returns the pixels coded."""
     cdef const int64_t* start = &source.start[0]
     cdef const int64_t* stop = &source.stop[0]
+    cdef const int64_t* single = &source.single[0, 0]
     cdef uint64_t* lines = &source.lines[0, 0]
     cdef int64_t first = source.head[LEFT], rows = stop[r] - start[r], x, c, columns, value
     cdef int64_t peak = tables.peaks[source.head[SIDE] - MIN_SIDE, source.head[PEAK]]
@@ -283,9 +284,7 @@ cdef int64_t render_row(
             columns = stop[c] - start[c]
             coder.state.macs += rows * columns
             if bits_of(ink.low, ink.high, start[c] + PAD, columns):
-                levels = gray_level(
-                    box_area(lines, -MARGIN, source.single, source.start, source.stop, r, c), peak
-                )
+                levels = gray_level(box_area(lines + WORDS * MARGIN, single, MAX_SIDE, start, stop, r, c), peak)
                 value = levels.level
                 if levels.exception != value:
                     if code_decision(coder, tables.slip[value == WHITE], line[x] != value):

@@ -42,8 +42,7 @@ cdef struct Levels:
 
 
 cdef int64_t box_area(
-    const uint64_t* rows, int64_t first, const int64_t[:, ::1] single, const int64_t[::1] start, const int64_t[::1] stop,
-    int64_t r, int64_t c,
+    const uint64_t* rows, const int64_t* single, int64_t width, const int64_t* start, const int64_t* stop, int64_t r, int64_t c
 ) noexcept nogil
 cdef Levels gray_level(int64_t area, int64_t peak) noexcept nogil
 

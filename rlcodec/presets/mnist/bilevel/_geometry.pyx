@@ -22,27 +22,28 @@ cdef inline int64_t round_to_single(int64_t value, int64_t* shift) noexcept nogi
 
 
 cdef int64_t box_area(
-    const uint64_t* rows, int64_t first, const int64_t[:, ::1] single, const int64_t[::1] start, const int64_t[::1] stop,
-    int64_t r, int64_t c,
+    const uint64_t* rows, const int64_t* single, int64_t width, const int64_t* start, const int64_t* stop, int64_t r, int64_t c
 ) noexcept nogil:
     """Area of ink in pixel (r, c) of the box, rounded as the original program did.
 
     Args:
-        rows: the source from row `first` on.
-        first: may be negative; rows above the source are empty.
-        single: (BOX, side or more), of the grid.
+        rows: the source.
+        single: (BOX, width), of the grid.
+        width: the side or more.
         start: (BOX,), of the grid.
         stop: (BOX,), of the grid.
         r: row in the box.
         c: column in the box.
     """
+    cdef const int64_t* heights = single + width * r
+    cdef const int64_t* widths = single + width * c
     cdef int64_t total = 0, shift = USUAL_BITS - MANTISSA_BITS, i, j, bits
     for i in range(start[r], stop[r]):
-        bits = get_bits(rows + WORDS * (i - first), start[c] + PAD, stop[c] - start[c])
+        bits = get_bits(rows + WORDS * i, start[c] + PAD, stop[c] - start[c])
         j = start[c]
         while bits:
             if bits & 1:
-                total = round_to_single(total + single[r, i] * single[c, j], &shift)
+                total = round_to_single(total + heights[i] * widths[j], &shift)
             bits >>= 1
             j += 1
     return total
@@ -82,7 +83,7 @@ def area_of_ink(
         raise ValueError("the arrays are no grid")
     if not 0 <= start[r] <= stop[r] <= side or not 0 <= start[c] <= stop[c] <= side:
         raise ValueError(f"the grid is not of a source of {side} rows")
-    return box_area(&rows[0, 0], 0, single, start, stop, r, c)
+    return box_area(&rows[0, 0], &single[0, 0], single.shape[1], &start[0], &stop[0], r, c)
 
 
 def levels_of(int64_t area, int64_t peak):

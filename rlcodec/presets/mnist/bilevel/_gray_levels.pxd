@@ -32,6 +32,8 @@ cdef inline Bounds level_bounds(int64_t level, int64_t peak) noexcept nogil:
     return bounds
 
 
-cdef inline bint is_level_possible(LevelTables tables, int64_t s, int64_t p, int64_t r, int64_t c, int64_t level) noexcept nogil:
+cdef inline bint is_level_possible(
+    LevelTables tables, int64_t s, int64_t p, int64_t r, int64_t c, int64_t level
+) noexcept nogil:
     """Whether a source of side MIN_SIDE + s can render to a gray level at (r, c) of the box, with brightest area p."""
     return (tables.levels[s, p, tables.kinds[s, r], tables.kinds[s, c], level >> 6] >> (level & 63)) & 1

@@ -84,8 +84,9 @@ cdef void fill_axis(Grids grids, int64_t s) noexcept nogil:
 
 cdef void fill_peaks(Grids grids, int64_t s) noexcept nogil:
     """Fills in the areas of pixels that are wholly ink."""
-    cdef const int64_t[:, ::1] single = grids.single[s]
-    cdef const int64_t[::1] start = grids.start[s], stop = grids.stop[s]
+    cdef const int64_t* single = &grids.single[s, 0, 0]
+    cdef const int64_t* start = &grids.start[s, 0]
+    cdef const int64_t* stop = &grids.stop[s, 0]
     cdef uint64_t[MAX_SIDE * WORDS] ink
     cdef int64_t unit = grids.unit[s], split = unit - (PIXEL_UNITS - COVERED_UNITS) * WEIGHT_SCALE
     cdef int64_t* peaks = &grids.peaks[s, 0]
@@ -95,7 +96,7 @@ cdef void fill_peaks(Grids grids, int64_t s) noexcept nogil:
         ink[i] = ~<uint64_t>0
     for r in range(BOX):
         for c in range(BOX):
-            area, place = box_area(ink, 0, single, start, stop, r, c), count
+            area, place = box_area(ink, single, MAX_SIDE, start, stop, r, c), count
             while place > 0 and peaks[place - 1] < area:
                 place -= 1
             if place > 0 and peaks[place - 1] == area:

@@ -57,8 +57,7 @@ cdef class SourceFinder:
     cdef LevelTables possible
     cdef const int32_t[:, ::1] prior
     cdef int64_t most_peaks  # the index of the brightest area is below
-    # The image: the smallest rectangle around its ink, in it the pixels that are neither black nor white, and the gray levels of
-    # the box.
+    # The image: the smallest rectangle around its ink, its pixels that are neither black nor white, and the levels of the box.
     cdef int64_t top, bottom, left, right
     cdef GrayPixel[BOX * BOX] gray
     cdef int64_t gray_count

@@ -596,8 +596,9 @@ cdef int64_t explain(SourceFinder finder, int64_t s) noexcept nogil:
         The index into `Grids.peaks` of the brightest area; -1 if the candidate renders to other levels than those of the image,
         rounding exceptions included.
     """
-    cdef const int64_t[:, ::1] single = finder.grids.single[s]
-    cdef const int64_t[::1] start = finder.grids.start[s], stop = finder.grids.stop[s]
+    cdef const int64_t* single = &finder.grids.single[s, 0, 0]
+    cdef const int64_t* start = &finder.grids.start[s, 0]
+    cdef const int64_t* stop = &finder.grids.stop[s, 0]
     cdef const int64_t* peaks = &finder.grids.peaks[s, 0]
     cdef int64_t[BOX * BOX] areas
     cdef int64_t brightest = 0, index = 0, r, c, i
@@ -605,7 +606,7 @@ cdef int64_t explain(SourceFinder finder, int64_t s) noexcept nogil:
     for r in range(BOX):
         for c in range(BOX):
             if finder.levels[BOX * r + c]:  # `propagate` left no ink elsewhere
-                areas[BOX * r + c] = box_area(finder.candidate, 0, single, start, stop, r, c)
+                areas[BOX * r + c] = box_area(finder.candidate, single, MAX_SIDE, start, stop, r, c)
                 brightest = max(brightest, areas[BOX * r + c])
     while index < BOX * BOX and peaks[index] != brightest:
         index += 1
