@@ -67,7 +67,8 @@ def count_bins(
 
 def measure_blocks(
     const float[::strided, ::strided, ::strided, ::contiguous] coefficients, const int64_t[:, ::1] slice_of,
-    const double[::1] steps, const double[::1] cuts, double contrast, double least_energy, int64_t[::1] blocks, double[:, ::1] similar,
+    const double[::1] steps, const double[::1] cuts, double contrast, double least_energy, int64_t[::1] blocks,
+    double[:, ::1] similar,
 ):
     """Counts blocks by the mean square of their luma, and adds up how similar each would stay at every step.
 
