@@ -3,17 +3,19 @@
 from cython.view cimport contiguous, strided
 from libc.math cimport log2
 from libc.stdint cimport int32_t, int64_t
+from libc.string cimport memcpy
 
 from rlcodec.core.compiler cimport cloned
 from rlcodec.presets.photo._transform cimport AREA, BLOCK, PLANES
 
 
-cdef cloned find_bins(const int32_t* bits, int shift, int32_t first, int32_t last, int32_t* bins) noexcept nogil:
+cdef cloned find_bins(const float* block, int shift, int32_t first, int32_t last, int32_t* bins) noexcept nogil:
     """Bins of a block's coefficients from their bits as float32, without signs and shifted, less `first`, 0 to `last`."""
     cdef int i
     cdef int32_t at
+    memcpy(bins, block, AREA * sizeof(float))
     for i in range(AREA):
-        at = ((bits[i] & 0x7FFFFFFF) >> shift) - first
+        at = ((bins[i] & 0x7FFFFFFF) >> shift) - first
         at = at if at > 0 else 0
         bins[i] = at if at < last else last
 
@@ -56,7 +58,7 @@ def count_bins(
             for y in range(coefficients.shape[1]):
                 for x in range(coefficients.shape[2]):
                     find_bins(
-                        <const int32_t*>&coefficients[plane, y, x, 0], MANTISSA_SHIFT, FIRST_OCTAVE * BINS_PER_OCTAVE, BINS - 1,
+                        &coefficients[plane, y, x, 0], MANTISSA_SHIFT, FIRST_OCTAVE * BINS_PER_OCTAVE, BINS - 1,
                         bins,
                     )
                     for i in range(AREA):
@@ -65,7 +67,8 @@ def count_bins(
 
 def measure_blocks(
     const float[::strided, ::strided, ::strided, ::contiguous] coefficients, const int64_t[:, ::1] slice_of,
-    const double[::1] steps, const double[::1] cuts, double contrast, double least_energy, int64_t[::1] blocks, double[:, ::1] similar,
+    const double[::1] steps, const double[::1] cuts, double contrast, double least_energy, int64_t[::1] blocks,
+    double[:, ::1] similar,
 ):
     """Counts blocks by the mean square of their luma, and adds up how similar each would stay at every step.
 
@@ -102,7 +105,7 @@ def measure_blocks(
                 for s in range(slices):
                     for o in range(OCTAVES + 1):
                         energy[s][o] = count[s][o] = 0
-                find_bins(<const int32_t*>block, OCTAVE_SHIFT, FIRST_OCTAVE, OCTAVES - 1, octaves)
+                find_bins(block, OCTAVE_SHIFT, FIRST_OCTAVE, OCTAVES - 1, octaves)
                 for i in range(AREA):
                     square = block[i] * block[i]
                     energy[slice_at[i]][octaves[i] + 1] += <double>square
