@@ -146,13 +146,29 @@ def write_parts(Sizes sizes, Tables tables, StateArrays state, const int64_t[::1
             out[2, n] = kmac_of(state.macs[e]) / pixels
 
 
-def write_errors(Sizes sizes, Tables tables, StateArrays state, double[:, ::1] out):
-    """Writes the error of the picture in each measure if episodes stopped now, float64 (MEASURE_COUNT, B)."""
-    cdef int64_t e
+@cython.cdivision(True)
+def write_totals(Sizes sizes, Tables tables, StateArrays state, double[:, ::1] out):
+    """Writes the fields of `rlcodec.control.decision_process.Totals`, in their order.
+
+    Args:
+        sizes: of the images.
+        tables: of measurements and predictions.
+        state: of the episodes.
+        out: float64 (6, B), written.
+    """
+    cdef int64_t e, kind
+    cdef double pixels = <double>sizes.pixels
+    cdef double[MEASURE_COUNT] error
     check_sizes(sizes, state)
-    if out.shape[0] != MEASURE_COUNT or out.shape[1] != state.image.shape[0]:
-        raise ValueError(f"errors have shape {(MEASURE_COUNT, state.image.shape[0])}")
+    if out.shape[0] != 6 or out.shape[1] != state.image.shape[0]:
+        raise ValueError(f"totals have shape {(6, state.image.shape[0])}")
     with nogil:
         for e in range(out.shape[1]):
-            out[MSE, e] = error_now(sizes, tables, state, e, MSE)
-            out[LOSS, e] = error_now(sizes, tables, state, e, LOSS)
+            kind = state.kind[e]
+            error[MSE], error[LOSS] = error_now(sizes, tables, state, e, MSE), error_now(sizes, tables, state, e, LOSS)
+            out[0, e] = bits_of(state.cost[e])
+            out[1, e] = out[0, e] / pixels
+            out[2, e] = kmac_of(state.macs[e]) / pixels
+            out[3, e] = distortion_of(kind, error[measure_of[kind]])
+            out[4, e] = error[MSE]
+            out[5, e] = 1 - error[LOSS]

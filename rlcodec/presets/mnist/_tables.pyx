@@ -36,7 +36,7 @@ cdef class Sizes:
         self.height, self.width, self.slices = height, width, slices
         self.slice_symbols, self.synthesis_macs, self.budget_slices = slice_symbols, synthesis_macs, tuple(budget_slices)
         self.pixels, self.budgets, self.kept = height * width, len(budget_slices), np.array(budget_slices, np.int64)
-        increasing = budget_slices[0] == 0 and (np.diff(budget_slices) > 0).all()
+        increasing = budget_slices[0] == 0 and list(budget_slices) == sorted(set(budget_slices))
         if not increasing or max(budget_slices) > slices or len(budget_slices) > MOST_ACTIONS:
             raise ModelError(f"bit budgets of {budget_slices} latent slices do not fit {slices} slices")
 

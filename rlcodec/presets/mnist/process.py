@@ -2,18 +2,17 @@
 
 import functools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Protocol
 
 import numpy as np
 
 from rlcodec.control.decision_process import DecisionProcess, EpisodeState, Rows, Totals, in_turns
-from rlcodec.control.objective import LOSS, MEASURES, MSE, Objectives
-from rlcodec.core.range_coder import COST_UNIT
+from rlcodec.control.objective import Objectives
 from rlcodec.core.segment_choice import CONTEXT, TIER_COUNT
 from rlcodec.presets.mnist._cost_to_go import PROBES, predict, use_measured
 from rlcodec.presets.mnist._observation import write_observations
-from rlcodec.presets.mnist._process import apply, write_errors, write_legal, write_parts
+from rlcodec.presets.mnist._process import apply, write_legal, write_parts, write_totals
 from rlcodec.presets.mnist._tables import Sizes, StateArrays, Tables
 from rlcodec.presets.mnist.decisions import ACTIONS, OBSERVATION_SIZE, process_spec
 from rlcodec.presets.mnist.measurements import MnistMeasurements
@@ -151,7 +150,6 @@ class MnistProcess(DecisionProcess[MnistState]):
         return out
 
     def totals(self, state: MnistState) -> Totals:
-        distortion, rate, kmac = self.parts(state)
-        errors = np.empty((len(MEASURES), len(state.image)))
-        write_errors(self.sizes, self._tables, state.arrays, errors)
-        return Totals(state.cost / COST_UNIT, rate, kmac, distortion, errors[MSE], 1 - errors[LOSS])
+        out = np.empty((len(fields(Totals)), len(state.image)))
+        write_totals(self.sizes, self._tables, state.arrays, out)
+        return Totals(*out)

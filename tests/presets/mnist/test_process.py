@@ -8,7 +8,8 @@ import pytest
 from rlcodec.control.objective import Objective, Objectives
 from rlcodec.core.segment_choice import CONTEXT, LM, TABLE
 from rlcodec.envs.tasks import task_of
-from rlcodec.errors import DataError
+from rlcodec.errors import DataError, ModelError
+from rlcodec.presets.mnist._tables import Sizes
 from rlcodec.presets.mnist.decisions import ACTIONS, BUDGETS, FIRST_TIER_ACTION, STOP_ACTION
 from rlcodec.presets.mnist.process import MnistProcess
 
@@ -45,6 +46,41 @@ def test_illegal_actions_count_as_the_nearest_legal_one_below(process):
     state = start(process, [0, 0])
     process.apply(state, np.array([0, 1]))
     assert process.nearest_legal(state, np.array([ACTIONS - 1, ACTIONS - 1])).tolist() == [3, 2]
+
+
+@pytest.mark.parametrize("action", [-1, BUDGETS, ACTIONS, 1 << 40])
+def test_illegal_actions_are_refused_and_change_nothing(process, action):
+    state = start(process, [0, 1])
+    before = process.observe(state)
+    with pytest.raises(ValueError, match=f"action {action} is not legal in episode 1"):
+        process.apply(state, np.array([2, action]))
+    assert np.array_equal(process.observe(state), before)
+    process.apply(state, np.array([2, 0]))
+    with pytest.raises(ValueError, match="not legal in episode 0"):
+        process.apply(state, np.array([FIRST_TIER_ACTION + LM, STOP_ACTION]))
+    with pytest.raises(ValueError, match="3 actions for 2 episodes"):
+        process.apply(state, np.zeros(3, np.int64))
+
+
+def test_images_kinds_and_episodes_that_do_not_exist_are_refused(process):
+    with pytest.raises(ValueError, match="no image"):
+        start(process, [process.image_count])
+    with pytest.raises(ValueError, match="no kind of distortion 3"):
+        process.initial(np.zeros(1, np.int64), Objectives(np.array([3]), np.ones(1), np.ones(1)))
+    state = start(process, [0, 1])
+    with pytest.raises(IndexError):
+        process.observe(state, np.array([2]))
+
+
+def test_measurements_predictions_and_bit_budgets_must_fit(process, traced, predictor):
+    with pytest.raises(ModelError, match="predictions of shape"):
+        TASK.process(traced, replace(predictor, image=predictor.image[:, 1:]))
+    with pytest.raises(ModelError, match="predictions of rows"):
+        TASK.process(traced, replace(predictor, row=predictor.row[1:]))
+    with pytest.raises(ModelError, match="latent_sse"):
+        TASK.process(replace(traced, latent_sse=traced.latent_sse[:, 1:]), predictor)
+    with pytest.raises(ModelError, match="bit budgets"):
+        Sizes(28, 28, 16, 49, 0, (0, 2, 1))
 
 
 def test_copies_of_states_go_their_own_way(process):
