@@ -42,7 +42,4 @@ def test_importing_loads_no_library():
 
 def test_a_name_and_a_module_can_be_imported_from_it():
     assert printed_by("from rlcodec import StreamError, errors; print(StreamError is errors.StreamError)") == "True"
-    assert (
-        printed_by("from rlcodec import *; print(Collection.__module__, encode_many.__name__)")
-        == "rlcodec.archive.reader encode_many"
-    )
+    assert printed_by("from rlcodec import *; print(Collection.__module__)") == "rlcodec.archive.reader"
