@@ -64,9 +64,6 @@ def main() -> None:
 def _terminate(*_: Any) -> None:
     """Ends the command as an interruption does, so that nothing is left behind; a second signal ends the process at once."""
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    multiprocessing = sys.modules.get("multiprocessing")
-    for worker in multiprocessing.active_children() if multiprocessing else ():
-        worker.terminate()
     sys.exit(EXIT_TERMINATED)
 
 

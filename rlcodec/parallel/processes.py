@@ -2,22 +2,39 @@
 
 import os
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import connection, get_context, parent_process
+from contextlib import contextmanager
+from multiprocessing import get_context, parent_process
+from multiprocessing.connection import Connection, wait
 
 
-def worker_pool(count: int) -> ProcessPoolExecutor:
-    """A pool of `count` processes that also end if the parent is killed, which those of a plain pool do not notice."""
-    return ProcessPoolExecutor(count, mp_context=get_context("spawn"), initializer=_end_with_parent)
+@contextmanager
+def worker_pool(count: int) -> Iterator[ProcessPoolExecutor]:
+    """A pool of `count` processes for a block of code.
+
+    The processes end at once if an exception ends the block, or if the parent is killed; those of a plain pool finish what they
+    have begun, or do not notice.
+    """
+    context = get_context("spawn")
+    stopped, stop = context.Pipe(duplex=False)
+    with stopped, stop, ProcessPoolExecutor(count, context, _end_when, (stopped,)) as pool:
+        try:
+            yield pool
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)  # before processes end, which it would take for a failure
+            stop.send(None)
+            raise
 
 
-def _end_with_parent() -> None:
+def _end_when(stopped: Connection) -> None:
+    """Ends this process, a worker, when something can be read from `stopped`, which no worker does, or its parent has ended."""
     parent = parent_process()
     if parent is None:
         return
 
-    def wait() -> None:
-        connection.wait([parent.sentinel])
+    def watch() -> None:
+        wait([parent.sentinel, stopped])
         os._exit(1)
 
-    threading.Thread(target=wait, name="end-with-parent", daemon=True).start()
+    threading.Thread(target=watch, name="end-with-parent", daemon=True).start()

@@ -114,7 +114,8 @@ def test_workers_end_with_the_one_they_work_for(tmp_path):
     program = (
         "import pathlib, sys\nfrom rlcodec.parallel.processes import worker_pool\n"
         "if __name__ == '__main__':\n"
-        "  pool = worker_pool(2)\n  pool.submit(pathlib.Path(sys.argv[1]).touch).result()\n  pool.submit(input).result()"
+        "  with worker_pool(2) as pool:\n"
+        "    pool.submit(pathlib.Path(sys.argv[1]).touch).result()\n    pool.submit(input).result()"
     )
     script = tmp_path / "program.py"
     script.write_text(program)
