@@ -36,6 +36,8 @@ def pixel_window():
 
 WINDOW = np.array(pixel_window(), np.int64)
 
+cdef Py_ssize_t WINDOW_INPUTS = np.isin(WINDOW[:, 0], (VALUE_PLANE, RECON_PLANE)).sum()
+
 
 cdef class PixelContext:
     """The pixels that were coded of an image, and summaries of them, before the first pixel.
@@ -52,7 +54,7 @@ cdef class PixelContext:
         self.height, self.width, self.buffer = height, width, buffer
         self.last_ink = np.empty(width, np.int64)
         self.offsets = WINDOW @ np.array([buffer[0].size, buffer.shape[2], 1])
-        self.window_inputs = sum(plane in (VALUE_PLANE, RECON_PLANE) for plane in WINDOW[:, 0])
+        self.window_inputs = WINDOW_INPUTS
         forget(self)
 
 

@@ -120,8 +120,9 @@ cdef class KvCache:
         if net is not None:
             self.layers, self.width, self.hidden = net.layers, net.width, net.hidden
         heads = self.width // HEAD_SIZE
-        self.keys = np.zeros((self.layers, heads, CACHE_ENTRIES // KEY_BLOCK, KEY_PAIRS * KEY_BLOCK * 2), np.int16)
-        self.values = np.zeros((self.layers, heads, CACHE_ENTRIES // 2, HEAD_SIZE * 2), np.int16)
+        # What stands beyond the last entry is multiplied, but changes no result.
+        self.keys = np.empty((self.layers, heads, CACHE_ENTRIES // KEY_BLOCK, KEY_PAIRS * KEY_BLOCK * 2), np.int16)
+        self.values = np.empty((self.layers, heads, CACHE_ENTRIES // 2, HEAD_SIZE * 2), np.int16)
         self.x, self.y = np.zeros(self.width, np.int32), np.zeros(self.width, np.int16)
         self.query, self.raised = np.zeros(3 * self.width, np.int16), np.zeros(self.hidden, np.int16)
         self.sums = np.zeros(max(3 * self.width, self.hidden), np.int32)

@@ -15,11 +15,10 @@ import functools
 
 import numpy as np
 
-from rlcodec.core._range_coder import PROBABILITY_ONE, cost_table
 from rlcodec.presets.mnist.bilevel._coder import COLUMNS_ASIDE, PLACE_ORIGIN, ROWS_ABOVE
 from rlcodec.presets.mnist.bilevel.context import PEAK_BITS, PLACE_BITS, SIDE_BITS, SourceTables
 from rlcodec.presets.mnist.bilevel.geometry import BilevelSource
-from rlcodec.presets.mnist.bilevel.search import find_source
+from rlcodec.presets.mnist.bilevel.search import find_source, source_prior
 
 __all__ = ["COLUMNS_ASIDE", "PEAK_BITS", "PLACE_BITS", "PLACE_ORIGIN", "ROWS_ABOVE", "SIDE_BITS", "source_of"]
 
@@ -36,7 +35,6 @@ def source_of(tables: SourceTables, pixels: np.ndarray) -> BilevelSource | None:
 
 @functools.lru_cache(maxsize=64)
 def _cached_source(pixels: bytes, shape: tuple[int, int], near: bytes) -> BilevelSource | None:
-    ink, costs = np.frombuffer(near, np.int32), np.asarray(cost_table())
-    prior = np.stack([costs[PROBABILITY_ONE - ink], costs[ink]], 1)
+    prior = source_prior(np.frombuffer(near, np.int32))
     source = find_source(np.frombuffer(pixels, np.uint8).reshape(shape), prior)
     return source if source and source.peak < 1 << PEAK_BITS else None

@@ -40,6 +40,7 @@ from rlcodec.presets.mnist.bilevel._geometry import (
     pixels_of,
     set_pixel,
 )
+from rlcodec.presets.mnist.bilevel._grids import Grids
 
 __all__ = [
     "AREA_BITS",
@@ -58,15 +59,14 @@ __all__ = [
     "WORDS",
     "BilevelSource",
     "Grid",
+    "Grids",
+    "all_grids",
     "area_of_ink",
     "grid",
     "levels_of",
     "pixels_of",
     "set_pixel",
 ]
-
-LEAK = 1
-"""Area that a source pixel leaves before its left edge, if rounding moved that edge across a boundary: almost none."""
 
 
 class Grid(NamedTuple):
@@ -111,31 +111,15 @@ class BilevelSource(NamedTuple):
 
 
 @functools.cache
+def all_grids() -> Grids:
+    """The resampling grids of all sides."""
+    return Grids()
+
+
+@functools.cache
 def grid(side: int) -> Grid:
     """The resampling grid of sources of a side in pixels."""
-    weights, single = np.zeros((BOX, side), np.int64), np.zeros((BOX, side), np.int64)
-    cell = PIXEL_UNITS * side // BOX
-
-    def fixed(value: np.floating | float) -> int:
-        return int(np.rint(float(value) * 2**AREA_BITS))
-
-    # The original program computed edges in single precision; so which side of a boundary an edge falls on depends on it.
-    scale, centre = np.float32(BOX / side), np.float32(side / 2)
-    for pixel in range(side):
-        left = np.float32(BOX / 2) + scale * (np.float32(pixel) - centre)
-        right = left + np.float32(COVERED_UNITS / PIXEL_UNITS) * scale
-        first, last = int(left), int(right)
-        if first == last:
-            weights[first, pixel] = PIXEL_UNITS * WEIGHT_SCALE
-            single[first, pixel] = fixed(BOX / side)
-        else:
-            before = max(cell * last - PIXEL_UNITS * pixel, 0)
-            weights[first, pixel] = before * WEIGHT_SCALE or LEAK
-            weights[last, pixel] = (COVERED_UNITS - before) * WEIGHT_SCALE
-            single[first, pixel] = max(fixed(last - left), 1)
-            single[last, pixel] = fixed(right - last)
-    start = (weights > 0).argmax(1).astype(np.int64)
-    stop = side - (weights > 0)[:, ::-1].argmax(1)
-    full = np.full((side, WORDS), ~np.uint64(0))
-    sums = {area_of_ink(full, single, start, stop, r, c) for r in range(BOX) for c in range(BOX)}
-    return Grid(weights, single, start, stop, cell * WEIGHT_SCALE, np.array(sorted(sums, reverse=True), np.int64))
+    grids, s = all_grids(), side - MIN_SIDE
+    weights, single = (np.ascontiguousarray(np.asarray(areas)[s, :, :side]) for areas in (grids.weights, grids.single))
+    peaks = np.asarray(grids.peaks)[s]
+    return Grid(weights, single, np.asarray(grids.start)[s], np.asarray(grids.stop)[s], grids.unit[s], peaks[peaks > 0])

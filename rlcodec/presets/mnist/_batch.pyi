@@ -1,0 +1,13 @@
+import numpy as np
+
+from rlcodec.presets.mnist._rows import RowCoder
+from rlcodec.presets.mnist.bilevel._context import SourceTables
+from rlcodec.presets.mnist.bilevel._grids import Grids
+from rlcodec.presets.mnist.bilevel._search import Beam, SourceFinder
+
+class BatchWorkspace:
+    def __init__(self, rows: RowCoder) -> None: ...
+    def encode(self, images: np.ndarray, tier: int, finder: SourceFinder, narrow: Beam, wider: Beam) -> list[bytes]: ...
+    def decode(self, data: bytes | bytearray, lengths: np.ndarray, images: np.ndarray) -> None: ...
+
+def check_rendering(tables: SourceTables, grids: Grids) -> None: ...
