@@ -6,8 +6,10 @@ cpdef enum:
 
 
 cdef void write_advice(
-    const double* costs, const uint8_t* legal, int64_t actions, double here, int64_t kind, double rate, double compute,
-    const double* ranges, int64_t kinds, float* out,
+    const double* costs, const uint8_t* legal, int64_t actions, double here, double rate, double compute, float* out
+) noexcept nogil
+cdef void write_objective(
+    int64_t kind, double rate, double compute, const double* ranges, int64_t kinds, float* out
 ) noexcept nogil
 
 

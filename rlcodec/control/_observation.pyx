@@ -10,7 +10,7 @@ LEAST_RATIO = 10 ** (COMPUTE_RANGE[0] - 1)
 
 cdef double scale_rate_bpp = SCALE_RATE_BPP, scale_kmac = SCALE_KMAC, least_ratio = LEAST_RATIO
 cdef double lowest = COMPUTE_RANGE[0], highest = COMPUTE_RANGE[1]
-cdef float illegal_regret = <float>log1p(REGRET_LIMIT)
+cdef float most_regret = <float>log1p(REGRET_LIMIT)
 
 
 cdef inline double signed_log1p(double value) noexcept nogil:
@@ -19,54 +19,66 @@ cdef inline double signed_log1p(double value) noexcept nogil:
 
 @cython.cdivision(True)
 cdef void write_advice(
-    const double* costs, const uint8_t* legal, int64_t actions, double here, int64_t kind, double rate, double compute,
-    const double* ranges, int64_t kinds, float* out,
+    const double* costs, const uint8_t* legal, int64_t actions, double here, double rate, double compute, float* out
 ) noexcept nogil:
-    """Writes the fields of `rlcodec.control.observation.advice_layout` of one episode.
+    """Writes the fields of `rlcodec.control.observation.advice_layout` before those of the objective, of one episode.
 
     Args:
         costs: (actions,), predicted J that each action leads to, infinite where it leads nowhere.
         legal: (actions,), which of them are legal.
         actions: how many.
         here: J if stopped now.
+        rate: lambda_rate of the objective.
+        compute: its lambda_compute.
+        out: (2 * actions + 1,), written.
+    """
+    cdef double best = INFINITY, scale = scale_rate_bpp * rate + scale_kmac * compute, regret
+    cdef int64_t a
+    for a in range(actions):
+        best = min(best, costs[a])
+    for a in range(actions):
+        out[a] = legal[a]
+        regret = (costs[a] - best) / scale if legal[a] else REGRET_LIMIT
+        out[actions + a] = <float>log1p(regret) if regret < REGRET_LIMIT else most_regret
+    out[2 * actions] = <float>limited(signed_log1p((here - best) / scale))
+
+
+@cython.cdivision(True)
+cdef void write_objective(
+    int64_t kind, double rate, double compute, const double* ranges, int64_t kinds, float* out
+) noexcept nogil:
+    """Writes the fields of the objective, which follow those of `write_advice`.
+
+    Args:
         kind: of the objective.
         rate: its lambda_rate.
         compute: its lambda_compute.
         ranges: (kinds, 2), log10 of lambda_rate that the preset's policies are trained for.
         kinds: how many.
-        out: written.
+        out: (kinds + 2,), written.
     """
-    cdef double best = INFINITY, scale = scale_rate_bpp * rate + scale_kmac * compute
     cdef const double* limits = ranges + 2 * kind
-    cdef int64_t a, k
-    for a in range(actions):
-        best = min(best, costs[a])
-    for a in range(actions):
-        out[a] = legal[a]
-        out[actions + a] = <float>log1p(min((costs[a] - best) / scale, REGRET_LIMIT)) if legal[a] else illegal_regret
-    out += 2 * actions
-    out[0] = <float>limited(signed_log1p((here - best) / scale))
+    cdef int64_t k
     for k in range(kinds):
-        out[1 + k] = k == kind
-    out += 1 + kinds
-    out[0] = <float>limited(2 * (log10(rate) - limits[0]) / (limits[1] - limits[0]) - 1)
-    out[1] = <float>limited(2 * (log10(max(compute / rate, least_ratio)) - lowest) / (highest - lowest) - 1)
+        out[k] = k == kind
+    out[kinds] = <float>limited(2 * (log10(rate) - limits[0]) / (limits[1] - limits[0]) - 1)
+    out[kinds + 1] = <float>limited(2 * (log10(max(compute / rate, least_ratio)) - lowest) / (highest - lowest) - 1)
 
 
 def write_all_advice(
     const double[:, ::1] costs, const double[::1] here, const double[::1] rate, const double[::1] compute,
     const uint8_t[:, ::1] legal, const int64_t[::1] kind, const double[:, ::1] ranges, float[:, ::1] out,
 ):
-    """As `write_advice`, of B episodes.
+    """Writes the fields of `rlcodec.control.observation.advice_layout` of B episodes.
 
     Args:
-        costs: float64 (B, actions).
-        here: float64 (B,).
-        rate: float64 (B,).
-        compute: float64 (B,).
+        costs: float64 (B, actions), predicted J that each action leads to, infinite where it leads nowhere.
+        here: float64 (B,), J if stopped now.
+        rate: float64 (B,), lambda_rate.
+        compute: float64 (B,), lambda_compute.
         legal: uint8 (B, actions), 1 where an action is legal.
-        kind: int64 (B,).
-        ranges: float64 (kinds, 2).
+        kind: int64 (B,), of the objectives.
+        ranges: float64 (kinds, 2), log10 of lambda_rate that the preset's policies are trained for.
         out: float32 (B, size), written.
 
     Raises:
@@ -85,6 +97,5 @@ def write_all_advice(
         return
     with nogil:
         for b in range(count):
-            write_advice(
-                &costs[b, 0], &legal[b, 0], actions, here[b], kind[b], rate[b], compute[b], &ranges[0, 0], kinds, &out[b, 0]
-            )
+            write_advice(&costs[b, 0], &legal[b, 0], actions, here[b], rate[b], compute[b], &out[b, 0])
+            write_objective(kind[b], rate[b], compute[b], &ranges[0, 0], kinds, &out[b, 2 * actions + 1])

@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar, cast
 
 import numpy as np
 
+from rlcodec.control._decision_process import nearest_legal
 from rlcodec.control.objective import KINDS, Objective, Objectives
 from rlcodec.errors import DataError, OptionError
 
@@ -228,14 +229,8 @@ class DecisionProcess(ABC, Generic[State]):
 
     def nearest_legal(self, state: State, action: np.ndarray) -> np.ndarray:
         """Actions, int64 (B,), with each illegal one replaced by the nearest legal one below it, or else the first."""
-        legal = self.legal(state)
-        rows = np.arange(len(legal))
-        if (action >= 0).all() and (action < legal.shape[1]).all() and legal[rows, action].all():
-            return action
-        bounded = np.clip(action, 0, legal.shape[1] - 1)
-        allowed = legal & (np.arange(legal.shape[1])[None] <= bounded[:, None])
-        last = legal.shape[1] - 1 - allowed[:, ::-1].argmax(1)
-        return np.where(allowed.any(1), last, legal.argmax(1))
+        legal = np.ascontiguousarray(self.legal(state), bool).view(np.uint8)
+        return nearest_legal(legal, np.ascontiguousarray(action, np.int64))
 
     def values(self, state: State) -> np.ndarray:
         """J if each episode stopped now, float64 (B,)."""

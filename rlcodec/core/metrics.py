@@ -48,7 +48,8 @@ def ms_ssim(first: np.ndarray, second: np.ndarray) -> float:
         raise OptionError(f"MS-SSIM takes two pictures of one shape; these have {first.shape} and {second.shape}")
     windows, pictures = ms_ssim_windows(*first.shape[:2]), (first, second)
     planes = [np.moveaxis(p.reshape(*p.shape[:2], -1), 2, 0).astype(np.float64, order="C") for p in pictures]
-    return sum(ms_ssim_plane(*channels, *windows) for channels in zip(*planes, strict=True)) / len(planes[0])
+    similarities = [ms_ssim_plane(one, other, *windows) for one, other in zip(*planes, strict=True)]
+    return sum(similarities) / len(similarities)
 
 
 def ms_ssim_loss(first: np.ndarray, second: np.ndarray) -> np.float32:

@@ -70,7 +70,7 @@ cdef void budget_costs(
         costs: (actions,), written.
         actions: how many; at least the bit budgets.
     """
-    cdef int64_t i = state.image[e], kind = state.kind[e], budgets = sizes.budgets, coded = 0, a, b, slices, tier, row
+    cdef int64_t i = state.image[e], kind = state.kind[e], budgets = sizes.budgets, coded = 0, a, b, slices, tier
     cdef double rate = state.lambda_rate[e], compute = state.lambda_compute[e], pixels = <double>sizes.pixels
     cdef const double* predicted = &tables.predicted[i, MEASURE_COUNT * (sizes.slices + 1)]
     cdef double exact = distortion_of(kind, 0.0), synthesis = compute * kmac_of(sizes.synthesis_macs) / pixels
@@ -97,11 +97,7 @@ cdef void budget_costs(
                 latent = min(latent, spent[tier])
             latent += synthesis
         else:  # rows without latents are measured
-            table = context = kmac = 0.0
-            for row in range(sizes.height):
-                table += bits_of(tables.pixel_cost[i, 0, TABLE, row]) / pixels
-                context += bits_of(tables.pixel_cost[i, 0, CONTEXT, row]) / pixels
-                kmac += kmac_of(tables.pixel_macs[i, 0, CONTEXT, row]) / pixels
+            table, context, kmac = tables.without_latents[i, 0], tables.without_latents[i, 1], tables.without_latents[i, 2]
         stop = distortion_of(kind, state.slice_error[e, slices]) + rate * stop_bits[slices > 0] / pixels
         costs[b] = latent + min(
             stop, exact + min(rate * table, min(rate * context + compute * kmac, rate * lm + compute * lm_kmac))
@@ -135,7 +131,7 @@ cdef void fill_cost_to_go(Sizes sizes, Tables tables, StateArrays state, int64_t
     cdef int64_t most = sizes.slices, total = sizes.slices + sizes.height, column, before, tier, segment
     cdef int64_t i = state.image[e], budget = state.budget[e], kept = state.slices[e], kind = state.kind[e]
     cdef int64_t measure = measure_of[kind]
-    cdef double rate = state.lambda_rate[e] / sizes.pixels, compute = state.lambda_compute[e] / sizes.pixels, error, least
+    cdef double rate = state.lambda_rate[e] / sizes.pixels, compute = state.lambda_compute[e] / sizes.pixels, least
     cdef double[SEGMENT_CLASSES][TIER_COUNT][TIER_COUNT] named
     cdef double[TIER_COUNT] ahead
     cdef const double* bits = &state.segment_bits[e, 0, 0]
@@ -144,13 +140,11 @@ cdef void fill_cost_to_go(Sizes sizes, Tables tables, StateArrays state, int64_t
     cdef double* go = &state.go_value[e, 0, 0]
     state.slice_error[e, kept] = row_error(sizes, tables, measure, i, budget, 0)
     fill_segments(sizes, tables, state, e)
-    for column in range(total + 1):
-        # Slices that the budget drops are no segments: nothing is named, coded or stopped there.
-        if kept <= column < most:
-            stop[column] = INFINITY
-            continue
-        error = state.slice_error[e, column] if column < most else row_error(sizes, tables, measure, i, budget, column - most)
-        stop[column] = distortion_of(kind, error)
+    # Slices that the budget drops are no segments; nothing is written there.
+    for column in range(kept):
+        stop[column] = distortion_of(kind, state.slice_error[e, column]) + rate * stop_bits[0]
+    for column in range(most, total + 1):
+        stop[column] = distortion_of(kind, row_error(sizes, tables, measure, i, budget, column - most))
         if column < total:
             stop[column] += rate * stop_bits[before_pixels(column, most, kept)]
     for segment in range(SEGMENT_CLASSES):
@@ -161,18 +155,21 @@ cdef void fill_cost_to_go(Sizes sizes, Tables tables, StateArrays state, int64_t
         go[TIER_COUNT * total + before] = stop[total]
     for column in range(total - 1, -1, -1):
         if kept <= column < most:
-            for before in range(TIER_COUNT):
-                go[TIER_COUNT * column + before] = go[TIER_COUNT * (column + 1) + before]
             continue
         segment = class_at(column, most)
         for tier in range(TIER_COUNT):
-            ahead[tier] = rate * bits[tier * total + column] + compute * kmac[tier * total + column]
-            ahead[tier] += go[TIER_COUNT * (column + 1) + tier]
+            ahead[tier] = rate * bits[TIER_COUNT * column + tier] + compute * kmac[TIER_COUNT * column + tier]
+            ahead[tier] += go[TIER_COUNT * next_column(column, kept, most) + tier]
         for before in range(TIER_COUNT):
             least = stop[column]
             for tier in range(TIER_COUNT):
                 least = min(least, ahead[tier] + named[segment][before][tier])
             go[TIER_COUNT * column + before] = least
+
+
+cdef inline int64_t next_column(int64_t column, int64_t kept, int64_t most) noexcept nogil:
+    """The column behind one: slices from `kept` on, of `most`, are dropped."""
+    return most if column + 1 == kept else column + 1
 
 
 cdef inline double named_cost(double rate, int64_t segment, int64_t kept, int64_t before, int64_t tier) noexcept nogil:
@@ -192,7 +189,7 @@ cdef inline double named_cost(double rate, int64_t segment, int64_t kept, int64_
 @cython.cdivision(True)
 cdef void fill_segments(Sizes sizes, Tables tables, StateArrays state, int64_t e) noexcept nogil:
     """Writes measured or predicted bits and kMAC of all segments of an episode."""
-    cdef int64_t i = state.image[e], budget = state.budget[e], total = sizes.slices + sizes.height, s, tier, row, f, k
+    cdef int64_t i = state.image[e], budget = state.budget[e], s, tier, row, f, k
     cdef const double* weights = &tables.row_weights[i % tables.row_weights.shape[0], 0, 0]
     cdef const int64_t* table_cost = &tables.pixel_cost[i, budget, TABLE, 0]
     cdef const int64_t* table_macs = &tables.pixel_macs[i, 0, TABLE, 0]
@@ -203,12 +200,13 @@ cdef void fill_segments(Sizes sizes, Tables tables, StateArrays state, int64_t e
     cdef double so_far = 0.0
     cdef double[ROW_FEATURES] features
     cdef double[ROW_OUTPUTS] sums
-    for tier in range(TIER_COUNT):  # latents have no tier `lm`; what is written there is not used
-        for s in range(sizes.slices):
-            bits[tier * total + s] = bits_of(tables.latent_cost[i, min(tier, CONTEXT), s])
-            kmac[tier * total + s] = kmac_of(tables.latent_macs[i, min(tier, CONTEXT), s])
-    bits += sizes.slices
-    kmac += sizes.slices
+    for s in range(state.slices[e]):
+        for tier in range(TIER_COUNT):  # latents have no tier `lm`; what is written there is not used
+            bits[tier] = bits_of(tables.latent_cost[i, min(tier, CONTEXT), s])
+            kmac[tier] = kmac_of(tables.latent_macs[i, min(tier, CONTEXT), s])
+        bits += TIER_COUNT
+        kmac += TIER_COUNT
+    bits, kmac = &state.segment_bits[e, sizes.slices, 0], &state.segment_kmac[e, sizes.slices, 0]
     for row in range(sizes.height):
         features[0], features[1] = bits_of(table_cost[row]), tables.row_busy[i, budget, row]
         features[2], features[3] = bits_of(context_cost[row]), kmac_of(context_macs[row])
@@ -221,10 +219,12 @@ cdef void fill_segments(Sizes sizes, Tables tables, StateArrays state, int64_t e
                 sums[k] += features[f] * weights[ROW_OUTPUTS * f + k]
         if state.slices[e] == 0:  # then tier `context` is measured
             sums[0], sums[1] = features[2], features[3]
-        bits[row], kmac[row] = features[0], kmac_of(table_macs[row])
+        bits[TABLE], kmac[TABLE] = features[0], kmac_of(table_macs[row])
         for tier in range(CONTEXT, TIER_COUNT):
-            bits[tier * total + row] = max(sums[2 * (tier - CONTEXT)], 0.0)
-            kmac[tier * total + row] = max(sums[2 * (tier - CONTEXT) + 1], 0.0)
+            bits[tier] = max(sums[2 * (tier - CONTEXT)], 0.0)
+            kmac[tier] = max(sums[2 * (tier - CONTEXT) + 1], 0.0)
+        bits += TIER_COUNT
+        kmac += TIER_COUNT
 
 
 @cython.cdivision(True)
@@ -238,8 +238,8 @@ cdef void named_costs(Sizes sizes, StateArrays state, int64_t e, int64_t column,
     cdef double rate = state.lambda_rate[e] / sizes.pixels, compute = state.lambda_compute[e] / sizes.pixels
     cdef int64_t segment = class_at(column, sizes.slices), tier
     for tier in range(TIER_COUNT):
-        costs[tier] = rate * state.segment_bits[e, tier, column] + compute * state.segment_kmac[e, tier, column]
-        costs[tier] += state.go_value[e, column + 1, tier]
+        costs[tier] = rate * state.segment_bits[e, column, tier] + compute * state.segment_kmac[e, column, tier]
+        costs[tier] += state.go_value[e, next_column(column, state.slices[e], sizes.slices), tier]
         costs[tier] += named_cost(rate, segment, state.slices[e], state.tier[e], tier)
 
 

@@ -14,6 +14,8 @@ cpdef enum:
 # Of naming a tier, by segment class and tier before, in 1/COST_UNIT bit and in bits; infinite where it is illegal.
 cdef double[SEGMENT_CLASSES][TIER_COUNT][TIER_COUNT] change_cost
 cdef double[SEGMENT_CLASSES][TIER_COUNT][TIER_COUNT] change_bits
+# The legal actions about a segment, by its class and the tier before: bit a of each is 1 where action a is legal.
+cdef int64_t[SEGMENT_CLASSES][TIER_COUNT] legal_actions
 # Of the mark that stops a stream, and of going on; the second where the pixels begin behind latents.
 cdef int64_t[2] stop_cost
 cdef int64_t[2] go_cost

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from libc.math cimport INFINITY
 from libc.stdint cimport int32_t, int64_t
 
 from rlcodec.core._range_coder cimport COST_UNIT, PROBABILITY_ONE
@@ -14,7 +15,7 @@ CHANGE_COSTS = np.stack([change_costs(LATENT, 0), change_costs(PIXELS, 0), chang
 
 
 cdef void fill_costs(const int32_t[::1] costs, const double[:, :, ::1] changes) noexcept:
-    """Sets all costs from the code lengths of decisions and from CHANGE_COSTS."""
+    """Sets all costs, and what is legal, from the code lengths of decisions and from CHANGE_COSTS."""
     cdef int64_t[2] stop = [STOP_PROBABILITY, STOP_BEFORE_PIXELS_PROBABILITY]
     cdef int64_t i, before, tier
     for i in range(2):
@@ -22,9 +23,12 @@ cdef void fill_costs(const int32_t[::1] costs, const double[:, :, ::1] changes) 
         stop_bits[i], go_bits[i] = stop_cost[i] / COST_UNIT, go_cost[i] / COST_UNIT
     for i in range(SEGMENT_CLASSES):
         for before in range(TIER_COUNT):
+            legal_actions[i][before] = 1 << STOP_ACTION
             for tier in range(TIER_COUNT):
                 change_cost[i][before][tier] = changes[i, before, tier]
                 change_bits[i][before][tier] = changes[i, before, tier] / COST_UNIT
+                if changes[i, before, tier] < INFINITY:
+                    legal_actions[i][before] |= 1 << (FIRST_TIER_ACTION + tier)
 
 
 fill_costs(cost_table(), CHANGE_COSTS)

@@ -6,14 +6,15 @@ import numpy as np
 
 from libc.math cimport INFINITY
 from libc.stdint cimport int64_t, uint8_t
-from libc.string cimport memset
+from libc.string cimport memcpy, memset
 
-from rlcodec.control._objective cimport decibels_of, distortion_of, measure_of
-from rlcodec.control._observation cimport limited, write_advice
+from rlcodec.control._objective cimport KIND_COUNT, decibels_of, distortion_of, measure_of
+from rlcodec.control._observation cimport limited, write_advice, write_objective
 from rlcodec.core._segment_choice cimport TIER_COUNT
 from rlcodec.presets.mnist._cost_to_go cimport budget_costs, named_costs
 from rlcodec.presets.mnist._decisions cimport BUDGET_PHASE, FIRST_TIER_ACTION, STOP_ACTION
 from rlcodec.presets.mnist._tables cimport (
+    OBJECTIVE_FIELDS,
     Sizes,
     StateArrays,
     Tables,
@@ -62,19 +63,29 @@ cdef void write_segments(Sizes sizes, StateArrays state, int64_t e, int64_t colu
     cdef double[TIER_COUNT] rest
     for tier in range(TIER_COUNT):
         rest[tier] = 0.0
-        out[NEXT + tier] = <float>limited(bits[tier * total + column] / symbols)
+        out[NEXT + tier] = <float>limited(bits[TIER_COUNT * column + tier] / symbols)
     for k in range(column, kept):
         for tier in range(TIER_COUNT):
-            rest[tier] += bits[tier * total + k]
+            rest[tier] += bits[TIER_COUNT * k + tier]
     for k in range(max(column, most), total):
         for tier in range(TIER_COUNT):
-            rest[tier] += bits[tier * total + k]
+            rest[tier] += bits[TIER_COUNT * k + tier]
     for tier in range(TIER_COUNT):
         out[REST + tier] = <float>limited(rest[tier] / sizes.pixels)
     for k in range(network_tiers.shape[0]):
         out[NEXT + TIER_COUNT + k] = <float>limited(
-            state.segment_kmac[e, network_tiers[k], column] / symbols / kmac_scales[k]
+            state.segment_kmac[e, column, network_tiers[k]] / symbols / kmac_scales[k]
         )
+
+
+cdef void copy_objective(StateArrays state, int64_t e, float* out) noexcept nogil:
+    """Writes the fields of the objective, which are computed once an episode."""
+    cdef double kind = <double>state.kind[e], rate = state.lambda_rate[e], compute = state.lambda_compute[e]
+    cdef double* seen = &state.objective_of_fields[e, 0]
+    if seen[0] != kind or seen[1] != rate or seen[2] != compute:
+        write_objective(state.kind[e], rate, compute, &ranges[0, 0], KIND_COUNT, &state.objective_fields[e, 0])
+        seen[0], seen[1], seen[2] = kind, rate, compute
+    memcpy(out, &state.objective_fields[e, 0], OBJECTIVE_FIELDS * sizeof(float))
 
 
 @cython.cdivision(True)
@@ -110,13 +121,13 @@ cdef void write_observation(
         write_segments(sizes, state, e, column, out)
     for a in range(actions):
         legal[a] = costs[a] < INFINITY
-    write_advice(
-        costs, legal, actions, now, kind, state.lambda_rate[e], state.lambda_compute[e], &ranges[0, 0], ranges.shape[0], out
-    )
+    write_advice(costs, legal, actions, now, state.lambda_rate[e], state.lambda_compute[e], out)
+    copy_objective(state, e, out + 2 * actions + 1)
     write_progress(sizes, state, e, column, out)
     out[QUALITY] = <float>(decibels_of(kind, error) / 50)
-    for k in range(statistics):
-        out[IMAGE + k] = <float>limited(tables.statistics[i, k] / (10 if k == statistics - 1 else 1))
+    for k in range(statistics - 1):
+        out[IMAGE + k] = <float>limited(tables.statistics[i, k])
+    out[IMAGE + statistics - 1] = <float>limited(tables.statistics[i, statistics - 1] / 10)
 
 
 def write_observations(Sizes sizes, Tables tables, StateArrays state, const int64_t[::1] rows, float[:, ::1] out):

@@ -5,7 +5,6 @@ Functions share these arguments: `sizes` of the images, `tables` of measurements
 """
 
 cimport cython
-from libc.math cimport INFINITY
 from libc.stdint cimport int64_t, uint8_t
 
 from rlcodec.control._objective cimport LOSS, MEASURE_COUNT, MSE, distortion_of, measure_of
@@ -18,12 +17,13 @@ from rlcodec.presets.mnist._decisions cimport (
     PIXEL_PHASE,
     STOP_ACTION,
     before_pixels,
-    change_cost,
     class_at,
     cost_of_tier,
+    legal_actions,
     stop_cost,
 )
 from rlcodec.presets.mnist._tables cimport (
+    MOST_ACTIONS,
     Sizes,
     StateArrays,
     Tables,
@@ -36,15 +36,11 @@ from rlcodec.presets.mnist._tables cimport (
 )
 
 
-cdef inline bint is_legal(Sizes sizes, StateArrays state, int64_t e, int64_t action) noexcept nogil:
-    cdef int64_t tier = action - FIRST_TIER_ACTION
+cdef inline int64_t legal_in(Sizes sizes, StateArrays state, int64_t e) noexcept nogil:
+    """The legal actions of an episode: bit a is 1 where action a is legal."""
     if state.phase[e] == BUDGET_PHASE:
-        return 0 <= action < sizes.budgets
-    if action == STOP_ACTION:
-        return True
-    if not 0 <= tier < TIER_COUNT:
-        return False
-    return change_cost[class_at(state.position[e], state.slices[e])][state.tier[e]][tier] < INFINITY
+        return (1 << sizes.budgets) - 1
+    return legal_actions[class_at(state.position[e], state.slices[e])][state.tier[e]]
 
 
 cdef void code_segment(Sizes sizes, Tables tables, StateArrays state, int64_t e, int64_t tier) noexcept nogil:
@@ -104,7 +100,7 @@ def apply(Sizes sizes, Tables tables, StateArrays state, const int64_t[::1] acti
     if action.shape[0] != count:
         raise ValueError(f"there are {action.shape[0]} actions for {count} episodes")
     for e in range(count):
-        if not state.done[e] and not is_legal(sizes, state, e, action[e]):
+        if not state.done[e] and (not 0 <= action[e] < MOST_ACTIONS or not legal_in(sizes, state, e) >> action[e] & 1):
             raise ValueError(f"action {action[e]} is not legal in episode {e}")
     with nogil:
         for e in range(count):
@@ -114,13 +110,14 @@ def apply(Sizes sizes, Tables tables, StateArrays state, const int64_t[::1] acti
 
 def write_legal(Sizes sizes, StateArrays state, uint8_t[:, ::1] out):
     """Writes which actions are legal in each episode, uint8 (B, actions)."""
-    cdef int64_t e, a
+    cdef int64_t e, a, legal
     if out.shape[0] != state.image.shape[0]:
         raise ValueError(f"there are {out.shape[0]} rows for {state.image.shape[0]} episodes")
     with nogil:
         for e in range(out.shape[0]):
+            legal = legal_in(sizes, state, e)
             for a in range(out.shape[1]):
-                out[e, a] = is_legal(sizes, state, e, a)
+                out[e, a] = legal >> a & 1
 
 
 @cython.cdivision(True)

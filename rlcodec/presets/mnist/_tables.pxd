@@ -1,7 +1,7 @@
 cimport cython
 from libc.stdint cimport int16_t, int64_t, uint8_t
 
-from rlcodec.control._objective cimport MSE
+from rlcodec.control._objective cimport KIND_COUNT, MSE
 from rlcodec.core._range_coder cimport COST_UNIT
 
 cpdef enum:
@@ -9,6 +9,10 @@ cpdef enum:
     ROW_OUTPUTS = 4
     BUDGET_OUTPUTS = 5  # of `MnistPredictor.image` for each bit budget
     KMAC_UNIT = 1000
+
+cdef enum:
+    MOST_ACTIONS = 62  # sets of actions are bits of an int64
+    OBJECTIVE_FIELDS = KIND_COUNT + 2
 
 cdef double macs_per_kmac
 
@@ -38,6 +42,7 @@ cdef class Tables:
     cdef const double[:, ::1] statistics
     cdef const double[:, ::1] predicted
     cdef const double[:, :, ::1] row_weights
+    cdef const double[:, ::1] without_latents  # of all rows: bits under `table` and `context`, kMAC under `context`, per pixel
 
 
 cdef class StateArrays:
@@ -58,6 +63,9 @@ cdef class StateArrays:
     cdef double[:, :, ::1] segment_kmac
     cdef double[:, ::1] stop_value
     cdef double[:, :, ::1] go_value
+    # The fields of an observation that tell the objective, and the kind and weights that they were computed from.
+    cdef float[:, ::1] objective_fields
+    cdef double[:, ::1] objective_of_fields
 
 
 cdef inline double bits_of(int64_t cost) noexcept nogil:

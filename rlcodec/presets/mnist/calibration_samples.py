@@ -10,7 +10,7 @@ from rlcodec.control.decode_time import DecodeSample
 from rlcodec.core.segment_choice import CONTEXT, LM, TABLE
 from rlcodec.images.synthetic import drawing
 from rlcodec.presets.mnist.bilevel.coder import source_of
-from rlcodec.presets.mnist.bilevel.geometry import BOX, WORDS, box_area, gray_level, grid, set_bit
+from rlcodec.presets.mnist.bilevel.geometry import BOX, WORDS, area_of_ink, grid, levels_of, set_pixel
 from rlcodec.presets.mnist.decode_cost import decode_work
 from rlcodec.presets.mnist.encoder import constant_choices, encode_with
 from rlcodec.presets.mnist.session import decoded_pixels
@@ -53,11 +53,11 @@ def _rendered_ring(side: int) -> np.ndarray:
     """A ring in a bilevel source of some side, resampled as MNIST's digits are, uint8 (SIDE, SIDE)."""
     rows, resampling = np.zeros((side, WORDS), np.uint64), grid(side)
     for y, x in zip(*np.nonzero(_ring(side, side / 6) >= 0), strict=True):
-        set_bit(rows[y], x)
+        set_pixel(rows[y], x)
     covered = resampling.single, resampling.start, resampling.stop
-    areas = [[box_area(rows, 0, *covered, r, c) for c in range(BOX)] for r in range(BOX)]
+    areas = [[area_of_ink(rows, *covered, r, c) for c in range(BOX)] for r in range(BOX)]
     peak = max(itertools.chain.from_iterable(areas))
-    return _padded([[gray_level(area, peak)[0] for area in line] for line in areas])
+    return _padded([[levels_of(area, peak)[0] for area in line] for line in areas])
 
 
 def _padded(levels: np.ndarray | Sequence[Iterable[int]]) -> np.ndarray:

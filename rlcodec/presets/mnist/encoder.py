@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from rlcodec.core.container import pack
-from rlcodec.core.integer_conv import analyse
+from rlcodec.core.integer_conv import analyse, latent_shape
 from rlcodec.core.range_coder import RangeCoder
 from rlcodec.core.segment_choice import LATENT_TIERS, PIXELS, STOP
 from rlcodec.core.segments import Segment
@@ -28,7 +28,7 @@ def start_encoder(weights: MnistWeights, pixels: np.ndarray, bit_budget: int, la
         weights: of the preset.
         pixels: uint8 (height, width).
         bit_budget: binary latents to keep.
-        latent: int8 (slices, rows, columns), of the analysis transform; computed if None.
+        latent: int8 (slices, rows, columns), of the analysis transform; computed if None and bits of it are kept.
 
     Raises:
         MisfitError: the budget is negative, or larger than the number of latents of the image.
@@ -36,8 +36,10 @@ def start_encoder(weights: MnistWeights, pixels: np.ndarray, bit_budget: int, la
     most = max_bit_budget(weights, *pixels.shape)
     if not 0 <= bit_budget <= most:
         raise MisfitError(f"bit_budget is {bit_budget}; this image takes 0 to {most}")
-    if latent is None:
+    if latent is None and bit_budget:
         latent = analyse(weights.analysis, pixels)
+    elif latent is None:
+        latent = np.zeros((weights.slices, *latent_shape(*pixels.shape)), np.int8)
     return Session(weights, RangeCoder(), pixels.copy(), latent.copy(), bit_budget)
 
 

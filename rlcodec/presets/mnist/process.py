@@ -37,9 +37,9 @@ class MnistState(EpisodeState):
         macs: int64 (B,), multiply-accumulates of decoding it.
         slice_error: float64 (B, s + 1), error after 0 to s latent slices as the encoder knows it, measured or predicted, in the
             measure of the episode's kind of distortion.
-        segment_bits: float64 (B, tiers, s + h), code length of each column under each tier as the encoder knows it; this and
-            the following arrays are valid once the bit budget is chosen.
-        segment_kmac: float64 (B, tiers, s + h), compute of decoding it.
+        segment_bits: float64 (B, s + h, tiers), code length of each column under each tier as the encoder knows it; this and
+            the following arrays are valid once the bit budget is chosen, and where it keeps the column.
+        segment_kmac: float64 (B, s + h, tiers), compute of decoding it.
         stop_value: float64 (B, s + h + 1), distortion and the cost of the mark if the episode stops before each column.
         go_value: float64 (B, s + h + 1, tiers), the least J to be added from each column on, by the tier before it.
     """
@@ -114,7 +114,7 @@ class MnistProcess(DecisionProcess[MnistState]):
         columns = self.sizes.slices + self.sizes.height
         state = MnistState.empty(batch)
         state.slice_error = np.zeros((batch, self.sizes.slices + 1))
-        state.segment_bits, state.segment_kmac = np.zeros((2, batch, TIER_COUNT, columns))
+        state.segment_bits, state.segment_kmac = np.zeros((2, batch, columns, TIER_COUNT))
         state.stop_value = np.zeros((batch, columns + 1))
         state.go_value = np.zeros((batch, columns + 1, TIER_COUNT))
         return state

@@ -12,8 +12,8 @@ cpdef enum:
     FREQUENCY_PAD = 2
     BLOCK_PAD = 2
     SPAN = BLOCK + 2 * FREQUENCY_PAD
-    # Inputs that are magnitudes: 8 of this block, 6 each of the blocks to the left and above, 4 of further blocks, and ACROSS of
-    # this block in each of the planes before.
+    # Inputs that are magnitudes: 8 of this block, 6 each of the blocks to the left and above, 4 of further blocks, and ACROSS
+    # of this block in each of the planes before.
     ACROSS = 5
     GATHERED = 8 + 2 * 6 + 4 + (PLANES - 1) * ACROSS
     # Inputs that are sums over diagonals: of the left and the upper block this diagonal and those beyond; of this block the two

@@ -6,8 +6,8 @@ from libc.math cimport fabs, floor, log2, rint
 from libc.stdint cimport int16_t, int32_t, int64_t
 from libc.string cimport memcpy
 
-from rlcodec.core._int16_products cimport multiply_columns
-from rlcodec.core._integer_mlp cimport LOGIT_LIMIT, ContextNet, Layers, clip, code_tree, run_dense, run_second
+from rlcodec.core._int16_products cimport activate, multiply_columns
+from rlcodec.core._integer_mlp cimport LOGIT_LIMIT, ContextNet, Layers, add_rows, clip, code_tree, run_dense
 from rlcodec.core._range_coder cimport COST_UNIT, ENCODE, PROBABILITY_ONE, RangeCoder, code_decision
 from rlcodec.core.compiler cimport cloned
 
@@ -34,7 +34,9 @@ cdef class PhotoNets:
     def __init__(self, ContextNet luma, ContextNet chroma, ContextNet extent):
         self.luma, self.chroma, self.extent = luma, chroma, extent
         for name, net, shape in (
-            ("luma", luma, (INPUTS, ROWS)), ("chroma", chroma, (INPUTS, ROWS)), ("extent", extent, (EXTENT_INPUTS, EXTENT_ROWS)),
+            ("luma", luma, (INPUTS, ROWS)),
+            ("chroma", chroma, (INPUTS, ROWS)),
+            ("extent", extent, (EXTENT_INPUTS, EXTENT_ROWS)),
         ):
             if (len(net.first), len(net.rows)) != shape:
                 raise ModelError(f"the weights of preset photo do not fit this version: {name} has {len(net.first)} inputs")
@@ -382,11 +384,40 @@ cdef cloned add_product(int32_t* sums, const int16_t* row, int32_t value, Py_ssi
         sums[j] += value * row[j]
 
 
-cdef inline void run_decisions(ContextNet net, CoefficientLayers layers) noexcept nogil:
-    """Computes `layers.logits` from the activations of the last layer."""
-    cdef Py_ssize_t pairs = layers.nodes.shape[0], width = layers.nodes.shape[1]
+cdef inline int64_t nonzero_in(const int16_t* inputs, int64_t count) noexcept nogil:
+    """How many inputs are not 0."""
+    cdef int64_t i, nonzero = 0
+    for i in range(count):
+        nonzero += inputs[i] != 0
+    return nonzero
+
+
+cdef inline void reset_sums(ContextNet net, CoefficientLayers layers) noexcept nogil:
+    """Sets the sums of the second layer and of the decisions to their biases.
+
+    Sums are prepared well before they are needed: processors read them in wider pieces than they were written in, which takes
+    long while they are on their way to memory.
+    """
+    memcpy(&layers.second[0], &net.second_bias[0], <size_t>net.second_bias.shape[0] * sizeof(int32_t))
     memcpy(&layers.logits[0], &net.node_bias[0], LONGEST_CHAIN * sizeof(int32_t))
-    multiply_columns(&layers.last[0], &layers.nodes[0, 0, 0], pairs, 2 * width, width, &layers.logits[0])
+
+
+cdef inline int64_t run_layers(ContextNet net, CoefficientLayers layers) noexcept nogil:
+    """Computes `layers.logits` from the sums of the first layer; the other sums are their biases.
+
+    Returns:
+        Multiply-accumulates of the second layer with nonzero values.
+    """
+    cdef Py_ssize_t width = layers.second.shape[0], nodes = layers.nodes.shape[1]
+    cdef int64_t count = activate(&layers.first[0], layers.first.shape[0], net.shifts[0], &layers.hidden[0])
+    multiply_columns(
+        &layers.hidden[0], &net.second_pairs[0, 0, 0], net.second_pairs.shape[0], 2 * width, width, &layers.second[0]
+    )
+    activate(&layers.second[0], width, net.shifts[1], &layers.last[0])
+    multiply_columns(
+        &layers.last[0], &layers.nodes[0, 0, 0], layers.nodes.shape[0], 2 * nodes, nodes, &layers.logits[0]
+    )
+    return count * net.second_bias.shape[0]
 
 
 cdef void code_constant(
@@ -396,9 +427,13 @@ cdef void code_constant(
     """Codes the difference of a constant coefficient from what is expected."""
     cdef int64_t shift = constant_shift(strip, block), size = -difference if difference < 0 else difference, magnitude
     cdef int64_t[SELECTED] selected
-    context_of(strip, block, gain, 0, 0, &layers.inputs[0], selected)
-    coder.state.macs += run_dense(net, layers, selected, SELECTED)
-    run_decisions(net, layers)
+    cdef int16_t* inputs = &layers.inputs[0]
+    cdef Py_ssize_t columns = net.first_pairs.shape[1]
+    reset_sums(net, layers)
+    context_of(strip, block, gain, 0, 0, inputs, selected)
+    add_rows(&layers.first[0], net.rows, selected, SELECTED)
+    multiply_columns(inputs, &net.first_pairs[0, 0, 0], INPUTS >> 1, 2 * columns, columns, &layers.first[0])
+    coder.state.macs += (SELECTED + nonzero_in(inputs, INPUTS)) * net.rows.shape[1] + run_layers(net, layers)
     magnitude = code_magnitude(coder, net, &layers.logits[0], size >> shift) << shift
     magnitude += code_bits(coder, size, shift)
     if magnitude and not coder.state.exhausted and code_decision(coder, HALF, difference < 0):
@@ -485,30 +520,35 @@ cdef void code_block(
     cdef Py_ssize_t width = net.rows.shape[1], columns = net.first_pairs.shape[1], stride = 2 * columns
     cdef Py_ssize_t gathered_pairs = (gathered_of(block.plane) + 1) >> 1
     cdef int64_t[SELECTED] selected
-    cdef int64_t d, u, v, i, nonzero, magnitude, small, change
+    cdef int64_t d, u, v, start, stop, nonzero, magnitude, small, change
+    cdef const int32_t* row
     cdef float target = 0
+    reset_sums(net, layers)
     open_block(block)
     for d in range(low, last + 1):
         diagonal_context(strip, block, gain, d, inputs, selected)
-        nonzero = SELECTED
-        for i in range(GATHERED, INPUTS):
-            nonzero += inputs[i] != 0
+        nonzero = SELECTED + nonzero_in(inputs + GATHERED, INPUTS - GATHERED)
         add_row(shared, &net.rows[selected[BY_LEFT_OVER], 0], &net.rows[selected[BY_GAIN], 0], width)
         multiply_columns(
             inputs + GATHERED, weights + (GATHERED >> 1) * stride, (INPUTS - GATHERED) >> 1, stride, columns, shared
         )
-        for u in range(max(0, d - BLOCK + 1), min(d, BLOCK - 1) + 1):
+        start, stop = max(0, d - BLOCK + 1), min(d, BLOCK - 1) + 1
+        row = &net.rows[(block.plane * BLOCK + start) * BLOCK + d - start, 0]
+        add_row(first, shared, row, width)
+        for u in range(start, stop):
             v = d - u
             coder.state.macs += (nonzero + frequency_context(strip, block, u, v, inputs, selected)) * width
-            add_row(first, shared, &net.rows[selected[BY_FREQUENCY], 0], width)
             multiply_columns(inputs, weights, gathered_pairs, stride, columns, first)
-            coder.state.macs += run_second(net, layers)
-            run_decisions(net, layers)
+            coder.state.macs += run_layers(net, layers)
+            row += (BLOCK - 1) * width  # of the next coefficient
+            if u + 1 < stop:
+                add_row(first, shared, row, width)
             magnitude = 0
             if coefficients:
                 target = coefficients[u * BLOCK + v]
                 magnitude = cheaper(coder, net, &layers.logits[0], fabs(target), weight)
             magnitude = code_magnitude(coder, net, &layers.logits[0], magnitude)
+            reset_sums(net, layers)
             if magnitude and not coder.state.exhausted:
                 small = min(magnitude, LARGEST_VALUE)
                 block.values[u * BLOCK + v] = <int16_t>(-small if code_decision(coder, HALF, target < 0) else small)
@@ -516,10 +556,13 @@ cdef void code_block(
                 block.sums[d] += small
                 block.total += small
                 change = log_of(strip, block.total) - inputs[ALL_SO_FAR]
-                nonzero -= inputs[ALL_SO_FAR] != 0
-                inputs[ALL_SO_FAR] += <int16_t>change
-                nonzero += inputs[ALL_SO_FAR] != 0
-                add_product(shared, &net.first[ALL_SO_FAR, 0], <int32_t>change, width)
+                if change:
+                    nonzero -= inputs[ALL_SO_FAR] != 0
+                    inputs[ALL_SO_FAR] += <int16_t>change
+                    nonzero += inputs[ALL_SO_FAR] != 0
+                    add_product(shared, &net.first[ALL_SO_FAR, 0], <int32_t>change, width)
+                    if u + 1 < stop:
+                        add_row(first, shared, row, width)
             if coder.state.exhausted:
                 return
     close_block(block)

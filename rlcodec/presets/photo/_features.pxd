@@ -1,5 +1,6 @@
 cpdef enum:
-    # Bins of magnitudes from 1 on, so many to an octave, evenly spaced within it; the outermost bins also hold what lies beyond.
+    # Bins of magnitudes from 1 on, so many to an octave, evenly spaced within it; the outermost bins also hold what lies
+    # beyond.
     BINS_PER_OCTAVE = 8
     OCTAVES = 12
     BINS = BINS_PER_OCTAVE * OCTAVES

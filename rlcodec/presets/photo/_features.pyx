@@ -32,7 +32,10 @@ cdef int check_blocks(
     return 0
 
 
-def count_bins(const float[::strided, ::strided, ::strided, ::contiguous] coefficients, const int64_t[:, ::1] slice_of, int64_t[:, :, ::1] counts):
+def count_bins(
+    const float[::strided, ::strided, ::strided, ::contiguous] coefficients, const int64_t[:, ::1] slice_of,
+    int64_t[:, :, ::1] counts,
+):
     """Counts magnitudes.
 
     Args:
@@ -61,8 +64,8 @@ def count_bins(const float[::strided, ::strided, ::strided, ::contiguous] coeffi
 
 
 def measure_blocks(
-    const float[::strided, ::strided, ::strided, ::contiguous] coefficients, const int64_t[:, ::1] slice_of, const double[::1] steps,
-    const double[::1] cuts, double contrast, double least_energy, int64_t[::1] blocks, double[:, ::1] similar,
+    const float[::strided, ::strided, ::strided, ::contiguous] coefficients, const int64_t[:, ::1] slice_of,
+    const double[::1] steps, const double[::1] cuts, double contrast, double least_energy, int64_t[::1] blocks, double[:, ::1] similar,
 ):
     """Counts blocks by the mean square of their luma, and adds up how similar each would stay at every step.
 
@@ -74,8 +77,8 @@ def measure_blocks(
         contrast: the contrast constant of SSIM in units of a block's energy.
         least_energy: mean square at the lower end of the first bin.
         blocks: int64 (ENERGY_BINS,), receives numbers of blocks.
-        similar: float64 (settings, slices - 1), receives sums over blocks of SSIM's contrast and structure term, if slices up to
-            each are sent.
+        similar: float64 (settings, slices - 1), receives sums over blocks of SSIM's contrast and structure term, if slices
+            up to each are sent.
     """
     # By slice: sums of squares in all octaves before each, and numbers of coefficients in them.
     cdef double[MOST_SLICES][OCTAVES + 1] energy, count

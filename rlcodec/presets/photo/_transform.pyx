@@ -18,6 +18,7 @@ ctypedef fused Value:
 cdef extern from "weighted_sums.h":
     void rl_weigh_rows(const float*, Py_ssize_t, const float*, Py_ssize_t, float*) noexcept nogil
 
+
 cdef cloned transform_block(
     const float* pixels, const float* basis, const float* across, float* coefficients
 ) noexcept nogil:
@@ -141,8 +142,8 @@ cdef inline void dequantise_block(
 
 
 def inverse(
-    const Value[::strided, ::strided, ::strided, ::contiguous] values, const float[:, :, ::1] centroids, float step, const float[:, ::1] basis,
-    const float[:, ::1] colors, float[:, :, ::1] planes,
+    const Value[::strided, ::strided, ::strided, ::contiguous] values, const float[:, :, ::1] centroids, float step,
+    const float[:, ::1] basis, const float[:, ::1] colors, float[:, :, ::1] planes,
 ):
     """Dequantises and transforms blocks; frequencies beyond the last one that is not zero are skipped.
 

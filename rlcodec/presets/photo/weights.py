@@ -7,7 +7,8 @@ import numpy as np
 
 from rlcodec.core.weights_file import Weights, context_net_of, digest_of, tuple_to_arrays
 from rlcodec.errors import ModelError
-from rlcodec.presets.photo.coefficient_coder import MAX_INPUT, PhotoNets
+from rlcodec.presets.photo._transform import PLANES, SIZES
+from rlcodec.presets.photo.coefficient_coder import DIAGONALS, MAX_INPUT, PhotoNets
 
 STORED_NAMES = {"luma": "light", "chroma": "color", "extent": "extent"}
 """How the arrays of each network are called in a weights file."""
@@ -49,6 +50,8 @@ def weights_from_arrays(arrays: Mapping[str, np.ndarray]) -> PhotoWeights:
         logs, centroids = arrays["logs"], arrays["centroids"]
     except KeyError as error:
         raise ModelError(f"the weights of preset photo lack the array {error}") from error
-    if not 0 <= logs.min() <= logs.max() <= MAX_INPUT:
-        raise ModelError(f"the logarithms of preset photo are not from 0 to {MAX_INPUT}")
+    if logs.ndim != 1 or not logs.size or logs.min() < 0 or logs.max() > MAX_INPUT:
+        raise ModelError(f"the logarithms of preset photo are no list of numbers from 0 to {MAX_INPUT}")
+    if centroids.shape != (PLANES, DIAGONALS, SIZES):
+        raise ModelError(f"the centroids of preset photo have shape {centroids.shape}")
     return PhotoWeights(digest_of(arrays), nets, logs, centroids)

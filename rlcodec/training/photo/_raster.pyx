@@ -45,7 +45,8 @@ cdef class Rows:
 
     def arrays(self):
         """Inputs, int16 (n, width), learned rows, int64 (n, selected), and symbols, int64 (n,)."""
-        return np.asarray(self.inputs)[: self.count], np.asarray(self.rows)[: self.count], np.asarray(self.symbols)[: self.count]
+        inputs, rows, symbols = np.asarray(self.inputs), np.asarray(self.rows), np.asarray(self.symbols)
+        return inputs[: self.count], rows[: self.count], symbols[: self.count]
 
 
 cdef void add_coefficient(

@@ -89,7 +89,8 @@ def contexts_of(coefficients: np.ndarray, gain: int, values: np.ndarray | None =
         values: quantised coefficients, int16; those of `round_coefficients` if None.
     """
     scaled = coefficients / step_of(gain)
-    strip = strip_state(*scaled.shape[1:3], LOGS)
+    _, rows, columns = scaled.shape[:3]
+    strip = strip_state(rows, columns, LOGS)
     choose_extents(scaled, BIT_WEIGHT, strip)
     np.asarray(strip.values)[:] = round_coefficients(scaled) if values is None else values
     return StripContexts(*(Contexts(*net) for net in collect(strip, gain, SLICES)))

@@ -91,39 +91,16 @@ cdef bint any_between(const AreaSet* areas, int64_t low, int64_t high) noexcept 
     return False
 
 
-cdef void fill_levels(LevelTables tables, Grids grids, int64_t s) noexcept nogil:
-    """Fills in the kinds and the possible levels of a side."""
-    cdef int64_t[BOX] examples
-    cdef int64_t kinds = 0, r, k, n, p, w
-    for r in range(BOX):
-        k = 0
-        while k < kinds and not are_alike(grids, s, r, examples[k]):
-            k += 1
-        if k == kinds:
-            examples[k] = r
-            kinds += 1
-        tables.kinds[s, r] = <uint8_t>k
-    for k in range(kinds):
-        for n in range(k, kinds):
-            fill_levels_of(tables, grids, s, k, n, examples[k], examples[n])
-            for p in range(EXACT_PEAKS):
-                for w in range(LEVEL_WORDS):
-                    tables.levels[s, p, n, k, w] = tables.levels[s, p, k, n, w]
-
-
-cdef void fill_levels_of(
-    LevelTables tables, Grids grids, int64_t s, int64_t k, int64_t n, int64_t r, int64_t c
-) noexcept nogil:
-    """Fills in the possible levels of kinds `k` and `n`, of which (r, c) of the box is an example."""
-    cdef AreaSet areas, spare
-    cdef AreaSet* now = &areas
+cdef void add_areas(AreaSet* areas, Grids grids, int64_t s, int64_t r, int64_t c) noexcept nogil:
+    """Writes the set of all areas of ink that pixel (r, c) of the box can have."""
+    cdef AreaSet spare
+    cdef AreaSet* now = areas
     cdef AreaSet* other = &spare
     cdef AreaSet* swap
-    cdef int64_t scale = <int64_t>WHITE * WEIGHT_SCALE * WEIGHT_SCALE, i, j, p, area, level
-    cdef Bounds bounds
-    memset(&areas, 0, sizeof(AreaSet))
-    memset(&spare, 0, sizeof(AreaSet))
-    areas.words[0] = 1
+    cdef int64_t i, j, area
+    memset(now, 0, sizeof(AreaSet))
+    memset(other, 0, sizeof(AreaSet))
+    now.words[0] = 1
     for i in range(grids.start[s, r], grids.stop[s, r]):
         for j in range(grids.start[s, c], grids.stop[s, c]):
             # Areas of LEAK are dropped; together they are less than one unit.
@@ -134,11 +111,38 @@ cdef void fill_levels_of(
                 swap = now
                 now = other
                 other = swap
+    if now != areas:
+        areas[0] = spare
+
+
+cdef void fill_levels(LevelTables tables, Grids grids, int64_t s) noexcept nogil:
+    """Fills in the kinds and the possible levels of a side."""
+    cdef int64_t[BOX] examples
+    cdef Bounds[EXACT_PEAKS][WHITE + 1] bounds  # in the units of sets of areas
+    cdef AreaSet areas
+    cdef int64_t kinds = 0, r, k, n, p, w, level, scale = <int64_t>WHITE * WEIGHT_SCALE * WEIGHT_SCALE
     for p in range(EXACT_PEAKS):
         for level in range(WHITE + 1):
-            bounds = level_bounds(level, grids.exact_peaks[s, p])
-            if any_between(now, bounds.low // scale - 1, bounds.high // scale + 1):
-                tables.levels[s, p, k, n, level >> 6] |= <uint64_t>1 << (level & 63)
+            bounds[p][level] = level_bounds(level, grids.exact_peaks[s, p])
+            bounds[p][level].low = bounds[p][level].low // scale - 1
+            bounds[p][level].high = bounds[p][level].high // scale + 1
+    for r in range(BOX):
+        k = 0
+        while k < kinds and not are_alike(grids, s, r, examples[k]):
+            k += 1
+        if k == kinds:
+            examples[k] = r
+            kinds += 1
+        tables.kinds[s, r] = <uint8_t>k
+    for k in range(kinds):
+        for n in range(k, kinds):
+            add_areas(&areas, grids, s, examples[k], examples[n])
+            for p in range(EXACT_PEAKS):
+                for level in range(WHITE + 1):
+                    if any_between(&areas, bounds[p][level].low, bounds[p][level].high):
+                        tables.levels[s, p, k, n, level >> 6] |= <uint64_t>1 << (level & 63)
+                for w in range(LEVEL_WORDS):
+                    tables.levels[s, p, n, k, w] = tables.levels[s, p, k, n, w]
 
 
 def is_possible(LevelTables tables not None, int64_t s, int64_t p, const int64_t[:, ::1] levels):

@@ -1,4 +1,4 @@
-from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
 
 from rlcodec.presets.mnist.bilevel._geometry cimport BOX, MAX_SIDE, WORDS
 from rlcodec.presets.mnist.bilevel._gray_levels cimport LevelTables
@@ -30,6 +30,12 @@ cdef struct Choice:
     int32_t bit  # the pixel
 
 
+cdef struct GrayPixel:
+    uint8_t y  # from the first row with ink
+    uint8_t x  # from the first column with ink
+    uint8_t level
+
+
 cdef struct Outcome:
     bint possible  # whether the gray levels allow the side
     bint found
@@ -51,11 +57,12 @@ cdef class SourceFinder:
     cdef LevelTables possible
     cdef const int32_t[:, ::1] prior
     cdef int64_t most_peaks  # the index of the brightest area is below
-    # The image: the smallest rectangle around its ink, and the gray levels of its box.
+    # The image: the smallest rectangle around its ink, in it the pixels that are neither black nor white, and the gray levels of
+    # the box.
     cdef int64_t top, bottom, left, right
-    cdef uint8_t[BOX * BOX] levels
-    cdef int16_t[BOX * BOX] gray  # places of levels that are neither black nor white
+    cdef GrayPixel[BOX * BOX] gray
     cdef int64_t gray_count
+    cdef uint8_t[BOX * BOX] levels
     # What the gray levels determine of a source: its ink, and the pixels that are left open.
     cdef uint64_t[MAX_SIDE * WORDS] ink
     cdef uint64_t[MAX_SIDE * WORDS] open

@@ -3,7 +3,7 @@
 import numpy as np
 
 cimport cython
-from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcmp, memcpy, memset
 
@@ -18,10 +18,9 @@ cdef enum:
     PLACE_BITS = 13  # of a key, which holds a cost above the place of its state or choice
     PLACE_MASK = (1 << 13) - 1
     WIDEST = 1 << 10
-    FEW = 24  # keys that are sorted by insertion
+    FEW = 16  # keys, so many of which are chosen by insertion
     DIGIT_BITS = 8
     DIGITS = 1 << 8
-    EVERYWHERE = (1 << 20) - 1  # all pixels of a row of the box, one bit each
 
 
 cdef class Beam:
@@ -100,28 +99,34 @@ cdef class SourceFinder:
 cdef bint begin_search(SourceFinder finder, const uint8_t[:, ::1] pixels) noexcept nogil:
     """Finds the ink of an image; returns whether a box can hold it and no smaller one."""
     cdef int64_t height = pixels.shape[0], width = pixels.shape[1], y, x
+    cdef GrayPixel* gray
     finder.top, finder.bottom, finder.left, finder.right = height, 0, width, 0
     for y in range(height):
         for x in range(width):
             if pixels[y, x]:
                 finder.top, finder.bottom = min(finder.top, y), y + 1
                 finder.left, finder.right = min(finder.left, x), max(finder.right, x + 1)
-    return max(finder.bottom - finder.top, finder.right - finder.left) == BOX
+    if max(finder.bottom - finder.top, finder.right - finder.left) != BOX:
+        return False
+    finder.gray_count = 0
+    for y in range(finder.top, finder.bottom):
+        for x in range(finder.left, finder.right):
+            if 0 < pixels[y, x] < WHITE:
+                gray = &finder.gray[finder.gray_count]
+                gray.y, gray.x, gray.level = <uint8_t>(y - finder.top), <uint8_t>(x - finder.left), pixels[y, x]
+                finder.gray_count += 1
+    return True
 
 
 cdef void place_ink(SourceFinder finder, const uint8_t[:, ::1] pixels, int64_t row, int64_t column) noexcept nogil:
     """Writes the ink into an empty box, from a row and column on."""
-    cdef int64_t y, x, place
-    cdef uint8_t level
+    cdef int64_t y
     memset(finder.levels, 0, BOX * BOX)
-    finder.gray_count = 0
     for y in range(finder.top, finder.bottom):
-        for x in range(finder.left, finder.right):
-            place, level = BOX * (row + y - finder.top) + column + x - finder.left, pixels[y, x]
-            finder.levels[place] = level
-            if 0 < level < WHITE:
-                finder.gray[finder.gray_count] = <int16_t>place
-                finder.gray_count += 1
+        memcpy(
+            &finder.levels[BOX * (row + y - finder.top) + column], &pixels[y, finder.left],
+            <size_t>(finder.right - finder.left),
+        )
 
 
 cdef Outcome search_side(
@@ -147,9 +152,11 @@ cdef Outcome search_side(
         if not finder.grids.offsets[s, extent, offset]:
             continue
         row, column = offset if height < BOX else 0, 0 if height < BOX else offset
-        place_ink(finder, pixels, row, column)
         for p in range(EXACT_PEAKS):
-            if not are_levels_possible(finder, s, p) or not propagate(finder, s, finder.grids.exact_peaks[s, p]):
+            if not are_levels_possible(finder, s, p, row, column):
+                continue
+            place_ink(finder, pixels, row, column)
+            if not propagate(finder, s, finder.grids.exact_peaks[s, p]):
                 continue
             outcome.possible = True
             cost = search(finder, first, s, finder.grids.exact_peaks[s, p])
@@ -166,15 +173,23 @@ cdef Outcome search_side(
     return outcome
 
 
-@cython.cdivision(True)
-cdef bint are_levels_possible(SourceFinder finder, int64_t s, int64_t p) noexcept nogil:
-    """Whether the tables of gray levels, if there are any, allow side MIN_SIDE + s with brightest area `p`."""
-    cdef int64_t i, place
+cdef bint are_levels_possible(SourceFinder finder, int64_t s, int64_t p, int64_t row, int64_t column) noexcept nogil:
+    """Whether the tables of gray levels, if there are any, allow side MIN_SIDE + s with brightest area `p`.
+
+    Args:
+        finder: `begin_search` found the ink.
+        s: index of the side.
+        p: index of the brightest area.
+        row: of the box, in which the ink begins.
+        column: the same.
+    """
+    cdef const GrayPixel* pixel
+    cdef int64_t i
     if finder.possible is None:
         return True
     for i in range(finder.gray_count):
-        place = finder.gray[i]
-        if not is_level_possible(finder.possible, s, p, place // BOX, place % BOX, finder.levels[place]):
+        pixel = &finder.gray[i]
+        if not is_level_possible(finder.possible, s, p, row + pixel.y, column + pixel.x, pixel.level):
             return False
     return True
 
@@ -188,15 +203,19 @@ cdef inline Bounds area_bounds(int64_t level, int64_t peak) noexcept nogil:
     return bounds
 
 
-cdef inline void clear_bits(uint64_t* row, int64_t first, int64_t count) noexcept nogil:
-    """Clears `count` bits of a row, fewer than 64, from bit `first` on."""
-    cdef uint64_t mask = (<uint64_t>1 << count) - 1
+cdef inline void clear_bit(uint64_t* row, int64_t column) noexcept nogil:
+    """Clears a pixel of a row."""
+    cdef int64_t bit = column + PAD
+    row[bit >> 6] &= ~(<uint64_t>1 << (bit & 63))
+
+
+cdef inline void set_bits(uint64_t* row, int64_t column, int64_t count) noexcept nogil:
+    """Sets `count` pixels of a row from a column on."""
+    cdef int64_t first = column + PAD, stop = column + PAD + count
     if first < 64:
-        row[0] &= ~(mask << first)
-        if first + count > 64:
-            row[1] &= ~(mask >> (64 - first))
-    else:
-        row[1] &= ~(mask << (first - 64))
+        row[0] |= ~<uint64_t>0 << first & (((<uint64_t>1 << stop) - 1) if stop < 64 else ~<uint64_t>0)
+    if stop > 64:
+        row[1] |= ((<uint64_t>1 << (stop - 64)) - 1) & ~<uint64_t>0 << (first - 64 if first > 64 else 0)
 
 
 cdef bint propagate(SourceFinder finder, int64_t s, int64_t peak) noexcept nogil:
@@ -216,20 +235,29 @@ cdef bint propagate(SourceFinder finder, int64_t s, int64_t peak) noexcept nogil
     cdef const int64_t* rows
     cdef const int64_t* columns
     cdef const int32_t* sums
-    cdef int64_t[BOX] dirty  # box pixels to look at, one bit for each column
+    cdef int64_t[BOX] lit  # pixels of the box with ink, one bit for each column
+    cdef int64_t[BOX] dirty  # those to look at
+    cdef uint64_t[WORDS] background  # source columns that pixels without ink cover
     cdef uint64_t* ink
     cdef uint64_t* open
     cdef Bounds bounds
-    cdef int64_t side = MIN_SIDE + s, i, j, r, c, first, span, level, certain, free, area, bits, near
+    cdef int64_t side = MIN_SIDE + s, i, j, r, c, first, span, certain, free, area, bits
     cdef bint changed, again = True
     memset(finder.ink, 0, sizeof(finder.ink))
     for i in range(side):
-        finder.open[WORDS * i] = ~<uint64_t>0 << PAD
-        finder.open[WORDS * i + 1] = (<uint64_t>1 << (side + PAD - 64)) - 1 if side + PAD > 64 else 0
-        if side + PAD < 64:
-            finder.open[WORDS * i] &= (<uint64_t>1 << (side + PAD)) - 1
+        finder.open[WORDS * i], finder.open[WORDS * i + 1] = 0, 0
+        set_bits(&finder.open[WORDS * i], 0, side)
     for r in range(BOX):
-        dirty[r] = EVERYWHERE
+        dirty[r] = background[0] = background[1] = 0
+        for c in range(BOX):
+            if finder.levels[BOX * r + c]:
+                dirty[r] |= <int64_t>1 << c
+            else:
+                set_bits(background, start[c], stop[c] - start[c])
+        for i in range(start[r], stop[r]):
+            finder.open[WORDS * i] &= ~background[0]
+            finder.open[WORDS * i + 1] &= ~background[1]
+        lit[r] = dirty[r]
     while again:
         again = False
         for r in range(BOX):
@@ -238,45 +266,35 @@ cdef bint propagate(SourceFinder finder, int64_t s, int64_t peak) noexcept nogil
                 if not dirty[r] >> c & 1:
                     continue
                 dirty[r] &= ~(<int64_t>1 << c)
-                first, span, level, changed = start[c] + PAD, stop[c] - start[c], finder.levels[BOX * r + c], False
-                if level == 0:  # all source pixels are background, without any sums
-                    for i in range(start[r], stop[r]):
-                        if get_bits(&finder.ink[WORDS * i], first, span):
-                            return False
-                        if get_bits(&finder.open[WORDS * i], first, span):
-                            clear_bits(&finder.open[WORDS * i], first, span)
-                            changed = True
-                else:
-                    sums = &finder.grids.sums[first_sums[c]]
-                    certain = free = 0
-                    for i in range(start[r], stop[r]):
-                        certain += rows[i] * sums[get_bits(&finder.ink[WORDS * i], first, span)]
-                        free += rows[i] * sums[get_bits(&finder.open[WORDS * i], first, span)]
-                    bounds = area_bounds(level, peak)
-                    if certain > bounds.high or certain + free < bounds.low:
-                        return False
-                    columns = &finder.grids.weights[s, c, 0]
-                    for i in range(start[r], stop[r]):
-                        ink, open = &finder.ink[WORDS * i], &finder.open[WORDS * i]
-                        bits = get_bits(open, first, span)
-                        j = start[c]
-                        while bits:
-                            if bits & 1:
-                                area = rows[i] * columns[j]
-                                if certain + area > bounds.high:
-                                    clear_bits(open, j + PAD, 1)
-                                    changed = True
-                                elif certain + free - area < bounds.low:
-                                    clear_bits(open, j + PAD, 1)
-                                    set_bit(ink, j)
-                                    changed = True
-                            bits >>= 1
-                            j += 1
+                first, span, changed = start[c] + PAD, stop[c] - start[c], False
+                columns, sums = &finder.grids.weights[s, c, 0], &finder.grids.sums[first_sums[c]]
+                certain = free = 0
+                for i in range(start[r], stop[r]):
+                    certain += rows[i] * sums[get_bits(&finder.ink[WORDS * i], first, span)]
+                    free += rows[i] * sums[get_bits(&finder.open[WORDS * i], first, span)]
+                bounds = area_bounds(finder.levels[BOX * r + c], peak)
+                if certain > bounds.high or certain + free < bounds.low:
+                    return False
+                for i in range(start[r], stop[r]):
+                    ink, open = &finder.ink[WORDS * i], &finder.open[WORDS * i]
+                    bits = get_bits(open, first, span)
+                    j = start[c]
+                    while bits:
+                        if bits & 1:
+                            area = rows[i] * columns[j]
+                            if certain + area > bounds.high:
+                                clear_bit(open, j)
+                                changed = True
+                            elif certain + free - area < bounds.low:
+                                clear_bit(open, j)
+                                set_bit(ink, j)
+                                changed = True
+                        bits >>= 1
+                        j += 1
                 if changed:
                     again = True
-                    near = ((<int64_t>7 << c) >> 1) & EVERYWHERE
                     for i in range(max(r - 1, 0), min(r + 2, BOX)):
-                        dirty[i] |= near
+                        dirty[i] |= (<int64_t>7 << c) >> 1 & lit[i]
     return True
 
 
@@ -298,19 +316,29 @@ cdef void move_down(State* states, int64_t count, int64_t step, int64_t words_be
             states[k].rows[w] = 0
 
 
-cdef uint64_t* sort_keys(uint64_t* keys, uint64_t* spare, int64_t count) noexcept nogil:
+cdef uint64_t* smallest_keys(uint64_t* keys, uint64_t* spare, int64_t count, int64_t limit) noexcept nogil:
     """Sorts keys by cost; those of one cost stay in the order of their places, in which they are given.
 
+    Args:
+        keys: overwritten.
+        spare: the same.
+        count: of the keys.
+        limit: how many of them are needed, fewer than there are.
+
     Returns:
-        `keys` or `spare`, whichever holds the result.
+        `keys` or `spare`, whichever holds the smallest keys.
     """
-    cdef int64_t[DIGITS] starts
+    cdef int32_t[DIGITS] starts
     cdef uint64_t smallest = keys[0], largest = keys[0], key
     cdef uint64_t* swap
-    cdef int64_t k, place, shift = PLACE_BITS, total
-    if count <= FEW:
+    cdef int64_t k, place, shift = PLACE_BITS
+    cdef int32_t total, here
+    if limit <= FEW:
         for k in range(1, count):
-            key, place = keys[k], k
+            key, place = keys[k], min(k, limit)
+            if place == limit and key > keys[limit - 1]:
+                continue
+            place -= place == limit
             while place > 0 and keys[place - 1] > key:
                 keys[place] = keys[place - 1]
                 place -= 1
@@ -325,9 +353,9 @@ cdef uint64_t* sort_keys(uint64_t* keys, uint64_t* spare, int64_t count) noexcep
             starts[(keys[k] - smallest) >> shift & (DIGITS - 1)] += 1
         total = 0
         for k in range(DIGITS):
-            place = starts[k]
+            here = starts[k]
             starts[k] = total
-            total += place
+            total += here
         for k in range(count):
             key = (keys[k] - smallest) >> shift & (DIGITS - 1)
             spare[starts[key]] = keys[k]
@@ -538,7 +566,7 @@ cdef int64_t grow(
     if grown > limit:
         for k in range(grown):
             keys[k] = <uint64_t>choices[k].cost << PLACE_BITS | <uint64_t>k
-        keys = sort_keys(keys, keys + 8 * beam.width, grown)
+        keys = smallest_keys(keys, keys + 8 * beam.width, grown, limit)
         chosen, grown = True, limit
     for a in range(grown):
         choice = &choices[keys[a] & PLACE_MASK if chosen else <uint64_t>a]
@@ -555,7 +583,7 @@ cdef int64_t keep_cheapest(Beam beam, const State* states, State* out, int64_t c
     cdef int64_t k
     for k in range(count):
         keys[k] = <uint64_t>states[k].cost << PLACE_BITS | <uint64_t>k
-    keys = sort_keys(keys, keys + 8 * beam.width, count)
+    keys = smallest_keys(keys, keys + 8 * beam.width, count, beam.width)
     for k in range(beam.width):
         copy_state(&out[k], &states[keys[k] & PLACE_MASK], words)
     return beam.width
@@ -576,14 +604,15 @@ cdef int64_t explain(SourceFinder finder, int64_t s) noexcept nogil:
     cdef Levels levels
     for r in range(BOX):
         for c in range(BOX):
-            areas[BOX * r + c] = box_area(finder.candidate, 0, single, start, stop, r, c)
-            brightest = max(brightest, areas[BOX * r + c])
+            if finder.levels[BOX * r + c]:  # `propagate` left no ink elsewhere
+                areas[BOX * r + c] = box_area(finder.candidate, 0, single, start, stop, r, c)
+                brightest = max(brightest, areas[BOX * r + c])
     while index < BOX * BOX and peaks[index] != brightest:
         index += 1
     if brightest == 0 or index == BOX * BOX:
         return -1
     for i in range(BOX * BOX):
-        if areas[i] or finder.levels[i]:
+        if finder.levels[i]:
             levels = gray_level(areas[i], brightest)
             if finder.levels[i] != levels.level and finder.levels[i] != levels.exception:
                 return -1

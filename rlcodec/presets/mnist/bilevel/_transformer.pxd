@@ -56,7 +56,7 @@ cdef class LmNet(DecisionTree):
     cdef const int16_t[:, :, :, ::1] out_pairs
     cdef const int16_t[:, :, :, ::1] up_pairs
     cdef const int16_t[:, :, :, ::1] down_pairs
-    cdef const int32_t[::1] weight_table  # `exponential`, and 0 for all that is beyond it
+    cdef const int16_t[::1] weight_table  # `exponential`, and 0 for all that is beyond it
 
 
 cdef class KvCache:

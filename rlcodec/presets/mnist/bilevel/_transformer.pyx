@@ -86,7 +86,7 @@ cdef class LmNet(DecisionTree):
         self.layer_shifts, self.embed_shift, self.exponential = layer_shifts, embed_shift, exponential
         self.layers, self.width, self.hidden = layers, width, hidden
         self.qkv_pairs, self.out_pairs, self.up_pairs, self.down_pairs = map(to_pairs, (qkv, out, up, down))
-        self.weight_table = np.append(exponential, np.int32(0))
+        self.weight_table = np.append(exponential, 0).astype(np.int16)
 
 
 cdef class KvCache:
@@ -239,20 +239,26 @@ cdef cloned round_clipped(const int32_t* sums, Py_ssize_t size, int32_t shift, i
         )
 
 
-cdef cloned weigh(
-    const int32_t* products, Py_ssize_t entries, const int32_t* table, int16_t* shares, int32_t* total
-) noexcept nogil:
-    """Writes attention weights of entries, of which there is at least one, by the table; adds them up in `total`."""
-    cdef int32_t largest = products[0], distance, share, sum_of_shares = 0
+cdef cloned find_distances(const int32_t* products, Py_ssize_t entries, int16_t* distances) noexcept nogil:
+    """Writes how far entries, of which there is at least one, are below the largest, at most WEIGHT_ENTRIES."""
+    cdef int32_t largest = products[0], distance
     cdef Py_ssize_t t
     for t in range(1, entries):
         largest = products[t] if products[t] > largest else largest
     for t in range(entries):
         distance = (largest - products[t]) >> LOGIT_SHIFT
-        share = table[distance if distance < WEIGHT_ENTRIES else WEIGHT_ENTRIES]
+        distances[t] = <int16_t>(distance if distance < WEIGHT_ENTRIES else WEIGHT_ENTRIES)
+
+
+cdef int32_t look_up(int16_t* shares, Py_ssize_t entries, const int16_t* table) noexcept nogil:
+    """Replaces distances by attention weights, and returns their sum. One by one: vectors are slower at reading tables."""
+    cdef int32_t total = 0, share
+    cdef Py_ssize_t t
+    for t in range(entries):
+        share = table[shares[t]]
         shares[t] = <int16_t>share
-        sum_of_shares += share
-    total[0] = sum_of_shares
+        total += share
+    return total
 
 
 cdef cloned divide(const int32_t* mixed, int32_t scale, int16_t* out) noexcept nogil:
@@ -279,7 +285,8 @@ cdef void attend(LmNet net, KvCache cache, Py_ssize_t layer, Py_ssize_t entries,
                 &cache.query[head * HEAD_SIZE], &cache.keys[layer, head, start >> 6, 0], KEY_PAIRS, 2 * KEY_BLOCK,
                 min(columns - start, <Py_ssize_t>KEY_BLOCK), products + start,
             )
-        weigh(products, entries, &net.weight_table[0], shares, &total)
+        find_distances(products, entries, shares)
+        total = look_up(shares, entries, &net.weight_table[0])
         if entries & 1:
             shares[entries] = 0
         for j in range(HEAD_SIZE):

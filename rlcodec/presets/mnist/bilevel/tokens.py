@@ -14,8 +14,8 @@ class Contexts(NamedTuple):
 
     Attributes:
         inputs: uint8 (m, window), 1 where a pixel of the network's window is ink.
-        rows: int64 (m, SELECTED), learned rows, see `rlcodec.presets.mnist.bilevel.context.select_rows`.
-        near: int64 (m,), the nearest neighbours, see `rlcodec.presets.mnist.bilevel.geometry.near_context`.
+        rows: int64 (m, SELECTED), learned rows, see `select_rows` in `rlcodec.presets.mnist.bilevel._context`.
+        near: int64 (m,), the nearest neighbours, see `near_context` in `rlcodec.presets.mnist.bilevel._geometry`.
         symbols: int64 (m,), the pixels.
     """
 

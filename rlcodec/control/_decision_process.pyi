@@ -1,0 +1,3 @@
+import numpy as np
+
+def nearest_legal(legal: np.ndarray, action: np.ndarray) -> np.ndarray: ...
