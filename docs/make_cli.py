@@ -1,41 +1,66 @@
-"""Writes docs/cli.md: every command with its help, as typer tells it, and its examples."""
+"""Writes docs/cli.md: every command with its help and its examples."""
 
-import html
-import re
-import subprocess
-import sys
+import inspect
 from pathlib import Path
+
+import click
+
+from rlcodec.cli.main import app
 
 PAGE = Path(__file__).with_name("cli.md")
 INTRODUCTION = """# Commands
 
-`docs/make_cli.py` writes this page from the command line's own help. Completion of commands and options:
-`rlcodec --install-completion` for the shell that it is called from (bash, zsh, fish or PowerShell), and
-`rlcodec --show-completion` prints the script instead. Errors are one line on standard error and exit code 2; `--json` prints
-what a script wants, `--quiet` nothing but errors.
+`docs/make_cli.py` writes this page from the command line's own help. `rlcodec --show-completion SHELL` prints a script that
+completes commands and options in bash, zsh or fish: append it to the shell's start-up file. Errors are one line on standard
+error and exit code 2; `--json` prints what a script wants, `--quiet` nothing but errors.
 
 """
 
 
 def page() -> str:
     """The page as it should be."""
-    command = [sys.executable, "-m", "typer", "rlcodec.cli.main", "utils", "docs", "--name", "rlcodec"]
-    text = html.unescape(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
-    text = re.sub(r"^# `rlcodec`\n\n.*?\n\n", "", text, flags=re.DOTALL)
-    text = re.sub(r"^(#+) `(.*)`$", r"\1 \2", text, flags=re.MULTILINE)
-    text = re.sub(r"^\* `([a-z]+)`: .*\.\.\.$", lambda line: _entry(line[1], text), text, flags=re.MULTILINE)
-    return INTRODUCTION + re.sub(r"Examples:\n\n((?:rlcodec .*\n\n?)+)", _block, text).rstrip() + "\n"
+    context = click.Context(app, info_name=app.name, **app.context_settings)
+    return INTRODUCTION + "\n".join(_body(context)) + "\n\n" + "\n\n".join(_sections(context, 2)) + "\n"
 
 
-def _entry(name: str, text: str) -> str:
-    """A command in a list, with all of the first sentence of its help."""
-    found = re.search(rf"^##+ rlcodec (?:[a-z]+ )?{name}\n\n(.*?\.)(?=\s)", text, flags=re.DOTALL | re.MULTILINE)
-    assert found, name
-    return f"* `{name}`: {' '.join(found[1].split())}"
+def _sections(context: click.Context, level: int) -> list[str]:
+    """Sections of the commands of a group, each followed by those of its own commands."""
+    sections = []
+    for child in _commands(context):
+        lines = [f"{'#' * level} {child.command_path}", "", inspect.cleandoc(child.command.help or ""), ""]
+        sections += ["\n".join(lines + _body(child)), *_sections(child, level + 1)]
+    return sections
 
 
-def _block(examples: re.Match[str]) -> str:
-    return "```sh\n" + re.sub(r"\n+", "\n", examples[1]) + "```\n\n"
+def _commands(context: click.Context) -> list[click.Context]:
+    """Contexts of the commands of a group; none of a command."""
+    group = context.command
+    if not isinstance(group, click.Group):
+        return []
+    found = [(name, group.get_command(context, name)) for name in group.list_commands(context)]
+    return [click.Context(command, context, name, **command.context_settings) for name, command in found if command]
+
+
+def _body(context: click.Context) -> list[str]:
+    """Usage, parameters, commands and examples of a command."""
+    command = context.command
+    usage = " ".join([context.command_path, *command.collect_usage_pieces(context)])
+    lines = ["**Usage**:", "", "```console", f"$ {usage}", "```"]
+    records: dict[str, list[tuple[str, str]]] = {"Arguments": [], "Options": [], "Commands": []}
+    for parameter in command.get_params(context):
+        record = parameter.get_help_record(context)
+        if record:
+            records["Arguments" if isinstance(parameter, click.Argument) else "Options"].append(record)
+    for child in _commands(context):
+        first_sentence = inspect.cleandoc(child.command.help or "").split("\n\n")[0].split(". ")[0].replace("\n", " ")
+        records["Commands"].append((str(child.info_name), first_sentence.rstrip(".") + "."))
+    for title, entries in records.items():
+        if entries:
+            lines += ["", f"**{title}**:", "", *(f"* `{name}`: {text}" for name, text in entries)]
+    if command.epilog:
+        _, *examples = command.epilog.split("\n\n")
+        lines += ["", "```sh", *examples, "```"]
+    return lines
 
 
 if __name__ == "__main__":

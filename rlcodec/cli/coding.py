@@ -2,13 +2,13 @@
 
 import json
 import math
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
-import typer
 from PIL import Image
 
 from rlcodec import api
@@ -20,13 +20,13 @@ from rlcodec.cli.common import (
     JsonOption,
     MaxPixelsOption,
     PresetOption,
-    announce_compilation,
     command,
     complain,
     progress,
     say,
     show,
 )
+from rlcodec.cli.parameters import Argument, Option
 from rlcodec.control.decode_time import calibration_path, save_calibration
 from rlcodec.core.files import write_bytes
 from rlcodec.core.metrics import psnr_db
@@ -65,7 +65,7 @@ class FileOptions:
 def encode(
     paths: Annotated[
         list[Path],
-        typer.Argument(
+        Argument(
             metavar="IMAGE... OUTPUT",
             help="Images, or folders of images, followed by the stream to write or the folder of streams. Preset mnist takes "
             "8-bit gray images of at most 64x64 pixels; photo and compact take any image that Pillow reads.",
@@ -83,7 +83,6 @@ def encode(
     check_backend(backend)
     if backend == RAY and not is_batch(paths):
         raise OptionError("backend ray is for many images; name a folder, or several images")
-    announce_compilation()
 
     def code(sources: Sequence[Path | FileBytes]) -> list[bytes]:
         if files.device is None:
@@ -113,16 +112,16 @@ def encode(
 def decode(
     paths: Annotated[
         list[Path],
-        typer.Argument(
+        Argument(
             metavar="STREAM... OUTPUT",
             help="Streams, or folders of streams, followed by the image to write, whose ending selects the format, or the "
             "folder of images.",
         ),
     ],
-    ending: Annotated[str, typer.Option(help="Of the images in a folder, which selects their format.")] = ".png",
+    ending: Annotated[str, Option(help="Of the images in a folder, which selects their format.")] = ".png",
     max_pixels: MaxPixelsOption = MAX_PIXELS,
     *,
-    partial: Annotated[bool, typer.Option(help="Decode what is left of a stream that was cut.")] = False,
+    partial: Annotated[bool, Option(help="Decode what is left of a stream that was cut.")] = False,
     files: FileOptions,
     **options: Any,
 ) -> None:
@@ -146,7 +145,6 @@ def decode(
         except (OSError, ValueError, KeyError) as error:
             raise OutputError(f"{output}: {kind} cannot hold this image ({error}); take .png") from error
 
-    announce_compilation()
     if is_batch(paths):
         pairs = pair_files(streams, output, suffix, lambda path: path.suffix == STREAM_SUFFIX)
         _convert_and_report(pairs, code, files)
@@ -192,12 +190,12 @@ def _convert_and_report(
     skipped = f", {len(pairs) - len(todo)} were there already" if files.resume else ""
     say(f"{pairs[0][1].parent}: {done} of {len(outcomes)} files, {before} bytes became {after}{skipped}")
     if failed:
-        raise typer.Exit(EXIT_FAILURE)
+        sys.exit(EXIT_FAILURE)
 
 
 @command("rlcodec info digit.rlc --json")
 def info(
-    stream: Annotated[Path, typer.Argument(help="A stream.")],
+    stream: Annotated[Path, Argument(help="A stream.")],
     max_pixels: MaxPixelsOption = MAX_PIXELS,
     as_json: JsonOption = False,
 ) -> None:
@@ -205,7 +203,6 @@ def info(
 
     On a machine that `rlcodec calibrate` has measured, the predicted decoding time is printed as well.
     """
-    announce_compilation()
     found = api.inspect(_read(stream), max_pixels=max_pixels)
     decode_ms = None
     if calibration_path().exists():
@@ -240,12 +237,11 @@ def info(
 @command("rlcodec calibrate")
 def calibrate(
     as_json: JsonOption = False,
-    out: Annotated[Path | None, typer.Option(help="File to write; by default the one that rlcodec reads.")] = None,
+    out: Annotated[Path | None, Option(help="File to write; by default the one that rlcodec reads.")] = None,
 ) -> None:
     """Measure how long this machine takes to decode, for --max-decode-ms and `rlcodec info`."""
     from rlcodec.evaluation.calibrate import calibrate as measure
 
-    announce_compilation()
     with progress("measuring") as report:
         calibration = measure(report)
     path = save_calibration(calibration, out)

@@ -1,15 +1,15 @@
 """Commands about collections, which hold many images in one file: pack and unpack."""
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
-import typer
-
 from rlcodec.api import DEFAULT_PRESET
 from rlcodec.archive.packing import PackOptions, PackResult, PackSource, folder_sources, pack_images
 from rlcodec.archive.unpacking import UnpackOptions, unpack_images
-from rlcodec.cli.common import EXIT_FAILURE, PresetOption, announce_compilation, command, complain, progress, say
+from rlcodec.cli.common import EXIT_FAILURE, PresetOption, command, complain, progress, say
+from rlcodec.cli.parameters import Argument, Option
 from rlcodec.errors import DataError
 from rlcodec.presets.registry import encode_option_types
 from rlcodec.training.data import find_idx, load_labels, read_idx_images
@@ -24,12 +24,12 @@ from rlcodec.training.data import find_idx, load_labels, read_idx_images
 )
 def pack(
     source: Annotated[
-        Path, typer.Argument(metavar="DIR", help="Folder of images, with subfolders, or of idx files; or one idx file.")
+        Path, Argument(metavar="DIR", help="Folder of images, with subfolders, or of idx files; or one idx file.")
     ],
-    collection: Annotated[Path, typer.Argument(help="The collection to write, .rlcz.")],
+    collection: Annotated[Path, Argument(help="The collection to write, .rlcz.")],
     preset: PresetOption = DEFAULT_PRESET,
     *,
-    split: Annotated[str, typer.Option(help="train or test, for folders of idx files.")] = "train",
+    split: Annotated[str, Option(help="train or test, for folders of idx files.")] = "train",
     packing: PackOptions,
     **options: Any,
 ) -> None:
@@ -38,7 +38,6 @@ def pack(
     Without options of encoding, the preset decides how images are coded; mnist codes them exactly, in its quickest tier.
     """
     sources = _sources(source, split)
-    announce_compilation()
     with progress("packing") as report:
         result = pack_images(collection, sources, replace(packing, report=report), preset=preset, **options)
     message = f"{collection}: {result.done} images packed, {collection.stat().st_size} bytes"
@@ -64,12 +63,11 @@ def _sources(source: Path, split: str) -> list[PackSource]:
 
 @command("rlcodec unpack train.rlcz digits/", "rlcodec unpack photos.rlcz photos/ --ending .webp")
 def unpack(
-    collection: Annotated[Path, typer.Argument(help="A collection.")],
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the images, and of labels.csv if there are labels.")],
+    collection: Annotated[Path, Argument(help="A collection.")],
+    folder: Annotated[Path, Argument(metavar="DIR", help="Folder of the images, and of labels.csv if there are labels.")],
     unpacking: UnpackOptions,
 ) -> None:
     """Unpack a collection into a folder of images."""
-    announce_compilation()
     with progress("unpacking") as report:
         result = unpack_images(collection, folder, replace(unpacking, report=report))
     _print_result(result, f"{folder}: {result.done} images unpacked", unpacking.resume)
@@ -79,4 +77,4 @@ def _print_result(result: PackResult, message: str, resume: bool) -> None:
     complain(*result.failures)
     say(message + (f", {result.skipped} were there already" if resume else ""))
     if result.failures:
-        raise typer.Exit(EXIT_FAILURE)
+        sys.exit(EXIT_FAILURE)

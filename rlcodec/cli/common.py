@@ -1,92 +1,103 @@
-"""What all commands share: the application, common options, progress bars and messages."""
+"""What all commands share: how they are declared, common options, progress bars and messages."""
 
-import functools
 import inspect
 import os
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import is_dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-import typer
-from numba.core import event
+import click
 
 from rlcodec.cli.option_parameters import OptionTypes, given_options, option_parameters, take_options
+from rlcodec.cli.parameters import Option, click_parameter
 from rlcodec.errors import OptionError
 
 EXIT_FAILURE = 2
-app = typer.Typer(
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    help="Learned image compression whose encoder is driven by a policy.",
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-pretrain_app = typer.Typer(no_args_is_help=True, help="Train a preset's networks from images.")
-data_app = typer.Typer(no_args_is_help=True, help="Fetch data sets.")
-app.add_typer(pretrain_app, name="pretrain")
-app.add_typer(data_app, name="data")
+_quiet = False
+"""Whether --quiet is given."""
+HELP_OPTIONS = {"help_option_names": ["-h", "--help"]}
+"""Settings of click for every command."""
+Commands = dict[str, Callable[[], click.Command]]
+"""By name what builds a command. It is built whenever it is used, so that presets registered by then have their options."""
+commands: Commands = {}
+"""Commands and groups of commands whose modules are imported."""
+
+
+def declare_group(name: str, text: str) -> Commands:
+    """Declares a group of commands, which are added to what this returns.
+
+    Args:
+        name: of the group.
+        text: its help text.
+    """
+    group: Commands = {}
+
+    def build() -> click.Group:
+        built = {key: command() for key, command in group.items()}
+        return click.Group(name, built, help=text, no_args_is_help=True, context_settings=HELP_OPTIONS)
+
+    commands[name] = build
+    return group
+
 
 PRESET_HELP = "Name of the preset."
 JSON_HELP = "Print JSON."
 BACKEND_HELP = "local: the cores of this machine; ray: the cluster of RAY_ADDRESS, or Ray on this machine."
-PresetOption = Annotated[str, typer.Option(help=PRESET_HELP)]
-JsonOption = Annotated[bool, typer.Option("--json", help=JSON_HELP)]
-BackendOption = Annotated[str, typer.Option(help=BACKEND_HELP)]
-SeedOption = Annotated[int, typer.Option(help="Seed of weights, batches and noise.")]
-MaxPixelsOption = Annotated[int, typer.Option(min=1, help="Refuse larger streams and images; 2**28 is the maximum.")]
-DataOption = Annotated[Path, typer.Option(help="Folder of idx files or of images, or one idx file.")]
+PresetOption = Annotated[str, Option(PRESET_HELP)]
+JsonOption = Annotated[bool, Option(JSON_HELP, ("--json",))]
+BackendOption = Annotated[str, Option(BACKEND_HELP)]
+SeedOption = Annotated[int, Option("Seed of weights, batches and noise.")]
+MaxPixelsOption = Annotated[int, Option("Refuse larger streams and images; 2**28 is the maximum.", least=1)]
+DataOption = Annotated[Path, Option("Folder of idx files or of images, or one idx file.")]
 QUIET = inspect.Parameter(
     "quiet",
     inspect.Parameter.KEYWORD_ONLY,
     default=False,
-    annotation=Annotated[bool, typer.Option("--quiet", "-q", help="Print only errors, warnings and the output of --json.")],
+    annotation=Annotated[bool, Option("Print only errors, warnings and the output of --json.", ("--quiet", "-q"))],
 )
 
 
 class _Callback:
-    """A command as Typer calls it.
+    """A function as a command calls it.
 
-    Its signature is computed whenever the command line is built, so that presets registered by then have their options. A
-    parameter of the function that is a dataclass stands for the options that its fields describe. The options of `types` stand
-    behind the positional parameters of the function, before those that are keyword-only.
+    A parameter of the function that is a dataclass stands for the options that its fields describe. The options of `types` come
+    after the positional parameters of the function and before those that are keyword-only.
     """
 
     def __init__(self, run: Callable[..., None], types: Callable[[], OptionTypes] | None):
-        functools.update_wrapper(self, run)
         self.run, self.types = run, types
         self.written = inspect.signature(run, eval_str=True)
         annotations = {name: parameter.annotation for name, parameter in self.written.parameters.items()}
         self.options = {n: kind for n, kind in annotations.items() if isinstance(kind, type) and is_dataclass(kind)}
 
-    @property
-    def __signature__(self) -> inspect.Signature:
+    def parameters(self) -> list[inspect.Parameter]:
+        """Those that the command line gives."""
         by_kind: dict[Any, list[inspect.Parameter]] = defaultdict(list)
         for name, parameter in self.written.parameters.items():
             shown = option_parameters({"": self.options[name]}) if name in self.options else [parameter]
-            by_kind[parameter.kind] += [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in shown]
+            by_kind[parameter.kind] += shown
         declared = option_parameters(self.types()) if self.types else []
         leading, trailing = by_kind[inspect.Parameter.POSITIONAL_OR_KEYWORD], by_kind[inspect.Parameter.KEYWORD_ONLY]
-        return self.written.replace(parameters=[*leading, *declared, *trailing, QUIET])
+        return [*leading, *declared, *trailing, QUIET]
 
     def __call__(self, *, quiet: bool = False, **values: Any) -> None:
-        from rich import get_console
-
-        get_console().quiet = quiet
         values |= {name: take_options(options, values) for name, options in self.options.items()}
         if self.types:
             types = self.types()
             shown = [parameter.name for parameter in option_parameters(types)]
             values |= given_options(types, {name: values.pop(name) for name in shown})
-        self.run(**values)
+        with _silence() if quiet else nullcontext():
+            self.run(**values)
 
 
 def command(
-    *examples: str, group: typer.Typer = app, name: str | None = None, types: Callable[[], OptionTypes] | None = None
+    *examples: str, group: Commands = commands, name: str | None = None, types: Callable[[], OptionTypes] | None = None
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Registers a function as a command with the option --quiet, which silences rich's console.
+    """Declares a function as a command, which has the option --quiet.
 
     Args:
         *examples: shown at the end of its help.
@@ -97,17 +108,41 @@ def command(
     """
 
     def register(run: Callable[..., None]) -> Callable[..., None]:
-        group.command(name, epilog="\n\n".join(["Examples:", *examples]))(_Callback(run, types))
+        called = _Callback(run, types)
+        key = name or run.__name__
+
+        def build() -> click.Command:
+            return click.Command(
+                key,
+                params=[click_parameter(parameter) for parameter in called.parameters()],
+                callback=called,
+                help=inspect.getdoc(run),
+                epilog="\n\n".join(["Examples:", *examples]),
+                context_settings=HELP_OPTIONS,
+            )
+
+        group[key] = build
         return run
 
     return register
 
 
-def say(text: str) -> None:
-    """Prints on standard output, unless --quiet."""
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Silences this module, and rich's console, on which training prints."""
+    global _quiet
     from rich import get_console
 
-    if not get_console().quiet:
+    _quiet = get_console().quiet = True
+    try:
+        yield
+    finally:
+        _quiet = get_console().quiet = False
+
+
+def say(text: str) -> None:
+    """Prints on standard output, unless --quiet."""
+    if not _quiet:
         print(text)
 
 
@@ -121,31 +156,8 @@ def show(table: Any, min_columns: int = 0) -> None:
     """Prints a table of rich's, unless --quiet, at least `min_columns` characters wide."""
     from rich import get_console
 
-    console = get_console()
+    console = get_console()  # whose own `quiet` is set by --quiet
     console.print(table, width=max(console.width, min_columns))
-
-
-@functools.cache
-def announce_compilation() -> None:
-    """Tells the user when numba begins to compile kernels in this process, which happens once on a machine and takes long."""
-    event.register("numba:compile", _Announcement())
-
-
-class _Announcement(event.Listener):
-    """Prints one line when the first kernel is compiled."""
-
-    def __init__(self) -> None:
-        self.printed = False
-
-    def on_start(self, _: event.Event) -> None:
-        from rich import get_console
-
-        if not self.printed and not get_console().quiet:
-            complain("compiling the kernels for this machine; this happens once and takes about 25 s")
-        self.printed = True
-
-    def on_end(self, _: event.Event) -> None:
-        """Nothing is printed."""
 
 
 def torch_device(name: str) -> str:
@@ -164,11 +176,12 @@ def torch_device(name: str) -> str:
 @contextmanager
 def progress(title: str) -> Iterator[Any]:
     """Shows a progress bar on standard error, if that is a terminal; yields a function of (items done, items in all)."""
-    from rich import get_console
+    if _quiet or not sys.stderr.isatty():
+        yield lambda done, total: None
+        return
     from rich.console import Console
     from rich.progress import Progress
 
-    console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=get_console().quiet or not console.is_terminal) as bar:
+    with Progress(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(title, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -2,23 +2,22 @@
 
 import json
 import math
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
-
-import typer
 
 from rlcodec.cli.common import (
     EXIT_FAILURE,
     JSON_HELP,
     PRESET_HELP,
-    announce_compilation,
     command,
     complain,
     progress,
     say,
     show,
 )
+from rlcodec.cli.parameters import Argument
 from rlcodec.errors import OptionError
 from rlcodec.options import option
 from rlcodec.parallel.options import LOCAL
@@ -73,7 +72,7 @@ class EvaluateOptions:
 def evaluate(
     subject: Annotated[
         Path,
-        typer.Argument(metavar="TRACE|DATA|PRESET", help="A trace of held-out images, a folder of images, or a preset's name."),
+        Argument(metavar="TRACE|DATA|PRESET", help="A trace of held-out images, a folder of images, or a preset's name."),
     ],
     options: EvaluateOptions,
 ) -> None:
@@ -115,7 +114,6 @@ def _compare_codecs(data: Path, listed: str, options: EvaluateOptions) -> None:
     if len(set(names)) < len(names) or not names:
         raise OptionError("name codecs, each once, with commas between them" if not names else "a codec is named twice")
     with_published(mean_curves(table_of()), options.published)  # unreadable files are reported before hours of measuring
-    announce_compilation()
     with progress("measuring") as report:
         table_options = TableOptions(
             options.out, options.split, options.images, options.workers, options.resume, report, options.backend
@@ -135,7 +133,7 @@ def _compare_codecs(data: Path, listed: str, options: EvaluateOptions) -> None:
         if options.out:
             say(f"{options.out}: {len(measured.table)} rows, {measured.kept} of them measured before")
     if measured.failures:
-        raise typer.Exit(EXIT_FAILURE)
+        sys.exit(EXIT_FAILURE)
 
 
 def _show_summary(summary: Any, anchor: str) -> None:
@@ -179,7 +177,6 @@ def _reproduce_comparison(preset: str, options: EvaluateOptions) -> None:
             f"there is no published comparison of preset {preset}, only of {', '.join(COMPARISONS)}; "
             f"compare codecs by rlcodec evaluate {options.data} --codecs rlcodec:{preset},jpeg,webp,avif"
         )
-    announce_compilation()
     with progress("comparing") as report:
         comparison = COMPARISONS[preset](options.data, options.images, report)
     if options.out is not None:

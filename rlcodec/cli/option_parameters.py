@@ -7,7 +7,7 @@ from dataclasses import MISSING, Field, dataclass, fields
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
-import typer
+from rlcodec.cli.parameters import Option
 
 OptionTypes = Mapping[str, type[Any]]
 """Dataclasses of options by the names of their owners, which are presets."""
@@ -23,7 +23,7 @@ class _Declared:
 
 
 def option_parameters(types: OptionTypes) -> list[inspect.Parameter]:
-    """Keyword parameters for the union of all options, in the order of their declaration, annotated for Typer.
+    """Keyword parameters for the union of all options, in the order of their declaration, annotated as those of commands.
 
     Options that not all owners have name those that do in their help text; so do options that owners describe differently.
 
@@ -79,13 +79,13 @@ def _parameter(name: str, declared: list[_Declared], owner_count: int) -> inspec
     flag = f"--{name.replace('_', '-')}"
     value_type = _value_type(first.annotation)
     names = (flag,) if value_type is bool and not default else ()
-    info = typer.Option(*names, help=_help_text(declared, owner_count), min=first.field.metadata.get("least"))
+    info = Option(_help_text(declared, owner_count), names, first.field.metadata.get("least"))
     annotation: Any = value_type if default is not None else value_type | None
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[annotation, info])
 
 
 def _value_type(annotation: Any) -> Any:
-    """The type that Typer converts to: the annotation without None, `Path` for paths in any form, and lists for tuples."""
+    """The type of the values: the annotation without None, `Path` for paths in any form, and lists for tuples."""
     if get_origin(annotation) is tuple:
         return list[get_args(annotation)[0]]  # type: ignore[misc]
     members = [member for member in get_args(annotation) if member is not type(None)] or [annotation]

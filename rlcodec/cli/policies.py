@@ -5,17 +5,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
 from rlcodec.cli.common import (
     BACKEND_HELP,
     PRESET_HELP,
-    announce_compilation,
     command,
     progress,
     say,
     torch_device,
 )
+from rlcodec.cli.parameters import Argument
 from rlcodec.errors import OptionError
 from rlcodec.options import option
 from rlcodec.parallel.options import LOCAL
@@ -44,8 +42,8 @@ class TraceOptions:
     "rlcodec trace photos/train runs/photo-train.npz --preset photo --crop 256",
 )
 def trace(
-    data: Annotated[Path, typer.Argument(help="Folder of idx files or of images, or one idx file.")],
-    output: Annotated[Path, typer.Argument(help="The trace to write, .npz.")],
+    data: Annotated[Path, Argument(help="Folder of idx files or of images, or one idx file.")],
+    output: Annotated[Path, Argument(help="The trace to write, .npz.")],
     options: TraceOptions,
 ) -> None:
     """Measure with the codec everything that a policy may choose on every image, for training and evaluation.
@@ -56,7 +54,6 @@ def trace(
     from rlcodec.envs.tasks import task_of
 
     task = task_of(options.preset)
-    announce_compilation()
     images = task.read_images(data, options.split, options.images, options.crop)
     partial = output.with_name(output.name + ".partial")
     if not options.resume:
@@ -99,7 +96,7 @@ class TrainOptions:
     "rlcodec train runs/jpeg.npz --preset external --out runs/jpeg",
 )
 def train(
-    trace_file: Annotated[Path, typer.Argument(metavar="TRACE", help="A trace of training images.")],
+    trace_file: Annotated[Path, Argument(metavar="TRACE", help="A trace of training images.")],
     options: TrainOptions,
 ) -> None:
     """Train a policy, and export it into the folder of the run."""

@@ -3,9 +3,8 @@
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from rlcodec.cli.common import command, complain, progress, say
+from rlcodec.cli.parameters import Argument, Option
 from rlcodec.errors import OptionError
 
 PAGES = (".html", ".htm")
@@ -20,23 +19,21 @@ PAGES = (".html", ".htm")
 def report(
     runs: Annotated[
         list[Path],
-        typer.Argument(
+        Argument(
             metavar="RUN...",
             help="Any number of: folders of `rlcodec train` or with a results.json; tables of `rlcodec evaluate`, of codecs or "
             "of a policy, .csv or .parquet; JSON files of curves, as learned-compression tools write them, which stand beside "
             "the first table.",
         ),
     ],
-    out: Annotated[Path, typer.Option(help="The page to write, .html; figures go beside it.")] = Path("report.html"),
-    images: Annotated[
-        int, typer.Option(min=0, help="So many pictures, at most, to look at with all codecs at equal bytes.")
-    ] = 2,
+    out: Annotated[Path, Option(help="The page to write, .html; figures go beside it.")] = Path("report.html"),
+    images: Annotated[int, Option(least=0, help="So many pictures, at most, to look at with all codecs at equal bytes.")] = 2,
     pictures: Annotated[
-        Path | None, typer.Option(help="Folder of the pictures; where a table says that they come from if not given.")
+        Path | None, Option(help="Folder of the pictures; where a table says that they come from if not given.")
     ] = None,
-    bpp: Annotated[float, typer.Option(help="Bits per pixel, about, at which they are compared.")] = 0.5,
+    bpp: Annotated[float, Option(help="Bits per pixel, about, at which they are compared.")] = 0.5,
     formats: Annotated[
-        str | None, typer.Option("--format", help="Also figures for papers, of svg, pdf and png, with commas between them.")
+        str | None, Option(flags=("--format",), help="Also figures for papers, of svg, pdf and png, with commas between them.")
     ] = None,
 ) -> None:
     """Show runs and tables in one HTML page that needs no network.

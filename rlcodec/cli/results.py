@@ -1,13 +1,13 @@
 """Commands that pass policies and their results on, and check those of others: export and validate."""
 
 import json
+import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
-from rlcodec.cli.common import JSON_HELP, announce_compilation, command, progress, say
+from rlcodec.cli.common import JSON_HELP, command, progress, say
+from rlcodec.cli.parameters import Argument, Option
 from rlcodec.cli.policies import CROP_HELP
 from rlcodec.options import option
 
@@ -16,12 +16,10 @@ EXIT_REFUTED = 1
 
 @command("rlcodec export runs/ppo runs/policy.onnx")
 def export(
-    run: Annotated[Path, typer.Argument(help="Folder of a run. It holds pickled code: export only runs that you trust.")],
-    output: Annotated[
-        Path | None, typer.Argument(help="The policy file to write, .onnx; by default policy.onnx of the run.")
-    ] = None,
+    run: Annotated[Path, Argument(help="Folder of a run. It holds pickled code: export only runs that you trust.")],
+    output: Annotated[Path | None, Argument(help="The policy file to write, .onnx; by default policy.onnx of the run.")] = None,
     preset: Annotated[
-        str | None, typer.Option(help="Name of the preset that the run must be of; by default the one that it names.")
+        str | None, Option(help="Name of the preset that the run must be of; by default the one that it names.")
     ] = None,
 ) -> None:
     """Export a trained policy as one ONNX file that `rlcodec encode --policy` runs."""
@@ -49,9 +47,9 @@ class ValidateOptions:
 def validate(
     run: Annotated[
         Path,
-        typer.Argument(help="Folder of a run. Nothing in it is unpickled or executed, so it may come from anywhere."),
+        Argument(help="Folder of a run. Nothing in it is unpickled or executed, so it may come from anywhere."),
     ],
-    data: Annotated[Path, typer.Option(help="The images that it was evaluated on, as for `rlcodec trace`.")],
+    data: Annotated[Path, Option(help="The images that it was evaluated on, as for `rlcodec trace`.")],
     options: ValidateOptions,
 ) -> None:
     """Replay what a run reports through the real codec, and confirm or refute it.
@@ -67,7 +65,6 @@ def validate(
     results = read_results(run)
     limit = results.images if options.images is None and options.crop is None else options.images
     images = task_of(results.preset).read_images(data, options.split, limit, options.crop)
-    announce_compilation()
     with progress("replaying") as report:
         findings = validate_results(results, run, images, options.full, report)
     confirmed = all(finding.confirmed for finding in findings)
@@ -77,4 +74,4 @@ def validate(
         for finding in findings:
             say(f"{finding.subject}: {'confirmed' if finding.confirmed else 'REFUTED'}: {finding.detail}")
     if not confirmed:
-        raise typer.Exit(EXIT_REFUTED)
+        sys.exit(EXIT_REFUTED)

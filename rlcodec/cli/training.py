@@ -5,27 +5,26 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
-import typer
-
 from rlcodec.cli.common import (
     DataOption,
     SeedOption,
-    announce_compilation,
     command,
-    data_app,
-    pretrain_app,
+    declare_group,
     say,
     torch_device,
 )
+from rlcodec.cli.parameters import Argument, Option
 from rlcodec.options import options_from
 from rlcodec.training.data import fetch_mnist
 from rlcodec.training.registry import AUTOENCODER, RASTER, pretraining_of, pretraining_options
 
-PretrainedArgument = Annotated[str, typer.Argument(help="Name of the preset.")]
+pretrain_commands = declare_group("pretrain", "Train a preset's networks from images.")
+data_commands = declare_group("data", "Fetch data sets.")
+PretrainedArgument = Annotated[str, Argument(help="Name of the preset.")]
 
 
-@command("rlcodec data mnist data/mnist", group=data_app, name="mnist")
-def data_mnist(folder: Annotated[Path, typer.Argument(help="Folder of the four files.")]) -> None:
+@command("rlcodec data mnist data/mnist", group=data_commands, name="mnist")
+def data_mnist(folder: Annotated[Path, Argument(help="Folder of the four files.")]) -> None:
     """Fetch MNIST and check it."""
     for path in fetch_mnist(folder):
         say(f"{path}: checked")
@@ -35,7 +34,7 @@ def data_mnist(folder: Annotated[Path, typer.Argument(help="Folder of the four f
     "rlcodec pretrain autoencoder mnist --data data/mnist --minutes 13",
     "rlcodec pretrain autoencoder photo --data photos/train --out runs/photo --minutes 20",
     "rlcodec pretrain autoencoder compact --data photos/train --out runs/compact --minutes 30",
-    group=pretrain_app,
+    group=pretrain_commands,
     name=AUTOENCODER,
     types=partial(pretraining_options, AUTOENCODER),
 )
@@ -46,7 +45,7 @@ def pretrain_autoencoder(preset: PretrainedArgument, data: DataOption, **options
 
 @command(
     "rlcodec pretrain raster mnist --data data/mnist --minutes 24",
-    group=pretrain_app,
+    group=pretrain_commands,
     name=RASTER,
     types=partial(pretraining_options, RASTER),
 )
@@ -64,13 +63,12 @@ def _pretrain(preset: str, part: str, data: Path, keywords: dict[str, Any]) -> N
 
 @command("rlcodec demo", "rlcodec demo --data data/mnist --seconds 300 --out runs/long-demo")
 def demo(
-    out: Annotated[Path, typer.Option(help="Folder of the results.")] = Path("runs/demo"),
-    data: Annotated[Path | None, typer.Option(help="MNIST or other images; by default scikit-learn's digits.")] = None,
-    seconds: Annotated[float, typer.Option(help="Seconds of training.")] = 60.0,
+    out: Annotated[Path, Option(help="Folder of the results.")] = Path("runs/demo"),
+    data: Annotated[Path | None, Option(help="MNIST or other images; by default scikit-learn's digits.")] = None,
+    seconds: Annotated[float, Option(help="Seconds of training.")] = 60.0,
     seed: SeedOption = 0,
 ) -> None:
     """Train a policy for a minute, evaluate it, export it, and encode and decode digits with it."""
     from rlcodec.evaluation.demo import run_demo
 
-    announce_compilation()
     run_demo(out, data, seconds, seed)

@@ -78,7 +78,7 @@ class ProcessSpec:
         if kind not in self.trained_kinds:
             raise OptionError(f"preset {self.preset} has no objectives in {kind}; it has: {', '.join(self.trained_kinds)}")
 
-    def draw_objectives(self, rng: np.random.Generator, count: int) -> Objectives:
+    def draw_objectives(self, rng: "np.random.Generator", count: int) -> Objectives:
         """Random objectives, log-uniform over what policies are trained for."""
         return Objectives.draw(rng, count, self.rate_range, self.kinds, self.trained_kinds)
 

@@ -8,7 +8,6 @@ import functools
 import json
 import math
 import os
-import platform
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -115,6 +114,8 @@ class Calibration:
 @functools.cache
 def this_machine() -> Machine:
     """The machine that this runs on."""
+    import platform
+
     name = platform.processor() or platform.machine()
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()

@@ -118,7 +118,7 @@ class Objectives(NamedTuple):
 
     @staticmethod
     def draw(
-        rng: np.random.Generator,
+        rng: "np.random.Generator",
         count: int,
         rate_range: Mapping[str, tuple[float, float]],
         kinds: tuple[str, ...] = KINDS,

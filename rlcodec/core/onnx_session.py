@@ -1,10 +1,23 @@
 """Float networks in ONNX Runtime: policies, and transforms whose results are never context for the entropy coder."""
 
 import functools
+import os
 from pathlib import Path
 from typing import Any
 
 from rlcodec.errors import ModelError
+
+TELEMETRY_VARIABLE = "ORT_DISABLE_TELEMETRY"
+"""Environment variable that ONNX Runtime reads when it is loaded. Without it, versions from 1.32 keep a device id in the user's
+cache folder and contact a server."""
+
+
+def onnx_runtime() -> Any:
+    """The package `onnxruntime`, with its telemetry disabled unless the environment sets TELEMETRY_VARIABLE."""
+    os.environ.setdefault(TELEMETRY_VARIABLE, "1")
+    import onnxruntime
+
+    return onnxruntime
 
 
 def load_network(path: Path) -> Any:
@@ -26,8 +39,7 @@ def open_session(content: bytes, threads: int = 0) -> Any:
         content: of the file.
         threads: that run the network; 0 for as many as there are cores.
     """
-    import onnxruntime
-
+    onnxruntime = onnx_runtime()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = threads
     options.log_severity_level = 4

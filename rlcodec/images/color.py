@@ -5,7 +5,7 @@ import warnings
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image, ImageCms, ImageOps
+from PIL import Image
 
 from rlcodec.core.preset_format import MAX_PIXELS, PresetFormat
 from rlcodec.errors import ImageError, ImageWarning
@@ -77,6 +77,8 @@ def _from_array(array: np.ndarray, preset: PresetFormat | None, max_pixels: int)
 
 
 def _from_pil(image: Image.Image, name: str, preset: PresetFormat | None, max_pixels: int) -> ColorImage:
+    from PIL import ImageOps
+
     check_size(image.height, image.width, name, preset, max_pixels)
     profile = image.info.get("icc_profile")
     gray = image.mode in GRAY_MODES
@@ -108,6 +110,8 @@ def _to_eight_bits(image: Image.Image) -> Image.Image:
 
 
 def _to_srgb(image: Image.Image, profile: bytes, name: str) -> Image.Image:
+    from PIL import ImageCms
+
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         if "sRGB" in ImageCms.getProfileDescription(source):

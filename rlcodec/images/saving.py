@@ -14,7 +14,8 @@ def format_of(ending: str) -> str:
     Raises:
         OptionError: Pillow writes no such files.
     """
-    kind = Image.registered_extensions().get(ending.lower())
+    Image.preinit()  # the most common formats, which are quick to load
+    kind = Image.EXTENSION.get(ending.lower()) or Image.registered_extensions().get(ending.lower())
     if kind is None or kind not in Image.SAVE:
         raise OptionError(f"Pillow writes no images that end in {ending!r}; take .png")
     return kind

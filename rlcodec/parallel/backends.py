@@ -3,13 +3,14 @@
 import functools
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rlcodec.parallel.options import RAY, MapOptions, Worker, check_backend
-from rlcodec.parallel.processes import worker_pool
 from rlcodec.parallel.threads import worker_count
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor, Future
 
 QUEUED_PER_WORKER = 4
 """Groups per worker that may be submitted before the results of earlier ones are taken."""
@@ -60,6 +61,10 @@ def map_items(
         for indices, group in calls:
             yield from zip(indices, worker(group), strict=True)
         return
+    from concurrent.futures import ThreadPoolExecutor
+
+    from rlcodec.parallel.processes import worker_pool
+
     run = make(*arguments) if options.use_threads else functools.partial(_run_in_process, make, arguments)
     with ThreadPoolExecutor(workers) if options.use_threads else worker_pool(workers) as pool:
         for indices, results in _map_over_pool(pool, run, calls, workers):
@@ -93,9 +98,9 @@ def _run_in_process(make: Callable[..., Worker], arguments: tuple[Any, ...], gro
 
 
 def _map_over_pool(
-    pool: Executor, run: Worker, calls: Iterator[tuple[range, list[Any]]], workers: int
+    pool: "Executor", run: Worker, calls: Iterator[tuple[range, list[Any]]], workers: int
 ) -> Iterator[tuple[range, list[Any]]]:
-    waiting = deque[tuple[range, Future[list[Any]]]]()
+    waiting: deque[tuple[range, Future[list[Any]]]] = deque()
     try:
         for indices, group in calls:
             waiting.append((indices, pool.submit(run, group)))

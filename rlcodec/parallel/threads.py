@@ -3,10 +3,12 @@
 import functools
 import os
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from rlcodec.errors import OptionError
+
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -37,6 +39,8 @@ def map_threads(run: Callable[[Item], Result], items: Iterable[Item], workers: i
     count = worker_count(workers)
     if count == 1:
         return [run(item) for item in items]
+    from concurrent.futures import ThreadPoolExecutor
+
     with ThreadPoolExecutor(count) as pool:
         return list(pool.map(run, items))
 
@@ -65,8 +69,10 @@ def side_by_side(run: Callable[[Item], Result], parts: Sequence[Item], workers: 
 
 
 @functools.cache
-def _shared_threads() -> ThreadPoolExecutor:
+def _shared_threads() -> "ThreadPoolExecutor":
     """Threads that stay alive: starting new ones for every image takes as long as some of its parts."""
+    from concurrent.futures import ThreadPoolExecutor
+
     return ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="rlcodec")
 
 

@@ -12,18 +12,10 @@ from rlcodec.core.container import Header
 from rlcodec.core.preset_format import PresetFormat, register_format, unregister_format
 from rlcodec.errors import OptionError
 from rlcodec.options import DecodeOptions, EncodeOptions
+from rlcodec.presets import SHIPPED
 from rlcodec.presets.base import Preset
-from rlcodec.presets.compact.format import COMPACT
-from rlcodec.presets.mnist.format import MNIST
-from rlcodec.presets.photo.format import PHOTO
 
-_SHIPPED = {preset_format.name: preset_format for preset_format in (MNIST, PHOTO, COMPACT)}
-"""Formats of the shipped presets by name. The package of the name has a module `preset` with the constant PRESET, and a module
-`options`, which is quick to import, with OPTIONS, and with DECODE_OPTIONS if it has more than every preset has."""
 _presets: dict[str, Preset] = {}
-
-for _format in _SHIPPED.values():
-    register_format(_format)
 
 
 @functools.cache
@@ -46,13 +38,13 @@ def register_preset(preset: Preset) -> None:
 
 def unregister_preset(name: str) -> None:
     """Removes a preset that `register_preset` added; one that comes with the package stays."""
-    if name in _presets and name not in _SHIPPED:
+    if name in _presets and name not in SHIPPED:
         unregister_format(_presets.pop(name).format)
 
 
 def preset_names() -> tuple[str, ...]:
     """Names of all presets, the shipped ones first."""
-    return tuple(dict.fromkeys((*_SHIPPED, *_presets)))
+    return tuple(dict.fromkeys((*SHIPPED, *_presets)))
 
 
 def preset_by_name(name: str) -> Preset:
@@ -70,13 +62,13 @@ def preset_by_name(name: str) -> Preset:
 
 def encode_option_types() -> dict[str, type[EncodeOptions]]:
     """Dataclasses of the encoding options of all presets by name; no preset is loaded for that."""
-    shipped = {name: _module(name, "options").OPTIONS for name in _SHIPPED}
+    shipped = {name: _module(name, "options").OPTIONS for name in SHIPPED}
     return shipped | {name: preset.options for name, preset in _presets.items()}
 
 
 def decode_option_types() -> dict[str, type[DecodeOptions]]:
     """Dataclasses of the decoding options of all presets by name; no preset is loaded for that."""
-    shipped = {name: getattr(_module(name, "options"), "DECODE_OPTIONS", DecodeOptions) for name in _SHIPPED}
+    shipped = {name: getattr(_module(name, "options"), "DECODE_OPTIONS", DecodeOptions) for name in SHIPPED}
     return shipped | {name: preset.decode_options for name, preset in _presets.items()}
 
 

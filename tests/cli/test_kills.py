@@ -1,7 +1,6 @@
 """Commands that are killed, as by `kill -9`, in the middle: no file is half-written, and the same command goes on."""
 
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -35,6 +34,20 @@ def kill_when(ready: Callable[[], bool], *arguments: object) -> None:
         assert process.poll() is None, "it ended before it could be killed"
         process.kill()
     wait_for(lambda: not living(process.pid))
+
+
+def terminate_when(ready: Callable[[], bool], temporary: Path, *arguments: object) -> None:
+    """Runs the command line and sends it SIGTERM once something is so; it ends silently, and all that it has started ends."""
+    temporary.mkdir()
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "TMPDIR": str(temporary)}
+    command = [sys.executable, "-m", "rlcodec", *map(str, arguments)]
+    with subprocess.Popen(command, start_new_session=True, env=environment, stderr=subprocess.PIPE) as process:
+        wait_for(lambda: ready() or process.poll() is not None)
+        process.terminate()
+        _, errors = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, errors) == (143, b"")
+    wait_for(lambda: not living(process.pid))
+    assert not [path for path in temporary.iterdir() if not path.name.startswith("torchinductor_")]  # a cache of torch's
 
 
 def wait_for(ready: Callable[[], bool]) -> None:
@@ -138,6 +151,49 @@ def test_codecs_on_pictures(tmp_path, photograph, run):
     assert both.sum() == len(cut)
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_trace_is_terminated(tmp_path, folder, workers):
+    out = tmp_path / "trace.npz"
+    partial = tmp_path / "trace.npz.partial"
+    terminate_when(lambda: any(partial.glob("*.npz")), tmp_path / "tmp", "trace", folder, out, "--workers", workers)
+    assert not out.exists()
+    assert not [*partial.glob("*.tmp"), *partial.glob(".*")]
+
+
+def test_coding_of_many_files_is_terminated(tmp_path, folder, digits):
+    streams = tmp_path / "streams"
+    begun = lambda: any(streams.glob("*.rlc"))  # noqa: E731
+    terminate_when(begun, tmp_path / "tmp", "encode", folder, streams, "--tier", "lm", "--workers", "2")
+    for path in streams.iterdir():
+        assert np.array_equal(rlcodec.decode(path.read_bytes()), digits[int(path.stem)])
+
+
+def test_packing_is_terminated(tmp_path, folder, run):
+    begun = (tmp_path / "digits.rlcz.partial").exists
+    command = ("pack", folder, tmp_path / "digits.rlcz", "--objective", "small", "--workers", "2")
+    terminate_when(begun, tmp_path / "tmp", *command)
+    assert run(*command, "--resume")[0] == 0
+
+
+def test_training_is_terminated(tmp_path, traced):
+    save_tables(tmp_path / "trace.npz", traced)
+    out = tmp_path / "run"
+    begun = (out / "checkpoint.zip").exists
+    terminate_when(begun, tmp_path / "tmp", "train", tmp_path / "trace.npz", "--out", out, "--envs", "16", "--quiet")
+    load_trained(out)
+
+
+def test_an_evaluation_is_terminated(tmp_path, photograph):
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    for number in range(24):
+        photograph.crop((8 * number, 8 * number, 8 * number + 200, 8 * number + 200)).save(pictures / f"{number}.png")
+    out = tmp_path / "codecs.csv"
+    command = ("evaluate", pictures, "--codecs", "jpeg,webp", "--out", out, "--workers", "2")
+    terminate_when(out.exists, tmp_path / "tmp", *command)
+    assert len(load_table(out)) > 0
+
+
 def test_pretraining_comes_to_what_it_would_have(tmp_path):
     schedule = Schedule(steps=12, batch=4, learning_rate=1e-2)
 
@@ -149,7 +205,7 @@ def test_pretraining_comes_to_what_it_would_have(tmp_path):
             nonlocal taken
             taken += 1
             if taken == cut:
-                os.kill(os.getpid(), signal.SIGINT)
+                raise KeyboardInterrupt
             seen = torch.from_numpy(rng.random((batch, 3), np.float32)) + 0.1 * torch.randn(batch, 3)
             return (module(seen) - 1).square().mean()
 

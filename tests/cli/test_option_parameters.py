@@ -4,8 +4,8 @@ import inspect
 from dataclasses import dataclass
 from pathlib import Path
 
+import click
 import pytest
-import typer
 from PIL import Image
 from toy import toy_registered
 
@@ -51,7 +51,7 @@ def test_parameters_are_the_union_in_order():
     assert all(parameter.kind is inspect.Parameter.KEYWORD_ONLY for parameter in parameters.values())
     assert [parameter.default for parameter in parameters.values()] == [None, False, 7, None, "small"]
     info = {name: parameter.annotation.__metadata__[0] for name, parameter in parameters.items()}
-    assert (info["file"].help, info["limit"].min) == ("A file.", 1)
+    assert (info["file"].help, info["limit"].least) == ("A file.", 1)
     assert info["level"].help == "Preset first: level, 0 to 9. Preset second: level, 1 to 3."
     assert info["width"].help == "Preset second: width."
 
@@ -81,7 +81,7 @@ def test_options_of_others_may_be_left_open():
 
 @pytest.mark.parametrize("words", ["encode", "pack"])
 def test_commands_have_the_options_of_all_presets(words):
-    command = typer.main.get_command(cli.app).commands[words]
+    command = cli.app.get_command(click.Context(cli.app), words)
     shown = {option for parameter in command.params for option in parameter.opts}
     names = {name for options in encode_option_types().values() for name in options.names()}
     assert {f"--{name.replace('_', '-')}" for name in names} <= shown
