@@ -108,7 +108,7 @@ class _PathLoss(torch.autograd.Function):
         tensors = hidden, weight, bias
         arrays = [t.detach().float().contiguous().numpy() for t in tensors]
         gradients = [np.zeros_like(a) for a in arrays]
-        total = path_loss(*arrays, *paths, symbols, *gradients)
+        total = path_loss(*arrays, *paths, symbols, *gradients)  # type: ignore[call-arg]
         ctx.save_for_backward(*(torch.from_numpy(g).to(t.dtype) for g, t in zip(gradients, tensors, strict=True)))
         return torch.tensor(total)
 
