@@ -39,21 +39,24 @@ def compiler_arguments(build: str) -> tuple[list[str], list[str]]:
     if build == "checked":
         return ["-O1", "-g0", *arguments], strip
     sanitizers = ["-fsanitize=address,undefined,bounds-strict,float-cast-overflow", "-fno-omit-frame-pointer"]
-    coverage = ["-fsanitize-coverage=trace-pc"] if build == "fuzzed" else []
-    return ["-O1", "-g1", *arguments, *sanitizers, *coverage], sanitizers
+    if build == "fuzzed":  # the fuzzer brings the library of the sanitizers
+        return ["-O2", "-g1", *arguments, *sanitizers, "-fsanitize-coverage=trace-pc"], []
+    return ["-O1", "-g1", *arguments, *sanitizers], sanitizers
 
 
 def extensions(build: str) -> list[Extension]:
     """All modules of the core, translated to C."""
     compiling, linking = compiler_arguments(build)
     checked = build != "release"
+    macros: list[tuple[str, str | None]] = [("Py_LIMITED_API", STABLE_ABI)]
+    macros += [("RL_ONE_INSTRUCTION_SET", "1")] * checked + [("RL_FUZZED", "1")] * (build == "fuzzed")
 
     def extension(name: str, source: Path) -> Extension:
         return Extension(
             name,
             [os.fspath(source.relative_to(ROOT))],
             include_dirs=["rlcodec/core"],
-            define_macros=[("Py_LIMITED_API", STABLE_ABI), *([("RL_ONE_INSTRUCTION_SET", "1")] if checked else [])],
+            define_macros=macros,
             py_limited_api=True,
             extra_compile_args=compiling,
             extra_link_args=linking,

@@ -25,9 +25,15 @@ MOST_BYTES = 4096
 """Longest input."""
 MOST_MEMORY_MIB = 3072
 """Of the process, whose memory the sanitizers multiply."""
-HANGING_SECONDS = 60
+HANGING_SECONDS = 120
+MOST_FINDINGS = 20
+SANITIZER_OPTIONS = (
+    "detect_leaks=0:verify_asan_link_order=0:allocator_may_return_null=1:quarantine_size_mb=32:max_malloc_fill_size=1048576"
+)
+"""Fresh memory is filled with a pattern, so that results show if it is read before it is written."""
 SUMMARY = re.compile(r"#(\d+)\s+\w+\s+cov: (\d+) ft: (\d+) corp: (\d+)/\S+")
-ERROR = re.compile(r"(?:runtime error: .*|ERROR: \w+: .*|Error: .*|Exception: .*)")
+ERROR = re.compile(r"runtime error: .*|ERROR: AddressSanitizer: .*|Uncaught Python exception: ===\n.*|ERROR: libFuzzer: .*")
+STARTED = "INFO: Seed: "
 
 
 def update_build() -> None:
@@ -53,14 +59,14 @@ def update_build() -> None:
 
 def environment() -> dict[str, str]:
     """Environment variables of a process that runs the build."""
-    libraries = [
-        subprocess.run(["gcc", f"-print-file-name={name}"], check=True, capture_output=True, text=True).stdout.strip()
-        for name in ("libasan.so", "libubsan.so")
-    ]
+    atheris = importlib.util.find_spec("atheris")
+    if atheris is None or atheris.origin is None:
+        sys.exit("atheris is missing: pip install atheris")
+    runtime = Path(atheris.origin).parents[1] / "asan_with_fuzzer.so"
     return {
         **os.environ,
-        "LD_PRELOAD": " ".join([*libraries, os.fspath(SHIM)]),
-        "ASAN_OPTIONS": "detect_leaks=0:allocator_may_return_null=1:quarantine_size_mb=32:max_malloc_fill_size=1048576",
+        "LD_PRELOAD": f"{SHIM} {runtime}",
+        "ASAN_OPTIONS": SANITIZER_OPTIONS,
         "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
         "PYTHONPATH": os.fspath(TREE),
         "PYTHONDONTWRITEBYTECODE": "1",
@@ -89,42 +95,41 @@ def fuzz(target: str, seconds: int, folder: Path) -> None:
 
     flags = {
         "max_total_time": seconds, "max_len": MOST_BYTES, "rss_limit_mb": MOST_MEMORY_MIB, "timeout": HANGING_SECONDS,
-        "artifact_prefix": folder / "crash-", "print_final_stats": 1,
+        "exact_artifact_path": folder / "artifact", "print_final_stats": 1,
     }  # fmt: skip
     atheris.Setup([sys.argv[0], *(f"-{name}={value}" for name, value in flags.items()), os.fspath(corpus)], run)
     # Loops count in a table of their own, which libFuzzer takes beside that of Python's branches.
-    spec = importlib.util.find_spec("atheris.core_with_libfuzzer")
-    fuzzer, counters = ctypes.CDLL(spec.origin if spec else None), ctypes.CDLL(os.fspath(SHIM))
-    counters.rl_register(*(
-        ctypes.cast(getattr(fuzzer, f"__sanitizer_cov_{name}_init"), ctypes.c_void_p) for name in ("8bit_counters", "pcs")
-    ))  # fmt: skip
+    ctypes.CDLL(os.fspath(SHIM)).rl_register()
     atheris.Fuzz()
 
 
 def in_turns(target: str, seconds: int) -> dict[str, int | float]:
-    """Fuzzes in processes, one after another, until the time is over; returns counts and findings by message."""
+    """Fuzzes in processes, one after another, until the time is over; returns counts and findings by message.
+
+    Raises:
+        SystemExit: the fuzzer does not start.
+    """
     folder = WORK / target
     folder.mkdir(exist_ok=True)
-    (folder / "last").write_bytes(b"")
     started, runs, reached, findings = time.monotonic(), 0, {}, Counter[str]()
     command = [sys.executable, __file__, "--target", target, "--inside", "--seconds"]
-    while (left := seconds - int(time.monotonic() - started)) > 0:
+    while (left := seconds - int(time.monotonic() - started)) > 0 and findings.total() < MOST_FINDINGS:
         done = subprocess.run([*command, str(left)], env=environment(), capture_output=True, text=True, errors="replace")
+        output = done.stdout + done.stderr
         with open(folder / "log", "a") as log:
-            log.write(done.stdout + done.stderr)
-        lines = SUMMARY.findall(done.stderr)
-        if not lines:
-            sys.exit(f"the fuzzer did not start:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
-        runs += int(lines[-1][0])
-        reached = dict(zip(("coverage", "features", "inputs kept"), map(int, lines[-1][1:]), strict=True))
+            log.write(output)
+        if STARTED not in output:
+            sys.exit(f"the fuzzer does not start:\n{output[-4000:]}")
+        if lines := SUMMARY.findall(output):
+            runs += int(lines[-1][0])
+            reached = dict(zip(("coverage", "features", "inputs kept"), map(int, lines[-1][1:]), strict=True))
         if done.returncode:
-            errors = ERROR.findall(done.stdout + done.stderr) or [f"exit status {done.returncode}"]
-            findings[errors[0]] += 1
-            shutil.copy(folder / "last", folder / f"finding-{findings.total()}-{int(time.time())}")
+            error = ERROR.search(output)
+            findings[error[0].split("\n")[-1] if error else f"exit status {done.returncode}"] += 1
+            shutil.copy(folder / "last", folder / f"finding-{int(time.time())}")
     taken = time.monotonic() - started
-    return {
-        "inputs": runs, "inputs per second": runs / taken, **reached, **{f"FINDING: {what}": n for what, n in findings.items()}
-    }  # fmt: skip
+    found = {f"FINDING: {what}": count for what, count in findings.items()}
+    return {"inputs": runs, "inputs per second": runs / taken, **reached, **found}
 
 
 def main() -> None:

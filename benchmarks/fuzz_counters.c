@@ -16,9 +16,13 @@ void __sanitizer_cov_trace_pc(void) {
     *counter += *counter != 255;
 }
 
-/* Gives the table to libFuzzer, by its functions `__sanitizer_cov_8bit_counters_init` and `__sanitizer_cov_pcs_init`. */
-void rl_register(void (*counters_init)(uint8_t *, uint8_t *), void (*places_init)(const uintptr_t *, const uintptr_t *)) {
+/* Functions of libFuzzer. */
+extern void __sanitizer_cov_8bit_counters_init(uint8_t *start, uint8_t *stop);
+extern void __sanitizer_cov_pcs_init(const uintptr_t *start, const uintptr_t *stop);
+
+/* Gives the table to libFuzzer. */
+void rl_register(void) {
     for (uintptr_t i = 0; i < COUNTERS; i++) places[2 * i] = (uintptr_t)&counters[i];
-    counters_init(counters, counters + COUNTERS);
-    places_init(places, places + 2 * COUNTERS);
+    __sanitizer_cov_8bit_counters_init(counters, counters + COUNTERS);
+    __sanitizer_cov_pcs_init(places, places + 2 * COUNTERS);
 }
