@@ -1,7 +1,8 @@
 """Compiles the core: each `.pyx` file lies beside the Python module that owns the arguments of its functions.
 
-The C compiler of the system is all that is needed. `RLCODEC_BUILD=checked` adds bounds checks, and `RLCODEC_BUILD=sanitized`
-also AddressSanitizer and UndefinedBehaviorSanitizer; both are for tests, and use no instructions beyond the oldest processor's.
+The C compiler of the system is all that is needed. RLCODEC_BUILD names other builds, for tests: `checked` adds bounds checks,
+`sanitized` also AddressSanitizer and UndefinedBehaviorSanitizer, and `fuzzed` also calls of `__sanitizer_cov_trace_pc`, which
+`benchmarks/fuzz_counters.c` defines. They use no instructions beyond the oldest processor's.
 """
 
 import os
@@ -20,7 +21,7 @@ except ImportError:  # setuptools before 70.1
     from wheel.bdist_wheel import bdist_wheel
 
 ROOT = Path(__file__).parent
-BUILDS = ("release", "checked", "sanitized")
+BUILDS = ("release", "checked", "sanitized", "fuzzed")
 STABLE_ABI, STABLE_ABI_TAG = "0x030b0000", "cp311"
 """The oldest CPython that the modules load in."""
 VIEWS = "rlcodec.core._memory_views"
@@ -31,25 +32,31 @@ def compiler_arguments(build: str) -> tuple[list[str], list[str]]:
     """Arguments for compiling and for linking. Sums of floats keep their order, and products are not fused with sums."""
     if sys.platform == "win32":
         return ["/O2", "/fp:precise"], []
-    arguments = ["-O3", "-g0", "-fwrapv", "-ffp-contract=off", "-fno-math-errno", "-Wno-unused-function"]
+    arguments = ["-fwrapv", "-ffp-contract=off", "-fno-math-errno", "-Wno-unused-function"]
     strip = ["-Wl,-s"] if sys.platform == "linux" else []
-    if build == "sanitized":
-        sanitizers = ["-fsanitize=address,undefined", "-fno-omit-frame-pointer"]
-        return [*arguments[:1], "-g1", *arguments[2:], *sanitizers], sanitizers
-    return arguments, strip
+    if build == "release":
+        return ["-O3", "-g0", *arguments], strip
+    if build == "checked":
+        return ["-O1", "-g0", *arguments], strip
+    sanitizers = ["-fsanitize=address,undefined,bounds-strict,float-cast-overflow", "-fno-omit-frame-pointer"]
+    if build == "fuzzed":  # the fuzzer brings the library of the sanitizers
+        return ["-O2", "-g1", *arguments, *sanitizers, "-fsanitize-coverage=trace-pc"], []
+    return ["-O1", "-g1", *arguments, *sanitizers], sanitizers
 
 
 def extensions(build: str) -> list[Extension]:
     """All modules of the core, translated to C."""
     compiling, linking = compiler_arguments(build)
     checked = build != "release"
+    macros: list[tuple[str, str | None]] = [("Py_LIMITED_API", STABLE_ABI)]
+    macros += [("RL_ONE_INSTRUCTION_SET", "1")] * checked + [("RL_FUZZED", "1")] * (build == "fuzzed")
 
     def extension(name: str, source: Path) -> Extension:
         return Extension(
             name,
             [os.fspath(source.relative_to(ROOT))],
             include_dirs=["rlcodec/core"],
-            define_macros=[("Py_LIMITED_API", STABLE_ABI), *([("RL_ONE_INSTRUCTION_SET", "1")] if checked else [])],
+            define_macros=macros,
             py_limited_api=True,
             extra_compile_args=compiling,
             extra_link_args=linking,

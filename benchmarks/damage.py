@@ -114,16 +114,16 @@ def outcome(data: bytes, picture: np.ndarray | None) -> tuple[str, float]:
     return what, time.process_time() - started
 
 
-def prefixes(data: bytes) -> Iterator[tuple[bytes, np.ndarray | None]]:
-    """Every prefix of a stream; its picture may differ, but there must be a warning or an exception."""
+def prefixes(data: bytes, every: int = 1) -> Iterator[tuple[bytes, np.ndarray | None]]:
+    """Every n-th prefix of a stream; its picture may differ, but there must be a warning or an exception."""
     picture = np.asarray(rlcodec.decode(data))
-    yield from ((data[:length], picture) for length in range(len(data)))
+    yield from ((data[:length], picture) for length in range(0, len(data), every))
 
 
-def flips(data: bytes) -> Iterator[tuple[bytes, np.ndarray | None]]:
-    """A stream with every one of its bits flipped in turn."""
+def flips(data: bytes, every: int = 1) -> Iterator[tuple[bytes, np.ndarray | None]]:
+    """A stream with every n-th of its bits flipped in turn."""
     picture, number = np.asarray(rlcodec.decode(data)), int.from_bytes(data)
-    yield from (((number ^ 1 << bit).to_bytes(len(data)), picture) for bit in range(8 * len(data)))
+    yield from (((number ^ 1 << bit).to_bytes(len(data)), picture) for bit in range(0, 8 * len(data), every))
 
 
 def mutations(preset: str, count: int, seed: list[int]) -> Iterator[tuple[bytes, np.ndarray | None]]:
@@ -187,10 +187,10 @@ def tally(job: tuple) -> tuple[str, Counter, float, int]:
     return kind, counts, slowest, slow
 
 
-def jobs(streams: int, seed: int, presets: list[str]) -> list[tuple]:
+def jobs(streams: int, seed: int, presets: list[str], every: int) -> list[tuple]:
     """The jobs of a run, arguments of `tally`."""
     whole = {preset: golden()[preset] for preset in presets}
-    out: list[tuple] = [(kind, data) for kind in ("prefixes", "flips") for part in whole.values() for data in part]
+    out: list[tuple] = [(kind, data, every) for kind in ("prefixes", "flips") for part in whole.values() for data in part]
     for preset in presets:
         share = SHARES[preset]
         chunk = CHUNK if preset == "mnist" else CHUNK // 10
@@ -204,11 +204,12 @@ def main() -> None:
     """Damages, decodes, counts and prints."""
     parser = arguments(__doc__, data=False)
     parser.add_argument("--streams", type=int, default=1_000_000, help="mutated streams")
+    parser.add_argument("--every", type=int, default=1, help="only every n-th prefix and flipped bit")
     parser.add_argument("--seed", type=int, default=0, help="of the mutations")
     parser.add_argument("--preset", action="append", choices=list(SHARES), help="only streams of this preset")
     parser.add_argument("--processes", type=int, default=2, help="side by side")
     options = parser.parse_args()
-    todo = jobs(options.streams, options.seed, options.preset or list(SHARES))
+    todo = jobs(options.streams, options.seed, options.preset or list(SHARES), options.every)
     counts: dict[str, Counter] = {}
     slowest, slow = 0.0, 0
     # Unlike a pool of multiprocessing, this one fails if a process dies.

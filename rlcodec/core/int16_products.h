@@ -18,8 +18,8 @@ typedef void (*rl_multiply)(const int16_t *values, const int16_t *weights, ptrdi
 typedef int32_t (*rl_dot)(const int16_t *values, const int16_t *row, ptrdiff_t size);
 
 /* Plain loops, for processors without the instructions below. */
-static void rl_multiply_plain(const int16_t *values, const int16_t *weights, ptrdiff_t pairs, ptrdiff_t stride,
-                              ptrdiff_t columns, int32_t *sums) {
+RL_UNCOUNTED static void rl_multiply_plain(const int16_t *values, const int16_t *weights, ptrdiff_t pairs,
+                                           ptrdiff_t stride, ptrdiff_t columns, int32_t *sums) {
     for (ptrdiff_t p = 0; p < pairs; p++) {
         const int16_t *row = weights + p * stride;
         int32_t a = values[2 * p], b = values[2 * p + 1];
@@ -27,7 +27,7 @@ static void rl_multiply_plain(const int16_t *values, const int16_t *weights, ptr
     }
 }
 
-static int32_t rl_dot_plain(const int16_t *values, const int16_t *row, ptrdiff_t size) {
+RL_UNCOUNTED static int32_t rl_dot_plain(const int16_t *values, const int16_t *row, ptrdiff_t size) {
     int32_t total = 0;
     for (ptrdiff_t i = 0; i < size; i++) total += (int32_t)values[i] * row[i];
     return total;
