@@ -14,7 +14,7 @@ from rlcodec.presets.mnist.bilevel._coder cimport unfold
 from rlcodec.presets.mnist.bilevel._context cimport (
     ABSENT, BORDER, LEFT, MARGIN, PEAK, PEAK_BITS, PRESENT, SIDE, STATUS, TOP, SourceState, SourceTables,
 )
-from rlcodec.presets.mnist.bilevel._geometry cimport BOX, MAX_SIDE, MIN_SIDE, SIDES, WORDS
+from rlcodec.presets.mnist.bilevel._geometry cimport MAX_SIDE, MIN_SIDE, SIDES, WORDS
 from rlcodec.presets.mnist.bilevel._gray_levels cimport LEVEL_SIDES
 from rlcodec.presets.mnist.bilevel._grids cimport Grids
 from rlcodec.presets.mnist.bilevel._search cimport Beam, Outcome, SourceFinder, begin_search, search_side

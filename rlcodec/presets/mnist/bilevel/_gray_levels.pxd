@@ -1,10 +1,10 @@
 from libc.stdint cimport int64_t, uint8_t, uint64_t
 
-from rlcodec.presets.mnist.bilevel._geometry cimport BOX, MIDDLE, PIXEL_UNITS, TIE_SHIFT, WHITE
+from rlcodec.presets.mnist.bilevel._geometry cimport MIDDLE, MIN_SIDE, TIE_SHIFT, WHITE
 
 cpdef enum:
     LARGEST_SIDE = 72  # sides above this have nearly all gray levels; one digit in a hundred has such a source
-    LEVEL_SIDES = 53  # from MIN_SIDE to LARGEST_SIDE
+    LEVEL_SIDES = LARGEST_SIDE - MIN_SIDE + 1
 
 cdef enum:
     LEVEL_WORDS = (WHITE + 1) >> 6
