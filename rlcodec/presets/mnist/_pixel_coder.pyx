@@ -1,5 +1,7 @@
 """The raster-encoder of pixels that `rlcodec.presets.mnist.pixel_coder` describes."""
 
+import functools
+
 import numpy as np
 
 from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t
@@ -39,6 +41,12 @@ WINDOW = np.array(pixel_window(), np.int64)
 cdef Py_ssize_t WINDOW_INPUTS = np.isin(WINDOW[:, 0], (VALUE_PLANE, RECON_PLANE)).sum()
 
 
+@functools.cache
+def window_offsets(height, width):
+    """Inputs of the network as offsets from a pixel in a flat buffer whose planes have that size, int64."""
+    return WINDOW @ np.array([height * width, width, 1])
+
+
 cdef class PixelContext:
     """The pixels that were coded of an image, and summaries of them, before the first pixel.
 
@@ -53,7 +61,7 @@ cdef class PixelContext:
         inner[:] = np.where(reconstruction < RECON_FLOOR, 0, reconstruction)
         self.height, self.width, self.buffer = height, width, buffer
         self.last_ink = np.empty(width, np.int64)
-        self.offsets = WINDOW @ np.array([buffer[0].size, buffer.shape[2], 1])
+        self.offsets = window_offsets(buffer.shape[1], buffer.shape[2])
         self.window_inputs = WINDOW_INPUTS
         forget(self)
 

@@ -116,11 +116,10 @@ cdef class KvCache:
 
     def __init__(self, LmNet net=None, logits=None):
         cdef int64_t asks = net is None and logits is None
-        cdef Py_ssize_t layer
         if net is not None:
             self.layers, self.width, self.hidden = net.layers, net.width, net.hidden
         heads = self.width // HEAD_SIZE
-        # What stands beyond the last entry is multiplied, but changes no result.
+        # The first token writes the learned entry. What stands beyond the last is multiplied, but changes no result.
         self.keys = np.empty((self.layers, heads, CACHE_ENTRIES // KEY_BLOCK, KEY_PAIRS * KEY_BLOCK * 2), np.int16)
         self.values = np.empty((self.layers, heads, CACHE_ENTRIES // 2, HEAD_SIZE * 2), np.int16)
         self.x, self.y = np.zeros(self.width, np.int32), np.zeros(self.width, np.int16)
@@ -132,9 +131,6 @@ cdef class KvCache:
         self.up_before = np.zeros(MAX_SIDE if asks else 0, np.int64)
         if net is not None:
             self.given = np.zeros(0, np.int32)
-            for layer in range(self.layers):
-                write_key(self, layer, 0, &net.sink[layer, 0, 0])
-                write_value(self, layer, 0, &net.sink[layer, 1, 0])
         elif asks:
             self.given = np.zeros(MAX_SIDE * MAX_SIDE, np.int32)
         else:
@@ -324,6 +320,9 @@ cdef int64_t run_token(
     memset(x, 0, width * sizeof(int32_t))
     add_to_residual(x, sums, width, <int32_t>net.embed_shift[0])
     for layer in range(net.layers):
+        if cache.tokens == 0:
+            write_key(cache, layer, 0, &net.sink[layer, 0, 0])
+            write_value(cache, layer, 0, &net.sink[layer, 1, 0])
         normalise(x, width, y)
         memset(sums, 0, 3 * width * sizeof(int32_t))
         multiply_columns(y, &net.qkv_pairs[layer, 0, 0, 0], width >> 1, 6 * width, 3 * width, sums)
