@@ -1,6 +1,7 @@
 """Worker processes. They are spawned, so that threads and locks are not copied, and they end when their parent ends."""
 
 import os
+import signal
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -32,6 +33,7 @@ def _end_when(stopped: Connection) -> None:
     parent = parent_process()
     if parent is None:
         return
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes of a terminal, and the parent ends the others
 
     def watch() -> None:
         wait([parent.sentinel, stopped])

@@ -1,6 +1,7 @@
 """Commands that are killed, as by `kill -9`, in the middle: no file is half-written, and the same command goes on."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -159,6 +160,18 @@ def test_a_trace_is_terminated(tmp_path, folder, workers):
     terminate_when(lambda: any(partial.glob("*.npz")), tmp_path / "tmp", "trace", folder, out, "--workers", workers)
     assert not out.exists()
     assert not [*partial.glob("*.tmp"), *partial.glob(".*")]
+
+
+def test_a_trace_is_interrupted(tmp_path, folder):
+    out = tmp_path / "trace.npz"
+    partial = tmp_path / "trace.npz.partial"
+    command = [sys.executable, "-m", "rlcodec", "trace", folder, out, "--workers", "2"]
+    heeded = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)  # noqa: E731 (a background job ignores it)
+    with subprocess.Popen(command, start_new_session=True, stderr=subprocess.PIPE, preexec_fn=heeded) as process:
+        wait_for(lambda: any(partial.glob("*.npz")) or process.poll() is not None)
+        os.killpg(process.pid, signal.SIGINT)
+        _, errors = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, errors) == (130, b"\nrlcodec: interrupted\n")
 
 
 def test_coding_of_many_files_is_terminated(tmp_path, folder, digits):
