@@ -33,7 +33,8 @@ RL_UNCOUNTED static int32_t rl_dot_plain(const int16_t *values, const int16_t *r
     return total;
 }
 
-#if defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__)) && !defined(RL_ONE_INSTRUCTION_SET)
+/* Under sanitizers the plain loops would take most of a fuzzer's time. */
+#if defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__)) && (!defined(RL_ONE_INSTRUCTION_SET) || defined(RL_FUZZED))
 #include <immintrin.h>
 
 /* Defines both products for vectors of N int32. Sums of up to four vectors stay in registers. */
