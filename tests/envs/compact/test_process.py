@@ -163,7 +163,7 @@ def hindsight_of(process: CompactProcess, trace: CompactTrace, predictor: Compac
     """Hindsight in which planners know measured tables in place of predictions."""
     hindsight = TASK.hindsight(trace, predictor)
     process.predicted = process.measured
-    return replace(hindsight, episodes=Episodes(process, len(trace)))
+    return replace(hindsight, process=process)
 
 
 def test_advice_is_right_where_predictions_are(process, compact_trace, predictor):
