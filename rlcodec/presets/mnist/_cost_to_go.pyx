@@ -89,7 +89,8 @@ cdef void budget_costs(
             while coded < slices:
                 for tier in range(LATENT_TIERS):
                     spent[tier] += (
-                        rate * bits_of(tables.latent_cost[i, tier, coded]) + compute * kmac_of(tables.latent_macs[i, tier, coded])
+                        rate * bits_of(tables.latent_cost[i, tier, coded])
+                        + compute * kmac_of(tables.latent_macs[i, tier, coded])
                     ) / pixels
                 coded += 1
             latent = spent[0]

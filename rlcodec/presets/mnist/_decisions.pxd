@@ -29,7 +29,7 @@ cdef inline int64_t class_at(int64_t position, int64_t slices) noexcept nogil:
 
 
 cdef inline int64_t before_pixels(int64_t column, int64_t first_row, int64_t kept) noexcept nogil:
-    """Whether a column is the first row of pixels behind latents, of which `kept` slices are sent: an index into costs above."""
+    """Whether a column is the first row behind latents, of which `kept` slices are sent; an index into costs above."""
     return column == first_row and kept > 0
 
 

@@ -212,7 +212,9 @@ cdef int64_t code_symbol_static(
     return -1 - node
 
 
-cdef int64_t code_trivial(RangeCoder coder, PixelCoder pixels, int64_t state, int64_t y, int64_t x, int64_t symbol) noexcept nogil:
+cdef int64_t code_trivial(
+    RangeCoder coder, PixelCoder pixels, int64_t state, int64_t y, int64_t x, int64_t symbol
+) noexcept nogil:
     """Codes a pixel whose whole context is background; returns it, and sets `exhausted` if the data are exhausted."""
     cdef int64_t bit = code_decision(coder, pixels.trivial[state, min(y, GRID - 1), min(x, GRID - 1)], symbol > 0)
     coder.state.macs += 1

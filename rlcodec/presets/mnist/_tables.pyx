@@ -50,8 +50,8 @@ cdef class Tables:
         sizes: of the images.
         measurements: of the images.
         predicted: float64 (n, outputs of `MnistPredictor.image`).
-        row_weights: float64 (p, ROW_FEATURES, 4), the `row` of p instances of `MnistPredictor`; image i is predicted by number i
-            modulo p.
+        row_weights: float64 (p, ROW_FEATURES, 4), the `row` of p instances of `MnistPredictor`; image i is predicted by
+            number i modulo p.
 
     Raises:
         ModelError: the shapes of the arrays do not fit.
@@ -72,7 +72,7 @@ cdef class Tables:
         self.without_latents = totals_without_latents(sizes, self)
         outputs = MEASURE_COUNT * (sizes.slices + 1) + BUDGET_OUTPUTS * sizes.budgets
         if sizes.budgets != self.pixel_cost.shape[1] or predicted.shape != (count, outputs):
-            raise ModelError(f"predictions of shape {predicted.shape} do not fit {count} images and {sizes.budgets} bit budgets")
+            raise ModelError(f"predictions of shape {predicted.shape} do not fit {count} images and {sizes.budgets} budgets")
         if not len(row_weights) or row_weights.shape[1:] != (ROW_FEATURES, ROW_OUTPUTS):
             raise ModelError(f"predictions of rows have weights of shape {row_weights.shape}")
 

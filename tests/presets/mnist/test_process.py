@@ -79,7 +79,7 @@ def test_measurements_predictions_and_bit_budgets_must_fit(process, traced, pred
         TASK.process(traced, replace(predictor, row=predictor.row[1:]))
     with pytest.raises(ModelError, match="latent_sse"):
         TASK.process(replace(traced, latent_sse=traced.latent_sse[:, 1:]), predictor)
-    with pytest.raises(ModelError, match="bit budgets"):
+    with pytest.raises(ModelError, match="budgets"):
         Sizes(28, 28, 16, 49, 0, (0, 2, 1))
 
 

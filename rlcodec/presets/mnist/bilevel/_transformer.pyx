@@ -64,8 +64,8 @@ cdef class LmNet(DecisionTree):
                 f"the transformer's widths are {width} and {hidden}; they must be multiples of {HEAD_SIZE} and {LANES}"
             )
         shapes = {
-            "first": (first, (LM_INPUTS, width)), "rows": (rows, (SELECTED_ROWS, width)), "qkv": (qkv, (layers, width, 3 * width)),
-            "outcome": (outcome, (layers, 2, width)), "sink": (sink, (layers, 2, width)), "out": (out, (layers, width, width)),
+            "first": (first, (LM_INPUTS, width)), "rows": (rows, (SELECTED_ROWS, width)),
+            "qkv": (qkv, (layers, width, 3 * width)), "outcome": (outcome, (layers, 2, width)), "sink": (sink, (layers, 2, width)), "out": (out, (layers, width, width)),
             "up_bias": (up_bias, (layers, hidden)), "down": (down, (layers, hidden, width)),
             "down_bias": (down_bias, (layers, width)), "layer_shifts": (layer_shifts, (layers, 4)),
             "embed_shift": (embed_shift, (1,)), "exponential": (exponential, (WEIGHT_ENTRIES,)),
