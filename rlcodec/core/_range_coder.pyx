@@ -17,14 +17,14 @@ cdef void fill_costs() noexcept nogil:
     and so the code length too large; one more unit covers what the coder's own rounding loses.
     """
     cdef int64_t probability, exponent, mantissa, logarithm, carry
-    cdef int i
+    cdef int _bit
     for probability in range(1, PROBABILITY_ONE):
         exponent = 0
         while probability >> (exponent + 1):
             exponent += 1
         mantissa = probability << (30 - exponent)
         logarithm = exponent
-        for i in range(COST_BITS):
+        for _bit in range(COST_BITS):
             mantissa = (mantissa * mantissa) >> 30
             carry = mantissa >> 31
             mantissa >>= carry

@@ -15,7 +15,7 @@ import numpy as np
 from libc.math cimport INFINITY, exp2
 from libc.stdint cimport int64_t
 
-from rlcodec.control._objective cimport KIND_COUNT, MEASURE_COUNT, distortion_of, floors, measure_of, peaks
+from rlcodec.control._objective cimport KIND_COUNT, MEASURE_COUNT, distortion_of, floors, measure_of
 from rlcodec.core._segment_choice cimport CONTEXT, LATENT_TIERS, TABLE, TIER_COUNT
 from rlcodec.presets.mnist._decisions cimport (
     FIRST_ROW,
@@ -27,7 +27,6 @@ from rlcodec.presets.mnist._decisions cimport (
     stop_bits,
 )
 from rlcodec.presets.mnist._tables cimport (
-    BUDGET_OUTPUTS,
     KMAC_UNIT,
     ROW_FEATURES,
     ROW_OUTPUTS,

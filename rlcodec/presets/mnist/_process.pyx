@@ -8,7 +8,6 @@ cimport cython
 from libc.stdint cimport int64_t, uint8_t
 
 from rlcodec.control._objective cimport LOSS, MEASURE_COUNT, MSE, distortion_of, measure_of
-from rlcodec.core._segment_choice cimport TIER_COUNT
 from rlcodec.presets.mnist._cost_to_go cimport fill_cost_to_go
 from rlcodec.presets.mnist._decisions cimport (
     BUDGET_PHASE,

@@ -58,7 +58,7 @@ def forward(
     """
     cdef float[PLANES * AREA] samples, pixels
     cdef int64_t[BLOCK] columns
-    cdef int64_t height = picture.shape[0], width = picture.shape[1], y, x, line
+    cdef int64_t height = picture.shape[0], width = picture.shape[1], y, x
     cdef int i, j, plane
     cdef const uint8_t* row
     check_bases(basis, across, colors)

@@ -241,7 +241,7 @@ cdef bint propagate(SourceFinder finder, int64_t s, int64_t peak) noexcept nogil
     cdef uint64_t* ink
     cdef uint64_t* open
     cdef Bounds bounds
-    cdef int64_t side = MIN_SIDE + s, i, j, r, c, first, span, certain, free, area, bits
+    cdef int64_t side = MIN_SIDE + s, i, j, r, c, first, span, certain, undecided, area, bits
     cdef bint changed, again = True
     memset(finder.ink, 0, sizeof(finder.ink))
     for i in range(side):
@@ -268,12 +268,12 @@ cdef bint propagate(SourceFinder finder, int64_t s, int64_t peak) noexcept nogil
                 dirty[r] &= ~(<int64_t>1 << c)
                 first, span, changed = start[c] + PAD, stop[c] - start[c], False
                 columns, sums = &finder.grids.weights[s, c, 0], &finder.grids.sums[first_sums[c]]
-                certain = free = 0
+                certain = undecided = 0
                 for i in range(start[r], stop[r]):
                     certain += rows[i] * sums[get_bits(&finder.ink[WORDS * i], first, span)]
-                    free += rows[i] * sums[get_bits(&finder.open[WORDS * i], first, span)]
+                    undecided += rows[i] * sums[get_bits(&finder.open[WORDS * i], first, span)]
                 bounds = area_bounds(finder.levels[BOX * r + c], peak)
-                if certain > bounds.high or certain + free < bounds.low:
+                if certain > bounds.high or certain + undecided < bounds.low:
                     return False
                 for i in range(start[r], stop[r]):
                     ink, open = &finder.ink[WORDS * i], &finder.open[WORDS * i]
@@ -285,7 +285,7 @@ cdef bint propagate(SourceFinder finder, int64_t s, int64_t peak) noexcept nogil
                             if certain + area > bounds.high:
                                 clear_bit(open, j)
                                 changed = True
-                            elif certain + free - area < bounds.low:
+                            elif certain + undecided - area < bounds.low:
                                 clear_bit(open, j)
                                 set_bit(ink, j)
                                 changed = True
@@ -444,7 +444,7 @@ cdef int64_t search(SourceFinder finder, Beam beam, int64_t s, int64_t peak) noe
     cdef State* state
     cdef const uint64_t* line
     cdef Bounds bounds
-    cdef int64_t count = 1, words = 0, words_before, r, c, i, j, k, first, span, base, free, area, total, limit, bit
+    cdef int64_t count = 1, words = 0, words_before, r, c, i, j, k, first, span, base, undecided, area, total, limit, bit
     memset(now, 0, sizeof(State))
     for r in range(BOX):
         rows = &finder.grids.weights[s, r, 0]
@@ -457,24 +457,24 @@ cdef int64_t search(SourceFinder finder, Beam beam, int64_t s, int64_t peak) noe
                 continue
             columns, sums = &finder.grids.weights[s, c, 0], &finder.grids.sums[first_sums[c]]
             bounds = area_bounds(finder.levels[BOX * r + c], peak)
-            free = area = 0
+            undecided = area = 0
             for i in range(fresh[r], stop[r]):
-                free += rows[i]
+                undecided += rows[i]
             for j in range(fresh[c], stop[c]):
                 area += columns[j]
-            free *= area
+            undecided *= area
             first, span = start[c] + PAD, stop[c] - start[c]
             for k in range(count):
                 total = 0
                 for i in range(start[r], stop[r]):
                     total += rows[i] * sums[get_bits(&now[k].rows[WORDS * (i - base)], first, span)]
                 now[k].area = total
-            count = keep_between(now, count, bounds.low - free, bounds.high, words)
+            count = keep_between(now, count, bounds.low - undecided, bounds.high, words)
             for i in range(fresh[r], stop[r]):
                 line = &finder.open[WORDS * i]
                 for j in range(fresh[c], stop[c]):
                     area = rows[i] * columns[j]
-                    free -= area
+                    undecided -= area
                     if not get_bits(line, j + PAD, 1):
                         bit = get_bits(&finder.ink[WORDS * i], j + PAD, 1)
                         for k in range(count):
@@ -486,7 +486,7 @@ cdef int64_t search(SourceFinder finder, Beam beam, int64_t s, int64_t peak) noe
                         continue
                     limit = beam.width if i == stop[r] - 1 and j == stop[c] - 1 else 4 * beam.width
                     count = grow(
-                        beam, now, other, count, prior, i - base, j, area, bounds.low - free, bounds.high, limit, words
+                        beam, now, other, count, prior, i - base, j, area, bounds.low - undecided, bounds.high, limit, words
                     )
                     swap = now
                     now = other

@@ -65,7 +65,8 @@ cdef class LmNet(DecisionTree):
             )
         shapes = {
             "first": (first, (LM_INPUTS, width)), "rows": (rows, (SELECTED_ROWS, width)),
-            "qkv": (qkv, (layers, width, 3 * width)), "outcome": (outcome, (layers, 2, width)), "sink": (sink, (layers, 2, width)), "out": (out, (layers, width, width)),
+            "qkv": (qkv, (layers, width, 3 * width)), "outcome": (outcome, (layers, 2, width)),
+            "sink": (sink, (layers, 2, width)), "out": (out, (layers, width, width)),
             "up_bias": (up_bias, (layers, hidden)), "down": (down, (layers, hidden, width)),
             "down_bias": (down_bias, (layers, width)), "layer_shifts": (layer_shifts, (layers, 4)),
             "embed_shift": (embed_shift, (1,)), "exponential": (exponential, (WEIGHT_ENTRIES,)),
@@ -150,11 +151,11 @@ cdef int check_cache(LmNet net, KvCache cache) except -1:
 
 cdef void write_key(KvCache cache, Py_ssize_t layer, Py_ssize_t slot, const int16_t* key) noexcept nogil:
     """Writes the key of an entry."""
-    cdef Py_ssize_t head, pair
+    cdef Py_ssize_t head, _pair
     cdef int16_t* block
     for head in range(cache.keys.shape[1]):
         block = &cache.keys[layer, head, slot >> 6, 2 * (slot & (KEY_BLOCK - 1))]
-        for pair in range(KEY_PAIRS):
+        for _pair in range(KEY_PAIRS):
             block[0], block[1] = key[0], key[1]
             block += 2 * KEY_BLOCK
             key += 2
