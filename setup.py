@@ -13,7 +13,7 @@ from pathlib import Path
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
-from setuptools.errors import BaseError
+from setuptools.errors import BaseError, CCompilerError
 
 try:
     from setuptools.command.bdist_wheel import bdist_wheel
@@ -92,11 +92,11 @@ class BuildCore(build_ext):
         super().finalize_options()
         self.parallel = self.parallel or os.cpu_count()
 
-    def build_extensions(self) -> None:
+    def run(self) -> None:
         """Compiles all modules."""
         try:
-            super().build_extensions()
-        except (BaseError, OSError) as error:
+            super().run()
+        except (BaseError, CCompilerError, OSError) as error:
             sys.exit(
                 f"rlcodec: its core could not be compiled ({error}). Installing from source needs a C compiler, such as gcc or "
                 "clang, and the headers of Python; a wheel needs neither."
