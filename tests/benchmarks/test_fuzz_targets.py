@@ -59,7 +59,7 @@ def test_findings_are_seen(targets):
         warnings.warn("an overflow", RuntimeWarning, stacklevel=1)
 
     def report(data):
-        targets._from_loops.append("IndexError (out of bounds)")
+        targets.from_loops.append("IndexError (out of bounds)")
 
     def cut(data):
         warnings.warn("cut", rlcodec.TruncatedStreamWarning, stacklevel=1)
