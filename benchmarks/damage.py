@@ -82,8 +82,13 @@ def mutate(data: bytes, others: list[bytes], rng: np.random.Generator) -> bytes:
     return bytes(out)
 
 
-_from_loops: list[str] = []
+from_loops: list[str] = []
 """Exceptions in loops without the interpreter's lock, which a build with bounds checks reports but cannot raise."""
+
+
+def watch_loops() -> None:
+    """Collects what loops report from now on in `from_loops`."""
+    sys.unraisablehook = lambda error: from_loops.append(f"{error.exc_type.__name__} ({error.exc_value})")
 
 
 def outcome(data: bytes, picture: np.ndarray | None) -> tuple[str, float]:
@@ -94,7 +99,7 @@ def outcome(data: bytes, picture: np.ndarray | None) -> tuple[str, float]:
         picture: what it showed before it was damaged, None if nothing is compared.
     """
     started = time.process_time()
-    _from_loops.clear()
+    from_loops.clear()
     try:
         with warnings.catch_warnings(record=True) as warned:
             warnings.simplefilter("always")
@@ -109,8 +114,8 @@ def outcome(data: bytes, picture: np.ndarray | None) -> tuple[str, float]:
         what = "an exception of the package"
     except Exception as error:  # must not happen
         what = f"CRASH: {type(error).__name__}"
-    if _from_loops:
-        what = f"CRASH: {_from_loops[0]} in a compiled loop"
+    if from_loops:
+        what = f"CRASH: {from_loops[0]} in a compiled loop"
     return what, time.process_time() - started
 
 
@@ -176,7 +181,7 @@ DAMAGES = {"prefixes": prefixes, "flips": flips, "mutations": mutations, "built 
 def tally(job: tuple) -> tuple[str, Counter, float, int]:
     """The kind of damage of a job, counts of its outcomes, the slowest decode in seconds, and how many took too long."""
     kind, *arguments = job
-    sys.unraisablehook = lambda error: _from_loops.append(error.exc_type.__name__)
+    watch_loops()
     counts, slowest, slow = Counter(), 0.0, 0
     for data, picture in DAMAGES[kind](*arguments):
         what, seconds = outcome(data, picture)

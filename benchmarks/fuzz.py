@@ -45,6 +45,7 @@ def update_build() -> None:
         TREE.mkdir()
     for stale in [path for path in TREE.glob("rlcodec/**/*.py*") if not (ROOT / path.relative_to(TREE)).exists()]:
         stale.unlink()
+        stale.with_suffix(".abi3.so").unlink(missing_ok=True)
     ignored = shutil.ignore_patterns("*.so", "__pycache__")
     shutil.copytree(ROOT / "rlcodec", TREE / "rlcodec", ignore=ignored, dirs_exist_ok=True)
     for name in ("envs", "agents"):
@@ -52,7 +53,10 @@ def update_build() -> None:
     for name in ("setup.py", "pyproject.toml"):
         shutil.copy2(ROOT / name, TREE / name)
     build = [sys.executable, "setup.py", "-q", "build_ext", "--inplace"]
-    subprocess.run(build, cwd=TREE, env={**os.environ, "RLCODEC_BUILD": "fuzzed"}, check=True, capture_output=True)
+    with open(WORK / "build.log", "w") as log:
+        done = subprocess.run(build, cwd=TREE, env={**os.environ, "RLCODEC_BUILD": "fuzzed"}, stdout=log, stderr=log)
+    if done.returncode:
+        sys.exit(f"the package could not be built; see {log.name}")
     source = ROOT / "benchmarks" / "fuzz_counters.c"
     subprocess.run(["gcc", "-O2", "-shared", "-fPIC", "-o", SHIM, source], check=True)
 
@@ -68,16 +72,17 @@ def environment() -> dict[str, str]:
         "LD_PRELOAD": f"{SHIM} {runtime}",
         "ASAN_OPTIONS": SANITIZER_OPTIONS,
         "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
-        "PYTHONPATH": os.fspath(TREE),
+        "PYTHONPATH": f"{TREE}{os.pathsep}{ROOT / 'benchmarks'}",
         "PYTHONDONTWRITEBYTECODE": "1",
         "OMP_NUM_THREADS": "1",
     }
 
 
-def fuzz(target: str, seconds: int, folder: Path) -> None:
+def fuzz(target: str, seconds: int) -> None:
     """Fuzzes in this process, which the first finding ends."""
     import atheris
 
+    folder = WORK / target
     with atheris.instrument_imports(include=["rlcodec"]):
         import fuzz_targets
     if not Path(fuzz_targets.rlcodec.__file__).is_relative_to(TREE):
@@ -87,7 +92,7 @@ def fuzz(target: str, seconds: int, folder: Path) -> None:
         corpus.mkdir(parents=True)
         for number, seed in enumerate(chosen.seeds()):
             (corpus / f"seed-{number}").write_bytes(seed)
-    fuzz_targets.report_loops()
+    fuzz_targets.watch_loops()
 
     def run(data: bytes) -> None:
         last.write_bytes(data)  # UndefinedBehaviorSanitizer ends the process before libFuzzer can save the input
@@ -112,7 +117,7 @@ def in_turns(target: str, seconds: int) -> dict[str, int | float]:
     folder = WORK / target
     folder.mkdir(exist_ok=True)
     started, runs, reached, findings = time.monotonic(), 0, {}, Counter[str]()
-    command = [sys.executable, __file__, "--target", target, "--inside", "--seconds"]
+    command = [sys.executable, "-c", "import sys, fuzz; fuzz.fuzz(sys.argv[1], int(sys.argv[2]))", target]
     while (left := seconds - int(time.monotonic() - started)) > 0 and findings.total() < MOST_FINDINGS:
         done = subprocess.run([*command, str(left)], env=environment(), capture_output=True, text=True, errors="replace")
         output = done.stdout + done.stderr
@@ -134,9 +139,6 @@ def in_turns(target: str, seconds: int) -> dict[str, int | float]:
 
 def main() -> None:
     """Builds, fuzzes and prints."""
-    if "--inside" in sys.argv:
-        fuzz(sys.argv[2], int(sys.argv[-1]), WORK / sys.argv[2])
-        return
     from common import arguments, print_result  # not before: it would import the package without counting
 
     parser = arguments(__doc__, data=False)

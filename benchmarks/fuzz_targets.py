@@ -11,7 +11,6 @@ import argparse
 import binascii
 import contextlib
 import struct
-import sys
 import tempfile
 import time
 import warnings
@@ -23,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from damage import golden, with_checksum
+from damage import from_loops, golden, watch_loops, with_checksum
 from PIL import Image
 
 import rlcodec
@@ -65,10 +64,6 @@ class FindingError(Exception):
     """What a user must never see."""
 
 
-_from_loops: list[str] = []
-"""Exceptions in loops without the interpreter's lock, which a build with bounds checks reports but cannot raise."""
-
-
 @dataclass(frozen=True)
 class Target:
     """What is fuzzed.
@@ -88,7 +83,7 @@ def watch(run: Callable[[bytes], None], data: bytes) -> None:
     Raises:
         FindingError: it warns of something that is not the package's, reports exceptions from a loop, or takes too long.
     """
-    _from_loops.clear()
+    from_loops.clear()
     started = time.process_time()
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
@@ -97,8 +92,8 @@ def watch(run: Callable[[bytes], None], data: bytes) -> None:
     for warning in warned:
         if not issubclass(warning.category, rlcodec.TruncatedStreamWarning | rlcodec.ImageWarning):
             raise FindingError(f"a warning, {warning.category.__name__}: {warning.message}")
-    if _from_loops:
-        raise FindingError(f"{_from_loops[0]} in a compiled loop")
+    if from_loops:
+        raise FindingError(f"{from_loops[0]} in a compiled loop")
     if seconds > SLOW_SECONDS:
         raise FindingError(f"{seconds:.1f} seconds")
 
@@ -263,18 +258,13 @@ TARGETS = {
 }
 
 
-def report_loops() -> None:
-    """Makes `watch` see the exceptions that loops report."""
-    sys.unraisablehook = lambda error: _from_loops.append(f"{error.exc_type.__name__} ({error.exc_value})")
-
-
 def main() -> None:
     """Feeds a target with files."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("target", choices=list(TARGETS))
     parser.add_argument("files", type=Path, nargs="+")
     options = parser.parse_args()
-    report_loops()
+    watch_loops()
     for path in options.files:
         watch(TARGETS[options.target].run, path.read_bytes())
 

@@ -37,6 +37,8 @@ them."""
 NO_LABEL = -(1 << 31)
 MAX_NAME_BYTES = 255
 MAX_IMAGES = 1 << 48
+MAX_SECTION_IMAGES = 1 << 12
+"""Names that share their beginnings take hundreds of times the memory of an index, so sections are kept small."""
 MAX_WINDOW_BYTES = 1 << 20
 """Bytes that are read at once when a footer is searched for."""
 
@@ -153,7 +155,7 @@ def pack_section(first: int, start: int, entries: Sequence[Entry]) -> tuple[byte
     Args:
         first: index of its first image.
         start: offset in the file, bytes.
-        entries: its images, whose names have passed `check_name`.
+        entries: its images, at most MAX_SECTION_IMAGES, whose names have passed `check_name`.
 
     Returns:
         Its bytes, and where it lies.
@@ -311,6 +313,7 @@ def _parse_footer(data: bytes, end: int, max_images: int) -> Section | None:
         return None
     _, first, start, data_bytes, count, index_bytes, raw_bytes, check = FOOTER.unpack_from(data)
     section = Section(first, count, start, data_bytes, index_bytes, raw_bytes, check)
-    fits = start >= HEADER_BYTES and section.stop == end and 0 < count <= data_bytes and first + count <= max_images
+    countable = 0 < count <= min(data_bytes, MAX_SECTION_IMAGES) and first + count <= max_images
+    fits = start >= HEADER_BYTES and section.stop == end
     names_fit = count * COLUMNS.itemsize < raw_bytes <= count * (COLUMNS.itemsize + MAX_NAME_BYTES)
-    return section if fits and names_fit else None
+    return section if fits and countable and names_fit else None

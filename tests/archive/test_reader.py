@@ -12,7 +12,7 @@ import pytest
 
 import rlcodec
 from rlcodec.archive import writer as collection_writer
-from rlcodec.archive.format import COLUMNS, FOOTER_BYTES, HEADER_BYTES, Section
+from rlcodec.archive.format import COLUMNS, FOOTER_BYTES, HEADER_BYTES, MAX_SECTION_IMAGES, Entry, Section, pack_section
 from rlcodec.errors import DamagedStreamError, OptionError, OutputError, StreamError, TruncatedStreamWarning, UnknownModelError
 
 IMAGES = 7
@@ -316,6 +316,16 @@ def test_a_footer_that_declares_too_much_is_no_footer(tmp_path, changes):
     }  # fmt: skip
     (tmp_path / "set.rlcz").write_bytes(forged(Section(**honest | changes), index))
     assert len(opened(tmp_path / "set.rlcz")) == 0
+
+
+@pytest.mark.parametrize(("count", "found"), [(MAX_SECTION_IMAGES, MAX_SECTION_IMAGES), (MAX_SECTION_IMAGES + 1, 0)])
+def test_a_section_of_too_many_images_is_none(tmp_path, streams, count, found):
+    write(tmp_path / "set.rlcz", streams[:1])
+    front = (tmp_path / "set.rlcz").read_bytes()[:HEADER_BYTES]
+    data, _ = pack_section(0, HEADER_BYTES, [Entry(28, 28, 0, b"x", f"{'a' * 240}/{number:06}") for number in range(count)])
+    (tmp_path / "set.rlcz").write_bytes(front + data)
+    collection = opened(tmp_path / "set.rlcz")
+    assert len(collection) == len(collection.names) == found
 
 
 @pytest.mark.parametrize("kind", ["bomb", "name", "length", "short"])
