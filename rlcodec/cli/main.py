@@ -3,6 +3,7 @@
 import importlib
 import signal
 import sys
+import threading
 import warnings
 from typing import Any
 
@@ -64,6 +65,7 @@ def main() -> None:
 def _terminate(*_: Any) -> None:
     """Ends the command as an interruption does, so that nothing is left behind; a second signal ends the process at once."""
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    threading.excepthook = lambda _: None  # the thread of a pool fails if processes end while it cancels their work
     sys.exit(EXIT_TERMINATED)
 
 

@@ -111,5 +111,4 @@ def _map_over_pool(
             oldest, future = waiting.popleft()
             yield oldest, future.result()
     finally:
-        for _, future in waiting:
-            future.cancel()
+        pool.shutdown(wait=False, cancel_futures=True)

@@ -15,7 +15,8 @@ def worker_pool(count: int) -> Iterator[ProcessPoolExecutor]:
     """A pool of `count` processes for a block of code.
 
     The processes end at once if an exception ends the block, or if the parent is killed; those of a plain pool finish what they
-    have begun, or do not notice.
+    have begun, or do not notice. Leave it to the pool to cancel futures, as `Executor.map` does not: the pool reports a future
+    that was cancelled by others when its processes end.
     """
     context = get_context("spawn")
     stopped, stop = context.Pipe(duplex=False)

@@ -59,8 +59,8 @@ def find_sources(
             part_sources = _read_sources(path, digest) if path else None
             if part_sources is None:
                 chunks = [part[i : i + CHUNK_IMAGES] for i in range(0, len(part), CHUNK_IMAGES)]
-                searched = pool.map(_find_chunk, chunks, [prior] * len(chunks))
-                part_sources = [source for chunk in searched for source in chunk]
+                searched = [pool.submit(_find_chunk, chunk, prior) for chunk in chunks]
+                part_sources = [source for chunk in searched for source in chunk.result()]
                 if path:
                     _write_sources(path, digest, part_sources)
             sources += part_sources
