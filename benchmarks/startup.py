@@ -3,8 +3,10 @@
 Commands take turns. A fresh home has no caches of any library; the first decode there shows what a new container pays.
 """
 
+import functools
 import os
 import statistics
+import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -12,37 +14,41 @@ from importlib import metadata
 from pathlib import Path
 
 from common import arguments, print_result, seconds
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 from PIL import Image
 
 import rlcodec
 
 REPEATS = 9
 UNIT = "import numpy, PIL.Image"
+FIRST = ", the first in a fresh home"
 NOT_COUNTED = ("numpy", "pillow", "onnxruntime")
 
 
-def run(command: Sequence[object], environment: Mapping[str, str]) -> int:
-    """Runs Python with some arguments and without output; returns the peak of its memory in bytes."""
-    with open(os.devnull, "w") as nothing:
-        actions = [(os.POSIX_SPAWN_DUP2, nothing.fileno(), descriptor) for descriptor in (1, 2)]
-        process = os.posix_spawn(sys.executable, [sys.executable, *map(str, command)], environment, file_actions=actions)
-        _, status, usage = os.wait4(process, 0)
-    if status:
-        raise RuntimeError(f"{' '.join(map(str, command))}: exit status {os.waitstatus_to_exitcode(status)}")
-    return usage.ru_maxrss * 1024
+def run(command: Sequence[object], environment: Mapping[str, str]) -> None:
+    """Runs Python with some arguments and without output."""
+    subprocess.run([sys.executable, *map(str, command)], env=environment, check=True, capture_output=True)
+
+
+def peak_bytes(command: Sequence[object], environment: Mapping[str, str]) -> int:
+    """Peak of the memory of such a process; what starts it must be small, since the system counts that, too."""
+    program = "import os, sys; print(os.wait4(os.spawnv(os.P_NOWAIT, sys.executable, sys.argv[1:]), 0)[2].ru_maxrss)"
+    starter = [sys.executable, "-S", "-c", program, sys.executable, *map(str, command)]
+    done = subprocess.run(starter, env=environment, check=True, stdout=subprocess.PIPE, text=True)
+    return int(done.stdout.splitlines()[-1]) * 1024
 
 
 def installed_bytes() -> int:
     """Bytes of rlcodec and of the packages that its runtime needs, as installed, without those of NOT_COUNTED."""
     names, wanted = set[str](), ["rlcodec"]
     while wanted:
-        name = wanted.pop().lower()
+        name = canonicalize_name(wanted.pop())
         if name in names or name in NOT_COUNTED:
             continue
         names.add(name)
-        for requirement in metadata.requires(name) or ():
-            if "extra ==" not in requirement:
-                wanted.append(requirement.split(";")[0].split("[")[0].rstrip("<>=!~.,0123456789 ("))
+        required = map(Requirement, metadata.requires(name) or ())
+        wanted += [each.name for each in required if each.marker is None or each.marker.evaluate({"extra": ""})]
     files = (file.locate() for name in names if name != "rlcodec" for file in metadata.files(name) or ())
     package = Path(rlcodec.__file__).parent.rglob("*")
     return sum(path.stat().st_size for path in map(Path, (*files, *package)) if path.is_file() and path.suffix != ".pyc")
@@ -69,20 +75,19 @@ def main() -> None:
         run(commands["P"], environment)
         run(commands["import rlcodec"], environment)  # so that the files are in the system's memory
         times: dict[str, list[float]] = {label: [] for label in commands}
-        memory = dict.fromkeys(commands, 0)
-        first: dict[str, float] = {}
         for repeat in range(REPEATS):
             for label, command in commands.items():
-                fresh = {**environment, "HOME": str(folder / f"home-{label}-{repeat}")}
-                if "decode" in label and repeat == 0:
-                    first[label] = seconds(lambda command=command, fresh=fresh: run(command, fresh))
-                times[label].append(
-                    seconds(lambda label=label, command=command: memory.update({label: run(command, environment)}))
-                )
+                times[label].append(seconds(functools.partial(run, command, environment)))
+                if "decode" in label:
+                    fresh = {**environment, "HOME": str(folder / f"home-{len(label)}-{repeat}")}
+                    times.setdefault(f"{label}{FIRST}", []).append(seconds(functools.partial(run, command, fresh)))
+        memory = {label: peak_bytes(command, environment) for label, command in commands.items()}
     middle = {label: statistics.median(values) for label, values in times.items()}
     result: dict[str, object] = {"P, milliseconds": 1000 * middle["P"]}
     result |= {f"{label}, in P": middle[label] / middle["P"] for label in commands if label != "P"}
-    result |= {f"{label}, the first in a fresh home against later ones": first[label] / middle[label] for label in first}
+    result |= {
+        f"{name}{FIRST} against later ones": middle[name + FIRST] / middle[name] for name in commands if "decode" in name
+    }
     result |= {f"{label}, peak memory in MB": memory[label] / 1e6 for label in commands}
     result["installed without numpy, Pillow and ONNX Runtime, MB"] = installed_bytes() / 1e6
     print_result(options, result)

@@ -218,8 +218,6 @@ def info(
         changed = {"settings": asdict(found.settings), "details": dict(found.details), "segments": segments}
         print(json.dumps(vars(found) | changed | {"predicted_decode_ms": decode_ms}))
         return
-    from rich.table import Table
-
     kind = "lossless" if found.lossless else "lossy"
     say(f"{found.width}x{found.height}, {kind}, {found.size_bytes} bytes = {found.rate_bpp:.3f} bits per pixel")
     say(f"header {found.header_bytes} bytes, payload {found.payload_bytes} bytes{', cut' if found.truncated else ''}")
@@ -228,10 +226,10 @@ def info(
     say(f"decoding takes {found.decoder_kmac_per_pixel:.2f} kMAC per pixel")
     if decode_ms is not None:
         say(f"and about {decode_ms:.3g} ms on this machine")
-    table = Table("segment", "tier", "bits", "kMAC")
-    for s in segments:
-        table.add_row(f"{s['kind']} {s['index']}", str(s["tier"]), f"{s['bits']:.2f}", f"{s['decoder_macs'] / 1000:.1f}")
-    show(table)
+    rows = (
+        (f"{s['kind']} {s['index']}", str(s["tier"]), f"{s['bits']:.2f}", f"{s['decoder_macs'] / 1000:.1f}") for s in segments
+    )
+    show(("segment", "tier", "bits", "kMAC"), *rows)
 
 
 @command("rlcodec calibrate")
@@ -248,11 +246,10 @@ def calibrate(
     if as_json:
         print(json.dumps(json.loads(calibration.to_json())))
         return
-    from rich.table import Table
-
-    table = Table("preset", "stage", "fixed ms", "ms per kMAC", "ms per pixel")
-    for preset, stages in calibration.stages.items():
-        for name, cost in stages.items():
-            table.add_row(preset, name, f"{cost.fixed_ms:.3f}", f"{cost.ms_per_kmac:.3g}", f"{cost.ms_per_pixel:.3g}")
-    show(table)
+    rows = (
+        (preset, name, f"{cost.fixed_ms:.3f}", f"{cost.ms_per_kmac:.3g}", f"{cost.ms_per_pixel:.3g}")
+        for preset, stages in calibration.stages.items()
+        for name, cost in stages.items()
+    )
+    show(("preset", "stage", "fixed ms", "ms per kMAC", "ms per pixel"), *rows)
     say(f"{path}: {calibration.machine.cpu}, {calibration.machine.cores} cores")

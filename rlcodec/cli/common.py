@@ -4,10 +4,11 @@ import inspect
 import os
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import is_dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Annotated, Any
 
 import click
@@ -129,15 +130,18 @@ def command(
 
 @contextmanager
 def _silence() -> Iterator[None]:
-    """Silences this module, and rich's console, on which training prints."""
+    """Silences this module and, if the training tools are installed, rich's console, on which they print."""
     global _quiet
-    from rich import get_console
+    console: Any = SimpleNamespace()
+    with suppress(ImportError):
+        from rich import get_console
 
-    _quiet = get_console().quiet = True
+        console = get_console()
+    _quiet = console.quiet = True
     try:
         yield
     finally:
-        _quiet = get_console().quiet = False
+        _quiet = console.quiet = False
 
 
 def say(text: str) -> None:
@@ -152,12 +156,11 @@ def complain(*lines: str) -> None:
         print(f"rlcodec: {line}", file=sys.stderr)
 
 
-def show(table: Any, min_columns: int = 0) -> None:
-    """Prints a table of rich's, unless --quiet, at least `min_columns` characters wide."""
-    from rich import get_console
-
-    console = get_console()  # whose own `quiet` is set by --quiet
-    console.print(table, width=max(console.width, min_columns))
+def show(*rows: Sequence[str]) -> None:
+    """Prints the rows of a table, the first of which are titles, in aligned columns, unless --quiet."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        say("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
 def torch_device(name: str) -> str:
@@ -179,9 +182,12 @@ def progress(title: str) -> Iterator[Any]:
     if _quiet or not sys.stderr.isatty():
         yield lambda done, total: None
         return
-    from rich.console import Console
-    from rich.progress import Progress
+    with ExitStack() as stack:
+        bars: list[Any] = []
 
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(title, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+        def report(done: int, total: int) -> None:
+            if not bars:
+                bars.append(stack.enter_context(click.progressbar(length=total, label=title, file=sys.stderr)))
+            bars[0].update(done - bars[0].pos)
+
+        yield report

@@ -15,7 +15,6 @@ from rlcodec.cli.common import (
     complain,
     progress,
     say,
-    show,
 )
 from rlcodec.cli.parameters import Argument
 from rlcodec.errors import OptionError
@@ -137,6 +136,7 @@ def _compare_codecs(data: Path, listed: str, options: EvaluateOptions) -> None:
 
 
 def _show_summary(summary: Any, anchor: str) -> None:
+    from rich import get_console
     from rich.box import SIMPLE
     from rich.table import Column, Table
 
@@ -155,7 +155,8 @@ def _show_summary(summary: Any, anchor: str) -> None:
             row.codec, f"{row.low_bpp:.2f} to {row.high_bpp:.2f}", *rates, shown(row.encode_ms, "{:.1f}"),
             shown(row.decode_ms, "{:.1f}"), shown(row.decoder_kmac_per_pixel, "{:.2f}"),
         )  # fmt: skip
-    show(table, min_columns=SUMMARY_COLUMNS)
+    console = get_console()  # whose own `quiet` is set by --quiet
+    console.print(table, width=max(console.width, SUMMARY_COLUMNS))
     say(
         f"{summary.pictures.max()} pictures; BD-rates relative to {anchor}, over the decibels that both curves span; times and "
         "compute at the settings nearest to 1 bit per pixel, medians and means"
