@@ -3,6 +3,7 @@
 import os
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -30,7 +31,8 @@ def write_atomically(path: str | os.PathLike[str], write: Callable[[IO[bytes]], 
                 os.fsync(descriptor)
             os.replace(temporary, path)
         except BaseException:
-            os.unlink(temporary)
+            with suppress(FileNotFoundError):  # an interruption may come right after the file was renamed
+                os.unlink(temporary)
             raise
     except OSError as error:
         raise OutputError(f"{path}: cannot be written ({error.strerror or error})") from error

@@ -110,3 +110,15 @@ def test_a_name_that_is_too_long(tmp_path):
     with pytest.raises(OutputError, match="cannot be written"):
         write_bytes(tmp_path / ("x" * 300), NEW)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_interruption_right_after_the_file_was_renamed(tmp_path, monkeypatch):
+    def interrupted(source, target, replace=os.replace):
+        replace(source, target)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "replace", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        write_bytes(tmp_path / "out", NEW)
+    assert (tmp_path / "out").read_bytes() == NEW
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
