@@ -1,4 +1,4 @@
-"""Speed of this version relative to another: coding, packing and environments, in two processes that take turns.
+"""Speed of this version relative to another: coding, packing and environments, in two processes that take turns on one core.
 
 OTHER_PYTHON is the interpreter of an environment in which the other version is installed. Ratios below 1 mean that this version
 is faster.
@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from common import print_result, use_one_core
 
 REPEATS = 15
 ENVIRONMENTS, STEPS = 256, 50
@@ -59,6 +60,7 @@ def tasks(folder: Path) -> dict[str, Callable[[], object]]:
 
 def serve(folder: Path) -> None:
     """Runs the tasks whose names come line by line, and answers with seconds."""
+    use_one_core()
     known = tasks(folder)
     print(json.dumps(list(known)), flush=True)
     sys.stdin.readline()
@@ -73,8 +75,6 @@ def main() -> None:
     if sys.argv[1:2] == ["--serve"]:
         serve(Path(sys.argv[2]))
         return
-    from common import print_result
-
     from rlcodec.training.data import load_images, load_pictures
 
     parser = argparse.ArgumentParser(description=__doc__)

@@ -64,7 +64,9 @@ def main() -> None:
         folder = Path(name)
         (folder / "photo.rlc").write_bytes(rlcodec.encode(Image.open(options.photograph), preset="photo", objective="balanced"))
         (folder / "digit.rlc").write_bytes(rlcodec.encode(Image.open(options.digit).convert("L"), lossless=True))
+        # Bytecode is kept, as in any installation.
         environment = {**os.environ, "HOME": name}
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)
         commands = {
             "P": ("-c", UNIT),
             "import rlcodec": ("-c", "import rlcodec"),
