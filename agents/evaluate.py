@@ -20,7 +20,7 @@ SMALLEST_GAP = 1e-6
 SOLVED = 0
 """Status of a linear programme that has a solution."""
 ENDED = -1
-"""Stands for an action where an episode has ended."""
+"""In place of an action, where an episode has ended."""
 RULES = ("threshold", "planner", "policy")
 CONTENDERS = ("fixed", *RULES, "oracle")
 

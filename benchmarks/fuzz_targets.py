@@ -105,7 +105,7 @@ def ignoring_errors(run: Callable[..., object], *values: Any) -> None:
 
 
 def stream_of(preset: str, data: bytes) -> bytes:
-    """The stream that an input of a decoder stands for, cut if it says so."""
+    """The stream that the fuzzer's input to a decoder describes; the input may also say where it is cut."""
     missing, height, width, settings = FIELDS.unpack(data[: FIELDS.size].ljust(FIELDS.size, b"\0"))
     codec, payload = preset_by_name(preset), data[FIELDS.size :] + bytes(missing)
     fingerprint = fingerprint_of(codec.weights().digest)
@@ -157,7 +157,7 @@ def header_of(preset: str) -> bytes:
 
 
 def collection_of(data: bytes) -> bytes:
-    """The file that an input of collections stands for."""
+    """The file that the fuzzer's input to collections describes."""
     front, rest = data[: STRUCTURE.size].ljust(STRUCTURE.size, b"\0"), data[STRUCTURE.size :]
     kind, sections, count, name_bytes = STRUCTURE.unpack(front)
     if kind == RAW:
@@ -204,7 +204,7 @@ def repaired(data: bytes) -> bytes:
 
 
 def read_collection(data: bytes) -> None:
-    """Reads everything of the collection that an input stands for.
+    """Reads everything in the collection that the fuzzer's input describes.
 
     Raises:
         FindingError: an image differs from what its stream alone decodes to.

@@ -65,8 +65,8 @@ QUIET = inspect.Parameter(
 class _Callback:
     """A function as a command calls it.
 
-    A parameter of the function that is a dataclass stands for the options that its fields describe. The options of `types` come
-    after the positional parameters of the function and before those that are keyword-only.
+    A parameter of the function whose type is a dataclass becomes several options, one for each field. The options of `types`
+    come after the positional parameters of the function and before those that are keyword-only.
     """
 
     def __init__(self, run: Callable[..., None], types: Callable[[], OptionTypes] | None):

@@ -1,10 +1,10 @@
 """Weights files: named arrays in safetensors, their digest, and the fingerprint in the header of streams."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from safetensors import SafetensorError
@@ -13,9 +13,9 @@ from safetensors.numpy import load_file, save
 from rlcodec.core.container import Header
 from rlcodec.core.files import write_bytes
 from rlcodec.core.integer_conv import ConvLayer
-from rlcodec.core.integer_mlp import ContextNet, context_net
 from rlcodec.errors import ModelError, UnknownModelError
 
+T = TypeVar("T")
 WEIGHTS = Path(__file__).parents[1] / "weights"
 """Folder of the installed weights and policies."""
 FINGERPRINT_BYTES = 2
@@ -94,9 +94,9 @@ def stored_fields(kind: Any) -> tuple[str, ...]:
     return tuple(getattr(kind, "_fields", None) or kind.stored)
 
 
-def context_net_of(arrays: Mapping[str, np.ndarray], prefix: str) -> ContextNet:
-    """Inverse of `tuple_to_arrays` for networks; raises KeyError if an array is missing."""
-    return context_net(**{field: arrays[f"{prefix}.{field}"] for field in stored_fields(ContextNet)})
+def tuple_from_arrays(kind: Callable[..., T], prefix: str, arrays: Mapping[str, np.ndarray]) -> T:
+    """Inverse of `tuple_to_arrays`, for a class of named tuples, networks or tables; raises KeyError if an array is missing."""
+    return kind(**{field: np.ascontiguousarray(arrays[f"{prefix}.{field}"]) for field in stored_fields(kind)})
 
 
 def save_model(path: Path, arrays: Mapping[str, np.ndarray], metadata: dict[str, str] | None = None) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from rlcodec.core.binary_latent import Neighbours
 from rlcodec.core.integer_mlp import ContextNet
-from rlcodec.core.weights_file import Weights, context_net_of, digest_of, tuple_to_arrays
+from rlcodec.core.weights_file import Weights, digest_of, tuple_from_arrays, tuple_to_arrays
 from rlcodec.errors import ModelError
 from rlcodec.presets.compact.transform import FILES, LATENT_CHANNELS
 
@@ -54,7 +54,7 @@ def weights_from_arrays(arrays: Mapping[str, np.ndarray], folder: Path) -> Compa
         ModelError: an array is missing or does not fit this version, or the folder holds another synthesis.
     """
     try:
-        net = context_net_of(arrays, "latents")
+        net = tuple_from_arrays(ContextNet, "latents", arrays)
         frequencies, digest = arrays["tables.latent"], arrays["synthesis"]
     except KeyError as error:
         raise ModelError(f"the weights of preset compact lack the array {error}") from error

@@ -7,7 +7,7 @@ import numpy as np
 
 from rlcodec.core.integer_conv import ConvLayer
 from rlcodec.core.integer_mlp import ContextNet
-from rlcodec.core.weights_file import Weights, context_net_of, digest_of, layers_from_arrays, stored_fields
+from rlcodec.core.weights_file import Weights, digest_of, layers_from_arrays, tuple_from_arrays
 from rlcodec.errors import ModelError
 from rlcodec.presets.mnist.bilevel._coder import SourceNet
 from rlcodec.presets.mnist.bilevel.context import SourceTables
@@ -64,12 +64,12 @@ def weights_from_arrays(arrays: Mapping[str, np.ndarray]) -> MnistWeights:
             digest=digest_of(arrays),
             analysis=layers_from_arrays("analysis", arrays),
             synthesis=layers_from_arrays("synthesis", arrays),
-            pixel_net=context_net_of(arrays, "pixels"),
-            latent_net=context_net_of(arrays, "latents"),
-            tables=StaticTables(*(arrays[f"tables.{field}"] for field in StaticTables._fields)),
-            source_net=SourceNet(**{field: arrays[f"scans.{field}"] for field in SourceNet.stored}),
-            source_lm=LmNet(**{field: arrays[f"lm.{field}"] for field in stored_fields(LmNet)}),
-            source_tables=SourceTables(**{field: arrays[f"scan.{field}"] for field in SourceTables.stored}),
+            pixel_net=tuple_from_arrays(ContextNet, "pixels", arrays),
+            latent_net=tuple_from_arrays(ContextNet, "latents", arrays),
+            tables=tuple_from_arrays(StaticTables, "tables", arrays),
+            source_net=tuple_from_arrays(SourceNet, "scans", arrays),
+            source_lm=tuple_from_arrays(LmNet, "lm", arrays),
+            source_tables=tuple_from_arrays(SourceTables, "scan", arrays),
             fill=arrays["fill"],
         )
     except KeyError as error:

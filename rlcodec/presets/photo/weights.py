@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rlcodec.core.weights_file import Weights, context_net_of, digest_of, tuple_to_arrays
+from rlcodec.core.integer_mlp import ContextNet
+from rlcodec.core.weights_file import Weights, digest_of, tuple_from_arrays, tuple_to_arrays
 from rlcodec.errors import ModelError
 from rlcodec.presets.photo._transform import PLANES, SIZES
 from rlcodec.presets.photo.coefficient_coder import DIAGONALS, MAX_INPUT, PhotoNets
@@ -46,7 +47,7 @@ def weights_from_arrays(arrays: Mapping[str, np.ndarray]) -> PhotoWeights:
         ModelError: an array is missing, or its shape does not fit this version.
     """
     try:
-        nets = PhotoNets(**{name: context_net_of(arrays, stored) for name, stored in STORED_NAMES.items()})
+        nets = PhotoNets(**{name: tuple_from_arrays(ContextNet, stored, arrays) for name, stored in STORED_NAMES.items()})
         logs, centroids = arrays["logs"], arrays["centroids"]
     except KeyError as error:
         raise ModelError(f"the weights of preset photo lack the array {error}") from error

@@ -10,9 +10,9 @@ from rlcodec.presets.mnist.bilevel.torch_transformer import IntegerTransformer
 from rlcodec.presets.mnist.bilevel.transformer import (
     CACHE_ENTRIES,
     LM_INPUTS,
+    KvCache,
     LmNet,
     asking_cache,
-    empty_cache,
     lm_net,
     token_logits,
 )
@@ -41,7 +41,7 @@ def tokens(count: int, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor, torch
 
 
 def by_kernel(net, inputs, rows, symbols) -> list[int]:
-    return token_logits(net, empty_cache(net), inputs[0].numpy(), rows[0].numpy(), symbols[0].numpy()).tolist()
+    return token_logits(net, KvCache(net), inputs[0].numpy(), rows[0].numpy(), symbols[0].numpy()).tolist()
 
 
 @pytest.mark.parametrize("count", [1, 2, 7, 130, CACHE_ENTRIES + 60])
@@ -67,7 +67,7 @@ def test_they_do_so_where_everything_is_clipped(model, reach, columns):
 def test_tokens_run_one_by_one_or_together(model):
     net = export_transformer(model)
     inputs, rows, symbols = (part[0].numpy() for part in tokens(30))
-    cache, together = empty_cache(net), token_logits(net, empty_cache(net), inputs, rows, symbols)
+    cache, together = KvCache(net), token_logits(net, KvCache(net), inputs, rows, symbols)
     apart = [token_logits(net, cache, inputs[i : i + 1], rows[i : i + 1], symbols[i : i + 1])[0] for i in range(30)]
     assert apart == together.tolist()
     assert cache.tokens == 30
@@ -84,9 +84,9 @@ def test_arrays_that_do_not_fit_are_refused(model):
     inputs, rows, symbols = (part[0].numpy() for part in tokens(3))
     for wrong in ((inputs[:, 1:], rows, symbols), (inputs, rows[:2], symbols), (inputs, rows - 4000, symbols)):
         with pytest.raises(ValueError, match="fit"):
-            token_logits(net, empty_cache(net), *map(np.ascontiguousarray, wrong))
+            token_logits(net, KvCache(net), *map(np.ascontiguousarray, wrong))
     with pytest.raises(ValueError, match="cache"):
-        token_logits(net, empty_cache(export_transformer(RasterTransformer(32, 1, 32))), inputs, rows, symbols)
+        token_logits(net, KvCache(export_transformer(RasterTransformer(32, 1, 32))), inputs, rows, symbols)
     with pytest.raises(ValueError, match="elsewhere"):
         token_logits(net, asking_cache(), inputs, rows, symbols)
 

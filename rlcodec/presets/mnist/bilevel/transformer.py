@@ -73,7 +73,6 @@ __all__ = [
     "answer",
     "asking_cache",
     "cache_of_logits",
-    "empty_cache",
     "exponential_table",
     "lm_net",
     "root",
@@ -91,11 +90,6 @@ def lm_net(**stored: np.ndarray) -> LmNet:
 def exponential_table() -> np.ndarray:
     """Attention weights by distance from the largest logit, int32; shipped with the weights, never recomputed."""
     return np.rint(WEIGHT_ONE * np.exp(-np.arange(WEIGHT_ENTRIES) / WEIGHT_UNITS_PER_NAT)).astype(np.int32)
-
-
-def empty_cache(net: LmNet) -> KvCache:
-    """A cache of no tokens, for the kernel to run the network."""
-    return KvCache(net)
 
 
 def cache_of_logits(logits: np.ndarray) -> KvCache:
