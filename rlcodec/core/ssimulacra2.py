@@ -118,8 +118,8 @@ class Ssimulacra2:
     >>> scorer.score(original)
     100.0
 
-    Pictures of fewer than 256 pixels in a direction have fewer scales. The weights are then taken in order, as in the
-    definition: those of the first colours and scales of the table, not those of the scale itself. A picture of fewer than 8
+    Pictures of fewer than 225 pixels in a direction (LIBJXL: 113) have fewer scales. The weights are then taken in order, as in
+    the definition: those of the first colours and scales of the table, not those of the scale itself. A picture of fewer than 8
     pixels in a direction, for which there is no definition, is extended to 8 by repeating its last row or column.
 
     Implementations differ in the blur, and in the size at which there is no coarser scale. The default is what the package
