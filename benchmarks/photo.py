@@ -1,47 +1,66 @@
-"""Photographs: BD-rates of rlcodec against JPEG, WebP and AVIF, by PSNR and MS-SSIM, and times; whole files, one run.
+"""Photographs: BD-rates of preset photo against AVIF by PSNR, MS-SSIM and SSIMULACRA2, and times near 1 bit per pixel.
 
-The table is that of `rlcodec evaluate PHOTOS --codecs ...`.
+Rates are of whole files; a curve is the mean over pictures of scores and of rates at each setting. The tables are those of
+`rlcodec evaluate PHOTOS --codecs ...`.
 """
 
+import math
+from argparse import Namespace
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from common import arguments, print_result
 from tqdm import tqdm
 
-from rlcodec.evaluation.codecs import PHOTO_FORMATS
 from rlcodec.evaluation.curves import MEASURES, bd_rates, mean_curves, summary_of
 from rlcodec.evaluation.rate_distortion import TableOptions, measure_codecs
 
-CODECS = ("rlcodec:photo/light", "rlcodec:photo/full", "rlcodec:compact", *PHOTO_FORMATS)
+ANCHOR = "avif:444:speed=4"
+CODECS = ("rlcodec:photo/plain", "rlcodec:photo/light", "rlcodec:photo/full")
+
+
+def measured(
+    folder: Path, codecs: Sequence[str], anchors: Sequence[str], options: Namespace, report: Callable[[int, int], None]
+) -> dict[str, object]:
+    """Values by name of the codecs on the photographs of a folder."""
+    out = options.out / f"{folder.name}.parquet" if options.out else None
+    names = list(dict.fromkeys([*codecs, *anchors]))
+    table = measure_codecs(folder, names, TableOptions(out, limit=options.images, workers=1, report=report)).table
+    curves = mean_curves(table[table.codec.isin(names)])
+    result: dict[str, object] = {f"{folder.name}: pictures": int(curves.pictures.max())}
+    for anchor in anchors:
+        for row in bd_rates(curves, anchor).itertuples():
+            if row.codec in codecs and not math.isnan(row.bd_rate_percent):
+                unit = " dB" if row.measure.endswith("_db") else ""
+                name = f"{folder.name}: BD-rate by {MEASURES[row.measure]} of {row.codec} against {anchor}"
+                result[name] = f"{row.bd_rate_percent:+.1f}% from {row.low_db:.1f} to {row.high_db:.1f}{unit}"
+    times = summary_of(curves, anchors[0]).set_index("codec")
+    for codec, row in times.iterrows():
+        encode, decode = (row[name] / times.loc[anchors[0], name] for name in ("encode_ms", "decode_ms"))
+        result[f"{folder.name}: encode and decode at {row.at_bpp:.2f} bits per pixel, {codec}"] = (
+            f"{row.encode_ms:.1f} and {row.decode_ms:.1f} ms, {encode:.2f} and {decode:.2f} times those of {anchors[0]}"
+        )
+    return result
 
 
 def main() -> None:
     """Measures and prints."""
-    parser = arguments(__doc__)
-    parser.add_argument("--out", type=Path, help="where the table goes, .csv or .parquet")
+    parser = arguments(__doc__, data=False)
+    parser.add_argument("photos", type=Path, nargs="+", help="folders of photographs, each measured alone")
+    parser.add_argument("--images", type=int, help="at most so many of each folder")
+    parser.add_argument("--codec", action="append", help="as for `rlcodec evaluate`; preset photo by default; repeatable")
+    parser.add_argument("--anchor", action="append", help=f"what BD-rates are against; {ANCHOR} by default; repeatable")
+    parser.add_argument("--out", type=Path, help="folder of the tables; rows that they hold are kept")
     options = parser.parse_args()
-    with tqdm(desc="pictures", disable=None) as bar:
+    result: dict[str, object] = {}
+    for folder in options.photos:
+        with tqdm(desc=folder.name, disable=None) as bar:
 
-        def report(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
+            def report(done: int, total: int, bar: tqdm = bar) -> None:
+                bar.total = total
+                bar.update(done - bar.n)
 
-        measured = measure_codecs(
-            options.data, CODECS, TableOptions(options.out, limit=options.images, workers=1, report=report)
-        )
-    curves = mean_curves(measured.table)
-    if not options.json:
-        print(curves.to_string(index=False, float_format=lambda value: f"{value:.4f}"))
-    result: dict[str, object] = {"pictures": measured.table.image.nunique()}
-    for anchor in PHOTO_FORMATS:
-        for row in bd_rates(curves, anchor).itertuples():
-            if row.bd_rate_percent == row.bd_rate_percent:
-                name = f"BD-rate by {MEASURES[row.measure]} of {row.codec} against {anchor}"
-                result[name] = f"{row.bd_rate_percent:+.1f}% from {row.low_db:.1f} to {row.high_db:.1f} dB"
-    for row in summary_of(curves, PHOTO_FORMATS[0]).itertuples():
-        result[f"times near 1 bit per pixel, medians, {row.codec}, {row.at}"] = (
-            f"encode {row.encode_ms:.0f} ms, decode {row.decode_ms:.1f} ms"
-        )
+            result |= measured(folder, options.codec or CODECS, options.anchor or (ANCHOR,), options, report)
     print_result(options, result)
 
 

@@ -250,7 +250,7 @@ cdef void compare_planes(
         sums: (3, 2), zeros.
     """
     cdef int64_t height = first.shape[0], width = first.shape[1], filtered = FILTERED if structure else 1
-    cdef int64_t stride = filtered * width, padded_width = width + (-width & (LANES - 1)), y, row, k
+    cdef int64_t stride = filtered * width, padded_width = width + (-width & (LANES - 1)), y, row
     cdef Row[TAPS] rows
     cdef float* across
     for y in range(height + REACH):

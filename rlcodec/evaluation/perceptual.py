@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import importlib
 import io
 import math
 from collections.abc import Callable
@@ -21,7 +22,7 @@ CVVDP_DISPLAY = "standard_4k"
 def _psnr_hvs_m() -> Any:
     try:
         with contextlib.redirect_stdout(io.StringIO()):  # the package prints which of its backends it lacks
-            return __import__("psnr_hvsm.numpy", fromlist=["psnr_hvs_hvsm"])
+            return importlib.import_module("psnr_hvsm.numpy")
     except ImportError:
         return None
 
