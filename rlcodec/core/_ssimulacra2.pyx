@@ -2,6 +2,7 @@
 
 import numpy as np
 
+cimport cython
 from libc.math cimport fabsf
 from libc.stdint cimport int64_t, uint8_t
 from libc.string cimport memcpy
@@ -29,8 +30,13 @@ cdef void write_linear(
         red[i], green[i], blue[i] = table[samples[3 * i]], table[samples[3 * i + 1]], table[samples[3 * i + 2]]
 
 
-def linear_planes(const uint8_t[:, :, ::1] picture, const float[::1] table):
-    """Planes of linear light, float32 (3, height, width), of a picture, uint8 (height, width, 3), by a table of 256 entries.
+def linear_planes(const uint8_t[:, :, ::1] picture, const float[::1] table, float[:, :, ::1] out):
+    """Writes planes of linear light.
+
+    Args:
+        picture: uint8 (height, width, 3).
+        table: float32 (256): the light of each value of a sample.
+        out: float32 (3, height, width).
 
     Raises:
         ValueError: the sizes do not fit.
@@ -38,11 +44,10 @@ def linear_planes(const uint8_t[:, :, ::1] picture, const float[::1] table):
     cdef int64_t height = picture.shape[0], width = picture.shape[1]
     if picture.shape[2] != 3 or table.shape[0] != 256 or not height or not width:
         raise ValueError("the sizes of the picture or the table do not fit")
-    planes = np.empty((3, height, width), np.float32)
-    cdef float[:, :, ::1] out = planes
+    if out.shape[0] != 3 or out.shape[1] != height or out.shape[2] != width:
+        raise ValueError("the sizes of the planes do not fit")
     with nogil:
         write_linear(&picture[0, 0, 0], &table[0], height * width, &out[0, 0, 0], &out[1, 0, 0], &out[2, 0, 0])
-    return planes
 
 
 cdef cloned absorb(
@@ -63,19 +68,22 @@ cdef cloned oppose(float* cones, int64_t count) noexcept nogil:
     for i in range(count):
         difference = cones[i] - cones[count + i]
         luma = <float>0.5 * (cones[i] + cones[count + i])
-        cones[i] = 7 * difference + <float>0.42
+        cones[i] = <float>7 * difference + <float>0.42
         cones[count + i] = luma + <float>0.01
         cones[2 * count + i] = (cones[2 * count + i] - luma) + <float>0.55
 
 
-def xyb_planes(const float[:, :, ::1] light, const float[:, ::1] absorbance, float bias, float root_of_bias):
-    """X, Y and B - Y, scaled to be positive, float32 (3, height, width), of linear light of that shape.
+def xyb_planes(
+    const float[:, :, ::1] light, const float[:, ::1] absorbance, float bias, float root_of_bias, float[:, :, ::1] out
+):
+    """Writes X, Y and B - Y, scaled to be positive.
 
     Args:
-        light: red, green and blue, 0 to 1.
+        light: float32 (3, height, width): red, green and blue, 0 to 1.
         absorbance: float32 (3, 3): weights of light for the long, middle and short cones.
         bias: added to each weighted sum, above 0.
         root_of_bias: its cube root.
+        out: float32 (3, height, width).
 
     Raises:
         ValueError: the sizes do not fit.
@@ -83,13 +91,12 @@ def xyb_planes(const float[:, :, ::1] light, const float[:, ::1] absorbance, flo
     cdef int64_t count = light.shape[1] * light.shape[2], c
     if light.shape[0] != 3 or absorbance.shape[0] != 3 or absorbance.shape[1] != 3 or not count:
         raise ValueError("the sizes of the planes or of the matrix do not fit")
-    planes = np.empty((3, light.shape[1], light.shape[2]), np.float32)
-    cdef float[:, :, ::1] out = planes
+    if out.shape[0] != 3 or out.shape[1] != light.shape[1] or out.shape[2] != light.shape[2]:
+        raise ValueError("the sizes of the planes do not fit")
     with nogil:
         for c in range(3):
             absorb(&light[0, 0, 0], count, &absorbance[c, 0], bias, root_of_bias, &out[c, 0, 0])
         oppose(&out[0, 0, 0], count)
-    return planes
 
 
 cdef cloned average_pairs(const float* upper, const float* lower, int64_t count, float* out) noexcept nogil:
@@ -98,13 +105,21 @@ cdef cloned average_pairs(const float* upper, const float* lower, int64_t count,
         out[x] = ((upper[2 * x] + upper[2 * x + 1]) + (lower[2 * x] + lower[2 * x + 1])) * <float>0.25
 
 
-def halve_planes(const float[:, :, ::1] planes):
-    """Means of 2x2 values of each plane, float32; the last row or column of an odd side is repeated."""
+def halve_planes(const float[:, :, ::1] planes, float[:, :, ::1] out):
+    """Writes means of 2x2 values of each plane; the last row or column of an odd side is repeated.
+
+    Args:
+        planes: float32 (n, height, width).
+        out: float32 (n, half the height, half the width), rounded up.
+
+    Raises:
+        ValueError: the sizes do not fit.
+    """
     cdef int64_t height = planes.shape[1], width = planes.shape[2], c, y, pairs = width >> 1
     cdef const float* upper
     cdef const float* lower
-    half = np.empty((planes.shape[0], (height + 1) >> 1, (width + 1) >> 1), np.float32)
-    cdef float[:, :, ::1] out = half
+    if out.shape[0] != planes.shape[0] or out.shape[1] != (height + 1) >> 1 or out.shape[2] != (width + 1) >> 1:
+        raise ValueError("the sizes of the planes do not fit")
     with nogil:
         for c in range(planes.shape[0]):
             for y in range(out.shape[1]):
@@ -114,7 +129,6 @@ def halve_planes(const float[:, :, ::1] planes):
                     average_pairs(upper, lower, pairs, &out[c, y, 0])
                 if width & 1:
                     out[c, y, pairs] = (upper[width - 1] + lower[width - 1]) * <float>0.5
-    return half
 
 
 cdef cloned blur_across(const float* padded, const float* window, int64_t width, float* out) noexcept nogil:
@@ -202,6 +216,7 @@ def blur(const float[:, ::1] plane, const float[::1] window, bint mirrored, bint
     return blurred
 
 
+@cython.cdivision(True)
 cdef cloned compare_structure(
     const float* mean, const float* square, const float* blurred, int64_t width, float contrast_constant, float* out
 ) noexcept nogil:
@@ -214,12 +229,13 @@ cdef cloned compare_structure(
     for x in range(width):
         a, b = mean[x], other_mean[x]
         luminance = <float>1 - (a - b) * (a - b)
-        loss = <float>1 - luminance * (2 * (product[x] - a * b) + contrast_constant) / (
+        loss = <float>1 - luminance * (<float>2 * (product[x] - a * b) + contrast_constant) / (
             (square[x] - a * a) + (other_square[x] - b * b) + contrast_constant
         )
-        out[x] = loss if loss > 0 else 0
+        out[x] = max(loss, <float>0)
 
 
+@cython.cdivision(True)
 cdef cloned compare_edges(
     const float* first, const float* mean, const float* second, const float* other_mean, int64_t width, float* added,
     float* lost,
@@ -229,8 +245,8 @@ cdef cloned compare_edges(
     cdef float difference
     for x in range(width):
         difference = (<float>1 + fabsf(second[x] - other_mean[x])) / (<float>1 + fabsf(first[x] - mean[x])) - <float>1
-        added[x] = difference if difference > 0 else 0
-        lost[x] = -difference if difference < 0 else 0
+        added[x] = max(difference, <float>0)
+        lost[x] = max(-difference, <float>0)
 
 
 cdef void compare_planes(

@@ -9,6 +9,7 @@ and the fourth root of the mean of fourth powers of each map, 108 numbers, are s
 """
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -136,12 +137,14 @@ class Ssimulacra2:
 
     def __init__(self, original: np.ndarray, variant: Variant = PACKAGE) -> None:
         self._shape, self._variant = original.shape, variant
-        scales = _scales(original, variant.least_side)
-        weights = iter(WEIGHTS)
-        self._scales: list[list[_Plane | None]] = [[] for _ in scales]
-        for colour in range(3):
-            for planes, xyb in zip(self._scales, scales, strict=True):
-                planes.append(_prepared(xyb[colour], next(weights), variant))
+        samples = _samples(original)
+        sizes = _sizes(*samples.shape[:2], variant.least_side)
+        self._buffers = [_Buffers(sizes)]
+        weights = WEIGHTS[: 3 * len(sizes)].reshape(3, len(sizes), -1)
+        self._scales = [
+            [_prepared(values, weights[colour, scale], variant) for colour, values in enumerate(xyb)]
+            for scale, xyb in enumerate(self._buffers[0].scales(samples))
+        ]
 
     def score(self, candidate: np.ndarray) -> float:
         """SSIMULACRA 2 of a candidate, a picture of the original's shape: 100 if they are equal, else less.
@@ -151,23 +154,27 @@ class Ssimulacra2:
         """
         if candidate.shape != self._shape:
             raise OptionError(f"SSIMULACRA 2 takes two pictures of one shape; these have {self._shape} and {candidate.shape}")
-        total = 0.0
-        for planes, xyb in zip(self._scales, _scales(candidate, self._variant.least_side), strict=True):
-            for plane, other in zip(planes, xyb, strict=True):
-                if plane is not None:
-                    norms = error_norms(
-                        plane.values,
-                        plane.mean,
-                        plane.square,
-                        other,
-                        self._variant.window,
-                        self._variant.mirrored,
-                        CONTRAST_CONSTANT,
-                    )
-                    total += sum((plane.weights * norms.T.ravel()).tolist())
-        total *= SUM_SCALE
+        samples = _samples(candidate)
+        try:
+            buffers = self._buffers.pop()  # each thread uses its own
+        except IndexError:
+            buffers = _Buffers(_sizes(*samples.shape[:2], self._variant.least_side))
+        losses = [
+            self._loss(plane, values)
+            for planes, xyb in zip(self._scales, buffers.scales(samples), strict=True)
+            for plane, values in zip(planes, xyb, strict=True)
+            if plane is not None
+        ]
+        self._buffers.append(buffers)
+        total = SUM_SCALE * sum(losses)
         total = sum(factor * total**power for power, factor in enumerate(SUM_POWERS, 1))
         return 100 - SCORE_SCALE * total**SCORE_EXPONENT if total > 0 else 100.0
+
+    def _loss(self, plane: "_Plane", values: np.ndarray) -> float:
+        """The weighted sum of the errors of one colour at one scale."""
+        window, mirrored = self._variant.window, self._variant.mirrored
+        norms = error_norms(plane.values, plane.mean, plane.square, values, window, mirrored, CONTRAST_CONSTANT)
+        return sum((plane.weights * norms.T.ravel()).tolist())
 
 
 def ssimulacra2(first: np.ndarray, second: np.ndarray, variant: Variant = PACKAGE) -> float:
@@ -185,28 +192,48 @@ def ssimulacra2(first: np.ndarray, second: np.ndarray, variant: Variant = PACKAG
 
 
 def _prepared(values: np.ndarray, weights: np.ndarray, variant: Variant) -> _Plane | None:
+    """A colour of the original at a scale; None if it weighs nothing."""
     if not weights.any():
         return None
     square = blur(values, variant.window, variant.mirrored, True) if weights[0] or weights[3] else None
-    return _Plane(values, blur(values, variant.window, variant.mirrored, False), square, weights)
+    return _Plane(values.copy(), blur(values, variant.window, variant.mirrored, False), square, weights)
 
 
-def _scales(picture: np.ndarray, least_side: int) -> list[np.ndarray]:
-    """X, Y and B - Y of a picture, float32 (3, height, width), from the finest scale on."""
+def _samples(picture: np.ndarray) -> np.ndarray:
+    """The samples of a picture, uint8 (height, width, 3), extended if it is small; raises OptionError if it is no picture."""
     if picture.dtype != np.uint8 or picture.ndim not in (2, 3) or not picture.size or picture.shape[2:] not in ((), (1,), (3,)):
         raise OptionError(f"SSIMULACRA 2 takes uint8 pictures, gray or RGB; this is {picture.dtype} of shape {picture.shape}")
     samples = picture.reshape(*picture.shape[:2], -1)
     height, width = (max(LEAST_SIDE - side, 0) for side in samples.shape[:2])
     if height or width:
         samples = np.pad(samples, ((0, height), (0, width), (0, 0)), "edge")
-    samples = np.ascontiguousarray(np.broadcast_to(samples, (*samples.shape[:2], 3)))
-    light = linear_planes(samples, LINEAR_LIGHT)
-    scales = [_xyb(light)]
-    while len(scales) < SCALES and min(light.shape[1:]) >= least_side:
-        light = halve_planes(light)
-        scales.append(_xyb(light))
-    return scales
+    return np.ascontiguousarray(np.broadcast_to(samples, (*samples.shape[:2], 3)))
 
 
-def _xyb(light: np.ndarray) -> np.ndarray:
-    return xyb_planes(light, ABSORBANCE, ABSORBANCE_BIAS, math.cbrt(ABSORBANCE_BIAS))
+def _sizes(height: int, width: int, least_side: int) -> list[tuple[int, int]]:
+    """Height and width of each scale, from the finest on."""
+    sizes = [(height, width)]
+    while len(sizes) < SCALES and min(sizes[-1]) >= least_side:
+        sizes.append((-(-sizes[-1][0] // 2), -(-sizes[-1][1] // 2)))
+    return sizes
+
+
+class _Buffers:
+    """Planes of one picture after another, so that no memory is claimed for each.
+
+    Args:
+        sizes: height and width of each scale.
+    """
+
+    def __init__(self, sizes: list[tuple[int, int]]) -> None:
+        self._light = [np.empty((3, *size), np.float32) for size in sizes]
+        self._xyb = [np.empty((3, *size), np.float32) for size in sizes]
+
+    def scales(self, samples: np.ndarray) -> Iterator[np.ndarray]:
+        """X, Y and B - Y of samples, uint8 (height, width, 3), float32 (3, height, width), from the finest scale on."""
+        linear_planes(samples, LINEAR_LIGHT, self._light[0])
+        for scale, (light, xyb) in enumerate(zip(self._light, self._xyb, strict=True)):
+            if scale:
+                halve_planes(self._light[scale - 1], light)
+            xyb_planes(light, ABSORBANCE, ABSORBANCE_BIAS, math.cbrt(ABSORBANCE_BIAS), xyb)
+            yield xyb

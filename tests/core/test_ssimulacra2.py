@@ -1,11 +1,13 @@
 """SSIMULACRA 2 agrees with the package `ssimulacra2`, and is defined for pictures of all sizes."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
 from rlcodec import OptionError
-from rlcodec.core._ssimulacra2 import blur, error_norms, halve_planes
-from rlcodec.core.ssimulacra2 import LIBJXL, PACKAGE, Ssimulacra2, ssimulacra2
+from rlcodec.core._ssimulacra2 import blur, error_norms, halve_planes, linear_planes, xyb_planes
+from rlcodec.core.ssimulacra2 import ABSORBANCE, LIBJXL, LINEAR_LIGHT, PACKAGE, Ssimulacra2, ssimulacra2
 
 TOLERANCE = 0.05
 SIZES = [(1, 1), (1, 40, 3), (7, 9, 3), (8, 8, 1), (14, 15, 3), (15, 15), (28, 28), (33, 47, 3), (113, 225, 3)]
@@ -78,6 +80,14 @@ def test_an_original_scores_many_candidates_as_one_by_one(photograph):
     assert [scorer.score(candidate) for candidate in candidates] == [ssimulacra2(original, c) for c in candidates]
 
 
+def test_threads_share_an_original(photograph):
+    original = np.asarray(photograph)
+    scorer, steps = Ssimulacra2(original), [2, 4, 8, 16] * 4
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda step: scorer.score(coarser(original, step)), steps))
+    assert found == [scorer.score(coarser(original, step)) for step in steps]
+
+
 def test_small_pictures_are_extended_by_their_edges():
     picture = synthetic(5, 6)
     extended = [np.pad(p, ((0, 3), (0, 2), (0, 0)), "edge") for p in (picture, coarser(picture, 32))]
@@ -99,6 +109,12 @@ def test_loops_check_sizes():
         blur(plane[:4], window, True, False)
     with pytest.raises(ValueError, match="do not fit"):
         blur(plane, window[:5].copy(), False, False)
+    with pytest.raises(ValueError, match="do not fit"):
+        halve_planes(np.zeros((1, 3, 5), np.float32), np.zeros((1, 1, 3), np.float32))
+    with pytest.raises(ValueError, match="do not fit"):
+        linear_planes(np.zeros((4, 4, 3), np.uint8), LINEAR_LIGHT, np.zeros((3, 4, 3), np.float32))
+    with pytest.raises(ValueError, match="do not fit"):
+        xyb_planes(np.zeros((3, 4, 4), np.float32), ABSORBANCE, 1.0, 1.0, np.zeros((3, 4, 3), np.float32))
     with pytest.raises(ValueError, match="differ in height"):
         error_norms(plane, plane, None, plane[:8], window, True, 1.0)
     with pytest.raises(ValueError, match="differ in width"):
@@ -107,4 +123,6 @@ def test_loops_check_sizes():
 
 def test_halves_repeat_the_last_row_and_column():
     planes = np.arange(15, dtype=np.float32).reshape(1, 3, 5)
-    assert halve_planes(planes)[0].tolist() == [[3, 5, 6.5], [10.5, 12.5, 14]]
+    half = np.empty((1, 2, 3), np.float32)
+    halve_planes(planes, half)
+    assert half[0].tolist() == [[3, 5, 6.5], [10.5, 12.5, 14]]
