@@ -80,6 +80,10 @@ def evaluate(
 
     With a folder and --codecs every picture is coded at every setting: rate, PSNR, MS-SSIM, SSIMULACRA2, PSNR-HVS-M (with
     the extra metrics), times and decoder kMAC, a row each; BD-rates are printed with the range of qualities that they span.
+    Options of a format or preset follow its name, each after a colon: OPTION=VALUE by the names of Pillow or of `rlcodec
+    encode`, or 444, 422 or 420 for the resolution of colours; avif alone is avif:444:speed=4, webp is webp:method=6, and jxl
+    is jxl:effort=7.
+
     With a trace the policy is evaluated. With the name of a preset a published comparison is reproduced on the images of a
     folder, and a figure is written beside the table: mnist beside JPEG, PNG, WebP, AVIF, JPEG 2000, JPEG XL, gzip, bz2 and
     xz, on test digits; compact beside JPEG and WebP at their defaults and at equal quality.

@@ -77,14 +77,17 @@ SCORE_SCALE, SCORE_EXPONENT = 10.0, 0.6276336467831387
 
 @dataclass(frozen=True)
 class Variant:
-    """What implementations of the score differ in."""
+    """What implementations of the score differ in.
+
+    Attributes:
+        window: float32 (6,), taps of the blur, of deviation 1.5, from the middle on.
+        mirrored: whether the blur continues columns mirrored; else by zeros. Rows are continued by zeros.
+        least_side: there is a coarser scale if no side is shorter.
+    """
 
     window: np.ndarray
-    """float32 (6): taps of the blur, of deviation 1.5, from the middle on."""
     mirrored: bool
-    """Whether the blur continues columns mirrored; else by zeros. Rows are continued by zeros."""
     least_side: int
-    """There is a coarser scale if no side is shorter."""
 
 
 PACKAGE = Variant(np.array(TAPS / (2 * TAPS.sum() - TAPS[0]), np.float32), mirrored=True, least_side=15)

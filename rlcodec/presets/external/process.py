@@ -91,7 +91,7 @@ class ExternalSpec:
 
     @property
     def all_kinds(self) -> tuple[str, ...]:
-        """Kinds of distortion that observations have a place for: with SSIMULACRA2 only if it was measured."""
+        """Kinds of distortion that observations have a place for; SSIMULACRA2 is one only if it was measured."""
         return PERCEPTUAL_KINDS if SSIMULACRA2 in self.kinds else KINDS
 
     @property
