@@ -59,7 +59,8 @@ class ExternalTrace:
     def take(self, index: np.ndarray | slice) -> Self:
         """The same for some of the images."""
         tables = (getattr(self, f.name) for f in fields(self)[2:])
-        return type(self)(self.digest, self.described, *(None if table is None else table[index] for table in tables))
+        taken: list[Any] = [None if table is None else table[index] for table in tables]
+        return type(self)(self.digest, self.described, *taken)
 
 
 @dataclass(frozen=True)

@@ -141,7 +141,7 @@ class Ssimulacra2:
     def __init__(self, original: np.ndarray, variant: Variant = PACKAGE) -> None:
         self._shape, self._variant = original.shape, variant
         samples = _samples(original)
-        sizes = _sizes(*samples.shape[:2], variant.least_side)
+        sizes = _sizes(samples.shape[0], samples.shape[1], variant.least_side)
         self._buffers = [_Buffers(sizes)]
         weights = WEIGHTS[: 3 * len(sizes)].reshape(3, len(sizes), -1)
         self._scales = [
@@ -161,7 +161,7 @@ class Ssimulacra2:
         try:
             buffers = self._buffers.pop()  # each thread uses its own
         except IndexError:
-            buffers = _Buffers(_sizes(*samples.shape[:2], self._variant.least_side))
+            buffers = _Buffers(_sizes(samples.shape[0], samples.shape[1], self._variant.least_side))
         losses = [
             self._loss(plane, values)
             for planes, xyb in zip(self._scales, buffers.scales(samples), strict=True)
