@@ -23,20 +23,17 @@ from rlcodec.core.ssimulacra2 import ssimulacra2
 from rlcodec.evaluation.curves import bd_rate_percent
 from rlcodec.images.color import ColorImage
 from rlcodec.presets.photo import strips
-from rlcodec.presets.photo._analysis import choose_chroma
-from rlcodec.presets.photo._transform import transform_areas
 from rlcodec.presets.photo.allocation import ALLOCATIONS, Allocation
-from rlcodec.presets.photo.analysis import EVEN_SPLITS, Analysis, analyse
+from rlcodec.presets.photo.analysis import EVEN_SPLITS, Analysis, analyse, split_as
 from rlcodec.presets.photo.coding import MOST_REPAIR
 from rlcodec.presets.photo.colors import ColorTransform, best_transform
 from rlcodec.presets.photo.constrained_search import DEFAULT_SYNTHESIS
 from rlcodec.presets.photo.encoder import stream_of
 from rlcodec.presets.photo.installed import installed_weights
-from rlcodec.presets.photo.lapping import lap
 from rlcodec.presets.photo.process import Choice
-from rlcodec.presets.photo.quantiser import RELATIVE_STEPS, Quantiser
+from rlcodec.presets.photo.quantiser import Quantiser
 from rlcodec.presets.photo.repair import PLAIN
-from rlcodec.presets.photo.transform import AREA_PIXELS, BASES, PLANES, SIDES, SLICES
+from rlcodec.presets.photo.transform import SIDES, SLICES
 from rlcodec.training.data import load_pictures
 
 GAINS = (100, 170, 240, 310)
@@ -58,14 +55,7 @@ def no_chroma_from_luma(planes: np.ndarray, quantiser: Quantiser, offsets: np.nd
 
 def one_size(split: int, planes: np.ndarray, quantiser: Quantiser, offsets: np.ndarray, allocation: Allocation) -> Analysis:
     """As `analyse`, but all areas are split alike."""
-    splits = np.full(offsets.shape, split, np.uint8)
-    lapped = planes.copy()
-    lap(lapped, splits)
-    coefficients = np.empty((*splits.shape, PLANES, AREA_PIXELS), np.float32)
-    transform_areas(lapped, splits, BASES, coefficients)
-    chroma = np.empty((*splits.shape, PLANES - 1), np.int8)
-    choose_chroma(coefficients, splits, offsets, 1 / quantiser.scales, RELATIVE_STEPS, chroma)
-    return Analysis(splits, offsets, chroma, coefficients)
+    return split_as(planes, quantiser, offsets, np.full(offsets.shape, split, np.uint8))
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,6 @@ import numpy as np
 
 from rlcodec.control._objective import FLOORS, LOSS, MEASURE_OF, MSE, MSE_KIND, PEAKS
 from rlcodec.core.metrics import ms_ssim_loss
-from rlcodec.core.ssimulacra2 import ssimulacra2
 from rlcodec.errors import OptionError
 
 KINDS = ("mse", "psnr", "ms-ssim")
@@ -41,11 +40,17 @@ def _measure_mse(original: np.ndarray, shown: np.ndarray) -> float:
     return float(np.square(shown.astype(np.int64) - original).mean())
 
 
+def _measure_ssimulacra2(original: np.ndarray, shown: np.ndarray) -> float:
+    from rlcodec.core.ssimulacra2 import ssimulacra2  # decoders do without it
+
+    return -ssimulacra2(original, shown)
+
+
 DISTORTIONS: dict[str, Measure] = {
     "mse": _measure_mse,
     "psnr": lambda original, shown: float(distortion("psnr", _measure_mse(original, shown))),
     "ms-ssim": lambda original, shown: float(distortion("ms-ssim", float(ms_ssim_loss(original, shown)))),
-    SSIMULACRA2: lambda original, shown: -ssimulacra2(original, shown),
+    SSIMULACRA2: _measure_ssimulacra2,
 }
 """Kinds of distortion that objectives may have. Presets say which of them their decisions can be made for."""
 

@@ -40,7 +40,7 @@ Options = Mapping[str, Any]
 Settings = Mapping[str, Options]
 """Options by the name of the setting, from coarse to fine or the other way."""
 Values = range | Mapping[str, Any]
-"""What an option can be: numbers, or what each word stands for."""
+"""The values that an option accepts: a range of numbers, or words and the values that Pillow takes for them."""
 YES_NO: Values = {"true": True, "false": False}
 SUBSAMPLING, SUBSAMPLINGS = "subsampling", {"444": "4:4:4", "422": "4:2:2", "420": "4:2:0"}
 """The option that says at which resolution colours are stored, whose name may be left out, and its values."""

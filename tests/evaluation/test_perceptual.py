@@ -13,7 +13,7 @@ from rlcodec.evaluation.perceptual import cvvdp, psnr_hvs_m_db
 
 @pytest.fixture(autouse=True)
 def nothing_is_kept():
-    """Each test looks for the packages anew."""
+    """Imports the optional packages again in each test."""
     yield
     perceptual._psnr_hvs_m.cache_clear()
     perceptual.cvvdp.cache_clear()

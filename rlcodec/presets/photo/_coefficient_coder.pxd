@@ -10,9 +10,10 @@ cpdef enum:
     CELL_PAD = 2  # empty cells around a strip, so that contexts need no special case at edges
     FREQUENCY_PAD = 2  # empty frequencies around a block
     SPAN = AREA + 2 * FREQUENCY_PAD
+    MARGIN = 4  # empty frequencies around the magnitudes of a diagonal
     UNIT = 64  # a magnitude of a whole step among the inputs of the expected magnitude
     WEIGHT_UNIT = 4096  # a weight of 1
-    INPUTS = 24  # of the expected magnitude; see `expected_inputs`
+    INPUTS = 24  # of the expected magnitude; the last is not used
     LEVELS = 48  # of the expected magnitude
     BANDS = 64  # frequencies of a cell
     CELL_DIAGONALS = 15  # of these
@@ -73,6 +74,7 @@ cdef class StripState:
 cdef struct Block:
     # One plane of a block, with what is known around it.
     int plane, transform, side, cells, slice
+    int kind  # of plane and transform
     int low, high  # first and last diagonal of the slice
     int first_band, last_band  # diagonals of the bands of cells that the slice covers
     int16_t* values
@@ -85,8 +87,7 @@ cdef struct Block:
     int tier
     bint opened  # whether the contexts of coefficients are ready
     bint filled  # whether the slice has anything
-    bint laid  # whether the slice or the two diagonals before have anything
-    bint before_filled  # the same of the plane before
+    bint before_filled  # whether that of the plane before has
     int64_t[2 * AREA] rest  # see `find_rest`
     int32_t[BANDS] near  # what the neighbours contribute to the expected magnitude
     int32_t[BANDS] apart  # what they contribute to the expected magnitude by others

@@ -45,7 +45,6 @@ cdef enum:
     MIX_NONZERO_LEVEL = MIX_NONZERO + KINDS * 4 * 3 * 4 * 2
     MIX_GREATER = MIX_NONZERO_LEVEL + LEVELS * KINDS
     MIX_GREATER_LEVEL = MIX_GREATER + KINDS * 4 * 14
-    MARGIN = 4  # around the rows of a survivor
 
 cdef extern from "bits.h":
     int rl_log2(uint64_t) noexcept nogil
@@ -187,6 +186,7 @@ cdef void find_block(
     """Finds a plane of a block, and what its neighbours tell of a slice."""
     cdef int64_t row = y * AREA_CELLS + place.row + CELL_PAD, column = x * AREA_CELLS + place.column + CELL_PAD
     block.plane, block.transform, block.side, block.slice = plane, place.transform, place.side, slice
+    block.kind = plane * TRANSFORMS + place.transform
     block.cells = place.side >> 3
     block.low = last_diagonal(place.transform, slice - 1) + 1 if slice else 0
     block.high = last_diagonal(place.transform, slice)
@@ -378,6 +378,7 @@ cdef struct Diagonal:
     # What the decisions on a diagonal have in common.
     int64_t more  # first counter of the decision whether anything is left, by what was sent so far
     int luma  # level of the planes before
+    int reach  # level of what the neighbours have from here on
     int frequency  # class
 
 
@@ -407,8 +408,9 @@ cdef void find_rest(Block* block, bint planes_filled) noexcept nogil:
 
 
 cdef inline void find_diagonal(const Block* block, int d, Diagonal* diagonal) noexcept nogil:
-    cdef int kind = block.plane * TRANSFORMS + block.transform, reach, u, v, sum = 0
-    reach = level_of(((<int64_t>block.beyond[d >> block.transform] * 8) << (2 * block.transform)) // 4 + 1) // 3
+    cdef int u, v, sum = 0
+    diagonal.reach = level_of(((<int64_t>block.beyond[d >> block.transform] * 8) << (2 * block.transform)) // 4 + 1) // 3
+    diagonal.reach = min(diagonal.reach, 16)
     diagonal.luma = 0
     if block.plane:
         if block.before_filled:
@@ -416,14 +418,20 @@ cdef inline void find_diagonal(const Block* block, int d, Diagonal* diagonal) no
                 for u in range(first_of(v, block.side), past_of(v, block.side)):
                     sum += block.grid[u * SPAN + v - u - GRID]
         diagonal.luma = 1 if sum == 0 else (2 if sum <= 3 * UNIT else 3)
-    diagonal.more = (((kind * SLICES + block.slice) * 16 + min(d - block.low, 15)) * 17 + min(reach, 16)) * 16
-    diagonal.frequency = kind * FREQUENCY_CLASSES + frequency_class(d, block.side)
+    diagonal.more = (((block.kind * SLICES + block.slice) * 16 + min(d - block.low, 15)) * 17 + diagonal.reach) * 16
+    diagonal.frequency = block.kind * FREQUENCY_CLASSES + frequency_class(d, block.side)
+
+
+cdef inline int level_so_far(int before, int earlier) noexcept nogil:
+    """Level of the sums of magnitudes of the two diagonals before."""
+    if before:
+        return 2 if before <= 2 * UNIT else 3
+    return 1 if earlier else 0
 
 
 cdef inline int64_t more_counter(const Diagonal* diagonal, int before, int earlier) noexcept nogil:
     """Counter of the decision whether anything is left; sums of magnitudes of the two diagonals before."""
-    cdef int so_far = (0 if earlier == 0 else 1) if before == 0 else (2 if before <= 2 * UNIT else 3)
-    return diagonal.more + so_far * 4 + diagonal.luma
+    return diagonal.more + level_so_far(before, earlier) * 4 + diagonal.luma
 
 
 cdef inline int64_t nonzero_counter(const Diagonal* diagonal, int level, bint at_edge, int shift) noexcept nogil:
@@ -431,7 +439,7 @@ cdef inline int64_t nonzero_counter(const Diagonal* diagonal, int level, bint at
 
 
 cdef inline int64_t chain_counter(const Block* block, int level) noexcept nogil:
-    return FIRST_GREATER + ((block.plane * TRANSFORMS + block.transform) * LEVELS + level) * CHAIN
+    return FIRST_GREATER + (block.kind * LEVELS + level) * CHAIN
 
 
 cdef inline int64_t node_counter(int64_t node, int shift) noexcept nogil:
@@ -481,7 +489,7 @@ cdef int choose_values(
         state: of dependent quantisation before the block.
         before: sum of the magnitudes of the diagonal before the slice.
         trellis: memory.
-        chosen: receives the magnitudes in half steps, in the order of coding.
+        chosen: (side * side), receives the values in half steps at their frequencies.
 
     Returns:
         The last diagonal that is sent; the one before the first if none is.
@@ -494,6 +502,7 @@ cdef int choose_values(
     cdef Survivor* survivor
     cdef Diagonal diagonal
     cdef float[2 * AREA + 1] energy
+    cdef float[AREA_PIXELS] targets  # in steps
     cdef float[STATES] costs
     cdef int[STATES] origins
     cdef float best = IMPOSSIBLE, largest, least, target, cost, error, bits, reached, weight = source.weight
@@ -504,7 +513,7 @@ cdef int choose_values(
     for d in range(block.high, block.low - 1, -1):
         energy[d] = energy[d + 1]
         for u in range(first_of(d, side), past_of(d, side)):
-            target = target_of(source, side * u + d - u)
+            target = targets[side * u + d - u] = target_of(source, side * u + d - u)
             largest = max(largest, target * target)
             energy[d] += target * target
     if largest < SMALLEST_SENT * SMALLEST_SENT:
@@ -544,7 +553,7 @@ cdef int choose_values(
                 block, block.weights, block.near[((u >> block.transform) << 3) + (v >> block.transform)],
                 block.grid + u * SPAN + v,
             )
-            target = 2 * fabsf(target_of(source, at))  # in half steps
+            target = 2 * fabsf(targets[at])  # in half steps
             for k in range(STATES):
                 costs[k] = IMPOSSIBLE
             for k in range(STATES):
@@ -600,9 +609,14 @@ cdef int choose_values(
         for k in range(STATES):
             if now[k].cost < best:
                 best, best_state, best_step, last = now[k].cost, k, step, block.high
-    for at in range(best_step - 1, -1, -1):
-        chosen[at] = trellis.values[at][best_state]
-        best_state = trellis.sources[at][best_state]
+    for d in range(last, block.low - 1, -1):
+        for u in range(past_of(d, side) - 1, first_of(d, side) - 1, -1):
+            best_step -= 1
+            at = side * u + d - u
+            chosen[at] = trellis.values[best_step][best_state]
+            if targets[at] < 0:
+                chosen[at] = -chosen[at]
+            best_state = trellis.sources[best_step][best_state]
     return last
 
 
@@ -617,9 +631,7 @@ cdef inline int32_t limited(int64_t input) noexcept nogil:
 
 cdef struct Context:
     # What the contexts of a coefficient have in common.
-    int kind  # of plane and transform
     int sliced  # of plane, transform and slice
-    int u, v, d
     int position  # among the frequencies of all transforms
     int level  # of the expected magnitude
     int inside, outside  # levels by what lies inside of the block, and by the rest
@@ -637,11 +649,9 @@ cdef inline bint code_more(
     """Codes whether anything is left in the slice of a block from a diagonal on."""
     cdef Counter* counter = strip.counters.first + more_counter(diagonal, before, earlier)
     cdef Mixture mixture
-    cdef int kind = block.plane * TRANSFORMS + block.transform, sliced = kind * (SLICES - 1) + block.slice - 1, across
-    cdef int so_far = (0 if earlier == 0 else 1) if before == 0 else (2 if before <= 2 * UNIT else 3)
-    cdef int n = block.cells * block.cells
-    cdef int reach = <int>((diagonal.more >> 4) % 17), steps = min(d - block.low, 15)
-    cdef int64_t total, planes = 0
+    cdef int sliced = block.kind * (SLICES - 1) + block.slice - 1, n = block.cells * block.cells, across
+    cdef int steps = min(d - block.low, 15)
+    cdef int64_t total, planes
     coder.state.macs += 1
     if block.tier == 0:
         return code_adaptive(coder, &strip.counters.adaptation, counter, more) != 0
@@ -651,8 +661,8 @@ cdef inline bint code_more(
     mixture.count = 4
     mixture.counters[0] = counter
     mixture.counters[1] = strip.counters.first + FIRST_MORE_PLACE + (
-        (kind * 63 + d) * 16 + min(level_of(planes // 4) // 2, 15)
-    ) * 4 + so_far
+        (block.kind * 63 + d) * 16 + min(level_of(planes // 4) // 2, 15)
+    ) * 4 + level_so_far(before, earlier)
     mixture.counters[2] = strip.counters.first + FIRST_MORE_SIDES + (
         (sliced * 16 + min(level_of(across * n) // 3, 15)) * 16 + min(level_of((total - across) * n) // 3, 15)
     ) * 8 + (steps >> 1)
@@ -664,7 +674,7 @@ cdef inline bint code_more(
     mixture.inputs[6] = level_of(planes // 4 + 1) * 20 - 400
     mixture.inputs[7] = 256
     mixture.one = strip.mixers.first + MIXED * (MIX_MORE + sliced)
-    mixture.other = strip.mixers.first + MIXED * (MIX_MORE_REACH + steps * 17 + reach)
+    mixture.other = strip.mixers.first + MIXED * (MIX_MORE_REACH + steps * 17 + diagonal.reach)
     return code_mixed(coder, &strip.counters.adaptation, &strip.mixers.tables, &mixture, more) != 0
 
 
@@ -694,7 +704,7 @@ cdef inline bint code_nonzero(
     mixture.inputs[6] = 0
     mixture.inputs[7] = 256
     mixture.one = strip.mixers.first + MIXED * (MIX_NONZERO + ((at.sliced * 3 + at.edge) * 4 + at.first) * 2 + at.shift)
-    mixture.other = strip.mixers.first + MIXED * (MIX_NONZERO_LEVEL + at.level * PLANES * TRANSFORMS + at.kind)
+    mixture.other = strip.mixers.first + MIXED * (MIX_NONZERO_LEVEL + at.level * KINDS + block.kind)
     return code_mixed(coder, &strip.counters.adaptation, &strip.mixers.tables, &mixture, nonzero) != 0
 
 
@@ -716,7 +726,7 @@ cdef int64_t code_size(
             (block.plane * FREQUENCIES + at.position) * (LONGEST_CHAIN - 1) + node - 1
         )
         mixture.counters[2] = all + FIRST_GREATER_PARTS + (
-            (at.kind * 24 + (at.inside >> 1)) * 24 + (at.outside >> 1)
+            (block.kind * 24 + (at.inside >> 1)) * 24 + (at.outside >> 1)
         ) * (LONGEST_CHAIN - 1) + node - 1
         mixture.counters[3] = all + FIRST_GREATER_PATTERN + (
             (at.greater * PLANES + block.plane) * 8 + at.outside // 6
@@ -727,7 +737,7 @@ cdef int64_t code_size(
         mixture.inputs[7] = 256
         mixture.one = strip.mixers.first + MIXED * (MIX_GREATER + at.sliced * (LONGEST_CHAIN - 1) + node - 1)
         mixture.other = strip.mixers.first + MIXED * (
-            MIX_GREATER_LEVEL + (min(node - 1, 2) * LEVELS + at.level) * PLANES * TRANSFORMS + at.kind
+            MIX_GREATER_LEVEL + (min(node - 1, 2) * LEVELS + at.level) * KINDS + block.kind
         )
         coder.state.macs += 2 * MIXED
         if not code_mixed(coder, adaptation, &strip.mixers.tables, &mixture, magnitude > node):
@@ -741,15 +751,13 @@ cdef inline void find_context(
 ) noexcept nogil:
     """Finds what the contexts of a coefficient have in common; arguments as `expected_around` and `expected_inside`."""
     cdef int band = ((u >> block.transform) << 3) + (v >> block.transform)
-    at.u, at.v, at.d = u, v, u + v
     at.sum = expected_around(block, block.weights, block.near[band], z) + expected_inside(block.weights, row, above, below)
     at.sum = max(at.sum, 0)
     at.level = level_of(at.sum >> 6)
     at.edge = 1 if u == 0 else (2 if v == 0 else 0)
-    at.kind = block.plane * TRANSFORMS + block.transform
     if block.tier == 0:
         return
-    at.sliced = at.kind * (SLICES - 1) + block.slice - 1
+    at.sliced = block.kind * (SLICES - 1) + block.slice - 1
     at.position = first_frequency(block.transform) + block.side * u + v
     at.inside = level_of_sum(
         expected_inside(block.weights + block.further, row, above, below) + block.weights[block.further + 22] * UNIT
@@ -774,7 +782,7 @@ cdef void code_block(
         coder: in its direction.
         strip: of the block.
         block: found.
-        filled: bit k tells whether plane k of the block has anything in this slice or the two diagonals before.
+        filled: bit k tells whether plane k of the block has anything in this slice.
         source: of the coefficients; NULL when decoding.
         trellis: memory; NULL when decoding.
     """
@@ -782,7 +790,7 @@ cdef void code_block(
     cdef Context at
     cdef int16_t[AREA_PIXELS] chosen
     cdef int16_t[4][AREA + 2 * MARGIN] rows
-    cdef int d, u, v, place, last = 0, side = block.side, before = 0, earlier = 0, sum, step = 0
+    cdef int d, u, v, place, last = 0, side = block.side, before = 0, earlier = 0, sum
     cdef int state = strip.states[block.plane]
     cdef int64_t magnitude = 0
     cdef bint negative = False
@@ -797,7 +805,6 @@ cdef void code_block(
             rows[d & 3][u + MARGIN] = block.grid[u * SPAN + d - u]
             before += block.grid[u * SPAN + d - u]
     block.before_filled = block.plane > 0 and (filled >> (block.plane - 1)) & 1
-    block.laid = before > 0
     if source != NULL:
         last = choose_values(strip, block, source, state, before, trellis, chosen)
     for d in range(block.low, block.high + 1):
@@ -817,9 +824,8 @@ cdef void code_block(
             )
             at.shift = shift_of(state)
             if source != NULL:
-                magnitude = (chosen[step] + at.shift) >> 1
-                negative = target_of(source, place) < 0
-                step += 1
+                negative = chosen[place] < 0
+                magnitude = ((-chosen[place] if negative else chosen[place]) + at.shift) >> 1
             if code_nonzero(coder, strip, block, &diagonal, &at, magnitude > 0):
                 magnitude = code_size(coder, strip, block, &at, magnitude)
                 negative = code_decision(coder, HALF, negative) != 0
@@ -838,7 +844,6 @@ cdef void code_block(
             return
         earlier, before = before, sum
     strip.states[block.plane] = state
-    block.laid |= block.filled
 
 
 cdef void code_constant(
@@ -851,7 +856,6 @@ cdef void code_constant(
     cdef int32_t* difference = &strip.differences[block.plane, row, column]
     cdef const uint8_t* known = &strip.known[row, column]
     cdef int64_t line = block.line, west = 0, north = 0, corner, expected, gradient = -1, value = 0, rest, magnitude
-    cdef int64_t relative = block.factor
     cdef int i, j, n = block.cells, around, near
     if known[-1]:
         for i in range(n):
@@ -879,7 +883,7 @@ cdef void code_constant(
         around = min(level_of(((gradient * block.side * block.inverse * 16) >> RELATIVE_BITS) + 1) // 3, CONSTANT_LEVELS - 2)
     near = min(level_of((difference[-1] + difference[-line]) * 128 + 1) // 4, 11)
     chain = strip.counters.first + FIRST_CONSTANT + (
-        ((block.plane * TRANSFORMS + block.transform) * CONSTANT_LEVELS + around) * 12 + near
+        (block.kind * CONSTANT_LEVELS + around) * 12 + near
     ) * CHAIN
     if source != NULL:
         value = <int64_t>rintf(source.coefficients[0] / (source.scales[0] * source.relative))
@@ -894,7 +898,7 @@ cdef void code_constant(
         return
     value = min(max(expected + rest, -LARGEST_VALUE), LARGEST_VALUE)
     block.values[0] = <int16_t>value
-    value = (value * relative << MEAN_BITS >> RELATIVE_BITS) // block.side
+    value = (value * block.factor << MEAN_BITS >> RELATIVE_BITS) // block.side
     magnitude = min(magnitude, 400)
     for i in range(n):
         for j in range(n):
@@ -1008,7 +1012,7 @@ cdef void code_areas(
                     if used != NULL:
                         source.coefficients = &coefficients[y, x, plane, places[i].at]
                         source.scales = &scales[plane, first_frequency(places[i].transform)]
-                        source.relative = <float>strip.relative[OFFSET_LIMIT + strip.offsets[y, x]] / (1 << RELATIVE_BITS)
+                        source.relative = <float>block.factor / (1 << RELATIVE_BITS)
                         source.multiplier = 0
                         if plane:
                             source.multiplier = <float>strip.chroma[y, x, plane - 1] * (<float>1 / CHROMA_UNIT)
@@ -1016,19 +1020,17 @@ cdef void code_areas(
                         code_constant(coder, strip, &block, row, column, used)
                     else:
                         code_block(coder, strip, &block, filled, used, trellis)
-                        filled |= block.laid << plane
-                        if coder.state.exhausted:
-                            return
-                        if block.filled:
-                            close_block(&block)
-                        if used != NULL and plane == 0 and (strip.chroma[y, x, 0] or strip.chroma[y, x, 1]):
-                            for j in range(block.side * block.side):
-                                k = first_frequency(block.transform) + j
-                                luma[j] = dequantised(
-                                    block.values[j], &centroids[0, block.transform, slices[k], 0]
-                                ) * scales[0, k] * source.relative
+                        filled |= block.filled << plane
                     if coder.state.exhausted:
                         return
+                    if block.filled:
+                        close_block(&block)
+                    if slice and used != NULL and plane == 0 and (strip.chroma[y, x, 0] or strip.chroma[y, x, 1]):
+                        for j in range(block.side * block.side):
+                            k = first_frequency(block.transform) + j
+                            luma[j] = dequantised(
+                                block.values[j], &centroids[0, block.transform, slices[k], 0]
+                            ) * scales[0, k] * source.relative
                 if slice == 0:
                     for j in range(block.cells):
                         for k in range(block.cells):

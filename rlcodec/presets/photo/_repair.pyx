@@ -9,7 +9,7 @@ cpdef enum:
     FACTOR = 4  # side in pixels of the squares that become channels
     INPUT_CHANNELS = 64
     OUTPUT_CHANNELS = PLANES * FACTOR * FACTOR
-    ZERO = 128  # what stands for 0 among inputs and outputs
+    ZERO = 128  # zero point of the quantised inputs and outputs
 
 cdef enum:
     SQUARE = 16  # pixels of a square

@@ -49,6 +49,11 @@ class Allocation:
         """The same with offsets scaled by a factor."""
         return replace(self, strength=self.strength * factor)
 
+    @property
+    def adapts(self) -> bool:
+        """Whether areas may have offsets."""
+        return bool(self.features and self.strength)
+
     def quantiser(self, gain: int) -> Quantiser:
         """The steps of a picture at a gain."""
         return Quantiser(gain, self.fixed, self.shape, self.chroma)
@@ -113,9 +118,11 @@ def area_features(luma: np.ndarray) -> dict[str, np.ndarray]:
 
 def busyness_of(luma: np.ndarray, allocation: Allocation) -> np.ndarray:
     """The weighted sum of the features of each area, float (area rows, area columns); `luma` as `area_features`."""
-    features = area_features(luma) if allocation.features and allocation.strength else {}
     start = np.zeros([length // AREA for length in luma.shape], np.float32)
-    return sum((weight * features[name] for name, weight in allocation.features.items() if features), start)
+    if not allocation.adapts:
+        return start
+    features = area_features(luma)
+    return sum((weight * features[name] for name, weight in allocation.features.items()), start)
 
 
 def offsets_of(busyness: np.ndarray, mean: float, allocation: Allocation) -> np.ndarray:
@@ -129,7 +136,7 @@ def offsets_of(busyness: np.ndarray, mean: float, allocation: Allocation) -> np.
     Returns:
         int8, of the shape of `busyness`.
     """
-    if not allocation.features:
+    if not allocation.adapts:
         return np.zeros(busyness.shape, np.int8)
     offsets = allocation.strength * (busyness - mean + LEVEL * (mean - allocation.typical))
     return np.clip(np.rint(offsets), -OFFSET_LIMIT, OFFSET_LIMIT).astype(np.int8)

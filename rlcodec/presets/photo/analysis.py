@@ -1,4 +1,4 @@
-"""What an encoder of photographs chooses for each area: its blocks, how luma predicts chroma, and the level of repair.
+"""What an encoder of photographs chooses for each area by its coefficients: its blocks, and how luma predicts chroma.
 
 The choice of blocks compares estimates of squared error plus weighted bits of all splits of an area, from the coefficients of
 all transforms.
@@ -13,12 +13,9 @@ from rlcodec.presets.photo._transform import transform_areas
 from rlcodec.presets.photo.allocation import Allocation
 from rlcodec.presets.photo.lapping import lap
 from rlcodec.presets.photo.quantiser import RELATIVE_STEPS, Quantiser
-from rlcodec.presets.photo.transform import AREA, AREA_PIXELS, BASES, DIAGONALS, PLANES, SIDES, TRANSFORMS, WHOLE
+from rlcodec.presets.photo.transform import AREA_PIXELS, BASES, DIAGONALS, PLANES, SIDE_OF, TRANSFORMS, WHOLE
 
-_RELATIVE_DIAGONALS = np.concatenate(
-    [DIAGONALS[at : at + side**2] * 16 // side for at, side in zip((0, 64, 320), SIDES, strict=True)]
-)
-GROUPS = np.searchsorted((1, 2, 4, 6, 9, 13, 18), _RELATIVE_DIAGONALS).astype(np.uint8)
+GROUPS = np.searchsorted((1, 2, 4, 6, 9, 13, 18), DIAGONALS * 16 // SIDE_OF).astype(np.uint8)
 """Group of every frequency whose magnitudes are taken to be alike, uint8 (FREQUENCIES,)."""
 EVEN_SPLITS = (15, 0, WHOLE)
 """Splits into blocks of one size, by transform."""
@@ -52,20 +49,31 @@ def analyse(planes: np.ndarray, quantiser: Quantiser, offsets: np.ndarray, alloc
         offsets: int8 (area rows, area columns), of the step.
         allocation: of the picture.
     """
-    rows, columns = planes.shape[1] // AREA, planes.shape[2] // AREA
-    splits, chroma = np.empty((rows, columns), np.uint8), np.empty((rows, columns, PLANES - 1), np.int8)
-    coefficients = np.empty((rows, columns, PLANES, AREA_PIXELS), np.float32)
-    importance = quantiser.growth**allocation.importance
-    inverse_scales = 1 / quantiser.scales
+    splits = np.empty(offsets.shape, np.uint8)
     trials = np.repeat(planes[None], TRANSFORMS, 0)
     for trial, split in zip(trials, EVEN_SPLITS, strict=True):
-        lap(trial, np.full((rows, columns), split, np.uint8))
+        lap(trial, np.full(offsets.shape, split, np.uint8))
     choose_splits(
-        trials, offsets, inverse_scales, importance, RELATIVE_STEPS, GROUPS, BASES, BLOCK_BITS, allocation.split_weight, splits
+        trials,
+        offsets,
+        1 / quantiser.scales,
+        quantiser.growth**allocation.importance,
+        RELATIVE_STEPS,
+        GROUPS,
+        BASES,
+        BLOCK_BITS,
+        allocation.split_weight,
+        splits,
     )
-    lapped = trials[0]
-    lapped[:] = planes
+    return split_as(planes, quantiser, offsets, splits)
+
+
+def split_as(planes: np.ndarray, quantiser: Quantiser, offsets: np.ndarray, splits: np.ndarray) -> Analysis:
+    """Transforms a strip whose splits are chosen, and chooses how luma predicts chroma; other arguments as `analyse`."""
+    lapped = planes.copy()
     lap(lapped, splits)
+    coefficients = np.empty((*splits.shape, PLANES, AREA_PIXELS), np.float32)
+    chroma = np.empty((*splits.shape, PLANES - 1), np.int8)
     transform_areas(lapped, splits, BASES, coefficients)
-    choose_chroma(coefficients, splits, offsets, inverse_scales, RELATIVE_STEPS, chroma)
+    choose_chroma(coefficients, splits, offsets, 1 / quantiser.scales, RELATIVE_STEPS, chroma)
     return Analysis(splits, offsets, chroma, coefficients)

@@ -9,16 +9,16 @@ import numpy as np
 from rlcodec.presets.photo._transform import inverse
 from rlcodec.presets.photo.lapping import unlap
 from rlcodec.presets.photo.quantiser import RELATIVE_STEPS, Quantiser
-from rlcodec.presets.photo.transform import AREA, AREA_PIXELS, BASES, PLANES, SLICE_OF, WHOLE
+from rlcodec.presets.photo.transform import AREA, AREA_PIXELS, BASES, PARTS, PLANES, SLICE_OF, WHOLE
 
 
 def _slices_of_splits() -> np.ndarray:
     """The slice of each coefficient of an area, by split, uint8 (WHOLE + 1, AREA_PIXELS)."""
     slices = np.empty((WHOLE + 1, AREA_PIXELS), np.uint8)
-    slices[WHOLE] = SLICE_OF[320:]
+    of_8, of_16, slices[WHOLE] = (SLICE_OF[part] for part in PARTS)
     for split in range(WHOLE):
         for quadrant in range(4):
-            part = np.tile(SLICE_OF[:64], 4) if split >> quadrant & 1 else SLICE_OF[64:320]
+            part = np.tile(of_8, 4) if split >> quadrant & 1 else of_16
             slices[split, 256 * quadrant : 256 * (quadrant + 1)] = part
     return slices
 

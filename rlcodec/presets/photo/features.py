@@ -23,9 +23,9 @@ from rlcodec.presets.photo._features import (
 )
 from rlcodec.presets.photo.colors import ColorTransform
 from rlcodec.presets.photo.strips import strip_slices
-from rlcodec.presets.photo.transform import AREA, SLICE_OF, SLICES, padded_size, planes_of, to_coefficients
+from rlcodec.presets.photo.transform import AREA, PARTS, SIDES, SLICE_OF, SLICES, padded_size, planes_of, to_coefficients
 
-BLOCK_SLICES = SLICE_OF[BLOCK**2 // 4 : BLOCK**2 // 4 + BLOCK**2].astype(np.int64).reshape(BLOCK, BLOCK)
+BLOCK_SLICES = SLICE_OF[PARTS[SIDES.index(BLOCK)]].astype(np.int64).reshape(BLOCK, BLOCK)
 """The slice of each coefficient of a block of 16x16 pixels, int64 (BLOCK, BLOCK)."""
 SENT_FROM = 0.62
 """Magnitude in quantiser steps from which on a coefficient is likely to be sent."""

@@ -5,12 +5,12 @@ asked for: the encoder under a policy asks for the cost of the gain that was cho
 """
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from rlcodec.control.objective import SSIMULACRA2
 from rlcodec.core.metrics import ms_ssim
-from rlcodec.core.ssimulacra2 import Ssimulacra2
 from rlcodec.parallel.threads import parts_of
 from rlcodec.presets.photo.allocation import Allocation
 from rlcodec.presets.photo.areas import Areas
@@ -22,9 +22,12 @@ from rlcodec.presets.photo.features import count_magnitudes, gain_features
 from rlcodec.presets.photo.quantiser import Quantiser, step_of
 from rlcodec.presets.photo.repair import PLAIN, STRIPS_AT_ONCE, render
 from rlcodec.presets.photo.settings import DEFAULT_PREDICTOR
-from rlcodec.presets.photo.strips import STRIP_ROWS, CodedPicture
-from rlcodec.presets.photo.transform import AREA, padded_size
+from rlcodec.presets.photo.strips import CodedPicture
+from rlcodec.presets.photo.transform import AREA, STRIP_ROWS, padded_size
 from rlcodec.presets.photo.weights import PhotoWeights
+
+if TYPE_CHECKING:
+    from rlcodec.core.ssimulacra2 import Ssimulacra2
 
 MIDDLE_GRAY = 128
 """What decoders show if nothing was sent."""
@@ -153,6 +156,8 @@ class LivePicture:
             return ms_ssim(self.pixels, shown)
         if kind != SSIMULACRA2:
             return 0.0
+        from rlcodec.core.ssimulacra2 import Ssimulacra2  # decoders do without it
+
         self._scorer = self._scorer or Ssimulacra2(self.pixels)
         return self._scorer.score(shown)
 

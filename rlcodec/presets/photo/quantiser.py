@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from rlcodec.presets.photo.colors import NEUTRAL, OPPONENT
-from rlcodec.presets.photo.transform import AREA, AREA_PIXELS, FREQUENCIES, OFFSET_LIMIT, WAVES
+from rlcodec.presets.photo.transform import AREA, OFFSET_LIMIT, PARTS, WAVES
 
 GAINS_PER_OCTAVE = 48
 """The quantiser's step doubles with every so many gains: files of neighbouring gains differ by less than 2%."""
@@ -35,7 +35,7 @@ LARGEST_DIFFERENCE = 32_000
 """Constant coefficients may differ by so many steps: the code of magnitudes ends at 32,781."""
 LAPPED_SUM = AREA * 1.17
 """The largest constant coefficient of a block, in the largest pixel: the filters before weigh it with both signs."""
-CONSTANT_OF_AREA = FREQUENCIES - AREA_PIXELS
+CONSTANT_OF_AREA = PARTS[-1].start
 """Index of the constant coefficient of the largest blocks."""
 EVEN_OCTAVE = 1.0
 """Binary logarithm of the step below which the growth fades, since differences that nobody sees are only in the last bits."""

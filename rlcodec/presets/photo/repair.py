@@ -27,7 +27,7 @@ from rlcodec.presets.photo._transform import from_planes
 from rlcodec.presets.photo.areas import Areas, decoded_planes
 from rlcodec.presets.photo.colors import ColorTransform
 from rlcodec.presets.photo.quantiser import CHROMA_FACTORS, OFFSETS_PER_OCTAVE, Quantiser, step_of
-from rlcodec.presets.photo.transform import AREA, OFFSET_LIMIT, PLANES
+from rlcodec.presets.photo.transform import AREA, OFFSET_LIMIT, PLANES, STRIP_ROWS
 from rlcodec.presets.photo.weights import PhotoWeights
 
 PLAIN, REPAIRS = "plain", ("light", "full")
@@ -38,8 +38,6 @@ FULL_CHANNELS, FULL_BLOCKS = 64, 3
 """Of the networks, of which `full` continues `light`; every block has two convolutions."""
 INPUT_UNIT, OUTPUT_UNIT = 16, 48
 """Inputs are in 1/16 of an area's step, outputs in 1/48."""
-STRIP_ROWS = 8
-"""Rows of areas of a strip, which is filtered on its own."""
 STRIPS_AT_ONCE = 2
 """Strips that are rendered at a time."""
 MARGIN = 64
@@ -142,27 +140,28 @@ def render(
         uint8 (area rows * AREA, area columns * AREA, 3).
     """
     rows, columns = areas.splits.shape
-    strips, margin = parts_of(rows, STRIP_ROWS), MARGIN // AREA
+    strips = parts_of(rows, STRIP_ROWS)
     decoded: dict[int, np.ndarray] = {}
     out = np.empty((rows * AREA, columns * AREA, PLANES), np.uint8)
     for start in range(0, len(strips), STRIPS_AT_ONCE):
-        needed = range(max(start - 1, 0), min(start + STRIPS_AT_ONCE + 1, len(strips)))
+        stop = min(start + STRIPS_AT_ONCE, len(strips))
+        needed = range(max(start - 1, 0), min(stop + 1, len(strips)))
         missing = [index for index in needed if index not in decoded]
         parts = side_by_side(lambda index: decoded_planes(areas.rows(strips[index]), quantiser, weights.centroids), missing)
         decoded = {index: decoded[index] for index in needed if index in decoded} | dict(zip(missing, parts, strict=True))
-        first, last = strips[start].start, strips[min(start + STRIPS_AT_ONCE, len(strips)) - 1].stop
-        above, below = max(first - margin, 0), min(last + margin, rows)
-        # A strip is kept for the band below, whose margin it is: it must not be changed.
-        whole = np.concatenate([decoded[index] for index in needed], 1)
-        offset = strips[needed[0]].start
-        band = np.ascontiguousarray(whole[:, (above - offset) * AREA : (below - offset) * AREA])
-        repair_planes(band, areas.rows(slice(above, below)), quantiser, synthesis, folder)
-        shown = np.empty((*band.shape[1:], PLANES), np.float32)
+        above = [decoded[start - 1][:, -MARGIN:]] if start else []
+        below = [decoded[stop][:, :MARGIN]] if stop < len(strips) else []
+        # A copy, which repair changes: the strips are needed again, as margins of the band below.
+        band = np.concatenate([*above, *(decoded[index] for index in range(start, stop)), *below], 1)
+        top, first, last = MARGIN * len(above), strips[start].start, strips[stop - 1].stop
+        begin = first - top // AREA
+        repair_planes(band, areas.rows(slice(begin, begin + band.shape[1] // AREA)), quantiser, synthesis, folder)
+        inner, shown = band[:, top : top + (last - first) * AREA], out[first * AREA : last * AREA]
 
-        def finish(part: slice, band: np.ndarray = band, shown: np.ndarray = shown) -> None:
-            from_planes(np.ascontiguousarray(band[:, part]), colors.inverse, shown[part])
+        def finish(part: slice, inner: np.ndarray = inner, shown: np.ndarray = shown) -> None:
+            picture = np.empty(shown[part].shape, np.float32)
+            from_planes(np.ascontiguousarray(inner[:, part]), colors.inverse, picture)
+            round_samples(picture, shown[part])
 
         side_by_side(finish, parts_of(len(shown), 2 * AREA))
-        top = (first - above) * AREA
-        round_samples(shown[top : top + (last - first) * AREA], out[first * AREA : last * AREA])
     return out

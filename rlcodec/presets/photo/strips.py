@@ -16,15 +16,14 @@ from rlcodec.core.segment_choice import CONTEXT
 from rlcodec.core.segments import CodedSegment, Segment
 from rlcodec.parallel.threads import parts_of, side_by_side
 from rlcodec.presets.photo.allocation import Allocation, busyness_of, offsets_of
-from rlcodec.presets.photo.analysis import analyse
+from rlcodec.presets.photo.analysis import Analysis, analyse
 from rlcodec.presets.photo.areas import Areas
 from rlcodec.presets.photo.coefficient_coder import StripState, code_slice
 from rlcodec.presets.photo.colors import ANGLES, ColorTransform
 from rlcodec.presets.photo.quantiser import Quantiser
-from rlcodec.presets.photo.transform import AREA, SLICE_OF, SLICES, padded_size, planes_of
+from rlcodec.presets.photo.transform import AREA, SLICE_OF, SLICES, STRIP_ROWS, padded_size, planes_of
 from rlcodec.presets.photo.weights import PhotoWeights
 
-STRIP_ROWS = 8
 MAX_LENGTH_BYTES = 5
 """The most bytes of the length of a segment."""
 
@@ -58,9 +57,9 @@ class CodedPicture:
         """Cost and compute of every segment of a stream that ends after so many slices, as decoders find them."""
         places = ((index, strip) for index in range(SLICES) for strip in range(len(self.macs)))
         return tuple(
-            coded_segment(
-                index, strip, len(segment) * (index < slices), int(self.macs[strip, index]) * (index < slices), self.tier
-            )
+            coded_segment(index, strip, len(segment), int(self.macs[strip, index]), self.tier)
+            if index < slices
+            else coded_segment(index, strip, 0, 0, CONTEXT)
             for (index, strip), segment in zip(places, self.segments, strict=True)
         )
 
@@ -110,12 +109,17 @@ def encode_photo(
         workers: threads; as many as there are cores if None.
         keep: whether to return the quantised areas, which take four times the picture's memory.
     """
-
-    rows = strip_slices(*picture.shape[:2])
+    rows, quantiser = strip_slices(*picture.shape[:2]), allocation.quantiser(gain)
     strip_pixels = [picture[part.start * AREA : part.stop * AREA] for part in rows]
-    busyness = side_by_side(lambda part: busyness_of(planes_of(part, colors.forward)[0], allocation), strip_pixels, workers)
+    columns = padded_size(*picture.shape[:2])[1] // AREA
+
+    def survey(strip: int) -> np.ndarray:
+        if not allocation.adapts:
+            return np.zeros((rows[strip].stop - rows[strip].start, columns), np.float32)
+        return busyness_of(planes_of(strip_pixels[strip], colors.forward)[0], allocation)
+
+    busyness = side_by_side(survey, range(len(rows)), workers)
     mean = float(np.concatenate(busyness).mean())
-    quantiser = allocation.quantiser(gain)
 
     def run(strip: int) -> CodedPicture:
         offsets = offsets_of(busyness[strip], mean, allocation)
@@ -157,17 +161,41 @@ def encode_strip(
     planes = planes_of(pixels, colors.forward)
     chosen = analyse(planes, quantiser, np.maximum(offsets, np.int8(quantiser.least_offset(planes))), allocation)
     strip = strip_state(weights, *chosen.splits.shape)
+    coders = code_chosen(strip, weights, chosen, quantiser, allocation, repair, tier)
+    macs = np.array([[coder.macs for coder in coders]])
+    return CodedPicture(tuple(coder.finish() for coder in coders), areas_of(strip), macs, colors, tier)
+
+
+def code_chosen(
+    strip: StripState,
+    weights: PhotoWeights,
+    chosen: Analysis,
+    quantiser: Quantiser,
+    allocation: Allocation,
+    repair: int,
+    tier: int,
+) -> list[RangeCoder]:
+    """Codes all slices of a strip of which nothing is coded; returns their coders, about to be finished.
+
+    Args:
+        strip: receives what is coded.
+        weights: of the preset.
+        chosen: for the areas.
+        quantiser: steps of the picture.
+        allocation: of bits to areas.
+        repair: level of repair of all areas.
+        tier: of the predictor, TABLE or CONTEXT.
+    """
     for name in ("splits", "offsets", "chroma"):
         np.asarray(getattr(strip, name))[:] = getattr(chosen, name)
     np.asarray(strip.repairs)[:] = repair
-    parts, macs, scales = [], np.zeros((1, SLICES), np.int64), quantiser.scales
     strip.tier = tier
-    for index in range(SLICES):
-        coder = RangeCoder()
-        code_slice(coder, strip, index, chosen.coefficients, scales, weights.centroids, SLICE_OF, allocation.bit_weight)
-        parts.append(coder.finish())
-        macs[0, index] = coder.macs
-    return CodedPicture(tuple(parts), areas_of(strip), macs, colors, tier)
+    coders = [RangeCoder() for _ in range(SLICES)]
+    for index, coder in enumerate(coders):
+        code_slice(
+            coder, strip, index, chosen.coefficients, quantiser.scales, weights.centroids, SLICE_OF, allocation.bit_weight
+        )
+    return coders
 
 
 def unpack_segments(payload: np.ndarray, count: int) -> list[tuple[np.ndarray, int]]:

@@ -6,6 +6,9 @@ them: decoders render pictures from exact integers, and encoders may quantise as
 nevertheless the same on every machine, so that streams are.
 """
 
+import itertools
+from collections.abc import Callable
+
 import numpy as np
 
 from rlcodec.presets.photo._transform import (
@@ -39,8 +42,19 @@ __all__ = [
     "TRANSFORMS",
     "WHOLE",
 ]
+STRIP_ROWS = 8
+"""Rows of areas of a strip, which is filtered and coded on its own."""
 SIDES = tuple(CELL << index for index in range(TRANSFORMS))
 """Sides of blocks in pixels."""
+PARTS = tuple(
+    slice(end - side**2, end) for side, end in zip(SIDES, itertools.accumulate(side**2 for side in SIDES), strict=True)
+)
+"""Where the frequencies of each transform lie among those of all."""
+
+
+def _each_frequency(of_side: Callable[[int], np.ndarray]) -> np.ndarray:
+    """A number for each frequency of all transforms, (FREQUENCIES,), from a function of the side to an array (side, side)."""
+    return np.concatenate([of_side(side).reshape(-1) for side in SIDES])
 
 
 def _cosines(size: int) -> np.ndarray:
@@ -51,28 +65,20 @@ def _cosines(size: int) -> np.ndarray:
     return basis.astype(np.float32)
 
 
-BASES = np.concatenate([_cosines(side).reshape(-1) for side in SIDES])
+BASES = _each_frequency(_cosines)
 """Basis functions of the transforms, one after another, float32 (FREQUENCIES,)."""
 TRANSFORM_MACS = PLANES * (2 * AREA + PLANES)
 """Most multiply-accumulates of the inverse transforms per pixel."""
-
-
-def each_frequency(values_of_side: dict[int, np.ndarray]) -> np.ndarray:
-    """A number for each frequency of all transforms, (FREQUENCIES,), from arrays (side, side) by side."""
-    return np.concatenate([values_of_side[side].reshape(-1) for side in SIDES])
-
-
-DIAGONALS = each_frequency({side: np.add.outer(np.arange(side), np.arange(side)) for side in SIDES})
+DIAGONALS = _each_frequency(lambda side: np.add.outer(np.arange(side), np.arange(side)))
 """Sum of vertical and horizontal frequency, int64 (FREQUENCIES,)."""
-WAVES = each_frequency({side: np.add.outer(np.arange(side), np.arange(side)) / (2 * side) for side in SIDES})
-"""The same in half waves a pixel, half of it: 0 of the mean, almost 1 of the highest frequency, float64 (FREQUENCIES,)."""
+SIDE_OF = _each_frequency(lambda side: np.full(side**2, side))
+"""Side of the blocks of each frequency, int64 (FREQUENCIES,)."""
+WAVES = DIAGONALS / (2 * SIDE_OF)
+"""Half waves a pixel, halved: 0 of the mean, almost 1 of the highest frequency, float64 (FREQUENCIES,)."""
 LAST_DIAGONALS = ((0, 0, 0), (1, 2, 4), (3, 6, 13), (6, 13, 27), (14, 30, 62))
 """The last diagonal of each slice, by transform."""
 SLICE_OF = np.concatenate(
-    [
-        np.searchsorted([last[t] for last in LAST_DIAGONALS], np.add.outer(np.arange(side), np.arange(side)).reshape(-1))
-        for t, side in enumerate(SIDES)
-    ]
+    [np.searchsorted([last[t] for last in LAST_DIAGONALS], DIAGONALS[part]) for t, part in enumerate(PARTS)]
 ).astype(np.uint8)
 """The slice of each frequency, uint8 (FREQUENCIES,)."""
 
@@ -101,5 +107,5 @@ def to_coefficients(planes: np.ndarray, side: int) -> np.ndarray:
     """Coefficients of all blocks of one size, float32 (3, block rows, block columns, side * side), of planes by `planes_of`."""
     count, rows, columns = planes.shape
     coefficients = np.empty((count, rows // side, columns // side, side * side), np.float32)
-    forward(planes, side, _cosines(side), coefficients)
+    forward(planes, side, BASES[PARTS[SIDES.index(side)]].reshape(side, side), coefficients)
     return coefficients

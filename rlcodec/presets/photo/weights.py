@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rlcodec.core._adaptive import Counters
-from rlcodec.core._mixing import MIXED, STRETCHES, Mixers
+from rlcodec.core.adaptive import MIXED, STRETCHES, Counters, Mixers
 from rlcodec.core.weights_file import Weights, digest_of
 from rlcodec.errors import ModelError
 from rlcodec.presets.photo.coefficient_coder import COUNTERS, EXPECTATIONS, INPUTS, MIXERS

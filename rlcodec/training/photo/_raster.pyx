@@ -4,8 +4,8 @@ from libc.stdint cimport int16_t, int64_t
 from libc.string cimport memset
 
 from rlcodec.presets.photo._coefficient_coder cimport (
-    INPUTS, Block, StripState, around_band, close_block, expected_around, expected_inside, find_block, magnitude_input,
-    open_block, survey_block
+    INPUTS, MARGIN, SPAN, Block, StripState, around_band, close_block, expected_around, expected_inside, find_block,
+    magnitude_input, open_block, survey_block
 )
 from rlcodec.presets.photo._transform cimport AREA, MOST_BLOCKS, PLANES, SLICES, TRANSFORMS, BlockPlace, places_of
 
@@ -25,7 +25,7 @@ def collect(StripState coded, StripState strip, int64_t every, float[:, ::1] inp
         Number of coefficients collected.
     """
     cdef int16_t[INPUTS] one
-    cdef int16_t[4][AREA + 8] rows
+    cdef int16_t[4][AREA + 2 * MARGIN] rows
     cdef BlockPlace[MOST_BLOCKS] places
     cdef Block block
     cdef int64_t y, x, count = 0, seen = 0
@@ -48,7 +48,7 @@ def collect(StripState coded, StripState strip, int64_t every, float[:, ::1] inp
                             memset(rows[d & 3], 0, sizeof(rows[0]))
                             for u in range(max(0, d - block.side + 1), min(d, block.side - 1) + 1):
                                 v = d - u
-                                z = block.grid + u * (AREA + 4) + v
+                                z = block.grid + u * SPAN + v
                                 value = values[block.side * u + v]
                                 block.values[block.side * u + v] = <int16_t>value
                                 value = -value if value < 0 else value
@@ -62,13 +62,13 @@ def collect(StripState coded, StripState strip, int64_t every, float[:, ::1] inp
                                             inputs[count, k] = <float>(
                                                 expected_around(&block, one, around_band(&block, one, band), z)
                                                 + expected_inside(
-                                                    one, &rows[d & 3][u + 4], &rows[(d - 1) & 3][u + 4],
-                                                    &rows[(d - 2) & 3][u + 4],
+                                                    one, &rows[d & 3][u + MARGIN], &rows[(d - 1) & 3][u + MARGIN],
+                                                    &rows[(d - 2) & 3][u + MARGIN],
                                                 )
                                             ) / 64
                                         magnitudes[count] = <float>value / 2
                                         classes[count] = (plane * TRANSFORMS + block.transform) * SLICES + slice
                                         count += 1
-                                z[0] = rows[d & 3][u + 4] = magnitude_input(value)
+                                z[0] = rows[d & 3][u + MARGIN] = magnitude_input(value)
                         close_block(&block)
     return count

@@ -3,7 +3,7 @@
 First the weights of expected magnitudes are fitted to coded coefficients by non-negative least squares, weighted as the
 variance of a geometric distribution asks. Then counters and mixing weights are carried from picture to picture. Last, the
 counters' uses are limited, so that they follow a new picture fast enough, and the mixing weights are trained once more on
-pictures that each begin with these counters. Gains, allocations, crops and scales are drawn anew for each picture.
+pictures that each begin with these counters. Gain, allocation and crop are random for each picture.
 """
 
 from collections.abc import Callable
@@ -14,21 +14,20 @@ import numpy as np
 from rich.progress import track
 from scipy.optimize import nnls
 
-from rlcodec.core._adaptive import MOST_USES, Counters
-from rlcodec.core._mixing import MIXED, STRETCH_LIMIT, STRETCHES, Mixers
-from rlcodec.core._range_coder import COST_UNIT, RangeCoder
+from rlcodec.core._range_coder import COST_UNIT
+from rlcodec.core.adaptive import MIXED, MOST_USES, STRETCH_LIMIT, STRETCHES, Counters, Mixers
 from rlcodec.core.files import write_atomically
 from rlcodec.core.segment_choice import CONTEXT
 from rlcodec.presets.photo.allocation import ALLOCATIONS, Allocation, busyness_of, offsets_of
 from rlcodec.presets.photo.analysis import Analysis, analyse
-from rlcodec.presets.photo.coefficient_coder import COUNTERS, EXPECTATIONS, INPUTS, MIXERS, WEIGHT_UNIT, StripState, code_slice
+from rlcodec.presets.photo.coefficient_coder import COUNTERS, EXPECTATIONS, INPUTS, MIXERS, WEIGHT_UNIT, StripState
 from rlcodec.presets.photo.colors import best_transform
-from rlcodec.presets.photo.quantiser import SHAPES, Quantiser
+from rlcodec.presets.photo.quantiser import OFFSETS_PER_OCTAVE, SHAPES, Quantiser
+from rlcodec.presets.photo.strips import code_chosen
 from rlcodec.presets.photo.transform import (
     CENTRED,
     OFFSET_LIMIT,
     PLANES,
-    SLICE_OF,
     SLICES,
     TRANSFORMS,
     planes_of,
@@ -50,7 +49,9 @@ LEAST_EXPECTED = 0.02
 FIRST_MIXING_WEIGHT, MIXED_COUNTERS = 0.15, 4
 INSIDE, CONSTANT = tuple(range(8)), 22
 """Inputs of the expected magnitude that lie in the block, and the constant."""
-RELATIVE_UNIT, OFFSETS_PER_OCTAVE = 4096, 8
+RELATIVE_UNIT = 4096
+TRAINED_REPAIR = 1
+"""Level of repair of all areas while the model is trained."""
 
 
 @dataclass
@@ -121,19 +122,8 @@ def code_picture(weights: PhotoWeights, drawn: Drawn, memory: int) -> tuple[Stri
         The strip, and its code length in bits.
     """
     strip = code_nothing(weights, drawn, memory)
-    strip.tier = CONTEXT
-    for name in ("splits", "offsets", "chroma"):
-        np.asarray(getattr(strip, name))[:] = getattr(drawn.analysis, name)
-    np.asarray(strip.repairs)[:] = 1
-    cost = 0
-    for index in range(SLICES):
-        coder = RangeCoder()
-        code_slice(
-            coder, strip, index, drawn.analysis.coefficients, drawn.quantiser.scales, weights.centroids, SLICE_OF,
-            drawn.allocation.bit_weight,
-        )  # fmt: skip
-        cost += coder.cost
-    return strip, cost / COST_UNIT
+    coders = code_chosen(strip, weights, drawn.analysis, drawn.quantiser, drawn.allocation, TRAINED_REPAIR, CONTEXT)
+    return strip, sum(coder.cost for coder in coders) / COST_UNIT
 
 
 def fit_expected(
