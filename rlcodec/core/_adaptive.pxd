@@ -1,6 +1,6 @@
-from libc.stdint cimport int32_t, int64_t, uint16_t
+from libc.stdint cimport int64_t, uint16_t, uint32_t
 
-from rlcodec.core._range_coder cimport PROBABILITY_ONE, RangeCoder, code_decision
+from rlcodec.core._range_coder cimport PROBABILITY_ONE, RangeCoder, code_unpriced
 
 cpdef enum:
     MOST_USES = 1023  # the most that a counter counts
@@ -16,7 +16,7 @@ cdef struct Counter:
 
 cdef struct Adaptation:
     const uint16_t* rates  # by number of uses, in 1/65536
-    int64_t limit  # number of uses from which on a counter forgets
+    int64_t limit  # number of uses, of at most MOST_USES, from which on a counter forgets
 
 
 cdef class Counters:
@@ -35,23 +35,17 @@ cdef inline int64_t probability_of(const Counter* counter) noexcept nogil:
 
 
 cdef inline void update(const Adaptation* adaptation, Counter* counter, int64_t bit) noexcept nogil:
-    """Moves a counter towards a decision."""
-    cdef int64_t difference = (PROBABILITY_ONE - 1 if bit else 0) - <int64_t>counter.probability
-    counter.probability = <uint16_t>(<int64_t>counter.probability + ((difference * adaptation.rates[counter.uses]) >> 16))
-    if counter.uses < adaptation.limit:
-        counter.uses += 1
+    """Moves a counter towards a decision; as `rl_follow` moves four."""
+    cdef uint16_t decided = PROBABILITY_ONE - 1 if bit else 0, distance = counter.probability ^ decided
+    distance -= <uint16_t>((<uint32_t>distance * adaptation.rates[counter.uses]) >> 16)
+    counter.probability = distance ^ decided
+    counter.uses = <uint16_t>min(counter.uses + 1, adaptation.limit)
 
 
 cdef inline int64_t code_adaptive(
     RangeCoder coder, const Adaptation* adaptation, Counter* counter, int64_t bit
 ) noexcept nogil:
-    """Codes a decision with the probability of a counter, which follows it; as `code_decision`."""
-    bit = code_decision(coder, probability_of(counter), bit)
+    """Codes a decision with the probability of a counter, which follows it; as `code_unpriced`."""
+    bit = code_unpriced(coder, probability_of(counter), bit)
     update(adaptation, counter, bit)
     return bit
-
-
-cdef inline int64_t cost_of(RangeCoder coder, const Counter* counter, int64_t bit) noexcept nogil:
-    """Code length of a decision, in 1/COST_UNIT bit."""
-    cdef int64_t probability = probability_of(counter)
-    return coder.costs[probability if bit else PROBABILITY_ONE - probability]

@@ -47,6 +47,10 @@ cdef class Counters:
         other.take(np.array(self.counters, np.uint16), self.adaptation.limit)
         return other
 
+    def begin_as(self, Counters other):
+        """Takes the states of as many other counters, in its own memory."""
+        self.counters[:] = other.counters
+
     @property
     def states(self):
         """Probability and uses of all counters, uint16 (n, 2)."""

@@ -1,18 +1,24 @@
-from libc.stdint cimport int16_t, int32_t, int64_t, uint16_t
+from libc.stdint cimport int16_t, int32_t, int64_t, uint16_t, uint64_t
 
-from rlcodec.core._adaptive cimport LEAST_PROBABILITY, Adaptation, Counter, update
-from rlcodec.core._range_coder cimport PROBABILITY_ONE, RangeCoder, code_decision
+from rlcodec.core._adaptive cimport LEAST_PROBABILITY, Adaptation, Counter
+from rlcodec.core._range_coder cimport PROBABILITY_ONE, RangeCoder, code_unpriced
 
 cpdef enum:
     MIXED = 8  # weights of a set
+    BLENDED = 4  # counters whose probabilities are mixed; other inputs make up the rest
     STRETCHES = 4096  # entries of either table
     STRETCH_LIMIT = 2047  # of stretched probabilities: 256 times their log odds
-    WEIGHT_LIMIT = 1 << 20  # of weights, in 1/65536
+    WEIGHT_LIMIT = 1 << 20  # of weights that coding begins with, in 1/65536
     RATE_BITS = 1  # errors in 1/65536 are halved before weights follow them
 
 cdef extern from "mixing.h":
-    int32_t rl_mix(const int32_t*, const int32_t*, const int32_t*) noexcept nogil
-    void rl_learn(const int32_t*, int32_t, int32_t, int32_t*, int32_t*) noexcept nogil
+    uint64_t rl_four(int32_t, int32_t, int32_t, int32_t) noexcept nogil
+    ctypedef struct rl_inputs:
+        pass
+    rl_inputs rl_gather(void**, const int16_t*, uint64_t) noexcept nogil
+    int32_t rl_mix(rl_inputs, const int32_t*, const int32_t*) noexcept nogil
+    void rl_learn(rl_inputs, int32_t, int32_t*, int32_t*) noexcept nogil
+    void rl_follow(void**, const uint16_t*, int64_t, int64_t) noexcept nogil
 
 
 cdef struct Tables:
@@ -33,31 +39,23 @@ ctypedef Counter* CounterPointer
 
 cdef struct Mixture:
     # The parts of a mixed prediction.
-    CounterPointer[MIXED] counters
-    int32_t[MIXED] inputs  # stretched probabilities of the counters, and further inputs; the last is constant
+    CounterPointer[BLENDED] counters  # whose stretched probabilities are the first inputs
+    uint64_t further  # the other inputs, by `rl_four`
     int32_t* one  # sets of weights, which are added
     int32_t* other
-    int count  # of counters
 
 
 cdef inline int64_t code_mixed(
-    RangeCoder coder, const Adaptation* adaptation, const Tables* tables, Mixture* mixture, int64_t bit
+    RangeCoder coder, const Adaptation* adaptation, const Tables* tables, const Mixture* mixture, int64_t bit
 ) noexcept nogil:
     """Codes a decision with the mixture of the probabilities of some counters; all of them and the weights follow it.
 
-    The caller sets the counters, the two sets of weights, and the inputs after those of the counters.
+    As with `code_adaptive`, the cost grows only when encoding.
     """
-    cdef int i
-    cdef int64_t probability
-    for i in range(mixture.count):
-        mixture.inputs[i] = tables.stretched[mixture.counters[i].probability >> 4]
-    probability = tables.squashed[rl_mix(mixture.inputs, mixture.one, mixture.other) + 2048]
+    cdef rl_inputs inputs = rl_gather(<void**>mixture.counters, tables.stretched, mixture.further)
+    cdef int64_t probability = tables.squashed[rl_mix(inputs, mixture.one, mixture.other) + 2048]
     probability = min(max(probability, LEAST_PROBABILITY), PROBABILITY_ONE - LEAST_PROBABILITY)
-    bit = code_decision(coder, probability, bit)
-    rl_learn(
-        mixture.inputs, <int32_t>(((PROBABILITY_ONE if bit else 0) - probability) >> RATE_BITS), WEIGHT_LIMIT, mixture.one,
-        mixture.other,
-    )
-    for i in range(mixture.count):
-        update(adaptation, mixture.counters[i], bit)
+    bit = code_unpriced(coder, probability, bit)
+    rl_learn(inputs, <int32_t>(((PROBABILITY_ONE if bit else 0) - probability) >> RATE_BITS), mixture.one, mixture.other)
+    rl_follow(<void**>mixture.counters, adaptation.rates, adaptation.limit, bit)
     return bit

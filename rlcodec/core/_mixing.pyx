@@ -38,6 +38,10 @@ cdef class Mixers:
         other.take(np.array(self.weights, np.int32), self.stretched_table, self.squashed_table)
         return other
 
+    def begin_as(self, Mixers other):
+        """Takes the weights of as many other sets, in its own memory."""
+        self.weights[:] = other.weights
+
     @property
     def states(self):
         """All weights, int32 (n, MIXED)."""

@@ -103,3 +103,16 @@ cdef inline int64_t code_decision(RangeCoder coder, int64_t probability, int64_t
     if coder.state.range < RANGE_FLOOR:
         renormalise(coder)
     return bit
+
+
+cdef inline int64_t code_unpriced(RangeCoder coder, int64_t probability, int64_t bit) noexcept nogil:
+    """As `code_decision`, but the cost grows only when encoding: to look up what a decision cost takes longer than to decode it."""
+    bit = decide(&coder.state, probability, bit)
+    if bit == UNDETERMINED:
+        coder.state.exhausted = 1
+        return 0
+    if coder.state.direction == ENCODE:
+        coder.state.cost += coder.costs[probability if bit else PROBABILITY_ONE - probability]
+    if coder.state.range < RANGE_FLOOR:
+        renormalise(coder)
+    return bit

@@ -1,6 +1,6 @@
 from libc.stdint cimport int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t
 
-from rlcodec.core._adaptive cimport Counters
+from rlcodec.core._adaptive cimport Counter, Counters
 from rlcodec.core._mixing cimport Mixers
 from rlcodec.presets.photo._transform cimport (
     AREA, AREA_CELLS, AREA_PIXELS, FREQUENCIES, OFFSET_LIMIT, PLANES, SLICES, TRANSFORMS, BlockPlace
@@ -64,6 +64,7 @@ cdef class StripState:
     cdef uint8_t[:, ::1] sizes  # index of the transform of cells
     cdef int16_t[::1] grids
     cdef int[PLANES] states  # of dependent quantisation, by plane
+    cdef int32_t[PLANES * 2 * AREA] totals  # sums of magnitudes by plane and diagonal, of the slice of a block that is coded
     cdef const int16_t[:, :, :, :, ::1] weights
     cdef const int32_t[::1] relative
     cdef public int tier  # of the segment: 0 `table`, 1 `context`; an encoder sets it
@@ -87,8 +88,18 @@ cdef struct Block:
     int tier
     bint opened  # whether the contexts of coefficients are ready
     bint filled  # whether the slice has anything
-    bint before_filled  # whether that of the plane before has
+    int32_t* totals  # sums of magnitudes by diagonal; those of the plane before are 2 * AREA before
     int64_t[2 * AREA] rest  # see `find_rest`
+    int32_t[BANDS] sizes  # sums of magnitudes of the slice by band, in half steps
+    Counter* counters  # all of the strip
+    Counter* nonzero_place  # the first of the block's slice in further contexts
+    Counter* nonzero_parts
+    Counter* greater_place
+    Counter* greater_parts
+    int32_t* mix_nonzero  # the first mixing weights of the block's slice
+    int32_t* mix_level
+    int32_t* mix_greater
+    int32_t* mix_greater_level
     int32_t[BANDS] near  # what the neighbours contribute to the expected magnitude
     int32_t[BANDS] apart  # what they contribute to the expected magnitude by others
     int32_t[BANDS] left  # magnitudes of the neighbours, by band
@@ -112,6 +123,7 @@ cdef void open_block(Block* block) noexcept nogil
 cdef void close_block(Block* block) noexcept nogil
 cdef int32_t around_band(const Block* block, const int16_t* w, int band) noexcept nogil
 cdef int32_t expected_around(const Block* block, const int16_t* w, int32_t near, const int16_t* z) noexcept nogil
-cdef int32_t expected_inside(
-    const int16_t* w, const int16_t* row, const int16_t* above, const int16_t* below
+cdef void expected_inside(
+    const int16_t* w, const int16_t* others, const int16_t* row, const int16_t* above, const int16_t* below, int32_t* sum,
+    int32_t* other,
 ) noexcept nogil

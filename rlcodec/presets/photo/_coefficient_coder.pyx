@@ -1,3 +1,4 @@
+# cython: cdivision=True
 """Codes the areas of a strip, in either direction; `rlcodec.presets.photo.coefficient_coder` says how."""
 
 import numpy as np
@@ -8,8 +9,8 @@ from libc.stdlib cimport free, malloc
 from libc.string cimport memset
 
 from rlcodec.core._adaptive cimport Adaptation, Counter, Counters, code_adaptive, probability_of
-from rlcodec.core._mixing cimport MIXED, STRETCH_LIMIT, Mixers, Mixture, code_mixed
-from rlcodec.core._range_coder cimport ENCODE, PROBABILITY_ONE, RangeCoder, code_decision
+from rlcodec.core._mixing cimport MIXED, STRETCH_LIMIT, Mixers, Mixture, code_mixed, rl_four
+from rlcodec.core._range_coder cimport ENCODE, PROBABILITY_ONE, RangeCoder, code_unpriced
 from rlcodec.presets.photo._transform cimport (
     CHROMA_LIMIT, CHROMA_UNIT, MOST_BLOCKS, WHOLE, BlockPlace, dequantised, first_frequency, places_of
 )
@@ -20,6 +21,7 @@ cdef enum:
     LARGEST_INPUT = 32704
     LARGEST_VALUE = 32767
     ESCAPE_DIGITS = 14
+    UNIT_BITS = 6
     FIRST_NONZERO = MORE_COUNTERS
     FIRST_GREATER = FIRST_NONZERO + NONZERO_COUNTERS
     FIRST_CONSTANT = FIRST_GREATER + GREATER_COUNTERS
@@ -39,6 +41,8 @@ cdef enum:
     FIRST_GREATER_PLACE = FIRST_NONZERO_PATTERN + NONZERO_PATTERN_COUNTERS
     FIRST_GREATER_PARTS = FIRST_GREATER_PLACE + GREATER_PLACE_COUNTERS
     FIRST_GREATER_PATTERN = FIRST_GREATER_PARTS + GREATER_PARTS_COUNTERS
+    PLACE_LEVELS = 12  # of the expected magnitude, beside a frequency
+    PARTS = 24  # levels of what lies inside and outside of the block, as contexts of one counter
     MIX_MORE = 0
     MIX_MORE_REACH = MIX_MORE + KINDS * 4
     MIX_NONZERO = MIX_MORE_REACH + 16 * 17
@@ -48,6 +52,11 @@ cdef enum:
 
 cdef extern from "bits.h":
     int rl_log2(uint64_t) noexcept nogil
+
+cdef extern from "context_sums.h":
+    void rl_two_sums(
+        const int16_t*, const int16_t*, int16_t, const int16_t*, const int16_t*, int32_t*, int32_t*
+    ) noexcept nogil
 
 cdef float IMPOSSIBLE = 1e30
 # If all coefficients of a slice are smaller, in steps, and it takes fewer bits to say so, nothing is sent.
@@ -163,7 +172,7 @@ cdef int64_t code_tail(RangeCoder coder, const Adaptation* adaptation, Counter* 
         rest -= <int64_t>1 << digits
         digits += 1
     for i in range(digits - 1, -1, -1):
-        out = 2 * out + code_decision(coder, HALF, (rest >> i) & 1)
+        out = 2 * out + code_unpriced(coder, HALF, (rest >> i) & 1)
         if coder.state.exhausted:
             return 0
     return out + (<int64_t>1 << digits) - 1
@@ -198,9 +207,31 @@ cdef void find_block(
     block.weights = &strip.weights[0, plane, place.transform, slice, 0]
     block.further = PLANES * TRANSFORMS * SLICES * INPUTS
     block.tier = strip.tier
+    block.totals = &strip.totals[plane * 2 * AREA]
+    memset(block.totals, 0, 2 * AREA * sizeof(int32_t))
     block.factor = strip.relative[OFFSET_LIMIT + strip.offsets[y, x]]
     block.opened = block.filled = False
     block.inverse = strip.relative[OFFSET_LIMIT - strip.offsets[y, x]]
+    block.counters = strip.counters.first
+
+
+cdef inline void find_mixtures(StripState strip, Block* block) noexcept nogil:
+    """Finds the counters and mixing weights of tier `context` of a slice of a plane of a block."""
+    cdef int sliced = sliced_kind(block), frequency = block.plane * FREQUENCIES + first_frequency(block.transform)
+    cdef int32_t* mixers = strip.mixers.first
+    block.nonzero_place = block.counters + FIRST_NONZERO_PLACE + frequency * PLACE_LEVELS * 2
+    block.nonzero_parts = block.counters + FIRST_NONZERO_PARTS + sliced * PARTS * PARTS * 2
+    block.greater_place = block.counters + FIRST_GREATER_PLACE + frequency * (LONGEST_CHAIN - 1)
+    block.greater_parts = block.counters + FIRST_GREATER_PARTS + block.kind * PARTS * PARTS * (LONGEST_CHAIN - 1)
+    block.mix_nonzero = mixers + MIXED * (MIX_NONZERO + sliced * 3 * 4 * 2)
+    block.mix_level = mixers + MIXED * (MIX_NONZERO_LEVEL + block.kind)
+    block.mix_greater = mixers + MIXED * (MIX_GREATER + sliced * (LONGEST_CHAIN - 1))
+    block.mix_greater_level = mixers + MIXED * (MIX_GREATER_LEVEL + block.kind)
+
+
+cdef inline int sliced_kind(const Block* block) noexcept nogil:
+    """Index of plane, transform and slice, but the first slice."""
+    return block.kind * (SLICES - 1) + block.slice - 1
 
 
 cdef inline int32_t scaled(const Block* block, int64_t amount) noexcept nogil:
@@ -267,6 +298,7 @@ cdef void open_block(Block* block) noexcept nogil:
     if block.opened:
         return
     block.opened = True
+    memset(block.sizes, 0, sizeof(block.sizes))
     for band in range(BANDS):
         diagonal = (band >> 3) + (band & 7)
         if not block.first_band - 1 <= diagonal <= block.last_band + 1:
@@ -286,29 +318,24 @@ cdef void open_block(Block* block) noexcept nogil:
 
 cdef void close_block(Block* block) noexcept nogil:
     """Enters the magnitudes of a slice that is coded into the cells of the block."""
-    cdef int per = block.side >> 3, band, diagonal, u, v, i, j, sum, value
+    cdef int band, diagonal, row, column, i, j
     cdef int32_t[CELL_DIAGONALS] sums
     cdef int64_t amount, line = block.line
     cdef uint16_t* cell
     cdef int32_t* cell_sums
     memset(sums, 0, sizeof(sums))
-    for band in range(BANDS):
-        diagonal = (band >> 3) + (band & 7)
-        if not block.first_band <= diagonal <= block.last_band:
-            continue
-        sum = 0
-        for u in range((band >> 3) * per, ((band >> 3) + 1) * per):
-            for v in range((band & 7) * per, ((band & 7) + 1) * per):
-                value = block.values[block.side * u + v]
-                sum += 0 if u + v == 0 else (-value if value < 0 else value)
-        if sum == 0:
-            continue
-        amount = min((<int64_t>sum * HALF_UNIT * block.factor) >> (RELATIVE_BITS + 2 * block.transform), 65000)
-        sums[diagonal] += <int32_t>amount
-        for i in range(block.cells):
-            cell = block.magnitudes + i * line * BANDS + band
-            for j in range(block.cells):
-                cell[j * BANDS] = <uint16_t>amount
+    for row in range(min(block.last_band, 7) + 1):
+        for column in range(max(block.first_band - row, 0), min(block.last_band - row, 7) + 1):
+            band, diagonal = 8 * row + column, row + column
+            amount = block.magnitudes[band]
+            if block.sizes[band]:
+                amount += (<int64_t>block.sizes[band] * HALF_UNIT * block.factor) >> (RELATIVE_BITS + 2 * block.transform)
+                amount = min(amount, 65000)
+                for i in range(block.cells):
+                    cell = block.magnitudes + i * line * BANDS + band
+                    for j in range(block.cells):
+                        cell[j * BANDS] = <uint16_t>amount
+            sums[diagonal] += <int32_t>amount
     for i in range(block.cells):
         for j in range(block.cells):
             cell_sums = block.sums + (i * line + j) * CELL_DIAGONALS
@@ -336,19 +363,22 @@ cdef int32_t expected_around(const Block* block, const int16_t* w, int32_t near,
     return sum
 
 
-cdef int32_t expected_inside(const int16_t* w, const int16_t* row, const int16_t* above, const int16_t* below) noexcept nogil:
+cdef void expected_inside(
+    const int16_t* w, const int16_t* others, const int16_t* row, const int16_t* above, const int16_t* below, int32_t* sum,
+    int32_t* other,
+) noexcept nogil:
     """What the magnitudes of the block contribute to the expected magnitude of a coefficient.
 
     Args:
         w: weights of the expected magnitude.
+        others: other weights of it.
         row: magnitudes of the block on the coefficient's diagonal, by vertical frequency, at the coefficient's.
         above: those of the diagonal before.
         below: those of the one before that.
+        sum: receives the sum by the weights.
+        other: receives the sum by the other weights.
     """
-    return (
-        w[0] * above[0] + w[1] * above[-1] + w[2] * below[-1] + w[3] * below[0] + w[4] * below[-2] + w[5] * row[-1]
-        + w[6] * above[1] + w[7] * above[-2]
-    )
+    rl_two_sums(above - 2, below - 2, row[-1], w, others, sum, other)
 
 
 cdef inline int level_of_sum(int32_t sum) noexcept nogil:
@@ -382,11 +412,10 @@ cdef struct Diagonal:
     int frequency  # class
 
 
-cdef void find_rest(Block* block, bint planes_filled) noexcept nogil:
+cdef void find_rest(Block* block) noexcept nogil:
     """Sums of the planes before from each diagonal on; for luma of coarser frequencies to the right and below."""
     cdef int64_t total = 0, line = block.line * BANDS
     cdef int u, d, low
-    cdef const int16_t* z
     if block.plane == 0:
         low = max(block.first_band - 1, 1)
         if block.slice > 1:
@@ -398,25 +427,19 @@ cdef void find_rest(Block* block, bint planes_filled) noexcept nogil:
             block.rest[d] = total
         return
     for d in range(block.high, block.low - 1, -1):
-        if planes_filled:
-            for u in range(first_of(d, block.side), past_of(d, block.side)):
-                z = block.grid + u * SPAN + d - u
-                total += z[-block.plane * GRID]
-                if block.plane == 2:
-                    total += 2 * z[-GRID]
+        total += block.totals[d - block.plane * 2 * AREA]
+        if block.plane == 2:
+            total += 2 * block.totals[d - 2 * AREA]
         block.rest[d] = total
 
 
 cdef inline void find_diagonal(const Block* block, int d, Diagonal* diagonal) noexcept nogil:
-    cdef int u, v, sum = 0
+    cdef int32_t sum
     diagonal.reach = level_of(((<int64_t>block.beyond[d >> block.transform] * 8) << (2 * block.transform)) // 4 + 1) // 3
     diagonal.reach = min(diagonal.reach, 16)
     diagonal.luma = 0
     if block.plane:
-        if block.before_filled:
-            for v in range(d, d + 2):
-                for u in range(first_of(v, block.side), past_of(v, block.side)):
-                    sum += block.grid[u * SPAN + v - u - GRID]
+        sum = block.totals[d - 2 * AREA] + block.totals[d + 1 - 2 * AREA]
         diagonal.luma = 1 if sum == 0 else (2 if sum <= 3 * UNIT else 3)
     diagonal.more = (((block.kind * SLICES + block.slice) * 16 + min(d - block.low, 15)) * 17 + diagonal.reach) * 16
     diagonal.frequency = block.kind * FREQUENCY_CLASSES + frequency_class(d, block.side)
@@ -508,7 +531,7 @@ cdef int choose_values(
     cdef float best = IMPOSSIBLE, largest, least, target, cost, error, bits, reached, weight = source.weight
     cdef int side = block.side, k, d, u, v, at, step = 0, last = block.low - 1, best_state = state, best_step = 0
     cdef int shift, level, low, magnitude, passed, following, candidate, value
-    cdef int32_t around
+    cdef int32_t around, inside
     energy[block.high + 1] = largest = 0
     for d in range(block.high, block.low - 1, -1):
         energy[d] = energy[d + 1]
@@ -561,10 +584,11 @@ cdef int choose_values(
                 if survivor.cost >= IMPOSSIBLE:
                     continue
                 shift = shift_of(k)
-                level = level_of_sum(around + expected_inside(
-                    block.weights, &survivor.rows[d & 3][u + MARGIN], &survivor.rows[(d - 1) & 3][u + MARGIN],
-                    &survivor.rows[(d - 2) & 3][u + MARGIN],
-                ))
+                expected_inside(
+                    block.weights, block.weights, &survivor.rows[d & 3][u + MARGIN], &survivor.rows[(d - 1) & 3][u + MARGIN],
+                    &survivor.rows[(d - 2) & 3][u + MARGIN], &inside, &inside,
+                )
+                level = level_of_sum(around + inside)
                 nonzero = all + nonzero_counter(&diagonal, level, u == 0 or v == 0, shift)
                 chain = all + chain_counter(block, level)
                 low = <int>((target + shift) * <float>0.5)
@@ -622,7 +646,7 @@ cdef int choose_values(
 
 cdef inline int step_level(int64_t magnitude, int most) noexcept nogil:
     """Whole steps of an input magnitude, `most` or less."""
-    return <int>min(magnitude // UNIT, most)
+    return <int>min(magnitude >> UNIT_BITS, most)
 
 
 cdef inline int32_t limited(int64_t input) noexcept nogil:
@@ -631,48 +655,46 @@ cdef inline int32_t limited(int64_t input) noexcept nogil:
 
 cdef struct Context:
     # What the contexts of a coefficient have in common.
-    int sliced  # of plane, transform and slice
-    int position  # among the frequencies of all transforms
+    int place  # among the frequencies of the block
+    int band
     int level  # of the expected magnitude
+    int fine  # the same, from smaller magnitudes on
     int inside, outside  # levels by what lies inside of the block, and by the rest
-    int64_t sum  # the expected magnitude
     int edge  # 1 in the first row, 2 in the first column
     int shift
-    int pattern  # of the magnitudes before
-    int greater  # the same, finer
-    int first  # whole steps of the two magnitudes just before
+    const int16_t* row  # magnitudes of the block on the diagonal and the two before, at the coefficient's
+    const int16_t* above
+    const int16_t* below
 
 
 cdef inline bint code_more(
     RangeCoder coder, StripState strip, const Block* block, const Diagonal* diagonal, int d, int before, int earlier, bint more
 ) noexcept nogil:
     """Codes whether anything is left in the slice of a block from a diagonal on."""
-    cdef Counter* counter = strip.counters.first + more_counter(diagonal, before, earlier)
+    cdef Counter* all = strip.counters.first
     cdef Mixture mixture
-    cdef int sliced = block.kind * (SLICES - 1) + block.slice - 1, n = block.cells * block.cells, across
+    cdef int sliced = sliced_kind(block), n = block.cells * block.cells, across
     cdef int steps = min(d - block.low, 15)
     cdef int64_t total, planes
     coder.state.macs += 1
+    mixture.counters[0] = all + more_counter(diagonal, before, earlier)
     if block.tier == 0:
-        return code_adaptive(coder, &strip.counters.adaptation, counter, more) != 0
+        return code_adaptive(coder, &strip.counters.adaptation, mixture.counters[0], more) != 0
     total, across = block.beyond[d >> block.transform], block.across[d >> block.transform]
     planes = block.rest[d]
     coder.state.macs += 2 * MIXED
-    mixture.count = 4
-    mixture.counters[0] = counter
-    mixture.counters[1] = strip.counters.first + FIRST_MORE_PLACE + (
+    mixture.counters[1] = all + FIRST_MORE_PLACE + (
         (block.kind * 63 + d) * 16 + min(level_of(planes // 4) // 2, 15)
     ) * 4 + level_so_far(before, earlier)
-    mixture.counters[2] = strip.counters.first + FIRST_MORE_SIDES + (
+    mixture.counters[2] = all + FIRST_MORE_SIDES + (
         (sliced * 16 + min(level_of(across * n) // 3, 15)) * 16 + min(level_of((total - across) * n) // 3, 15)
     ) * 8 + (steps >> 1)
-    mixture.counters[3] = strip.counters.first + FIRST_MORE_SUMS + (
+    mixture.counters[3] = all + FIRST_MORE_SUMS + (
         (sliced * 8 + (steps >> 1)) * 8 + step_level(before, 7)
     ) * 5 + step_level(earlier, 4)
-    mixture.inputs[4] = level_of(total * n + 1) * 24 - 512
-    mixture.inputs[5] = level_of(before) * 20 - 300
-    mixture.inputs[6] = level_of(planes // 4 + 1) * 20 - 400
-    mixture.inputs[7] = 256
+    mixture.further = rl_four(
+        level_of(total * n + 1) * 24 - 512, level_of(before) * 20 - 300, level_of(planes // 4 + 1) * 20 - 400, 256
+    )
     mixture.one = strip.mixers.first + MIXED * (MIX_MORE + sliced)
     mixture.other = strip.mixers.first + MIXED * (MIX_MORE_REACH + steps * 17 + diagonal.reach)
     return code_mixed(coder, &strip.counters.adaptation, &strip.mixers.tables, &mixture, more) != 0
@@ -682,66 +704,57 @@ cdef inline bint code_nonzero(
     RangeCoder coder, StripState strip, const Block* block, const Diagonal* diagonal, const Context* at, bint nonzero
 ) noexcept nogil:
     """Codes whether a coefficient is not zero."""
-    cdef Counter* all = strip.counters.first
     cdef Mixture mixture
-    mixture.counters[0] = all + nonzero_counter(diagonal, at.level, at.edge > 0, at.shift)
-    coder.state.macs += INPUTS
+    cdef int first, second, third, pattern
+    mixture.counters[0] = block.counters + nonzero_counter(diagonal, at.level, at.edge > 0, at.shift)
     if block.tier == 0:
         return code_adaptive(coder, &strip.counters.adaptation, mixture.counters[0], nonzero) != 0
-    coder.state.macs += INPUTS + 2 * MIXED
-    mixture.count = 4
-    mixture.counters[1] = all + FIRST_NONZERO_PLACE + at.shift + (
-        (block.plane * FREQUENCIES + at.position) * 12 + (at.level >> 2)
-    ) * 2
-    mixture.counters[2] = all + FIRST_NONZERO_PARTS + at.shift + (
-        (at.sliced * 24 + (at.inside >> 1)) * 24 + (at.outside >> 1)
-    ) * 2
-    mixture.counters[3] = all + FIRST_NONZERO_PATTERN + at.shift + (
-        (at.pattern * PLANES + block.plane) * 16 + at.outside // 3
-    ) * 2
-    mixture.inputs[4] = limited(level_of(at.sum >> 2) * 24 - 500)
-    mixture.inputs[5] = at.outside * 24 - 384
-    mixture.inputs[6] = 0
-    mixture.inputs[7] = 256
-    mixture.one = strip.mixers.first + MIXED * (MIX_NONZERO + ((at.sliced * 3 + at.edge) * 4 + at.first) * 2 + at.shift)
-    mixture.other = strip.mixers.first + MIXED * (MIX_NONZERO_LEVEL + at.level * KINDS + block.kind)
+    first, second, third = step_level(at.above[0], 2), step_level(at.above[-1], 2), step_level(at.below[-1], 2)
+    pattern = ((first * 3 + second) * 3 + third) * 3 + step_level(at.below[0], 2)
+    pattern = (pattern * 2 + step_level(at.below[-2], 1)) * 2 + step_level(at.row[-1], 1)
+    mixture.counters[1] = block.nonzero_place + at.place * PLACE_LEVELS * 2 + (at.level >> 2) * 2 + at.shift
+    mixture.counters[2] = block.nonzero_parts + (at.inside >> 1) * PARTS * 2 + (at.outside >> 1) * 2 + at.shift
+    mixture.counters[3] = block.counters + FIRST_NONZERO_PATTERN + (
+        (pattern * PLANES + block.plane) * 16 + at.outside // 3
+    ) * 2 + at.shift
+    mixture.further = rl_four(limited(at.fine * 24 - 500), at.outside * 24 - 384, 0, 256)
+    mixture.one = block.mix_nonzero + MIXED * (at.edge * 8 + min(first + second, 3) * 2 + at.shift)
+    mixture.other = block.mix_level + MIXED * KINDS * at.level
     return code_mixed(coder, &strip.counters.adaptation, &strip.mixers.tables, &mixture, nonzero) != 0
 
 
-cdef int64_t code_size(
+cdef inline int64_t code_size(
     RangeCoder coder, StripState strip, const Block* block, const Context* at, int64_t magnitude
 ) noexcept nogil:
     """Codes the magnitude of a coefficient that is not zero."""
-    cdef Counter* all = strip.counters.first
-    cdef Counter* chain = all + chain_counter(block, at.level)
+    cdef Counter* chain = block.counters + chain_counter(block, at.level)
+    cdef Counter* place
+    cdef Counter* parts
+    cdef Counter* pattern
+    cdef int32_t* others
     cdef const Adaptation* adaptation = &strip.counters.adaptation
     cdef Mixture mixture
-    cdef int node
+    cdef int node, about
     if block.tier == 0:
         return code_greater(coder, adaptation, chain, magnitude, at.shift)
-    mixture.count = 4
+    about = (step_level(at.above[0], 3) * 4 + step_level(at.above[-1], 3)) * 4 + step_level(at.below[-1], 3)
+    about = about * 3 + step_level(at.row[-1], 2)
+    place = block.greater_place + at.place * (LONGEST_CHAIN - 1) - 1
+    parts = block.greater_parts + ((at.inside >> 1) * PARTS + (at.outside >> 1)) * (LONGEST_CHAIN - 1) - 1
+    pattern = block.counters + FIRST_GREATER_PATTERN - 1 + (
+        (about * PLANES + block.plane) * 8 + at.outside // 6
+    ) * (LONGEST_CHAIN - 1)
+    others = block.mix_greater_level + MIXED * KINDS * at.level
+    mixture.further = rl_four(limited(at.fine * 24 - 600), at.outside * 24 - 500, 0, 256)
     for node in range(1, LONGEST_CHAIN):
         mixture.counters[0] = chain + node_counter(node, at.shift)
-        mixture.counters[1] = all + FIRST_GREATER_PLACE + (
-            (block.plane * FREQUENCIES + at.position) * (LONGEST_CHAIN - 1) + node - 1
-        )
-        mixture.counters[2] = all + FIRST_GREATER_PARTS + (
-            (block.kind * 24 + (at.inside >> 1)) * 24 + (at.outside >> 1)
-        ) * (LONGEST_CHAIN - 1) + node - 1
-        mixture.counters[3] = all + FIRST_GREATER_PATTERN + (
-            (at.greater * PLANES + block.plane) * 8 + at.outside // 6
-        ) * (LONGEST_CHAIN - 1) + node - 1
-        mixture.inputs[4] = limited(level_of(at.sum >> 2) * 24 - 600)
-        mixture.inputs[5] = at.outside * 24 - 500
-        mixture.inputs[6] = 0
-        mixture.inputs[7] = 256
-        mixture.one = strip.mixers.first + MIXED * (MIX_GREATER + at.sliced * (LONGEST_CHAIN - 1) + node - 1)
-        mixture.other = strip.mixers.first + MIXED * (
-            MIX_GREATER_LEVEL + (min(node - 1, 2) * LEVELS + at.level) * KINDS + block.kind
-        )
-        coder.state.macs += 2 * MIXED
+        mixture.counters[1], mixture.counters[2], mixture.counters[3] = place + node, parts + node, pattern + node
+        mixture.one = block.mix_greater + MIXED * (node - 1)
+        mixture.other = others + MIXED * LEVELS * KINDS * min(node - 1, 2)
         if not code_mixed(coder, adaptation, &strip.mixers.tables, &mixture, magnitude > node):
+            coder.state.macs += 2 * MIXED * node
             return node
+    coder.state.macs += 2 * MIXED * (LONGEST_CHAIN - 1)
     return LONGEST_CHAIN + code_tail(coder, adaptation, chain + FIRST_TAIL, magnitude - LONGEST_CHAIN)
 
 
@@ -750,31 +763,32 @@ cdef inline void find_context(
     Context* at,
 ) noexcept nogil:
     """Finds what the contexts of a coefficient have in common; arguments as `expected_around` and `expected_inside`."""
-    cdef int band = ((u >> block.transform) << 3) + (v >> block.transform)
-    at.sum = expected_around(block, block.weights, block.near[band], z) + expected_inside(block.weights, row, above, below)
-    at.sum = max(at.sum, 0)
-    at.level = level_of(at.sum >> 6)
+    cdef const int16_t* w = block.weights
+    cdef const int16_t* inner = w + block.further
+    cdef int32_t sum, inside
+    cdef int digits
+    at.band = ((u >> block.transform) << 3) + (v >> block.transform)
+    expected_inside(w, inner, row, above, below, &sum, &inside)
+    sum += expected_around(block, w, block.near[at.band], z)
     at.edge = 1 if u == 0 else (2 if v == 0 else 0)
     if block.tier == 0:
+        at.level = level_of_sum(sum)
         return
-    at.sliced = block.kind * (SLICES - 1) + block.slice - 1
-    at.position = first_frequency(block.transform) + block.side * u + v
-    at.inside = level_of_sum(
-        expected_inside(block.weights + block.further, row, above, below) + block.weights[block.further + 22] * UNIT
-    )
-    at.outside = level_of_sum(
-        expected_around(block, block.weights + 2 * block.further, block.apart[band], z)
-    )
-    at.first = min(step_level(above[0], 2) + step_level(above[-1], 2), 3)
-    at.pattern = (step_level(above[0], 2) * 3 + step_level(above[-1], 2)) * 3 + step_level(below[-1], 2)
-    at.pattern = at.pattern * 3 + step_level(below[0], 2)
-    at.pattern = (at.pattern * 2 + step_level(below[-2], 1)) * 2 + step_level(row[-1], 1)
-    at.greater = (step_level(above[0], 3) * 4 + step_level(above[-1], 3)) * 4 + step_level(below[-1], 3)
-    at.greater = at.greater * 3 + step_level(row[-1], 2)
+    at.level = at.fine = 0
+    if sum >= 64:  # the levels of sum >> 6 and sum >> 2, which are four octaves apart
+        digits = rl_log2(<uint64_t>sum)
+        at.fine = (digits - 6) * 4 + ((sum >> (digits - 2)) & 3) + 1
+        if sum >= 1024:
+            at.level = min(at.fine - 16, LEVELS - 1)
+        at.fine = min(at.fine, LEVELS - 1)
+    at.place = block.side * u + v
+    at.inside = level_of_sum(inside + inner[22] * UNIT)
+    at.outside = level_of_sum(expected_around(block, inner + block.further, block.apart[at.band], z))
+    at.row, at.above, at.below = row, above, below
 
 
 cdef void code_block(
-    RangeCoder coder, StripState strip, Block* block, int filled, const Source* source, Trellis* trellis
+    RangeCoder coder, StripState strip, Block* block, const Source* source, Trellis* trellis
 ) noexcept nogil:
     """Codes a slice of a plane of a block.
 
@@ -782,7 +796,6 @@ cdef void code_block(
         coder: in its direction.
         strip: of the block.
         block: found.
-        filled: bit k tells whether plane k of the block has anything in this slice.
         source: of the coefficients; NULL when decoding.
         trellis: memory; NULL when decoding.
     """
@@ -795,16 +808,17 @@ cdef void code_block(
     cdef int64_t magnitude = 0
     cdef bint negative = False
     cdef int16_t* z
+    cdef int64_t macs = 0, spent = 2 * (INPUTS + MIXED) if block.tier else INPUTS
     survey_block(block)
     if block.tier:
-        find_rest(block, filled > 0)
+        find_rest(block)
+        find_mixtures(strip, block)
     memset(rows, 0, sizeof(rows))
     for d in range(max(block.low - 2, 1), block.low):
         before = 0
         for u in range(first_of(d, side), past_of(d, side)):
             rows[d & 3][u + MARGIN] = block.grid[u * SPAN + d - u]
             before += block.grid[u * SPAN + d - u]
-    block.before_filled = block.plane > 0 and (filled >> (block.plane - 1)) & 1
     if source != NULL:
         last = choose_values(strip, block, source, state, before, trellis, chosen)
     for d in range(block.low, block.high + 1):
@@ -823,18 +837,20 @@ cdef void code_block(
                 &at,
             )
             at.shift = shift_of(state)
+            macs += spent
             if source != NULL:
                 negative = chosen[place] < 0
                 magnitude = ((-chosen[place] if negative else chosen[place]) + at.shift) >> 1
             if code_nonzero(coder, strip, block, &diagonal, &at, magnitude > 0):
                 magnitude = code_size(coder, strip, block, &at, magnitude)
-                negative = code_decision(coder, HALF, negative) != 0
+                negative = code_unpriced(coder, HALF, negative) != 0
                 if coder.state.exhausted:
                     break
                 block.values[place] = <int16_t>min(2 * magnitude - at.shift, LARGEST_VALUE)
                 block.filled = True
                 z[0] = rows[d & 3][u + MARGIN] = magnitude_input(block.values[place])
                 sum += z[0]
+                block.sizes[at.band] += block.values[place]
                 if negative:
                     block.values[place] = -block.values[place]
             else:
@@ -842,8 +858,9 @@ cdef void code_block(
             state = NEXT_STATE[state][magnitude & 1]
         if coder.state.exhausted:
             return
-        earlier, before = before, sum
+        earlier, before, block.totals[d] = before, sum, sum
     strip.states[block.plane] = state
+    coder.state.macs += macs
 
 
 cdef void code_constant(
@@ -860,11 +877,11 @@ cdef void code_constant(
     if known[-1]:
         for i in range(n):
             west += mean[i * line - 1]
-        west //= n
+        west >>= block.transform
     if known[-line]:
         for i in range(n):
             north += mean[i - line]
-        north //= n
+        north >>= block.transform
     if known[-1] and known[-line]:
         corner = mean[-line - 1]
         gradient = (mean[-1] - corner if mean[-1] > corner else corner - mean[-1])
@@ -891,14 +908,14 @@ cdef void code_constant(
     magnitude = -rest if rest < 0 else rest
     if code_adaptive(coder, adaptation, chain, magnitude > 0):
         magnitude = code_greater(coder, adaptation, chain, magnitude, 0)
-        rest = -magnitude if code_decision(coder, HALF, rest < 0) else magnitude
+        rest = -magnitude if code_unpriced(coder, HALF, rest < 0) else magnitude
     else:
         rest = magnitude = 0
     if coder.state.exhausted:
         return
     value = min(max(expected + rest, -LARGEST_VALUE), LARGEST_VALUE)
     block.values[0] = <int16_t>value
-    value = (value * block.factor << MEAN_BITS >> RELATIVE_BITS) // block.side
+    value = (value * block.factor << MEAN_BITS >> RELATIVE_BITS) >> (3 + block.transform)
     magnitude = min(magnitude, 400)
     for i in range(n):
         for j in range(n):
@@ -989,11 +1006,11 @@ cdef void code_areas(
     cdef Source* used = NULL
     cdef float[AREA_PIXELS] luma
     cdef int64_t y, x, row, column
-    cdef int i, j, plane, count, k, filled
+    cdef int i, j, plane, count, k
     if coder.state.direction == ENCODE:
         used = &source
         source.weight, source.luma = weight, luma
-    strip.tier = <int>code_decision(coder, HALF, strip.tier)
+    strip.tier = <int>code_unpriced(coder, HALF, strip.tier)
     for y in range(strip.values.shape[0]):
         for x in range(strip.values.shape[1]):
             if coder.state.exhausted:
@@ -1006,7 +1023,6 @@ cdef void code_areas(
             for i in range(count):
                 row = y * AREA_CELLS + places[i].row + CELL_PAD
                 column = x * AREA_CELLS + places[i].column + CELL_PAD
-                filled = 0
                 for plane in range(PLANES):
                     find_block(strip, &block, &places[i], y, x, plane, slice)
                     if used != NULL:
@@ -1019,8 +1035,7 @@ cdef void code_areas(
                     if slice == 0:
                         code_constant(coder, strip, &block, row, column, used)
                     else:
-                        code_block(coder, strip, &block, filled, used, trellis)
-                        filled |= block.filled << plane
+                        code_block(coder, strip, &block, used, trellis)
                     if coder.state.exhausted:
                         return
                     if block.filled:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from rlcodec.core._range_coder import COST_UNIT, RangeCoder
+from rlcodec.core.adaptive import Counters, Mixers
 from rlcodec.core.leb128 import read_leb128, write_leb128
 from rlcodec.core.segment_choice import CONTEXT
 from rlcodec.core.segments import CodedSegment, Segment
@@ -69,10 +70,17 @@ def coded_segment(index: int, strip: int, size_bytes: int, macs: int, tier: int,
     return CodedSegment(Segment("slice", index, 0, strip), tier, 8 * size_bytes * COST_UNIT, macs, complete)
 
 
-def strip_state(weights: PhotoWeights, rows: int, columns: int) -> StripState:
-    """The state of a strip of so many rows and columns of areas, of which nothing has been coded."""
-    counters, mixers = weights.model
-    return StripState(rows, columns, counters.copy(), mixers.copy(), weights.expected, weights.relative)
+def strip_state(weights: PhotoWeights, rows: int, columns: int, model: tuple[Counters, Mixers] | None = None) -> StripState:
+    """The state of a strip of so many rows and columns of areas, of which nothing has been coded.
+
+    Args:
+        weights: of the preset.
+        rows: of areas.
+        columns: of areas.
+        model: counters and mixing weights as the strip begins; copies of `PhotoWeights.model` if None.
+    """
+    counters, mixers = model or (weights.model[0].copy(), weights.model[1].copy())
+    return StripState(rows, columns, counters, mixers, weights.expected, weights.relative)
 
 
 def areas_of(strip: StripState) -> Areas:
@@ -160,10 +168,11 @@ def encode_strip(
     """
     planes = planes_of(pixels, colors.forward)
     chosen = analyse(planes, quantiser, np.maximum(offsets, np.int8(quantiser.least_offset(planes))), allocation)
-    strip = strip_state(weights, *chosen.splits.shape)
-    coders = code_chosen(strip, weights, chosen, quantiser, allocation, repair, tier)
-    macs = np.array([[coder.macs for coder in coders]])
-    return CodedPicture(tuple(coder.finish() for coder in coders), areas_of(strip), macs, colors, tier)
+    with weights.borrowed_model() as model:
+        strip = strip_state(weights, *chosen.splits.shape, model)
+        coders = code_chosen(strip, weights, chosen, quantiser, allocation, repair, tier)
+        macs = np.array([[coder.macs for coder in coders]])
+        return CodedPicture(tuple(coder.finish() for coder in coders), areas_of(strip), macs, colors, tier)
 
 
 def code_chosen(
@@ -232,19 +241,20 @@ def decode_areas(
     segments = unpack_segments(payload, len(strips) * SLICES)
 
     def run(rows: slice) -> tuple[Areas, list[CodedSegment]]:
-        strip = strip_state(weights, rows.stop - rows.start, columns)
         number, decoded = rows.start // STRIP_ROWS, []
-        for index in range(SLICES):
-            data, length = segments[index * len(strips) + number]
-            if index and not length:  # the slice was not sent
-                decoded.append(coded_segment(index, number, 0, 0, CONTEXT))
-                continue
-            coder = RangeCoder(data, length)
-            code_slice(coder, strip, index)
-            decoded.append(coded_segment(index, number, length, coder.macs, strip.tier, len(data) == length))
-            if len(data) < length:
-                break
-        return areas_of(strip), decoded
+        with weights.borrowed_model() as model:
+            strip = strip_state(weights, rows.stop - rows.start, columns, model)
+            for index in range(SLICES):
+                data, length = segments[index * len(strips) + number]
+                if index and not length:  # the slice was not sent
+                    decoded.append(coded_segment(index, number, 0, 0, CONTEXT))
+                    continue
+                coder = RangeCoder(data, length)
+                code_slice(coder, strip, index)
+                decoded.append(coded_segment(index, number, length, coder.macs, strip.tier, len(data) == length))
+                if len(data) < length:
+                    break
+            return areas_of(strip), decoded
 
     parts = side_by_side(run, strips, workers)
     in_order = sorted((s for _, decoded in parts for s in decoded), key=lambda s: (s.segment.index, s.segment.strip))

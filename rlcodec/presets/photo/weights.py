@@ -1,7 +1,8 @@
 """The weights of preset `photo`: the states in which the adaptive model begins, and reconstruction offsets of magnitudes."""
 
+import contextlib
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -55,6 +56,23 @@ class PhotoWeights(Weights):
     def model(self) -> tuple[Counters, Mixers]:
         """Counters and mixing weights, to be copied for every strip."""
         return Counters(self.counters, MEMORY), Mixers(self.mixers, self.stretched, self.squashed)
+
+    @functools.cached_property
+    def _spare_models(self) -> list[tuple[Counters, Mixers]]:
+        return []
+
+    @contextlib.contextmanager
+    def borrowed_model(self) -> Iterator[tuple[Counters, Mixers]]:
+        """A copy of `model`, whose memory is used again later: fresh memory takes longer than to copy into it."""
+        try:
+            copies = self._spare_models.pop()
+        except IndexError:
+            copies = self.model[0].copy(), self.model[1].copy()
+        else:
+            for copy, first in zip(copies, self.model, strict=True):
+                copy.begin_as(first)
+        yield copies
+        self._spare_models.append(copies)
 
 
 def weights_to_arrays(weights: PhotoWeights) -> dict[str, np.ndarray]:

@@ -1,10 +1,10 @@
 """Collects what the expected magnitudes of coefficients are fitted to; see `rlcodec.training.photo.raster`."""
 
-from libc.stdint cimport int16_t, int64_t
+from libc.stdint cimport int16_t, int32_t, int64_t
 from libc.string cimport memset
 
 from rlcodec.presets.photo._coefficient_coder cimport (
-    INPUTS, MARGIN, SPAN, Block, StripState, around_band, close_block, expected_around, expected_inside, find_block,
+    INPUTS, MARGIN, SPAN, UNIT, Block, StripState, around_band, close_block, expected_around, expected_inside, find_block,
     magnitude_input, open_block, survey_block
 )
 from rlcodec.presets.photo._transform cimport AREA, MOST_BLOCKS, PLANES, SLICES, TRANSFORMS, BlockPlace, places_of
@@ -31,6 +31,7 @@ def collect(StripState coded, StripState strip, int64_t every, float[:, ::1] inp
     cdef int64_t y, x, count = 0, seen = 0
     cdef int i, k, d, u, v, plane, slice, blocks, band, value
     cdef int16_t* z
+    cdef int32_t inside
     cdef const int16_t* values
     strip.splits[:], strip.offsets[:] = coded.splits, coded.offsets
     for slice in range(1, SLICES):
@@ -52,20 +53,20 @@ def collect(StripState coded, StripState strip, int64_t every, float[:, ::1] inp
                                 value = values[block.side * u + v]
                                 block.values[block.side * u + v] = <int16_t>value
                                 value = -value if value < 0 else value
+                                band = ((u >> block.transform) << 3) + (v >> block.transform)
                                 if d >= block.low:
+                                    block.sizes[band] += value
                                     seen += 1
                                     if seen % every == 0 and count < magnitudes.shape[0]:
-                                        band = ((u >> block.transform) << 3) + (v >> block.transform)
                                         for k in range(INPUTS):
                                             memset(one, 0, sizeof(one))
                                             one[k] = 1
-                                            inputs[count, k] = <float>(
-                                                expected_around(&block, one, around_band(&block, one, band), z)
-                                                + expected_inside(
-                                                    one, &rows[d & 3][u + MARGIN], &rows[(d - 1) & 3][u + MARGIN],
-                                                    &rows[(d - 2) & 3][u + MARGIN],
-                                                )
-                                            ) / 64
+                                            expected_inside(
+                                                one, one, &rows[d & 3][u + MARGIN], &rows[(d - 1) & 3][u + MARGIN],
+                                                &rows[(d - 2) & 3][u + MARGIN], &inside, &inside,
+                                            )
+                                            inside += expected_around(&block, one, around_band(&block, one, band), z)
+                                            inputs[count, k] = <float>inside / UNIT
                                         magnitudes[count] = <float>value / 2
                                         classes[count] = (plane * TRANSFORMS + block.transform) * SLICES + slice
                                         count += 1
