@@ -45,6 +45,11 @@ cdef struct Mixture:
     int32_t* other
 
 
+cdef inline int32_t stretched(const Tables* tables, const Counter* counter) noexcept nogil:
+    """Stretched probability of a counter."""
+    return tables.stretched[counter.probability >> 4]
+
+
 cdef inline int64_t code_mixed(
     RangeCoder coder, const Adaptation* adaptation, const Tables* tables, const Mixture* mixture, int64_t bit
 ) noexcept nogil:

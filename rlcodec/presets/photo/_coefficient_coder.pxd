@@ -2,6 +2,7 @@ from libc.stdint cimport int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t
 
 from rlcodec.core._adaptive cimport Counter, Counters
 from rlcodec.core._mixing cimport Mixers
+from rlcodec.presets.photo._network cimport NETWORK_INPUTS, Network
 from rlcodec.presets.photo._transform cimport (
     AREA, AREA_CELLS, AREA_PIXELS, FREQUENCIES, OFFSET_LIMIT, PLANES, SLICES, TRANSFORMS, BlockPlace
 )
@@ -39,12 +40,21 @@ cpdef enum:
     GREATER_PLACE_COUNTERS = PLANES * FREQUENCIES * 14
     GREATER_PARTS_COUNTERS = KINDS * 24 * 24 * 14
     GREATER_PATTERN_COUNTERS = 192 * PLANES * 8 * 14
-    COUNTERS = (
+    # And by what the network of tier `network` predicts.
+    LOGIT_LEVELS = 64
+    NONZERO_LOGIT_COUNTERS = KINDS * LOGIT_LEVELS * 2
+    GREATER_LOGIT_COUNTERS = KINDS * LOGIT_LEVELS * 14
+    CONTEXT_COUNTERS = (  # of the first two tiers
         MORE_COUNTERS + NONZERO_COUNTERS + GREATER_COUNTERS + CONSTANT_COUNTERS + SIDE_COUNTERS + MORE_PLACE_COUNTERS
         + MORE_SIDES_COUNTERS + MORE_SUMS_COUNTERS + NONZERO_PLACE_COUNTERS + NONZERO_PARTS_COUNTERS + NONZERO_PATTERN_COUNTERS
         + GREATER_PLACE_COUNTERS + GREATER_PARTS_COUNTERS + GREATER_PATTERN_COUNTERS
     )
-    MIXERS = KINDS * 4 + 16 * 17 + KINDS * 4 * 3 * 4 * 2 + LEVELS * KINDS + KINDS * 4 * 14 + 3 * LEVELS * KINDS
+    COUNTERS = CONTEXT_COUNTERS + NONZERO_LOGIT_COUNTERS + GREATER_LOGIT_COUNTERS
+    # Mixing weights, of the flags of what follows, and of coefficients in tiers `context` and `network`.
+    MORE_MIXERS = KINDS * 4 + 16 * 17
+    VALUE_MIXERS = KINDS * 4 * 3 * 4 * 2 + LEVELS * KINDS + KINDS * 4 * 14 + 3 * LEVELS * KINDS
+    MIXERS = MORE_MIXERS + 2 * VALUE_MIXERS
+    NEIGHBOURS = 11  # inputs of the expected magnitude from the cells around, from the ninth on
     LARGEST_MAGNITUDE = 1022  # in half steps, among the inputs
     HALF_UNIT = 32  # a magnitude of half a step among them
     EXPECTATIONS = 3  # weights of the expected magnitude: by all inputs, by those of the block, by the others
@@ -67,7 +77,11 @@ cdef class StripState:
     cdef int32_t[PLANES * 2 * AREA] totals  # sums of magnitudes by plane and diagonal, of the slice of a block that is coded
     cdef const int16_t[:, :, :, :, ::1] weights
     cdef const int32_t[::1] relative
-    cdef public int tier  # of the segment: 0 `table`, 1 `context`; an encoder sets it
+    cdef public int tier  # of the segment, index of its name among PREDICTORS; an encoder sets it
+    cdef readonly Network network
+    cdef int16_t[:, ::1] recorded  # see `StripState.record`
+    cdef uint8_t[:, ::1] recorded_values
+    cdef readonly int64_t records
     cdef readonly Counters counters
     cdef readonly Mixers mixers
 
@@ -102,6 +116,7 @@ cdef struct Block:
     int32_t* mix_greater_level
     int32_t[BANDS] near  # what the neighbours contribute to the expected magnitude
     int32_t[BANDS] apart  # what they contribute to the expected magnitude by others
+    int16_t[BANDS][NEIGHBOURS] told  # what they tell the network
     int32_t[BANDS] left  # magnitudes of the neighbours, by band
     int32_t[BANDS] above
     int32_t[16] beyond  # sums of the neighbours' magnitudes from each diagonal of bands on
@@ -121,7 +136,8 @@ cdef void find_block(
 cdef void survey_block(Block* block) noexcept nogil
 cdef void open_block(Block* block) noexcept nogil
 cdef void close_block(Block* block) noexcept nogil
-cdef int32_t around_band(const Block* block, const int16_t* w, int band) noexcept nogil
+cdef void find_neighbours(const Block* block, int band, int32_t* amounts) noexcept nogil
+cdef int32_t around_band(const int16_t* w, const int32_t* amounts) noexcept nogil
 cdef int32_t expected_around(const Block* block, const int16_t* w, int32_t near, const int16_t* z) noexcept nogil
 cdef void expected_inside(
     const int16_t* w, const int16_t* others, const int16_t* row, const int16_t* above, const int16_t* below, int32_t* sum,

@@ -6,11 +6,12 @@ import numpy as np
 from libc.math cimport fabsf, log2f, rintf
 from libc.stdint cimport int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t, uint64_t
 from libc.stdlib cimport free, malloc
-from libc.string cimport memset
+from libc.string cimport memcpy, memset
 
-from rlcodec.core._adaptive cimport Adaptation, Counter, Counters, code_adaptive, probability_of
-from rlcodec.core._mixing cimport MIXED, STRETCH_LIMIT, Mixers, Mixture, code_mixed, rl_four
+from rlcodec.core._adaptive cimport Adaptation, Counter, Counters, code_adaptive, probability_of, update
+from rlcodec.core._mixing cimport MIXED, STRETCH_LIMIT, Mixers, Mixture, code_mixed, rl_four, stretched
 from rlcodec.core._range_coder cimport ENCODE, PROBABILITY_ONE, RangeCoder, code_unpriced
+from rlcodec.presets.photo._network cimport NETWORK_INPUTS, NODES, Network, run_network
 from rlcodec.presets.photo._transform cimport (
     CHROMA_LIMIT, CHROMA_UNIT, MOST_BLOCKS, WHOLE, BlockPlace, dequantised, first_frequency, places_of
 )
@@ -49,6 +50,10 @@ cdef enum:
     MIX_NONZERO_LEVEL = MIX_NONZERO + KINDS * 4 * 3 * 4 * 2
     MIX_GREATER = MIX_NONZERO_LEVEL + LEVELS * KINDS
     MIX_GREATER_LEVEL = MIX_GREATER + KINDS * 4 * 14
+    FIRST_NONZERO_LOGIT = FIRST_GREATER_PATTERN + GREATER_PATTERN_COUNTERS
+    FIRST_GREATER_LOGIT = FIRST_NONZERO_LOGIT + NONZERO_LOGIT_COUNTERS
+    LOGARITHMS = 512  # of magnitudes in 1/16 step, beyond which all are alike
+    NETWORK_MACS = 32 * 32 + 32 * 16 + 16 * 16
 
 cdef extern from "bits.h":
     int rl_log2(uint64_t) noexcept nogil
@@ -84,6 +89,7 @@ cdef class StripState:
         weights: int16 (EXPECTATIONS, PLANES, TRANSFORMS, SLICES, INPUTS), of the expected magnitude by all inputs, by those of
             the block, and by the others.
         relative: int32 (2 * OFFSET_LIMIT + 1,), factors of the step by offset, in 1/4096.
+        network: of tier `network`.
 
     Attributes:
         values: int16 (rows, columns, PLANES, AREA_PIXELS), quantised coefficients.
@@ -95,7 +101,7 @@ cdef class StripState:
 
     def __init__(
         self, rows, columns, Counters counters, Mixers mixers, const int16_t[:, :, :, :, ::1] weights,
-        const int32_t[::1] relative,
+        const int32_t[::1] relative, Network network,
     ):
         cells = (rows * AREA_CELLS + 2 * CELL_PAD, columns * AREA_CELLS + 2 * CELL_PAD)
         self.values = np.zeros((rows, columns, PLANES, AREA_PIXELS), np.int16)
@@ -111,12 +117,25 @@ cdef class StripState:
         self.sizes = np.full(cells, 1, np.uint8)
         self.grids = np.zeros(PLANES * GRID, np.int16)
         self.counters, self.mixers, self.weights, self.relative = counters, mixers, weights, relative
+        self.network = network
         if len(counters) != COUNTERS or len(mixers) != MIXERS:
             raise ValueError(f"the model has {len(counters)} counters and {len(mixers)} mixers, not {COUNTERS} and {MIXERS}")
         if tuple(np.shape(weights)) != (EXPECTATIONS, PLANES, TRANSFORMS, SLICES, INPUTS):
             raise ValueError("the weights of the expected magnitude have another shape")
         if relative.shape[0] != 2 * OFFSET_LIMIT + 1 or np.min(relative) < 1:
             raise ValueError("the factors of the step do not fit")
+
+
+    def record(self, int16_t[:, ::1] inputs, uint8_t[:, ::1] values):
+        """Lets coding in tier `network` record what the network sees, until there is no more room.
+
+        Args:
+            inputs: int16 (n, NETWORK_INPUTS), receives the inputs of coefficients.
+            values: uint8 (n, 2), receives their class, and their magnitude as its decisions say it, at most NODES.
+        """
+        if inputs.shape[1] != NETWORK_INPUTS or values.shape[0] != inputs.shape[0] or values.shape[1] != 2:
+            raise ValueError("the arrays have other shapes")
+        self.recorded, self.recorded_values = inputs, values
 
 
 cdef struct Source:
@@ -136,6 +155,31 @@ cdef inline int level_of(int64_t amount) noexcept nogil:
         return 0
     digits = rl_log2(<uint64_t>amount)
     return min((digits - 4) * 4 + <int>((amount >> (digits - 2)) & 3) + 1, LEVELS - 1)
+
+
+cdef int16_t[LOGARITHMS] LOGARITHM
+
+
+cdef void fill_logarithms() noexcept nogil:
+    """64 times the binary logarithm of one more, rounded down, in integers: digits of the 64th power by repeated squaring."""
+    cdef int64_t i, mantissa, digits, out
+    cdef int _bit
+    for i in range(LOGARITHMS):
+        digits = rl_log2(<uint64_t>(i + 1))
+        mantissa, out = ((i + 1) << 30) >> digits, digits
+        for _bit in range(6):
+            mantissa = (mantissa * mantissa) >> 30
+            out = 2 * out + (mantissa >> 31)
+            mantissa >>= mantissa >> 31
+        LOGARITHM[i] = <int16_t>out
+
+
+fill_logarithms()
+
+
+cdef inline int16_t logarithm(int32_t magnitude) noexcept nogil:
+    """An input of the network: 64 times the binary logarithm of one more than a magnitude in 1/16 step, 511 at most."""
+    return LOGARITHM[min(magnitude >> 2, LOGARITHMS - 1)]
 
 
 cdef inline int last_diagonal(int transform, int slice) noexcept nogil:
@@ -223,6 +267,8 @@ cdef inline void find_mixtures(StripState strip, Block* block) noexcept nogil:
     block.nonzero_parts = block.counters + FIRST_NONZERO_PARTS + sliced * PARTS * PARTS * 2
     block.greater_place = block.counters + FIRST_GREATER_PLACE + frequency * (LONGEST_CHAIN - 1)
     block.greater_parts = block.counters + FIRST_GREATER_PARTS + block.kind * PARTS * PARTS * (LONGEST_CHAIN - 1)
+    if block.tier > 1:
+        mixers += MIXED * VALUE_MIXERS
     block.mix_nonzero = mixers + MIXED * (MIX_NONZERO + sliced * 3 * 4 * 2)
     block.mix_level = mixers + MIXED * (MIX_NONZERO_LEVEL + block.kind)
     block.mix_greater = mixers + MIXED * (MIX_GREATER + sliced * (LONGEST_CHAIN - 1))
@@ -263,14 +309,14 @@ cdef void survey_block(Block* block) noexcept nogil:
             block.grid[u * SPAN + d - u] = magnitude_input(block.values[block.side * u + d - u])
 
 
-cdef int32_t around_band(const Block* block, const int16_t* w, int band) noexcept nogil:
-    """What the cells around contribute to an expected magnitude in a band."""
+cdef void find_neighbours(const Block* block, int band, int32_t* amounts) noexcept nogil:
+    """Finds the inputs of the expected magnitude that come from the cells around a band; `amounts` is (NEIGHBOURS,)."""
     cdef const uint16_t* cells = block.magnitudes
     cdef const int32_t* left = block.left
     cdef const int32_t* above = block.above
     cdef int64_t line = block.line * BANDS
     cdef int row = band >> 3, column = band & 7, diagonal = row + column, low_band, u, v, n = block.cells
-    cdef int32_t amount = w[8] * left[band] + w[9] * above[band] + w[22] * UNIT, total = 0, other = 0
+    cdef int32_t total = 0, other = 0
     if row:
         total, other = left[band - 8], above[band - 8]
     if column:
@@ -279,14 +325,26 @@ cdef int32_t around_band(const Block* block, const int16_t* w, int band) noexcep
         total, other = total + left[band + 8], other + above[band + 8]
     if column < 7:
         total, other = total + left[band + 1], other + above[band + 1]
-    amount += w[10] * (total >> 2) + w[11] * (other >> 2)
-    amount += w[16] * scaled(block, cells[-line - BANDS + band]) + w[17] * scaled(block, cells[n * BANDS - line + band])
-    amount += w[18] * scaled(block, cells[-2 * BANDS + band]) + w[19] * scaled(block, cells[-2 * line + band])
+    amounts[0], amounts[1], amounts[2], amounts[3] = left[band], above[band], total >> 2, other >> 2
+    amounts[4], amounts[5] = scaled(block, cells[-line - BANDS + band]), scaled(block, cells[n * BANDS - line + band])
+    amounts[6], amounts[7] = scaled(block, cells[-2 * BANDS + band]), scaled(block, cells[-2 * line + band])
+    amounts[8] = amounts[9] = 0
     if block.slice > 1 and diagonal > 0:
         low_band = max(block.first_band - 1, 1)
         u = (row * low_band + diagonal // 2) // diagonal
         v = max(low_band - u, 0)
-        amount += w[20] * scaled(block, cells[n * BANDS + 8 * u + v]) + w[21] * scaled(block, cells[n * line + 8 * u + v])
+        amounts[8], amounts[9] = scaled(block, cells[n * BANDS + 8 * u + v]), scaled(block, cells[n * line + 8 * u + v])
+    amounts[10] = UNIT
+
+
+cdef int32_t around_band(const int16_t* w, const int32_t* amounts) noexcept nogil:
+    """What the cells around contribute to an expected magnitude in a band, from `find_neighbours`."""
+    cdef int32_t amount = w[8] * amounts[0]
+    cdef int i
+    for i in range(1, 4):
+        amount += w[8 + i] * amounts[i]
+    for i in range(4, NEIGHBOURS):
+        amount += w[12 + i] * amounts[i]
     return amount
 
 
@@ -294,6 +352,7 @@ cdef void open_block(Block* block) noexcept nogil:
     """Computes what the neighbours contribute to expected magnitudes, unless that was done."""
     cdef const uint16_t* cells = block.magnitudes
     cdef int64_t total, other, line = block.line * BANDS
+    cdef int32_t[NEIGHBOURS] amounts
     cdef int band, diagonal, i, n = block.cells
     if block.opened:
         return
@@ -311,9 +370,13 @@ cdef void open_block(Block* block) noexcept nogil:
     for band in range(BANDS):
         if not block.first_band <= (band >> 3) + (band & 7) <= block.last_band:
             continue
-        block.near[band] = around_band(block, block.weights, band)
+        find_neighbours(block, band, amounts)
+        block.near[band] = around_band(block.weights, amounts)
         if block.tier:
-            block.apart[band] = around_band(block, block.weights + 2 * block.further, band)
+            block.apart[band] = around_band(block.weights + 2 * block.further, amounts)
+        if block.tier > 1:
+            for i in range(NEIGHBOURS - 1):
+                block.told[band][i] = logarithm(amounts[i])
 
 
 cdef void close_block(Block* block) noexcept nogil:
@@ -665,6 +728,60 @@ cdef struct Context:
     const int16_t* row  # magnitudes of the block on the diagonal and the two before, at the coefficient's
     const int16_t* above
     const int16_t* below
+    int16_t[NODES] logits  # of the network
+
+
+cdef void predict(
+    StripState strip, const Block* block, int d, int before, int earlier, const int16_t* z, int16_t* inputs, Context* at
+) noexcept nogil:
+    """Runs the network for a coefficient.
+
+    Args:
+        strip: of the block.
+        block: of the coefficient.
+        d: diagonal of the coefficient.
+        before: sum of the magnitudes of the diagonal before.
+        earlier: of the one before that.
+        z: magnitude of the coefficient among those of the block.
+        inputs: (NETWORK_INPUTS,), written.
+        at: the coefficient's; the logits are written.
+    """
+    cdef const int16_t* y
+    cdef int i
+    for i in range(4):
+        inputs[i] = logarithm(at.above[i - 2])
+    for i in range(3):
+        inputs[4 + i] = logarithm(at.below[i - 2])
+    inputs[7] = logarithm(at.row[-1])
+    for i in range(NEIGHBOURS - 1):
+        inputs[8 + i] = block.told[at.band][i]
+    for i in range(4):
+        inputs[18 + i] = 0
+    if block.plane:
+        y = z - block.plane * GRID
+        inputs[18], inputs[19] = logarithm(y[0]), logarithm((y[-1] + y[1] + y[-SPAN] + y[SPAN]) >> 2)
+    if block.plane > 1:
+        y = z - GRID
+        inputs[20], inputs[21] = logarithm(y[0]), logarithm((y[-1] + y[1] + y[-SPAN] + y[SPAN]) >> 2)
+    inputs[22] = <int16_t>(((at.place >> (3 + block.transform)) << 6) >> block.transform)
+    inputs[23] = <int16_t>(((at.place & (block.side - 1)) << 6) >> block.transform)
+    inputs[24] = <int16_t>(at.shift << 6)
+    inputs[25] = <int16_t>(level_of(before) << 4)
+    inputs[26] = <int16_t>(level_of(block.beyond[d >> block.transform] << (2 * block.transform)) << 4)
+    inputs[27] = <int16_t>(at.fine << 4)
+    inputs[28] = <int16_t>(at.inside << 4)
+    inputs[29] = <int16_t>(at.outside << 4)
+    inputs[30] = <int16_t>(level_of(block.rest[d]) << 4)
+    inputs[31] = <int16_t>(level_of(earlier) << 4)
+    run_network(strip.network, inputs, sliced_kind(block), at.logits)
+
+
+cdef inline int logit_level(int logit) noexcept nogil:
+    return (logit + 2048) >> 6
+
+
+cdef inline int mixer_level(int logit) noexcept nogil:
+    return ((logit + 2048) * LEVELS) >> 12
 
 
 cdef inline bint code_more(
@@ -704,6 +821,7 @@ cdef inline bint code_nonzero(
     RangeCoder coder, StripState strip, const Block* block, const Diagonal* diagonal, const Context* at, bint nonzero
 ) noexcept nogil:
     """Codes whether a coefficient is not zero."""
+    cdef Counter* likely
     cdef Mixture mixture
     cdef int first, second, third, pattern
     mixture.counters[0] = block.counters + nonzero_counter(diagonal, at.level, at.edge > 0, at.shift)
@@ -717,10 +835,19 @@ cdef inline bint code_nonzero(
     mixture.counters[3] = block.counters + FIRST_NONZERO_PATTERN + (
         (pattern * PLANES + block.plane) * 16 + at.outside // 3
     ) * 2 + at.shift
-    mixture.further = rl_four(limited(at.fine * 24 - 500), at.outside * 24 - 384, 0, 256)
     mixture.one = block.mix_nonzero + MIXED * (at.edge * 8 + min(first + second, 3) * 2 + at.shift)
     mixture.other = block.mix_level + MIXED * KINDS * at.level
-    return code_mixed(coder, &strip.counters.adaptation, &strip.mixers.tables, &mixture, nonzero) != 0
+    if block.tier == 1:
+        mixture.further = rl_four(limited(at.fine * 24 - 500), at.outside * 24 - 384, 0, 256)
+        return code_mixed(coder, &strip.counters.adaptation, &strip.mixers.tables, &mixture, nonzero) != 0
+    mixture.other = block.mix_level + MIXED * KINDS * mixer_level(at.logits[0])
+    likely = block.counters + FIRST_NONZERO_LOGIT + (block.kind * LOGIT_LEVELS + logit_level(at.logits[0])) * 2 + at.shift
+    mixture.further = rl_four(
+        at.logits[0], stretched(&strip.mixers.tables, likely), at.outside * 24 - 384, 256
+    )
+    nonzero = code_mixed(coder, &strip.counters.adaptation, &strip.mixers.tables, &mixture, nonzero) != 0
+    update(&strip.counters.adaptation, likely, nonzero)
+    return nonzero
 
 
 cdef inline int64_t code_size(
@@ -733,8 +860,10 @@ cdef inline int64_t code_size(
     cdef Counter* pattern
     cdef int32_t* others
     cdef const Adaptation* adaptation = &strip.counters.adaptation
+    cdef Counter* likely
     cdef Mixture mixture
     cdef int node, about
+    cdef bint more
     if block.tier == 0:
         return code_greater(coder, adaptation, chain, magnitude, at.shift)
     about = (step_level(at.above[0], 3) * 4 + step_level(at.above[-1], 3)) * 4 + step_level(at.below[-1], 3)
@@ -745,13 +874,27 @@ cdef inline int64_t code_size(
         (about * PLANES + block.plane) * 8 + at.outside // 6
     ) * (LONGEST_CHAIN - 1)
     others = block.mix_greater_level + MIXED * KINDS * at.level
+    likely = NULL
     mixture.further = rl_four(limited(at.fine * 24 - 600), at.outside * 24 - 500, 0, 256)
     for node in range(1, LONGEST_CHAIN):
         mixture.counters[0] = chain + node_counter(node, at.shift)
         mixture.counters[1], mixture.counters[2], mixture.counters[3] = place + node, parts + node, pattern + node
         mixture.one = block.mix_greater + MIXED * (node - 1)
         mixture.other = others + MIXED * LEVELS * KINDS * min(node - 1, 2)
-        if not code_mixed(coder, adaptation, &strip.mixers.tables, &mixture, magnitude > node):
+        if block.tier > 1:
+            mixture.other = block.mix_greater_level + MIXED * KINDS * (
+                mixer_level(at.logits[node]) + LEVELS * min(node - 1, 2)
+            )
+            likely = block.counters + FIRST_GREATER_LOGIT + (
+                (block.kind * LOGIT_LEVELS + logit_level(at.logits[node])) * (LONGEST_CHAIN - 1) + node - 1
+            )
+            mixture.further = rl_four(
+                at.logits[node], stretched(&strip.mixers.tables, likely), at.outside * 24 - 500, 256
+            )
+        more = code_mixed(coder, adaptation, &strip.mixers.tables, &mixture, magnitude > node) != 0
+        if likely != NULL:
+            update(adaptation, likely, more)
+        if not more:
             coder.state.macs += 2 * MIXED * node
             return node
     coder.state.macs += 2 * MIXED * (LONGEST_CHAIN - 1)
@@ -787,6 +930,13 @@ cdef inline void find_context(
     at.row, at.above, at.below = row, above, below
 
 
+cdef void record_coefficient(StripState strip, const Block* block, const int16_t* inputs, int64_t magnitude) noexcept nogil:
+    memcpy(&strip.recorded[strip.records, 0], inputs, NETWORK_INPUTS * sizeof(int16_t))
+    strip.recorded_values[strip.records, 0] = <uint8_t>sliced_kind(block)
+    strip.recorded_values[strip.records, 1] = <uint8_t>min(magnitude, NODES)
+    strip.records += 1
+
+
 cdef void code_block(
     RangeCoder coder, StripState strip, Block* block, const Source* source, Trellis* trellis
 ) noexcept nogil:
@@ -808,7 +958,8 @@ cdef void code_block(
     cdef int64_t magnitude = 0
     cdef bint negative = False
     cdef int16_t* z
-    cdef int64_t macs = 0, spent = 2 * (INPUTS + MIXED) if block.tier else INPUTS
+    cdef int16_t[NETWORK_INPUTS] inputs
+    cdef int64_t macs = 0, spent = 2 * (INPUTS + MIXED) + (NETWORK_MACS if block.tier > 1 else 0) if block.tier else INPUTS
     survey_block(block)
     if block.tier:
         find_rest(block)
@@ -838,6 +989,8 @@ cdef void code_block(
             )
             at.shift = shift_of(state)
             macs += spent
+            if block.tier > 1:
+                predict(strip, block, d, before, earlier, z, inputs, &at)
             if source != NULL:
                 negative = chosen[place] < 0
                 magnitude = ((-chosen[place] if negative else chosen[place]) + at.shift) >> 1
@@ -855,6 +1008,8 @@ cdef void code_block(
                     block.values[place] = -block.values[place]
             else:
                 magnitude = 0
+            if block.tier > 1 and strip.records < strip.recorded.shape[0]:
+                record_coefficient(strip, block, inputs, magnitude)
             state = NEXT_STATE[state][magnitude & 1]
         if coder.state.exhausted:
             return
@@ -996,6 +1151,13 @@ cdef void set_sizes(StripState strip, int64_t row, int64_t column, int count, in
             strip.sizes[row + i, column + j] = <uint8_t>transform
 
 
+cdef int code_tier(RangeCoder coder, int tier) noexcept nogil:
+    """Codes the tier of a segment."""
+    if not code_unpriced(coder, HALF, tier > 0):
+        return 0
+    return 1 + <int>code_unpriced(coder, HALF, tier > 1)
+
+
 cdef void code_areas(
     RangeCoder coder, StripState strip, int slice, const float[:, :, :, ::1] coefficients, const float[:, ::1] scales,
     const float[:, :, :, ::1] centroids, const uint8_t[::1] slices, float weight, Trellis* trellis,
@@ -1010,7 +1172,7 @@ cdef void code_areas(
     if coder.state.direction == ENCODE:
         used = &source
         source.weight, source.luma = weight, luma
-    strip.tier = <int>code_unpriced(coder, HALF, strip.tier)
+    strip.tier = code_tier(coder, strip.tier)
     for y in range(strip.values.shape[0]):
         for x in range(strip.values.shape[1]):
             if coder.state.exhausted:

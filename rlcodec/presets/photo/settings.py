@@ -9,8 +9,9 @@ from rlcodec.presets.photo.colors import FIXED
 from rlcodec.presets.photo.quantiser import CHROMA_FACTORS, GAINS, SHAPES, Quantiser
 from rlcodec.presets.photo.repair import WIDTHS
 
-PREDICTORS = ("table", "context")
-"""Names of the predictors, by the tier of a segment: one adaptive counter for each decision, or a mixture of several."""
+PREDICTORS = ("table", "context", "network")
+"""Names of the predictors, by the tier of a segment: one adaptive counter for each decision, a mixture of several, or
+a mixture with the prediction of a network."""
 DEFAULT_PREDICTOR = "context"
 
 

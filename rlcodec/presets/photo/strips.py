@@ -80,7 +80,7 @@ def strip_state(weights: PhotoWeights, rows: int, columns: int, model: tuple[Cou
         model: counters and mixing weights as the strip begins; copies of `PhotoWeights.model` if None.
     """
     counters, mixers = model or (weights.model[0].copy(), weights.model[1].copy())
-    return StripState(rows, columns, counters, mixers, weights.expected, weights.relative)
+    return StripState(rows, columns, counters, mixers, weights.expected, weights.relative, weights.network)
 
 
 def areas_of(strip: StripState) -> Areas:

@@ -10,6 +10,7 @@ import numpy as np
 from rlcodec.core.adaptive import MIXED, STRETCHES, Counters, Mixers
 from rlcodec.core.weights_file import Weights, digest_of
 from rlcodec.errors import ModelError
+from rlcodec.presets.photo._network import HIDDEN, NETWORK_INPUTS, NODES, SECOND, Network
 from rlcodec.presets.photo.coefficient_coder import COUNTERS, EXPECTATIONS, INPUTS, MIXERS
 from rlcodec.presets.photo.transform import CENTRED, OFFSET_LIMIT, PLANES, SLICES, TRANSFORMS
 
@@ -22,6 +23,12 @@ SHAPES = {
     "stretched": ((STRETCHES,), np.int16),
     "squashed": ((STRETCHES,), np.uint16),
     "relative": ((2 * OFFSET_LIMIT + 1,), np.int32),
+    "network_first": ((NETWORK_INPUTS, HIDDEN), np.int16),
+    "network_rows": ((PLANES * TRANSFORMS * (SLICES - 1), HIDDEN), np.int32),
+    "network_second": ((HIDDEN, SECOND), np.int16),
+    "network_second_bias": ((SECOND,), np.int32),
+    "network_last": ((SECOND, NODES), np.int16),
+    "network_last_bias": ((NODES,), np.int32),
     "centroids": ((PLANES, TRANSFORMS, SLICES, CENTRED), np.float32),
 }
 """Shape and type of the arrays of a weights file, by name."""
@@ -40,6 +47,12 @@ class PhotoWeights(Weights):
         stretched: int16 (4096,), 256 times the log odds of each probability in 1/4096.
         squashed: uint16 (4096,), the inverse: probabilities in 1/65536.
         relative: int32 (49,), factors of the step by offset of an area, in 1/4096, as contexts use them.
+        network_first: int16 (32, 32), weights of the network in 1/1024, as all; see `rlcodec.presets.photo._network.Network`.
+        network_rows: int32 (36, 32), biases of the first layer by plane, transform and slice.
+        network_second: int16 (32, 16).
+        network_second_bias: int32 (16,).
+        network_last: int16 (16, 16).
+        network_last_bias: int32 (16,).
         centroids: float32 (3, transforms, slices, 3): by how many quantiser steps the magnitudes 1, 2 and above shrink when
             they are dequantised.
     """
@@ -50,12 +63,28 @@ class PhotoWeights(Weights):
     stretched: np.ndarray
     squashed: np.ndarray
     relative: np.ndarray
+    network_first: np.ndarray
+    network_rows: np.ndarray
+    network_second: np.ndarray
+    network_second_bias: np.ndarray
+    network_last: np.ndarray
+    network_last_bias: np.ndarray
     centroids: np.ndarray
 
     @functools.cached_property
     def model(self) -> tuple[Counters, Mixers]:
         """Counters and mixing weights, to be copied for every strip."""
         return Counters(self.counters, MEMORY), Mixers(self.mixers, self.stretched, self.squashed)
+
+    @functools.cached_property
+    def network(self) -> Network:
+        """The network of tier `network`."""
+        layers = (
+            (self.network_first, self.network_rows),
+            (self.network_second, self.network_second_bias),
+            (self.network_last, self.network_last_bias),
+        )
+        return Network(*(part for layer in layers for part in layer))
 
     @functools.cached_property
     def _spare_models(self) -> list[tuple[Counters, Mixers]]:

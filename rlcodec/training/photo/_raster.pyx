@@ -4,8 +4,8 @@ from libc.stdint cimport int16_t, int32_t, int64_t
 from libc.string cimport memset
 
 from rlcodec.presets.photo._coefficient_coder cimport (
-    INPUTS, MARGIN, SPAN, UNIT, Block, StripState, around_band, close_block, expected_around, expected_inside, find_block,
-    magnitude_input, open_block, survey_block
+    INPUTS, MARGIN, NEIGHBOURS, SPAN, UNIT, Block, StripState, around_band, close_block, expected_around, expected_inside,
+    find_block, find_neighbours, magnitude_input, open_block, survey_block
 )
 from rlcodec.presets.photo._transform cimport AREA, MOST_BLOCKS, PLANES, SLICES, TRANSFORMS, BlockPlace, places_of
 
@@ -32,6 +32,7 @@ def collect(StripState coded, StripState strip, int64_t every, float[:, ::1] inp
     cdef int i, k, d, u, v, plane, slice, blocks, band, value
     cdef int16_t* z
     cdef int32_t inside
+    cdef int32_t[NEIGHBOURS] amounts
     cdef const int16_t* values
     strip.splits[:], strip.offsets[:] = coded.splits, coded.offsets
     for slice in range(1, SLICES):
@@ -58,6 +59,7 @@ def collect(StripState coded, StripState strip, int64_t every, float[:, ::1] inp
                                     block.sizes[band] += value
                                     seen += 1
                                     if seen % every == 0 and count < magnitudes.shape[0]:
+                                        find_neighbours(&block, band, amounts)
                                         for k in range(INPUTS):
                                             memset(one, 0, sizeof(one))
                                             one[k] = 1
@@ -65,7 +67,7 @@ def collect(StripState coded, StripState strip, int64_t every, float[:, ::1] inp
                                                 one, one, &rows[d & 3][u + MARGIN], &rows[(d - 1) & 3][u + MARGIN],
                                                 &rows[(d - 2) & 3][u + MARGIN], &inside, &inside,
                                             )
-                                            inside += expected_around(&block, one, around_band(&block, one, band), z)
+                                            inside += expected_around(&block, one, around_band(one, amounts), z)
                                             inputs[count, k] = <float>inside / UNIT
                                         magnitudes[count] = <float>value / 2
                                         classes[count] = (plane * TRANSFORMS + block.transform) * SLICES + slice

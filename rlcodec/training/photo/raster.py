@@ -68,7 +68,7 @@ def first_weights() -> PhotoWeights:
     counters = np.zeros((COUNTERS, 2), np.uint16)
     counters[:, 0] = 1 << 15
     expected = np.zeros((EXPECTATIONS, PLANES, TRANSFORMS, SLICES, INPUTS), np.int16)
-    expected[..., [0, 1]] = WEIGHT_UNIT // 5
+    expected[..., [1, 2]] = WEIGHT_UNIT // 5
     expected[..., [8, 9]] = WEIGHT_UNIT // 7
     expected[..., [10, 11]] = WEIGHT_UNIT // 10
     mixers = np.zeros((MIXERS, MIXED), np.int32)
@@ -85,6 +85,7 @@ def first_weights() -> PhotoWeights:
         stretched=np.clip(stretched, -STRETCH_LIMIT, STRETCH_LIMIT).astype(np.int16),
         squashed=np.clip(np.rint(squashed), 1, 65535).astype(np.uint16),
         relative=np.rint(relative).astype(np.int32),
+        **{name: np.zeros(*ARRAYS[name]) for name in ARRAYS if name.startswith("network")},
         centroids=np.zeros((PLANES, TRANSFORMS, SLICES, CENTRED), np.float32),
     )
 
@@ -185,7 +186,7 @@ def code_nothing(weights: PhotoWeights, drawn: Drawn, memory: int = MEMORY) -> S
     """A strip of the size of a picture of which nothing is coded."""
     mixers = Mixers(weights.mixers, weights.stretched, weights.squashed)
     rows, columns = drawn.analysis.splits.shape
-    return StripState(rows, columns, Counters(weights.counters, memory), mixers, weights.expected, weights.relative)
+    return StripState(rows, columns, Counters(weights.counters, memory), mixers, weights.expected, weights.relative, weights.network)
 
 
 def train_raster(
