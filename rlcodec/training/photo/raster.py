@@ -20,6 +20,7 @@ from rlcodec.core.files import write_atomically
 from rlcodec.core.segment_choice import CONTEXT
 from rlcodec.presets.photo.allocation import ALLOCATIONS, Allocation, busyness_of, offsets_of
 from rlcodec.presets.photo.analysis import Analysis, analyse
+from rlcodec.presets.photo.coding import MOST_REPAIR
 from rlcodec.presets.photo.coefficient_coder import COUNTERS, EXPECTATIONS, INPUTS, MIXERS, WEIGHT_UNIT, StripState
 from rlcodec.presets.photo.colors import best_transform
 from rlcodec.presets.photo.quantiser import OFFSETS_PER_OCTAVE, SHAPES, Quantiser
@@ -50,8 +51,6 @@ FIRST_MIXING_WEIGHT, MIXED_COUNTERS = 0.15, 4
 INSIDE, CONSTANT = tuple(range(8)), 22
 """Inputs of the expected magnitude that lie in the block, and the constant."""
 RELATIVE_UNIT = 4096
-TRAINED_REPAIR = 1
-"""Level of repair of all areas while the model is trained."""
 
 
 @dataclass
@@ -123,7 +122,7 @@ def code_picture(weights: PhotoWeights, drawn: Drawn, memory: int) -> tuple[Stri
         The strip, and its code length in bits.
     """
     strip = code_nothing(weights, drawn, memory)
-    coders = code_chosen(strip, weights, drawn.analysis, drawn.quantiser, drawn.allocation, TRAINED_REPAIR, CONTEXT)
+    coders = code_chosen(strip, weights, drawn.analysis, drawn.quantiser, drawn.allocation, MOST_REPAIR, CONTEXT)
     return strip, sum(coder.cost for coder in coders) / COST_UNIT
 
 

@@ -5,15 +5,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from rlcodec.core.segment_choice import CONTEXT
 from rlcodec.errors import DataError
 from rlcodec.presets.photo.allocation import ALLOCATIONS
-from rlcodec.presets.photo.coding import PictureCoder
-from rlcodec.presets.photo.strips import decode_areas
+from rlcodec.presets.photo.coding import MOST_REPAIR, PictureCoder
+from rlcodec.presets.photo.repair import WIDTHS
+from rlcodec.presets.photo.strips import code_chosen, decode_areas
 from rlcodec.presets.photo.weights import MEMORY, weights_from_arrays, weights_to_arrays
 from rlcodec.training.photo.raster import (
     CARRIED_USES,
     WEIGHT_UNIT,
     _fit,
+    code_nothing,
     code_picture,
     draw_picture,
     first_weights,
@@ -53,6 +56,18 @@ def test_counters_begin_with_few_uses(trained):
 def test_trained_weights_code_in_fewer_bits(crops, trained):
     drawn = draw_picture(crops, np.random.default_rng(99), SIDE)
     assert code_picture(trained, drawn, MEMORY)[1] < 0.95 * code_picture(first_weights(), drawn, MEMORY)[1]
+
+
+def test_the_level_of_repair_that_encoders_send_is_the_cheapest(crops, trained):
+    drawn = draw_picture(crops, np.random.default_rng(99), SIDE)
+
+    def first_slice_cost(level):
+        strip = code_nothing(trained, drawn)
+        return code_chosen(strip, trained, drawn.analysis, drawn.quantiser, drawn.allocation, level, CONTEXT)[0].cost
+
+    costs = [first_slice_cost(level) for level in range(len(WIDTHS))]
+    assert costs[MOST_REPAIR] == min(costs)
+    assert costs.count(min(costs)) == 1
 
 
 def test_trained_weights_code_pictures(crops, trained):
