@@ -11,6 +11,6 @@ choose.
 """
 
 from rlcodec.core._adaptive import MOST_USES, Counters
-from rlcodec.core._mixing import MIXED, STRETCH_LIMIT, STRETCHES, Mixers
+from rlcodec.core._mixing import MIXED, STRETCH_LIMIT, STRETCHES, WEIGHT_LIMIT, Mixers
 
-__all__ = ["MIXED", "MOST_USES", "STRETCHES", "STRETCH_LIMIT", "Counters", "Mixers"]
+__all__ = ["MIXED", "MOST_USES", "STRETCHES", "STRETCH_LIMIT", "WEIGHT_LIMIT", "Counters", "Mixers"]

@@ -6,7 +6,8 @@ slice holds the diagonals of a band of frequencies. Before each diagonal of a bl
 the slice is left that is not zero. A magnitude is a path down a chain of binary decisions ("more than 0?", "more than 1?", and
 so on). Their probabilities come from adaptive counters, chosen by the magnitude that is expected: a weighted sum of magnitudes
 around, in this block, in blocks to the left and above, of coarser frequencies also to the right and below, and in the planes
-before. Tier `table` takes the probability of one counter, tier `context` a mixture of four. Signs are coded with probability
+before. Tier `table` takes the probability of one counter, tier `context` a mixture of four, and in tier `network` the prediction
+of a small integer network joins the mixture, and a fifth counter that it chooses. Signs are coded with probability
 1/2.
 
 Quantisation is dependent: the parity of a magnitude chooses which of two quantisers, half a step apart, the next coefficient
@@ -15,15 +16,29 @@ squared error and lambda times bits, by the counters of tier `table`. `docs/form
 """
 
 from rlcodec.presets.photo._coefficient_coder import (
+    CONTEXT_COUNTERS,
     COUNTERS,
     EXPECTATIONS,
     INPUTS,
     LEVELS,
     MIXERS,
     UNIT,
+    VALUE_MIXERS,
     WEIGHT_UNIT,
     StripState,
     code_slice,
 )
 
-__all__ = ["COUNTERS", "EXPECTATIONS", "INPUTS", "LEVELS", "MIXERS", "UNIT", "WEIGHT_UNIT", "StripState", "code_slice"]
+__all__ = [
+    "CONTEXT_COUNTERS",
+    "COUNTERS",
+    "EXPECTATIONS",
+    "INPUTS",
+    "LEVELS",
+    "MIXERS",
+    "UNIT",
+    "VALUE_MIXERS",
+    "WEIGHT_UNIT",
+    "StripState",
+    "code_slice",
+]

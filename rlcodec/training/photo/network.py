@@ -11,7 +11,6 @@ from torch.nn.functional import embedding, softplus
 
 from rlcodec.core.int16_products import ACTIVATION_MAX
 from rlcodec.presets.photo._network import HIDDEN, INPUT_UNIT, NETWORK_INPUTS, NODES, SECOND, WEIGHT_BITS
-from rlcodec.presets.photo.coefficient_coder import StripState
 from rlcodec.presets.photo.transform import PLANES, SLICES, TRANSFORMS
 
 CLASSES = PLANES * TRANSFORMS * (SLICES - 1)
@@ -31,10 +30,6 @@ class Records:
     def __init__(self, room: int):
         self.inputs = np.zeros((room, NETWORK_INPUTS), np.int16)
         self.values = np.zeros((room, 2), np.uint8)
-
-    def attach(self, strip: StripState) -> None:
-        """Lets the coding of a strip fill the records."""
-        strip.record(self.inputs, self.values)
 
     def drawn(self, found: int, count: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """At most `count` of the `found` that were filled."""

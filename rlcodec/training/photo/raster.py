@@ -3,7 +3,8 @@
 First the weights of expected magnitudes are fitted to coded coefficients by non-negative least squares, weighted as the
 variance of a geometric distribution asks. Then counters and mixing weights are carried from picture to picture. Last, the
 counters' uses are limited, so that they follow a new picture fast enough, and the mixing weights are trained once more on
-pictures that each begin with these counters. Gain, allocation and crop are random for each picture.
+pictures that each begin with these counters. Then the network of tier `network` is trained on what it saw of coded pictures, and
+the counters and mixing weights that only this tier has, in the same way. Gain, allocation and crop are random for each picture.
 """
 
 from collections.abc import Callable
@@ -15,15 +16,25 @@ from rich.progress import track
 from scipy.optimize import nnls
 
 from rlcodec.core._range_coder import COST_UNIT
-from rlcodec.core.adaptive import MIXED, MOST_USES, STRETCH_LIMIT, STRETCHES, Counters, Mixers
+from rlcodec.core.adaptive import MIXED, MOST_USES, STRETCH_LIMIT, STRETCHES, WEIGHT_LIMIT, Counters, Mixers
 from rlcodec.core.files import write_atomically
 from rlcodec.core.segment_choice import CONTEXT
 from rlcodec.presets.photo.allocation import ALLOCATIONS, Allocation, busyness_of, offsets_of
 from rlcodec.presets.photo.analysis import Analysis, analyse
 from rlcodec.presets.photo.coding import MOST_REPAIR
-from rlcodec.presets.photo.coefficient_coder import COUNTERS, EXPECTATIONS, INPUTS, MIXERS, WEIGHT_UNIT, StripState
+from rlcodec.presets.photo.coefficient_coder import (
+    CONTEXT_COUNTERS,
+    COUNTERS,
+    EXPECTATIONS,
+    INPUTS,
+    MIXERS,
+    VALUE_MIXERS,
+    WEIGHT_UNIT,
+    StripState,
+)
 from rlcodec.presets.photo.colors import best_transform
 from rlcodec.presets.photo.quantiser import OFFSETS_PER_OCTAVE, SHAPES, Quantiser
+from rlcodec.presets.photo.settings import PREDICTORS
 from rlcodec.presets.photo.strips import code_chosen
 from rlcodec.presets.photo.transform import (
     CENTRED,
@@ -37,6 +48,7 @@ from rlcodec.presets.photo.weights import MEMORY, PhotoWeights, weights_from_arr
 from rlcodec.presets.photo.weights import SHAPES as ARRAYS
 from rlcodec.training.data import random_mirrored_crop
 from rlcodec.training.photo._raster import collect
+from rlcodec.training.photo.network import Records, fit_network
 
 CROP = 384
 TRAINED_GAINS = 60, 430
@@ -51,6 +63,12 @@ FIRST_MIXING_WEIGHT, MIXED_COUNTERS = 0.15, 4
 INSIDE, CONSTANT = tuple(range(8)), 22
 """Inputs of the expected magnitude that lie in the block, and the constant."""
 RELATIVE_UNIT = 4096
+NETWORK = PREDICTORS.index("network")
+RECORDED_COEFFICIENTS = 6000
+"""Of each picture that the network learns from."""
+NETWORK_STEPS_A_PICTURE = 40
+LOGIT_WEIGHT = 0.3
+"""First mixing weight of the network's logit, in both sets; those of the counters are half of what they are without it."""
 
 
 @dataclass
@@ -72,6 +90,8 @@ def first_weights() -> PhotoWeights:
     expected[..., [10, 11]] = WEIGHT_UNIT // 10
     mixers = np.zeros((MIXERS, MIXED), np.int32)
     mixers[:, :MIXED_COUNTERS] = round(65536 * FIRST_MIXING_WEIGHT)
+    mixers[-VALUE_MIXERS:, :MIXED_COUNTERS] //= 2
+    mixers[-VALUE_MIXERS:, MIXED_COUNTERS] = round(65536 * LOGIT_WEIGHT)
     probability = (np.arange(STRETCHES) + 0.5) / STRETCHES
     stretched = np.rint(256 * np.log(probability / (1 - probability)))
     squashed = 65536 / (1 + np.exp((STRETCHES / 2 - np.arange(STRETCHES)) / 256))
@@ -110,20 +130,36 @@ def draw_picture(pictures: list[np.ndarray], rng: np.random.Generator, side: int
     return Drawn(analyse(planes, quantiser, offsets, allocation), quantiser, allocation)
 
 
-def code_picture(weights: PhotoWeights, drawn: Drawn, memory: int) -> tuple[StripState, float]:
-    """Codes a picture as one strip in tier `context`, which trains the counters of both tiers.
+def code_picture(
+    weights: PhotoWeights, drawn: Drawn, memory: int, tier: int = CONTEXT, records: Records | None = None
+) -> tuple[StripState, float]:
+    """Codes a picture as one strip.
 
     Args:
         weights: with which coding begins.
         drawn: the picture.
         memory: number of uses from which on a counter forgets.
+        tier: of the predictor; `context` also trains the counters of `table`.
+        records: receive what the network of tier `network` sees.
 
     Returns:
         The strip, and its code length in bits.
     """
     strip = code_nothing(weights, drawn, memory)
-    coders = code_chosen(strip, weights, drawn.analysis, drawn.quantiser, drawn.allocation, MOST_REPAIR, CONTEXT)
+    if records:
+        strip.record(records.inputs, records.values)
+    coders = code_chosen(strip, weights, drawn.analysis, drawn.quantiser, drawn.allocation, MOST_REPAIR, tier)
     return strip, sum(coder.cost for coder in coders) / COST_UNIT
+
+
+def limited_weights(strip: StripState) -> np.ndarray:
+    """Mixing weights of a strip, limited as those that coding begins with are."""
+    return np.clip(strip.mixers.states, -WEIGHT_LIMIT, WEIGHT_LIMIT)
+
+
+def mixers_of_network(weights: PhotoWeights, strip: StripState) -> np.ndarray:
+    """Mixing weights, of which those that only tier `network` has are of a strip."""
+    return np.concatenate([weights.mixers[:-VALUE_MIXERS], limited_weights(strip)[-VALUE_MIXERS:]])
 
 
 def fit_expected(
@@ -185,7 +221,9 @@ def code_nothing(weights: PhotoWeights, drawn: Drawn, memory: int = MEMORY) -> S
     """A strip of the size of a picture of which nothing is coded."""
     mixers = Mixers(weights.mixers, weights.stretched, weights.squashed)
     rows, columns = drawn.analysis.splits.shape
-    return StripState(rows, columns, Counters(weights.counters, memory), mixers, weights.expected, weights.relative, weights.network)
+    return StripState(
+        rows, columns, Counters(weights.counters, memory), mixers, weights.expected, weights.relative, weights.network
+    )
 
 
 def train_raster(
@@ -216,10 +254,28 @@ def train_raster(
 
     def carry(part: PhotoWeights, drawn: Drawn) -> PhotoWeights:
         strip, _ = code_picture(part, drawn, MOST_USES)
-        return replace(part, counters=strip.counters.states, mixers=strip.mixers.states)
+        return replace(part, counters=strip.counters.states, mixers=limited_weights(strip))
 
     def mix(part: PhotoWeights, drawn: Drawn) -> PhotoWeights:
-        return replace(part, mixers=code_picture(part, drawn, MEMORY)[0].mixers.states)
+        return replace(part, mixers=limited_weights(code_picture(part, drawn, MEMORY)[0]))
+
+    def carry_network(part: PhotoWeights, drawn: Drawn) -> PhotoWeights:
+        strip, _ = code_picture(part, drawn, MOST_USES, NETWORK)
+        counters = part.counters.copy()
+        counters[CONTEXT_COUNTERS:] = strip.counters.states[CONTEXT_COUNTERS:]
+        return replace(part, counters=counters, mixers=mixers_of_network(part, strip))
+
+    def mix_network(part: PhotoWeights, drawn: Drawn) -> PhotoWeights:
+        return replace(part, mixers=mixers_of_network(part, code_picture(part, drawn, MEMORY, NETWORK)[0]))
+
+    def learn_network(part: PhotoWeights, pictures: int) -> PhotoWeights:
+        records = Records(PLANES * side**2)
+        parts = []
+        for index in track(range(pictures), "inputs of the network"):
+            found = code_picture(part, draw(index), MEMORY, NETWORK, records)[0].records
+            parts.append(records.drawn(found, RECORDED_COEFFICIENTS, np.random.default_rng((seed, stage, index))))
+        inputs, values = (np.concatenate(both) for both in zip(*parts, strict=True))
+        return replace(part, **fit_network(inputs, values, NETWORK_STEPS_A_PICTURE * pictures, seed))
 
     def limit(part: PhotoWeights) -> PhotoWeights:
         counters = part.counters.copy()
@@ -239,6 +295,9 @@ def train_raster(
         ),
         lambda part: limit(run(part, "counters", carry, count)),
         lambda part: run(part, "mixing weights", mix, limited),
+        lambda part: learn_network(part, fitted),
+        lambda part: limit(run(part, "counters of the network", carry_network, limited)),
+        lambda part: run(part, "mixing weights of the network", mix_network, limited),
     ]
     while stage < len(stages):
         weights = stages[stage](weights)
