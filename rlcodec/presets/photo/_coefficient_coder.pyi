@@ -36,6 +36,7 @@ class StripState:
         weights: np.ndarray,
         relative: np.ndarray,
         network: Network,
+        values: np.ndarray | None = None,
     ) -> None: ...
     def record(self, inputs: np.ndarray, values: np.ndarray) -> None: ...
 

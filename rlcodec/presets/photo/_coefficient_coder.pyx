@@ -90,6 +90,7 @@ cdef class StripState:
             the block, and by the others.
         relative: int32 (2 * OFFSET_LIMIT + 1,), factors of the step by offset, in 1/4096.
         network: of tier `network`.
+        values: int16 (rows, columns, PLANES, AREA_PIXELS), zeros that the strip overwrites; new ones if None.
 
     Attributes:
         values: int16 (rows, columns, PLANES, AREA_PIXELS), quantised coefficients.
@@ -101,10 +102,13 @@ cdef class StripState:
 
     def __init__(
         self, rows, columns, Counters counters, Mixers mixers, const int16_t[:, :, :, :, ::1] weights,
-        const int32_t[::1] relative, Network network,
+        const int32_t[::1] relative, Network network, int16_t[:, :, :, ::1] values=None,
     ):
         cells = (rows * AREA_CELLS + 2 * CELL_PAD, columns * AREA_CELLS + 2 * CELL_PAD)
-        self.values = np.zeros((rows, columns, PLANES, AREA_PIXELS), np.int16)
+        shape = rows, columns, PLANES, AREA_PIXELS
+        if values is not None and tuple(np.shape(values)) != shape:
+            raise ValueError(f"the values have the shape {tuple(np.shape(values))}, not {shape}")
+        self.values = np.zeros(shape, np.int16) if values is None else values
         self.splits = np.full((rows, columns), WHOLE, np.uint8)
         self.offsets = np.zeros((rows, columns), np.int8)
         self.chroma = np.zeros((rows, columns, PLANES - 1), np.int8)

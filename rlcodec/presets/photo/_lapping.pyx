@@ -25,37 +25,41 @@ cdef inline int edge_between(int one, int other, int64_t position) noexcept nogi
     return SHORT if one == 0 or other == 0 else LONG
 
 
-cdef cloned filter_points(
-    float* pixels, int64_t apart, int64_t line, int count, int points, const float* matrix
-) noexcept nogil:
-    """Multiplies lines of points by a matrix.
+cdef cloned filter_points(float* pixels, int64_t apart, int64_t line, int points, const float* centre) noexcept nogil:
+    """Filters CELL lines of points: W diag(I, V) W / 2, by sums and differences of mirrored points.
 
     Args:
         pixels: the first point of the first line.
         apart: from one point to the next.
         line: from one line to the next.
-        count: of lines, CELL or less.
         points: of a line.
-        matrix: (points, points).
+        centre: V, (points / 2, points / 2), halved.
     """
-    cdef float[LONG][CELL] before
-    cdef float[CELL] after
-    cdef int i, j, k
+    cdef float[LONG][CELL] all
+    cdef float[LONG][CELL] differences
+    cdef float[CELL] sums, turned
+    cdef int i, j, k, half = points >> 1
     for i in range(points):
-        for j in range(count):
-            before[i][j] = pixels[i * apart + j * line]
-    for i in range(points):
-        for j in range(count):
-            after[j] = 0
-        for k in range(points):
-            for j in range(count):
-                after[j] += matrix[i * points + k] * before[k][j]
-        for j in range(count):
-            pixels[i * apart + j * line] = after[j]
+        for j in range(CELL):
+            all[i][j] = pixels[i * apart + j * line]
+    for i in range(half):
+        for j in range(CELL):
+            differences[i][j] = all[half - 1 - i][j] - all[half + i][j]
+    for i in range(half):
+        for j in range(CELL):
+            turned[j] = 0
+        for k in range(half):
+            for j in range(CELL):
+                turned[j] += centre[i * half + k] * differences[k][j]
+        for j in range(CELL):
+            sums[j] = (all[half - 1 - i][j] + all[half + i][j]) * <float>0.5
+        for j in range(CELL):
+            pixels[(half - 1 - i) * apart + j * line] = sums[j] + turned[j]
+            pixels[(half + i) * apart + j * line] = sums[j] - turned[j]
 
 
 def filter_edges(
-    float[:, :, ::1] planes, const uint8_t[:, ::1] splits, const float[:, ::1] short_filter, const float[:, ::1] long_filter,
+    float[:, :, ::1] planes, const uint8_t[:, ::1] splits, const float[:, ::1] short_centre, const float[:, ::1] long_centre,
     bint across_first,
 ):
     """Filters the edges between blocks, in place.
@@ -63,17 +67,19 @@ def filter_edges(
     Args:
         planes: float32 (planes, rows, columns), whole areas.
         splits: uint8 (area rows, area columns), how areas are split.
-        short_filter: float32 (SHORT, SHORT).
-        long_filter: float32 (LONG, LONG).
+        short_centre: float32 (SHORT / 2, SHORT / 2), V of the filter beside small blocks, halved.
+        long_centre: float32 (LONG / 2, LONG / 2), V of the other, halved.
         across_first: whether edges between left and right are filtered before those between above and below.
     """
     cdef int64_t rows = splits.shape[0] * AREA_CELLS, columns = splits.shape[1] * AREA_CELLS, line = planes.shape[2], y, x
     cdef int plane, turn, points
     cdef bint across
-    cdef const float* matrix
+    cdef const float* centre
     if planes.shape[1] != rows * CELL or planes.shape[2] != columns * CELL:
         raise ValueError("the sizes of planes and areas do not fit")
-    if (short_filter.shape[0], short_filter.shape[1], long_filter.shape[0], long_filter.shape[1]) != (SHORT, SHORT, LONG, LONG):
+    if not 2 * short_centre.shape[0] == 2 * short_centre.shape[1] == SHORT or not (
+        2 * long_centre.shape[0] == 2 * long_centre.shape[1] == LONG
+    ):
         raise ValueError(f"the filters have {SHORT} and {LONG} points")
     with nogil:
         for plane in range(planes.shape[0]):
@@ -87,8 +93,8 @@ def filter_edges(
                             points = edge_between(transform_at(splits, y - 1, x), transform_at(splits, y, x), y)
                         if not points:
                             continue
-                        matrix = &short_filter[0, 0] if points == SHORT else &long_filter[0, 0]
+                        centre = &short_centre[0, 0] if points == SHORT else &long_centre[0, 0]
                         if across:
-                            filter_points(&planes[plane, y * CELL, x * CELL - points // 2], 1, line, CELL, points, matrix)
+                            filter_points(&planes[plane, y * CELL, x * CELL - points // 2], 1, line, points, centre)
                         else:
-                            filter_points(&planes[plane, y * CELL - points // 2, x * CELL], line, 1, CELL, points, matrix)
+                            filter_points(&planes[plane, y * CELL - points // 2, x * CELL], line, 1, points, centre)

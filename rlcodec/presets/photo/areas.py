@@ -45,9 +45,10 @@ class Areas:
     repairs: np.ndarray
 
     @classmethod
-    def joined(cls, parts: "Sequence[Areas]") -> Self:
-        """One above the other."""
-        return cls(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(cls)))
+    def joined(cls, parts: "Sequence[Areas]", values: np.ndarray | None = None) -> Self:
+        """One above the other; `values` are all of theirs, if they lie in one array already."""
+        rest = (np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(cls)[1:])
+        return cls(np.concatenate([part.values for part in parts]) if values is None else values, *rest)
 
     def rows(self, part: slice) -> "Areas":
         """Some rows of areas."""

@@ -22,19 +22,10 @@ _LONG_CENTRE = np.array(
 """V of either filter: the DCT-II after the DCT-IV, with the first output scaled by 1.5 and 1.35, to the power of 0.8."""
 
 
-def _filter(centre: np.ndarray) -> np.ndarray:
-    """The filter with a matrix V, float64 (2 n, 2 n)."""
-    half = len(centre)
-    same, turned = np.eye(half), np.eye(half)[::-1]
-    fold = np.block([[same, turned], [turned, -same]])
-    middle = np.block([[same, np.zeros((half, half))], [np.zeros((half, half)), centre]])
-    return fold @ middle @ fold / 2
-
-
-FILTERS = tuple(_filter(centre) for centre in (_SHORT_CENTRE, _LONG_CENTRE))
-BEFORE = tuple(np.ascontiguousarray(matrix, np.float32) for matrix in FILTERS)
-AFTER = tuple(np.ascontiguousarray(np.linalg.inv(matrix), np.float32) for matrix in FILTERS)
-assert (len(BEFORE[0]), len(BEFORE[1])) == (SHORT, LONG)
+CENTRES = _SHORT_CENTRE, _LONG_CENTRE
+BEFORE = tuple(np.ascontiguousarray(centre / 2, np.float32) for centre in CENTRES)
+AFTER = tuple(np.ascontiguousarray(np.linalg.inv(centre) / 2, np.float32) for centre in CENTRES)
+assert (2 * len(BEFORE[0]), 2 * len(BEFORE[1])) == (SHORT, LONG)
 
 
 def lap(planes: np.ndarray, splits: np.ndarray) -> None:

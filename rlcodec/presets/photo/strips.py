@@ -22,7 +22,7 @@ from rlcodec.presets.photo.areas import Areas
 from rlcodec.presets.photo.coefficient_coder import StripState, code_slice
 from rlcodec.presets.photo.colors import ANGLES, ColorTransform
 from rlcodec.presets.photo.quantiser import Quantiser
-from rlcodec.presets.photo.transform import AREA, SLICE_OF, SLICES, STRIP_ROWS, padded_size, planes_of
+from rlcodec.presets.photo.transform import AREA, AREA_PIXELS, PLANES, SLICE_OF, SLICES, STRIP_ROWS, padded_size, planes_of
 from rlcodec.presets.photo.weights import PhotoWeights
 
 MAX_LENGTH_BYTES = 5
@@ -70,7 +70,13 @@ def coded_segment(index: int, strip: int, size_bytes: int, macs: int, tier: int,
     return CodedSegment(Segment("slice", index, 0, strip), tier, 8 * size_bytes * COST_UNIT, macs, complete)
 
 
-def strip_state(weights: PhotoWeights, rows: int, columns: int, model: tuple[Counters, Mixers] | None = None) -> StripState:
+def strip_state(
+    weights: PhotoWeights,
+    rows: int,
+    columns: int,
+    model: tuple[Counters, Mixers] | None = None,
+    values: np.ndarray | None = None,
+) -> StripState:
     """The state of a strip of so many rows and columns of areas, of which nothing has been coded.
 
     Args:
@@ -78,9 +84,10 @@ def strip_state(weights: PhotoWeights, rows: int, columns: int, model: tuple[Cou
         rows: of areas.
         columns: of areas.
         model: counters and mixing weights as the strip begins; copies of `PhotoWeights.model` if None.
+        values: zeros that receive the quantised coefficients, as `StripState.values`.
     """
     counters, mixers = model or (weights.model[0].copy(), weights.model[1].copy())
-    return StripState(rows, columns, counters, mixers, weights.expected, weights.relative, weights.network)
+    return StripState(rows, columns, counters, mixers, weights.expected, weights.relative, weights.network, values)
 
 
 def areas_of(strip: StripState) -> Areas:
@@ -238,12 +245,13 @@ def decode_areas(
     """
     columns = padded_size(*size)[1] // AREA
     strips = strip_slices(*size)
+    values = np.zeros((strips[-1].stop, columns, PLANES, AREA_PIXELS), np.int16)  # one array, since pictures may be large
     segments = unpack_segments(payload, len(strips) * SLICES)
 
     def run(rows: slice) -> tuple[Areas, list[CodedSegment]]:
         number, decoded = rows.start // STRIP_ROWS, []
         with weights.borrowed_model() as model:
-            strip = strip_state(weights, rows.stop - rows.start, columns, model)
+            strip = strip_state(weights, rows.stop - rows.start, columns, model, values[rows])
             for index in range(SLICES):
                 data, length = segments[index * len(strips) + number]
                 if index and not length:  # the slice was not sent
@@ -258,4 +266,4 @@ def decode_areas(
 
     parts = side_by_side(run, strips, workers)
     in_order = sorted((s for _, decoded in parts for s in decoded), key=lambda s: (s.segment.index, s.segment.strip))
-    return Areas.joined([areas for areas, _ in parts]), tuple(in_order)
+    return Areas.joined([areas for areas, _ in parts], values), tuple(in_order)
