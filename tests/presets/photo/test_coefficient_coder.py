@@ -167,16 +167,23 @@ def test_noise_of_any_size_comes_back(size, gain, predictor):
 
 def test_what_does_not_fit_is_refused():
     weights = installed_weights()
-    counters, mixers = weights.model
-    with pytest.raises(ValueError, match="1 counters"):
-        StripState(1, 1, Counters(weights.counters[:1], 250), mixers, weights.expected, weights.relative)
-    few = Mixers(weights.mixers[:1], weights.stretched, weights.squashed)
-    with pytest.raises(ValueError, match="1 mixers"):
-        StripState(1, 1, counters, few, weights.expected, weights.relative)
-    with pytest.raises(ValueError, match="another shape"):
-        StripState(1, 1, counters, mixers, np.ascontiguousarray(weights.expected[:1]), weights.relative)
-    with pytest.raises(ValueError, match="do not fit"):
-        StripState(1, 1, counters, mixers, weights.expected, weights.relative * 0)
+    given = {
+        "counters": weights.model[0],
+        "mixers": weights.model[1],
+        "weights": weights.expected,
+        "relative": weights.relative,
+        "network": weights.network,
+    }
+    unfit = {
+        "counters": (Counters(weights.counters[:1], 250), "1 counters"),
+        "mixers": (Mixers(weights.mixers[:1], weights.stretched, weights.squashed), "1 mixers"),
+        "weights": (np.ascontiguousarray(weights.expected[:1]), "another shape"),
+        "relative": (weights.relative * 0, "do not fit"),
+        "values": (np.zeros((1, 2, PLANES, AREA_PIXELS), np.int16), "the values have the shape"),
+    }
+    for name, (value, told) in unfit.items():
+        with pytest.raises(ValueError, match=told):
+            StripState(1, 1, **(given | {name: value}))
     strip = strip_state(weights, 1, 1)
     with pytest.raises(ValueError, match="no slice 5"):
         code_slice(RangeCoder(), strip, SLICES)

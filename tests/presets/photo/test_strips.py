@@ -1,8 +1,13 @@
 """Coded strips: streams that end after any slice, side information of areas, and the error without repair."""
 
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from threading import Barrier
+
 import numpy as np
 import pytest
 
+from rlcodec.core.adaptive import Counters, Mixers
 from rlcodec.presets.photo.allocation import ALLOCATIONS, UNIFORM
 from rlcodec.presets.photo.coding import PictureCoder, settings_for
 from rlcodec.presets.photo.decisions import STOPS
@@ -12,6 +17,7 @@ from rlcodec.presets.photo.measurements import plain_sse, squared_error
 from rlcodec.presets.photo.repair import PLAIN
 from rlcodec.presets.photo.strips import decode_areas
 from rlcodec.presets.photo.transform import SLICES
+from rlcodec.presets.photo.weights import MEMORY
 
 PERCEPTUAL = ALLOCATIONS["ssimulacra2"]
 
@@ -57,3 +63,45 @@ def test_allocations_say_where_bits_go(two_strips):
     assert not uniform.offsets.any()
     assert not gentle.offsets.any()
     assert np.ptp(perceptual.offsets) > 2
+
+
+def test_borrowed_models_are_fresh_copies():
+    """After whatever was done to them, also those that two threads hold at once."""
+    weights = replace(installed_weights())
+    states = [part.states for part in weights.model]
+    both = Barrier(2, timeout=10)
+
+    def change(value: int) -> tuple[int, ...]:
+        with weights.borrowed_model() as borrowed:
+            both.wait()
+            assert all(np.array_equal(part.states, state) for part, state in zip(borrowed, states, strict=True))
+            counters, mixers = borrowed
+            counters.begin_as(Counters(np.full_like(states[0], value), MEMORY))
+            mixers.begin_as(Mixers(np.full_like(states[1], value), weights.stretched, weights.squashed))
+            both.wait()
+            assert all((part.states == value).all() for part in borrowed)
+            return tuple(map(id, borrowed))
+
+    with ThreadPoolExecutor(2) as threads:
+        first, second = threads.map(change, (1, 2))
+        assert set(threads.map(change, (3, 4))) == {first, second}  # their memory is used again
+    assert first != second
+    assert all(np.array_equal(part.states, state) for part, state in zip(weights.model, states, strict=True))
+
+
+def test_threads_that_borrow_models_code_alike(two_strips):
+    weights = replace(installed_weights())
+    payloads = [PictureCoder(weights, two_strips, workers).code(300, PERCEPTUAL).payload() for workers in (1, 2, 2)]
+    assert len(set(payloads)) == 1
+    payload = np.frombuffer(payloads[0], np.uint8).copy()
+    one, two, again = (decode_areas(weights, payload, two_strips.shape[:2], workers)[0].values for workers in (1, 2, 2))
+    assert np.array_equal(one, two)
+    assert np.array_equal(one, again)
+
+
+def test_models_of_strips_that_fail_are_not_borrowed_again():
+    weights = replace(installed_weights())
+    with pytest.raises(RuntimeError), weights.borrowed_model() as (counters, _):
+        raise RuntimeError
+    with weights.borrowed_model() as borrowed:
+        assert borrowed[0] is not counters

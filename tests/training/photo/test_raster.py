@@ -5,15 +5,19 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from rlcodec.core.files import write_atomically
 from rlcodec.core.segment_choice import CONTEXT
 from rlcodec.errors import DataError
 from rlcodec.presets.photo.allocation import ALLOCATIONS
 from rlcodec.presets.photo.coding import MOST_REPAIR, PictureCoder
+from rlcodec.presets.photo.coefficient_coder import CONTEXT_COUNTERS, VALUE_MIXERS
 from rlcodec.presets.photo.repair import WIDTHS
 from rlcodec.presets.photo.strips import code_chosen, decode_areas
 from rlcodec.presets.photo.weights import MEMORY, weights_from_arrays, weights_to_arrays
+from rlcodec.training.photo import network, raster
 from rlcodec.training.photo.raster import (
     CARRIED_USES,
+    NETWORK,
     WEIGHT_UNIT,
     _fit,
     code_nothing,
@@ -33,20 +37,33 @@ def crops(photograph):
 
 
 @pytest.fixture(scope="module")
-def trained(crops):
+def small_batches():
+    """The network is fitted in less time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(network, "BATCH", 256)
+        yield
+
+
+@pytest.fixture(scope="module")
+def trained(crops, small_batches):
     return train_raster(crops, 6, seed=1, side=SIDE)
 
 
-def test_training_is_deterministic_and_resumes_after_each_stage(crops, trained, tmp_path):
-    checkpoint = tmp_path / "raster.npz"
-    assert train_raster(crops, 6, seed=1, checkpoint=checkpoint, side=SIDE).digest == trained.digest
-    saved = dict(np.load(checkpoint))
-    assert train_raster(crops, 6, seed=1, checkpoint=checkpoint, side=SIDE).digest == trained.digest
-    np.savez(checkpoint, **(saved | {"stage": np.array(3)}))
-    resumed = train_raster(crops, 6, seed=1, checkpoint=checkpoint, side=SIDE)
-    assert np.array_equal(resumed.counters, trained.counters)  # the last stage trains mixing weights alone
-    assert not np.array_equal(resumed.mixers, trained.mixers)
+def test_training_is_deterministic_and_resumes_after_each_stage(crops, trained, tmp_path, monkeypatch):
+    checkpoint, stages = tmp_path / "raster.npz", []
+
+    def keep(path, write):
+        write_atomically(path, write)
+        stages.append(path.read_bytes())
+
+    monkeypatch.setattr(raster, "write_atomically", keep)
+    checkpoint.write_bytes(b"no checkpoint: it is only read to resume")
     assert train_raster(crops, 6, seed=1, checkpoint=checkpoint, resume=False, side=SIDE).digest == trained.digest
+    count = len(stages)
+    for stage in (count, count - 1, count // 2):
+        checkpoint.write_bytes(stages[stage - 1])
+        assert train_raster(crops, 6, seed=1, checkpoint=checkpoint, side=SIDE).digest == trained.digest
+    assert len(stages) == count + 1 + count - count // 2
 
 
 def test_counters_begin_with_few_uses(trained):
@@ -56,6 +73,17 @@ def test_counters_begin_with_few_uses(trained):
 def test_trained_weights_code_in_fewer_bits(crops, trained):
     drawn = draw_picture(crops, np.random.default_rng(99), SIDE)
     assert code_picture(trained, drawn, MEMORY)[1] < 0.95 * code_picture(first_weights(), drawn, MEMORY)[1]
+
+
+def test_the_network_is_trained_beside_the_other_tiers(crops, trained):
+    """Its stages leave tier `context` as it is, and move what only tier `network` has."""
+    first = first_weights()
+    assert trained.network_last.any()
+    assert trained.network_rows.any()
+    assert (trained.counters[CONTEXT_COUNTERS:] != first.counters[CONTEXT_COUNTERS:]).any()
+    assert (trained.mixers[-VALUE_MIXERS:] != first.mixers[-VALUE_MIXERS:]).any()
+    drawn = draw_picture(crops, np.random.default_rng(99), SIDE)
+    assert code_picture(trained, drawn, MEMORY, NETWORK)[1] < 0.95 * code_picture(first, drawn, MEMORY, NETWORK)[1]
 
 
 def test_the_level_of_repair_that_encoders_send_is_the_cheapest(crops, trained):
