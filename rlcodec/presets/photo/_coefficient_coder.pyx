@@ -11,7 +11,7 @@ from libc.string cimport memcpy, memset
 from rlcodec.core._adaptive cimport Adaptation, Counter, Counters, code_adaptive, probability_of, update
 from rlcodec.core._mixing cimport MIXED, STRETCH_LIMIT, Mixers, Mixture, code_mixed, rl_four, stretched
 from rlcodec.core._range_coder cimport ENCODE, PROBABILITY_ONE, RangeCoder, code_unpriced
-from rlcodec.presets.photo._network cimport NETWORK_INPUTS, NODES, Network, run_network
+from rlcodec.presets.photo._network cimport HIDDEN, NETWORK_INPUTS, NODES, Network, logit_of, run_network
 from rlcodec.presets.photo._transform cimport (
     CHROMA_LIMIT, CHROMA_UNIT, MOST_BLOCKS, WHOLE, BlockPlace, dequantised, first_frequency, places_of
 )
@@ -732,7 +732,7 @@ cdef struct Context:
     const int16_t* row  # magnitudes of the block on the diagonal and the two before, at the coefficient's
     const int16_t* above
     const int16_t* below
-    int16_t[NODES] logits  # of the network
+    int32_t[HIDDEN] sums  # of the network
 
 
 cdef void predict(
@@ -748,7 +748,7 @@ cdef void predict(
         earlier: of the one before that.
         z: magnitude of the coefficient among those of the block.
         inputs: (NETWORK_INPUTS,), written.
-        at: the coefficient's; the logits are written.
+        at: the coefficient's; the sums are written.
     """
     cdef const int16_t* y
     cdef int i
@@ -777,7 +777,7 @@ cdef void predict(
     inputs[29] = <int16_t>(at.outside << 4)
     inputs[30] = <int16_t>(level_of(block.rest[d]) << 4)
     inputs[31] = <int16_t>(level_of(earlier) << 4)
-    run_network(strip.network, inputs, sliced_kind(block), at.logits)
+    run_network(strip.network, inputs, sliced_kind(block), at.sums)
 
 
 cdef inline int logit_level(int logit) noexcept nogil:
@@ -827,7 +827,7 @@ cdef inline bint code_nonzero(
     """Codes whether a coefficient is not zero."""
     cdef Counter* likely
     cdef Mixture mixture
-    cdef int first, second, third, pattern
+    cdef int first, second, third, pattern, logit
     mixture.counters[0] = block.counters + nonzero_counter(diagonal, at.level, at.edge > 0, at.shift)
     if block.tier == 0:
         return code_adaptive(coder, &strip.counters.adaptation, mixture.counters[0], nonzero) != 0
@@ -844,10 +844,11 @@ cdef inline bint code_nonzero(
     if block.tier == 1:
         mixture.further = rl_four(limited(at.fine * 24 - 500), at.outside * 24 - 384, 0, 256)
         return code_mixed(coder, &strip.counters.adaptation, &strip.mixers.tables, &mixture, nonzero) != 0
-    mixture.other = block.mix_level + MIXED * KINDS * mixer_level(at.logits[0])
-    likely = block.counters + FIRST_NONZERO_LOGIT + (block.kind * LOGIT_LEVELS + logit_level(at.logits[0])) * 2 + at.shift
+    logit = logit_of(at.sums[0])
+    mixture.other = block.mix_level + MIXED * KINDS * mixer_level(logit)
+    likely = block.counters + FIRST_NONZERO_LOGIT + (block.kind * LOGIT_LEVELS + logit_level(logit)) * 2 + at.shift
     mixture.further = rl_four(
-        at.logits[0], stretched(&strip.mixers.tables, likely), at.outside * 24 - 384, 256
+        logit, stretched(&strip.mixers.tables, likely), at.outside * 24 - 384, 256
     )
     nonzero = code_mixed(coder, &strip.counters.adaptation, &strip.mixers.tables, &mixture, nonzero) != 0
     update(&strip.counters.adaptation, likely, nonzero)
@@ -866,7 +867,7 @@ cdef inline int64_t code_size(
     cdef const Adaptation* adaptation = &strip.counters.adaptation
     cdef Counter* likely
     cdef Mixture mixture
-    cdef int node, about
+    cdef int node, about, logit
     cdef bint more
     if block.tier == 0:
         return code_greater(coder, adaptation, chain, magnitude, at.shift)
@@ -886,14 +887,13 @@ cdef inline int64_t code_size(
         mixture.one = block.mix_greater + MIXED * (node - 1)
         mixture.other = others + MIXED * LEVELS * KINDS * min(node - 1, 2)
         if block.tier > 1:
-            mixture.other = block.mix_greater_level + MIXED * KINDS * (
-                mixer_level(at.logits[node]) + LEVELS * min(node - 1, 2)
-            )
+            logit = logit_of(at.sums[node])
+            mixture.other = block.mix_greater_level + MIXED * KINDS * (mixer_level(logit) + LEVELS * min(node - 1, 2))
             likely = block.counters + FIRST_GREATER_LOGIT + (
-                (block.kind * LOGIT_LEVELS + logit_level(at.logits[node])) * (LONGEST_CHAIN - 1) + node - 1
+                (block.kind * LOGIT_LEVELS + logit_level(logit)) * (LONGEST_CHAIN - 1) + node - 1
             )
             mixture.further = rl_four(
-                at.logits[node], stretched(&strip.mixers.tables, likely), at.outside * 24 - 500, 256
+                logit, stretched(&strip.mixers.tables, likely), at.outside * 24 - 500, 256
             )
         more = code_mixed(coder, adaptation, &strip.mixers.tables, &mixture, magnitude > node) != 0
         if likely != NULL:

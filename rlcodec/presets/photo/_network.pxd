@@ -1,5 +1,7 @@
 from libc.stdint cimport int16_t, int32_t, int64_t
 
+from rlcodec.core._mixing cimport STRETCH_LIMIT
+
 cpdef enum:
     NETWORK_INPUTS = 32
     HIDDEN = 32  # units of the first layer
@@ -21,4 +23,9 @@ cdef class Network:
     cdef const int16_t[:, :, ::1] last_pairs
 
 
-cdef void run_network(Network network, const int16_t* inputs, int64_t row, int16_t* logits) noexcept nogil
+cdef void run_network(Network network, const int16_t* inputs, int64_t row, int32_t* sums) noexcept nogil
+
+
+cdef inline int32_t logit_of(int32_t sum) noexcept nogil:
+    """Log odds in 1/256, limited as stretched probabilities are, of a sum of the last layer."""
+    return min(max((sum + (1 << (LAST_SHIFT - 1))) >> LAST_SHIFT, -STRETCH_LIMIT), STRETCH_LIMIT)

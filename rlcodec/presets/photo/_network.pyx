@@ -5,8 +5,7 @@ import numpy as np
 from libc.stdint cimport int16_t, int32_t, int64_t
 from libc.string cimport memcpy
 
-from rlcodec.core._int16_products cimport ACTIVATION_MAX, activate, multiply_pairs
-from rlcodec.core._mixing cimport STRETCH_LIMIT
+from rlcodec.core._int16_products cimport ACTIVATION_MAX, activate, multiply_columns
 
 from rlcodec.core.int16_products import to_pairs
 
@@ -46,27 +45,21 @@ cdef class Network:
         self.last_pairs = to_pairs(np.asarray(last))
 
 
-cdef void run_network(Network network, const int16_t* inputs, int64_t row, int16_t* logits) noexcept nogil:
+cdef void run_network(Network network, const int16_t* inputs, int64_t row, int32_t* sums) noexcept nogil:
     """Runs the network.
 
     Args:
         network: to run.
         inputs: (NETWORK_INPUTS,), in 1/INPUT_UNIT, of at most ACTIVATION_MAX either way.
         row: class of the coefficient.
-        logits: (NODES,), written: log odds of each decision, in 1/256, limited as stretched probabilities are.
+        sums: (HIDDEN,), overwritten; the first NODES become log odds of each decision, see `logit_of`.
     """
-    cdef int32_t[HIDDEN] sums
     cdef int16_t[HIDDEN] values
-    cdef int32_t logit
-    cdef int i
-    memcpy(sums, &network.rows[row, 0], sizeof(sums))
-    multiply_pairs(inputs, network.first_pairs, sums)
+    memcpy(sums, &network.rows[row, 0], HIDDEN * sizeof(int32_t))
+    multiply_columns(inputs, &network.first_pairs[0, 0, 0], NETWORK_INPUTS >> 1, 2 * HIDDEN, HIDDEN, sums)
     activate(sums, HIDDEN, FIRST_SHIFT, values)
     memcpy(sums, &network.second_bias[0], SECOND * sizeof(int32_t))
-    multiply_pairs(values, network.second_pairs, sums)
+    multiply_columns(values, &network.second_pairs[0, 0, 0], HIDDEN >> 1, 2 * SECOND, SECOND, sums)
     activate(sums, SECOND, SECOND_SHIFT, values)
     memcpy(sums, &network.last_bias[0], NODES * sizeof(int32_t))
-    multiply_pairs(values, network.last_pairs, sums)
-    for i in range(NODES):
-        logit = (sums[i] + (1 << (LAST_SHIFT - 1))) >> LAST_SHIFT
-        logits[i] = <int16_t>min(max(logit, -STRETCH_LIMIT), STRETCH_LIMIT)
+    multiply_columns(values, &network.last_pairs[0, 0, 0], SECOND >> 1, 2 * NODES, NODES, sums)

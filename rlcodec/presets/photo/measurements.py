@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 MIDDLE_GRAY = 128
 """What decoders show if nothing was sent."""
 ALLOCATION_COUNT = len(ALLOCATED_KINDS)
+COUNTED_AT_ONCE = 1 << 22
+"""Samples that are counted at a time: counting converts them to 64 bits."""
 
 
 @dataclass(frozen=True)
@@ -212,5 +214,6 @@ def photo_features(pixels: np.ndarray, workers: int | None = None) -> np.ndarray
 
 def mse_of_nothing(pixels: np.ndarray) -> float:
     """Mean squared error of sending nothing, of uint8 pixels of any shape."""
-    counts = np.bincount(pixels.reshape(-1), minlength=256)
+    values = pixels.reshape(-1)
+    counts = sum(np.bincount(values[part], minlength=256) for part in parts_of(values.size, COUNTED_AT_ONCE))
     return int(counts @ np.square(np.arange(256) - MIDDLE_GRAY)) / pixels.size

@@ -106,8 +106,6 @@ def repair_planes(planes: np.ndarray, areas: Areas, quantiser: Quantiser, synthe
         folder: of the networks.
     """
     levels = np.minimum(areas.repairs, WIDTHS.index(synthesis)).astype(np.uint8)
-    if not levels.any():
-        return
     picture, scales = network_input(planes, areas, quantiser), area_scales(quantiser) / OUTPUT_UNIT
     given = {"picture": picture}
     for level, name in enumerate(REPAIRS, 1):
@@ -143,6 +141,20 @@ def render(
     strips = parts_of(rows, STRIP_ROWS)
     decoded: dict[int, np.ndarray] = {}
     out = np.empty((rows * AREA, columns * AREA, PLANES), np.uint8)
+
+    def show(planes: np.ndarray, shown: np.ndarray) -> None:
+        picture = np.empty(shown.shape, np.float32)
+        from_planes(np.ascontiguousarray(planes), colors.inverse, picture)
+        round_samples(picture, shown)
+
+    if synthesis == PLAIN or not areas.repairs.any():  # no strip depends on another
+        side_by_side(
+            lambda part: show(
+                decoded_planes(areas.rows(part), quantiser, weights.centroids), out[part.start * AREA : part.stop * AREA]
+            ),
+            strips,
+        )
+        return out
     for start in range(0, len(strips), STRIPS_AT_ONCE):
         stop = min(start + STRIPS_AT_ONCE, len(strips))
         needed = range(max(start - 1, 0), min(stop + 1, len(strips)))
@@ -159,9 +171,7 @@ def render(
         inner, shown = band[:, top : top + (last - first) * AREA], out[first * AREA : last * AREA]
 
         def finish(part: slice, inner: np.ndarray = inner, shown: np.ndarray = shown) -> None:
-            picture = np.empty(shown[part].shape, np.float32)
-            from_planes(np.ascontiguousarray(inner[:, part]), colors.inverse, picture)
-            round_samples(picture, shown[part])
+            show(inner[:, part], shown[part])
 
         side_by_side(finish, parts_of(len(shown), 2 * AREA))
     return out

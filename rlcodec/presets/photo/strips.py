@@ -120,7 +120,7 @@ def encode_photo(
         colors: colour transform of the picture.
         allocation: of bits to areas.
         repair: level of repair of all areas.
-        tier: of the predictor, TABLE or CONTEXT.
+        tier: of the predictor, index of its name among PREDICTORS.
         workers: threads; as many as there are cores if None.
         keep: whether to return the quantised areas, which take four times the picture's memory.
     """
@@ -136,15 +136,18 @@ def encode_photo(
     busyness = side_by_side(survey, range(len(rows)), workers)
     mean = float(np.concatenate(busyness).mean())
 
+    values = np.zeros((rows[-1].stop, columns, PLANES, AREA_PIXELS), np.int16) if keep else None
+
     def run(strip: int) -> CodedPicture:
         offsets = offsets_of(busyness[strip], mean, allocation)
-        coded = encode_strip(weights, strip_pixels[strip], quantiser, colors, allocation, offsets, repair, tier)
+        part = None if values is None else values[rows[strip]]
+        coded = encode_strip(weights, strip_pixels[strip], quantiser, colors, allocation, offsets, repair, tier, part)
         return coded if keep else replace(coded, areas=None)
 
     strips = side_by_side(run, range(len(rows)), workers)
     return CodedPicture(
         tuple(strip.segments[index] for index in range(SLICES) for strip in strips),
-        Areas.joined([strip.areas for strip in strips if strip.areas]) if keep else None,
+        Areas.joined([strip.areas for strip in strips if strip.areas], values) if keep else None,
         np.concatenate([strip.macs for strip in strips]),
         colors,
         tier,
@@ -160,6 +163,7 @@ def encode_strip(
     offsets: np.ndarray,
     repair: int,
     tier: int,
+    values: np.ndarray | None = None,
 ) -> CodedPicture:
     """Codes one strip.
 
@@ -171,12 +175,13 @@ def encode_strip(
         allocation: of bits to areas.
         offsets: int8 (area rows, area columns), of the step; raised where the step would be too fine to code.
         repair: level of repair of all areas.
-        tier: of the predictor, TABLE or CONTEXT.
+        tier: of the predictor, index of its name among PREDICTORS.
+        values: zeros that receive the quantised coefficients, as `StripState.values`.
     """
     planes = planes_of(pixels, colors.forward)
     chosen = analyse(planes, quantiser, np.maximum(offsets, np.int8(quantiser.least_offset(planes))), allocation)
     with weights.borrowed_model() as model:
-        strip = strip_state(weights, *chosen.splits.shape, model)
+        strip = strip_state(weights, *chosen.splits.shape, model, values)
         coders = code_chosen(strip, weights, chosen, quantiser, allocation, repair, tier)
         macs = np.array([[coder.macs for coder in coders]])
         return CodedPicture(tuple(coder.finish() for coder in coders), areas_of(strip), macs, colors, tier)
@@ -200,7 +205,7 @@ def code_chosen(
         quantiser: steps of the picture.
         allocation: of bits to areas.
         repair: level of repair of all areas.
-        tier: of the predictor, TABLE or CONTEXT.
+        tier: of the predictor, index of its name among PREDICTORS.
     """
     for name in ("splits", "offsets", "chroma"):
         np.asarray(getattr(strip, name))[:] = getattr(chosen, name)
