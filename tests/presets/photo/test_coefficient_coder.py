@@ -6,6 +6,8 @@ import pytest
 from rlcodec.core._adaptive import Counters
 from rlcodec.core._mixing import Mixers
 from rlcodec.core._range_coder import RangeCoder
+from rlcodec.core.int16_products import ACTIVATION_MAX
+from rlcodec.presets.photo._network import NETWORK_INPUTS, NODES
 from rlcodec.presets.photo.allocation import ALLOCATIONS
 from rlcodec.presets.photo.areas import SLICES_OF_SPLITS
 from rlcodec.presets.photo.coding import PictureCoder, settings_for
@@ -24,6 +26,7 @@ from rlcodec.presets.photo.transform import (
     PLANES,
     SLICE_OF,
     SLICES,
+    TRANSFORMS,
     WHOLE,
 )
 
@@ -89,6 +92,36 @@ def test_values_that_no_picture_has_are_limited(tier):
     np.asarray(strip.offsets)[:] = -OFFSET_LIMIT
     decoded = decode(encode(strip, coefficients), 1, 1)
     assert np.array_equal(decoded.values, strip.values)
+
+
+@pytest.mark.parametrize("room", [0, 100, 10_000])
+def test_recording_ends_with_its_room_and_changes_nothing(room):
+    """What the network of tier `network` sees has the limits that its sums are safe with."""
+    network, coefficients = PREDICTORS.index("network"), coefficients_of(6, 1, 2, 20)
+    inputs, values = np.full((room, NETWORK_INPUTS), -1, np.int16), np.full((room, 2), 255, np.uint8)
+    strip = random_strip(5, 1, 2, network)
+    strip.record(inputs, values)
+    segments = encode(strip, coefficients)
+    assert all(map(np.array_equal, segments, encode(random_strip(5, 1, 2, network), coefficients)))
+    assert 0 <= strip.records <= room
+    filled, untouched = slice(strip.records), slice(strip.records, None)
+    assert (strip.records == room) == (room < 10_000)
+    assert not room or 0 <= inputs[filled].min() <= inputs[filled].max() <= ACTIVATION_MAX
+    assert not room or values[filled, 0].max() < PLANES * TRANSFORMS * (SLICES - 1)
+    assert not room or 0 < values[filled, 1].max() <= NODES
+    assert (inputs[untouched] == -1).all()
+    for tier in range(network):
+        other = random_strip(5, 1, 2, tier)
+        other.record(inputs, values)
+        encode(other, coefficients)
+        assert other.records == 0
+
+
+def test_records_of_other_shapes_are_refused():
+    strip = strip_state(installed_weights(), 1, 1)
+    for inputs, values in (((5, NETWORK_INPUTS - 1), (5, 2)), ((5, NETWORK_INPUTS), (4, 2)), ((5, NETWORK_INPUTS), (5, 3))):
+        with pytest.raises(ValueError, match="other shapes"):
+            strip.record(np.zeros(inputs, np.int16), np.zeros(values, np.uint8))
 
 
 def test_coding_is_near_to_the_coefficients():
