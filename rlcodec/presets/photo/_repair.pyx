@@ -1,6 +1,8 @@
 """Input and output of the networks that `rlcodec.presets.photo.repair` runs."""
 
 from libc.stdint cimport int8_t, int64_t, uint8_t
+from libc.stdlib cimport free, malloc
+from libc.string cimport memcpy
 
 from rlcodec.core.compiler cimport cloned
 from rlcodec.presets.photo._transform cimport AREA, OFFSET_LIMIT, PLANES, WHOLE
@@ -16,6 +18,7 @@ cdef enum:
     STEPS = 48  # input channels: the pixels of the three planes; then differences of means, and places in blocks
     DOWN = 51
     PLACES = 54
+    TOLD = 4  # last channels: the step, and what the whole picture shares
     AREA_SQUARES = 8  # along the side of an area
 
 
@@ -39,15 +42,45 @@ cdef inline uint8_t to_input(float value) noexcept nogil:
     return <uint8_t><int>(value if value < 255 else 255)
 
 
-cdef cloned square_input(const float* pixels, int64_t line, float mean, float scale, uint8_t* out) noexcept nogil:
-    """Writes the pixels of a square less their mean."""
+cdef cloned row_inputs(
+    const float* pixels, int64_t line, const float* means, const float* scales, int64_t columns, uint8_t* out
+) noexcept nogil:
+    """Writes the pixels of a row of squares of a plane less the means of their squares.
+
+    Args:
+        pixels: of the first square, in rows that are `line` apart.
+        line: from one row of pixels to the next.
+        means: (columns,), of the squares.
+        scales: (columns,), of pixels to inputs.
+        columns: number of squares.
+        out: of the first square, INPUT_CHANNELS apart.
+    """
+    cdef int64_t x
     cdef int i, j
-    cdef float value
-    for i in range(FACTOR):
-        for j in range(FACTOR):
-            value = (pixels[i * line + j] - mean) * scale + <float>(ZERO + 0.5)
-            value = value if value > 0 else 0
-            out[FACTOR * i + j] = <uint8_t><int>(value if value < 255 else 255)
+    cdef float value, mean, scale
+    for x in range(columns):
+        mean, scale = means[x], scales[x]
+        for i in range(FACTOR):
+            for j in range(FACTOR):
+                value = (pixels[i * line + FACTOR * x + j] - mean) * scale + <float>(ZERO + 0.5)
+                value = value if value > 0 else 0
+                out[INPUT_CHANNELS * x + FACTOR * i + j] = <uint8_t><int>(value if value < 255 else 255)
+
+
+cdef void row_places(
+    int64_t row, int64_t column, int split, const uint8_t* told, uint8_t* square
+) noexcept nogil:
+    """Writes the inputs about the place of a square in its block, and those that it shares with its area."""
+    cdef int side = 8
+    if split != WHOLE:
+        side = 2 if (split >> (2 * ((row >> 2) & 1) + ((column >> 2) & 1))) & 1 else 4
+    square[0] = ZERO + 16 * (column & (side - 1) == 0)
+    square[1] = ZERO + 16 * (column & (side - 1) == side - 1)
+    square[2] = ZERO + 16 * (row & (side - 1) == 0)
+    square[3] = ZERO + 16 * (row & (side - 1) == side - 1)
+    square[4] = ZERO + 16 * (side == 2)
+    square[5] = ZERO + 16 * (side == 8)
+    memcpy(square + 6, told, TOLD)
 
 
 def fill_input(
@@ -70,43 +103,44 @@ def fill_input(
         out: uint8 (rows, columns, INPUT_CHANNELS), written.
     """
     cdef int64_t row, column, rows = out.shape[0], columns = out.shape[1], line = planes.shape[2]
-    cdef int plane, split, side, offset, i
+    cdef int plane, offset, i
     cdef float scale, mean
+    cdef float* row_scales
     cdef uint8_t* square
+    cdef uint8_t[TOLD] told
     check_sizes(planes, splits, offsets, rows, columns, out.shape[2], INPUT_CHANNELS, first, last)
-    if (means.shape[0], means.shape[1], means.shape[2]) != (PLANES, rows, columns) or constants.shape[0] != 3:
+    if (means.shape[0], means.shape[1], means.shape[2]) != (PLANES, rows, columns) or constants.shape[0] != TOLD - 1:
         raise ValueError("the means do not fit the squares")
     if scales.shape[0] != 2 * OFFSET_LIMIT + 1 or scales.shape[1] != PLANES or steps.shape[0] != 2 * OFFSET_LIMIT + 1:
         raise ValueError("the scales have another shape")
+    row_scales = <float*>malloc(<size_t>columns * sizeof(float))
+    if row_scales == NULL:
+        raise MemoryError("no memory is left for the input of a network")
+    for i in range(1, TOLD):
+        told[i] = to_input(constants[i - 1])
     with nogil:
         for row in range(first, last):
-            for column in range(columns):
-                square = &out[row, column, 0]
-                split = splits[row // AREA_SQUARES, column // AREA_SQUARES]
-                offset = offsets[row // AREA_SQUARES, column // AREA_SQUARES] + OFFSET_LIMIT
-                for plane in range(PLANES):
-                    scale, mean = scales[offset, plane], means[plane, row, column]
-                    square_input(
-                        &planes[plane, row * FACTOR, column * FACTOR], line, mean, scale, square + SQUARE * plane
-                    )
-                    square[STEPS + plane] = ZERO
+            for plane in range(PLANES):
+                for column in range(columns):
+                    offset = offsets[row // AREA_SQUARES, column // AREA_SQUARES] + OFFSET_LIMIT
+                    row_scales[column] = scales[offset, plane]
+                row_inputs(
+                    &planes[plane, row * FACTOR, 0], line, &means[plane, row, 0], row_scales, columns,
+                    &out[row, 0, SQUARE * plane],
+                )
+                for column in range(columns):
+                    square, scale, mean = &out[row, column, 0], row_scales[column], means[plane, row, column]
+                    square[STEPS + plane] = square[DOWN + plane] = ZERO
                     if column + 1 < columns:
                         square[STEPS + plane] = to_input((means[plane, row, column + 1] - mean) * scale)
-                    square[DOWN + plane] = ZERO
                     if row + 1 < rows:
                         square[DOWN + plane] = to_input((means[plane, row + 1, column] - mean) * scale)
-                side = 8
-                if split != WHOLE:
-                    side = 2 if (split >> (2 * ((row >> 2) & 1) + ((column >> 2) & 1))) & 1 else 4
-                square[PLACES] = ZERO + 16 * (column & (side - 1) == 0)
-                square[PLACES + 1] = ZERO + 16 * (column & (side - 1) == side - 1)
-                square[PLACES + 2] = ZERO + 16 * (row & (side - 1) == 0)
-                square[PLACES + 3] = ZERO + 16 * (row & (side - 1) == side - 1)
-                square[PLACES + 4] = ZERO + 16 * (side == 2)
-                square[PLACES + 5] = ZERO + 16 * (side == 8)
-                square[PLACES + 6] = to_input(steps[offset])
-                for i in range(3):
-                    square[PLACES + 7 + i] = to_input(constants[i])
+            for column in range(columns):
+                told[0] = to_input(steps[offsets[row // AREA_SQUARES, column // AREA_SQUARES] + OFFSET_LIMIT])
+                row_places(
+                    row, column, splits[row // AREA_SQUARES, column // AREA_SQUARES], told, &out[row, column, PLACES]
+                )
+        free(row_scales)
 
 
 def fill_means(const float[:, :, ::1] planes, float[:, :, ::1] means):
@@ -138,11 +172,15 @@ cdef int check_sizes(
     return 0
 
 
-cdef cloned add_square(float* pixels, int64_t line, const uint8_t* added, float scale) noexcept nogil:
-    cdef int i, j
-    for i in range(FACTOR):
-        for j in range(FACTOR):
-            pixels[i * line + j] += (<float>added[FACTOR * i + j] - <float>ZERO) * scale
+cdef cloned add_row(float* pixels, int64_t line, const uint8_t* added, float scale, int count) noexcept nogil:
+    """Adds outputs to a row of squares of one plane in one area; squares of `added` are OUTPUT_CHANNELS apart."""
+    cdef int x, i, j
+    for x in range(count):
+        for i in range(FACTOR):
+            for j in range(FACTOR):
+                pixels[i * line + FACTOR * x + j] += (
+                    <float>added[OUTPUT_CHANNELS * x + FACTOR * i + j] - <float>ZERO
+                ) * scale
 
 
 def add_output(
@@ -161,7 +199,7 @@ def add_output(
         first: first row of squares.
         last: the one after the last.
     """
-    cdef int64_t row, column
+    cdef int64_t row, area
     cdef int plane, offset
     check_sizes(planes, splits, offsets, added.shape[0], added.shape[1], added.shape[2], OUTPUT_CHANNELS, first, last)
     if chosen.shape[0] != splits.shape[0] or chosen.shape[1] != splits.shape[1]:
@@ -170,14 +208,14 @@ def add_output(
         raise ValueError("the scales have another shape")
     with nogil:
         for row in range(first, last):
-            for column in range(added.shape[1]):
-                if not chosen[row // AREA_SQUARES, column // AREA_SQUARES]:
+            for area in range(chosen.shape[1]):
+                if not chosen[row // AREA_SQUARES, area]:
                     continue
-                offset = offsets[row // AREA_SQUARES, column // AREA_SQUARES] + OFFSET_LIMIT
+                offset = offsets[row // AREA_SQUARES, area] + OFFSET_LIMIT
                 for plane in range(PLANES):
-                    add_square(
-                        &planes[plane, row * FACTOR, column * FACTOR], planes.shape[2], &added[row, column, SQUARE * plane],
-                        scales[offset, plane],
+                    add_row(
+                        &planes[plane, row * FACTOR, area * AREA], planes.shape[2],
+                        &added[row, area * AREA_SQUARES, SQUARE * plane], scales[offset, plane], AREA_SQUARES,
                     )
 
 
