@@ -28,4 +28,5 @@ nitpick_ignore_regex = [
     ("py:.*", r"(numpy|np|PIL|Image|torch|gymnasium|gym|stable_baselines3|pandas|pd|os|pathlib|collections|typing)(\..*)?"),
     ("py:class", r"rlcodec\..*\.(T|P|State)"),  # type variables
     ("py:class", r"rlcodec\.core\._(adaptive|mixing)\..*"),  # compiled states of models
+    ("py:class", r"rlcodec\.presets\.photo\._network\..*"),
 ]
