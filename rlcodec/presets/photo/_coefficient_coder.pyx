@@ -8,7 +8,7 @@ from libc.stdint cimport int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t, u
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
-from rlcodec.core._adaptive cimport Adaptation, Counter, Counters, code_adaptive, probability_of, update
+from rlcodec.core._adaptive cimport Adaptation, Counter, Counters, code_adaptive, update
 from rlcodec.core._mixing cimport MIXED, STRETCH_LIMIT, Mixers, Mixture, code_mixed, rl_four, stretched
 from rlcodec.core._range_coder cimport ENCODE, PROBABILITY_ONE, RangeCoder, code_unpriced
 from rlcodec.presets.photo._network cimport HIDDEN, NETWORK_INPUTS, NODES, Network, logit_of, run_network
@@ -23,6 +23,7 @@ cdef enum:
     LARGEST_VALUE = 32767
     ESCAPE_DIGITS = 14
     UNIT_BITS = 6
+    CODE_LENGTH_BITS = 11  # of probabilities whose code lengths the encoder looks up
     FIRST_NONZERO = MORE_COUNTERS
     FIRST_GREATER = FIRST_NONZERO + NONZERO_COUNTERS
     FIRST_CONSTANT = FIRST_GREATER + GREATER_COUNTERS
@@ -550,21 +551,36 @@ cdef struct Trellis:
     uint8_t[AREA_PIXELS][STATES] sources
 
 
-cdef float[PROBABILITY_ONE + 1] BITS
+cdef void copy_survivor(Survivor* to, const Survivor* survivor, int d, int side) noexcept nogil:
+    """Copies what the rest of a diagonal and those after it need of a path."""
+    cdef int i, row
+    to.sum, to.before, to.earlier = survivor.sum, survivor.before, survivor.earlier
+    for i in range(3):
+        row = (d - i) & 3
+        if side == 8:
+            memcpy(to.rows[row], survivor.rows[row], (8 + 2 * MARGIN) * sizeof(int16_t))
+        elif side == 16:
+            memcpy(to.rows[row], survivor.rows[row], (16 + 2 * MARGIN) * sizeof(int16_t))
+        else:
+            memcpy(to.rows[row], survivor.rows[row], sizeof(to.rows[0]))
 
 
-cdef void fill_bits() noexcept nogil:
-    cdef int64_t i
-    for i in range(1, PROBABILITY_ONE):
-        BITS[i] = -log2f(<float>i / PROBABILITY_ONE)
+cdef float[1 << CODE_LENGTH_BITS] CODE_LENGTHS
 
 
-fill_bits()
+cdef void fill_code_lengths() noexcept nogil:
+    cdef int i
+    for i in range(1 << CODE_LENGTH_BITS):
+        CODE_LENGTHS[i] = -log2f((<float>i + <float>0.5) / (1 << CODE_LENGTH_BITS))
+
+
+fill_code_lengths()
 
 
 cdef inline float bits_of(const Counter* counter, bint decision) noexcept nogil:
-    cdef int64_t probability = probability_of(counter)
-    return BITS[probability if decision else PROBABILITY_ONE - probability]
+    """Code length of a decision by a counter, about; a small table, since it is read at random."""
+    cdef int probability = counter.probability ^ (0 if decision else PROBABILITY_ONE - 1)
+    return CODE_LENGTHS[probability >> (16 - CODE_LENGTH_BITS)]
 
 
 cdef int choose_values(
@@ -598,7 +614,7 @@ cdef int choose_values(
     cdef float best = IMPOSSIBLE, largest, least, target, cost, error, bits, reached, weight = source.weight
     cdef int side = block.side, k, d, u, v, at, step = 0, last = block.low - 1, best_state = state, best_step = 0
     cdef int shift, level, low, magnitude, passed, following, candidate, value
-    cdef int32_t around, inside
+    cdef int32_t around, inside, input
     energy[block.high + 1] = largest = 0
     for d in range(block.high, block.low - 1, -1):
         energy[d] = energy[d + 1]
@@ -686,10 +702,10 @@ cdef int choose_values(
                 if costs[k] >= IMPOSSIBLE:
                     continue
                 trellis.sources[step][k] = <uint8_t>origins[k]
-                then[k] = now[origins[k]]
-                then[k].cost = costs[k]
-                then[k].rows[d & 3][u + MARGIN] = magnitude_input(trellis.values[step][k])
-                then[k].sum += then[k].rows[d & 3][u + MARGIN]
+                copy_survivor(&then[k], &now[origins[k]], d, side)
+                input = magnitude_input(trellis.values[step][k])
+                then[k].rows[d & 3][u + MARGIN] = <int16_t>input
+                then[k].sum += input
             survivor = now
             now = then
             then = survivor

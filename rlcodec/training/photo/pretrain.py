@@ -25,7 +25,9 @@ ROUNDED_SCHEDULE = Schedule(steps=8000, batch=8, learning_rate=1e-4)
 """Of the repair networks in floats, and then as integers compute them."""
 REPAIR_SHARE = 0.85
 """Share of the limit on wall time that the first of both has."""
-ANSWERED_SIDE, ANSWERS = 96, (("psnr", 100), ("ssimulacra2", 200), ("ms-ssim", 330))
+ANSWERED_SIDE = 96
+ANSWERS = (("psnr", 100, "context"), ("ssimulacra2", 200, "network"), ("ms-ssim", 330, "table"))
+"""Kind of distortion, gain and predictor of each known answer."""
 
 
 def pretrain_photo(data: Path, options: PretrainOptions, pool: int = 6000, side: int = CROP) -> Path:
@@ -58,7 +60,7 @@ def pretrain_photo(data: Path, options: PretrainOptions, pool: int = 6000, side:
 
 
 def photo_answers(weights: PhotoWeights, picture: np.ndarray) -> dict[str, str]:
-    """Known answers of preset `photo`: streams of a part of a picture under each allocation.
+    """Known answers of preset `photo`: streams of a part of a picture under each allocation and by each predictor.
 
     Args:
         weights: of the preset.
@@ -68,5 +70,8 @@ def photo_answers(weights: PhotoWeights, picture: np.ndarray) -> dict[str, str]:
         Metadata of the weights file.
     """
     part = ColorImage(np.ascontiguousarray(picture[:ANSWERED_SIDE, :ANSWERED_SIDE]), gray=False)
-    streams = [encode_at_gain(weights, part, gain, ALLOCATIONS[kind], PLAIN).data for kind, gain in ANSWERS]
+    streams = [
+        encode_at_gain(weights, part, gain, ALLOCATIONS[kind], PLAIN, predictor=predictor).data
+        for kind, gain, predictor in ANSWERS
+    ]
     return known_answers(streams, functools.partial(decoded_values, weights))

@@ -25,11 +25,11 @@ from rlcodec.presets.photo.process import Choice
 FOLDER = Path(__file__).parents[2] / "golden"
 PICTURE, HASHES = FOLDER / "photo.png", FOLDER / "photo.json"
 STREAMS = {
-    "40": (40, "psnr", "full", 5), "200": (200, "ssimulacra2", "full", 5), "400": (400, "ssimulacra2", "full", 5),
-    "200-plain-3": (200, "psnr", "plain", 3), "120-light-4": (120, "ms-ssim", "light", 4),
-    "300-light-3": (300, "ssimulacra2", "light", 3),
+    "40": (40, "psnr", "full", 5, "network"), "200": (200, "ssimulacra2", "full", 5, "context"),
+    "400": (400, "ssimulacra2", "full", 5, "table"), "200-plain-3": (200, "psnr", "plain", 3, "network"),
+    "120-light-4": (120, "ms-ssim", "light", 4, "context"), "300-light-3": (300, "ssimulacra2", "light", 3, "table"),
 }  # fmt: skip
-"""Gain, kind of distortion, width of the synthesis, and slices that are sent: every stop, width and allocation."""
+"""Gain, kind of distortion, width of the synthesis, slices that are sent, and predictor: all of each."""
 
 
 def values_hash(data: bytes) -> str:
@@ -37,9 +37,9 @@ def values_hash(data: bytes) -> str:
 
 
 def encoded(name: str) -> bytes:
-    gain, kind, width, slices = STREAMS[name]
+    gain, kind, width, slices, predictor = STREAMS[name]
     original, allocation = np.asarray(Image.open(PICTURE)), ALLOCATIONS[kind]
-    coded = PictureCoder(installed_weights(), original).code(gain, allocation)
+    coded = PictureCoder(installed_weights(), original, predictor=predictor).code(gain, allocation)
     return stream_of(installed_weights(), coded, ColorImage(original, False), allocation, Choice(gain, slices, width)).data
 
 
