@@ -23,7 +23,8 @@ from rlcodec.training.data import load_pictures
 
 SETTINGS: tuple[dict[str, Any], ...] = (
     {"gain": 120},
-    {"gain": 280, "synthesis": "full"},
+    {"gain": 280, "synthesis": "full", "predictor": "network"},
+    {"gain": 200, "predictor": "table"},
     {"objective": "balanced"},
     {"objective": "small", "distortion": "psnr"},
     {"max_bytes": 12_000},

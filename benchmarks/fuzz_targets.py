@@ -132,7 +132,8 @@ def streams(preset: str) -> list[bytes]:
     crop = np.asarray(Image.open(GOLDEN / "photo.png"))[:CROP, :CROP]
     options = [{"tier": "table"}, {"tier": "context"}]
     if preset == "photo":
-        options = [{"gain": gain, "synthesis": kind} for gain, kind in ((120, "plain"), (220, "light"), (340, "full"))]
+        settings = ((120, "plain", "network"), (220, "light", "context"), (340, "full", "table"))
+        options = [{"gain": gain, "synthesis": kind, "predictor": predictor} for gain, kind, predictor in settings]
     return [*golden()[preset], *(rlcodec.encode(crop, preset=preset, **choice) for choice in options)]
 
 

@@ -11,7 +11,7 @@ from libc.string cimport memcpy, memset
 from rlcodec.core._adaptive cimport Adaptation, Counter, Counters, code_adaptive, update
 from rlcodec.core._mixing cimport MIXED, STRETCH_LIMIT, Mixers, Mixture, code_mixed, rl_four, stretched
 from rlcodec.core._range_coder cimport ENCODE, PROBABILITY_ONE, RangeCoder, code_unpriced
-from rlcodec.presets.photo._network cimport HIDDEN, NETWORK_INPUTS, NODES, Network, logit_of, run_network
+from rlcodec.presets.photo._network cimport HIDDEN, NETWORK_INPUTS, NODES, SECOND, Network, logit_of, run_network
 from rlcodec.presets.photo._transform cimport (
     CHROMA_LIMIT, CHROMA_UNIT, MOST_BLOCKS, WHOLE, BlockPlace, dequantised, first_frequency, places_of
 )
@@ -54,7 +54,7 @@ cdef enum:
     FIRST_NONZERO_LOGIT = FIRST_GREATER_PATTERN + GREATER_PATTERN_COUNTERS
     FIRST_GREATER_LOGIT = FIRST_NONZERO_LOGIT + NONZERO_LOGIT_COUNTERS
     LOGARITHMS = 512  # of magnitudes in 1/16 step, beyond which all are alike
-    NETWORK_MACS = 32 * 32 + 32 * 16 + 16 * 16
+    NETWORK_MACS = NETWORK_INPUTS * HIDDEN + HIDDEN * SECOND + SECOND * NODES
 
 cdef extern from "bits.h":
     int rl_log2(uint64_t) noexcept nogil
@@ -123,13 +123,13 @@ cdef class StripState:
         self.grids = np.zeros(PLANES * GRID, np.int16)
         self.counters, self.mixers, self.weights, self.relative = counters, mixers, weights, relative
         self.network = network
+        self.record(np.zeros((0, NETWORK_INPUTS), np.int16), np.zeros((0, 2), np.uint8))
         if len(counters) != COUNTERS or len(mixers) != MIXERS:
             raise ValueError(f"the model has {len(counters)} counters and {len(mixers)} mixers, not {COUNTERS} and {MIXERS}")
         if tuple(np.shape(weights)) != (EXPECTATIONS, PLANES, TRANSFORMS, SLICES, INPUTS):
             raise ValueError("the weights of the expected magnitude have another shape")
         if relative.shape[0] != 2 * OFFSET_LIMIT + 1 or np.min(relative) < 1:
             raise ValueError("the factors of the step do not fit")
-
 
     def record(self, int16_t[:, ::1] inputs, uint8_t[:, ::1] values):
         """Lets coding in tier `network` record what the network sees, until there is no more room.
@@ -140,7 +140,7 @@ cdef class StripState:
         """
         if inputs.shape[1] != NETWORK_INPUTS or values.shape[0] != inputs.shape[0] or values.shape[1] != 2:
             raise ValueError("the arrays have other shapes")
-        self.recorded, self.recorded_values = inputs, values
+        self.recorded, self.recorded_values, self.records = inputs, values, 0
 
 
 cdef struct Source:
@@ -183,7 +183,7 @@ fill_logarithms()
 
 
 cdef inline int16_t logarithm(int32_t magnitude) noexcept nogil:
-    """An input of the network: 64 times the binary logarithm of one more than a magnitude in 1/16 step, 511 at most."""
+    """An input of the network: 64 times the binary logarithm of one more than a magnitude in 1/16 step, which is 511 at most."""
     return LOGARITHM[min(magnitude >> 2, LOGARITHMS - 1)]
 
 
@@ -265,7 +265,7 @@ cdef void find_block(
 
 
 cdef inline void find_mixtures(StripState strip, Block* block) noexcept nogil:
-    """Finds the counters and mixing weights of tier `context` of a slice of a plane of a block."""
+    """Finds the counters and mixing weights of a slice of a plane of a block, in the tiers that mix."""
     cdef int sliced = sliced_kind(block), frequency = block.plane * FREQUENCIES + first_frequency(block.transform)
     cdef int32_t* mixers = strip.mixers.first
     block.nonzero_place = block.counters + FIRST_NONZERO_PLACE + frequency * PLACE_LEVELS * 2
@@ -298,9 +298,11 @@ cdef void survey_block(Block* block) noexcept nogil:
     cdef int32_t total = 0, across = 0
     cdef int diagonal, i, u, d, n = block.cells, shift = block.transform
     cdef int beyond_one = (1 << block.transform) - 1  # the largest remainder of a frequency in its band
-    block.first_band, block.last_band = max(block.low - beyond_one, 0) >> block.transform, block.high >> block.transform
+    block.first_band, block.last_band = max(block.low - beyond_one, 0) >> block.transform, min(
+        block.high >> block.transform, CELL_DIAGONALS - 1
+    )
     block.beyond[15] = block.across[15] = 0  # no band lies on it
-    for diagonal in range(min(block.last_band, 14), max(block.first_band - 1, 0) - 1, -1):
+    for diagonal in range(block.last_band, max(block.first_band - 1, 0) - 1, -1):
         left = above = 0
         for i in range(n):
             left += sums[i * line - CELL_DIAGONALS + diagonal]
