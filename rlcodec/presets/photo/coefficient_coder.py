@@ -6,8 +6,8 @@ slice holds the diagonals of a band of frequencies. Before each diagonal of a bl
 the slice is left that is not zero. A magnitude is a path down a chain of binary decisions ("more than 0?", "more than 1?", and
 so on). Their probabilities come from adaptive counters, chosen by the magnitude that is expected: a weighted sum of magnitudes
 around, in this block, in blocks to the left and above, of coarser frequencies also to the right and below, and in the planes
-before. Tier `table` takes the probability of one counter, tier `context` a mixture of four, and in tier `network` the prediction
-of a small integer network joins the mixture, and a fifth counter that it chooses. Signs are coded with probability
+before. Tier `table` takes the probability of one counter, tier `context` a mixture of four, and in tier `network` the
+prediction of a small integer network joins the mixture, and a fifth counter that it chooses. Signs are coded with probability
 1/2.
 
 Quantisation is dependent: the parity of a magnitude chooses which of two quantisers, half a step apart, the next coefficient

@@ -28,7 +28,8 @@ class PhotoOptions(EncodeOptions):
         synthesis: "plain", "light" or "full": the repair that decoders should use, by which quality is judged; the policy's
             choice if None, or "light" with a gain or with constraints but no objective.
         predictor: "table", one adaptive counter for each decision, which decodes fastest; "context", a mixture of several,
-            which saves 1 to 2% of the bytes; or "network", a mixture with the prediction of a network, which saves as much again.
+            which saves 1 to 2% of the bytes; or "network", a mixture with the prediction of a network, which saves as much
+            again.
     """
 
     gain: int | None = option("Quantiser setting, 0 the finest to 511, instead of an objective and constraints.")

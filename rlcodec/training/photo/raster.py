@@ -3,8 +3,9 @@
 First the weights of expected magnitudes are fitted to coded coefficients by non-negative least squares, weighted as the
 variance of a geometric distribution asks. Then counters and mixing weights are carried from picture to picture. Last, the
 counters' uses are limited, so that they follow a new picture fast enough, and the mixing weights are trained once more on
-pictures that each begin with these counters. Then the network of tier `network` is trained on what it saw of coded pictures, and
-the counters and mixing weights that only this tier has, in the same way. Gain, allocation and crop are random for each picture.
+pictures that each begin with these counters. Then the network of tier `network` is trained on what it saw of coded pictures,
+and the counters and mixing weights that only this tier has, in the same way. Gain, allocation and crop are random for each
+picture.
 """
 
 from collections.abc import Callable
