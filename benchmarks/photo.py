@@ -27,14 +27,14 @@ MEASURE_OF = {"mse": "psnr_db", "psnr": "psnr_db", "ms-ssim": "ms_ssim_db", "ssi
 CODECS = tuple(
     f"{PHOTO}:distortion={kind}{further}"
     for kind in ("psnr", "ms-ssim", "ssimulacra2")
-    for further in ("", ":predictor=table", ":synthesis=full")
+    for further in ("", ":predictor=network:synthesis=full")
 )
 NEAR_BPP = 1.0
 FASTER_ANCHOR = "avif:444:speed=6"
 TIMED = {
     "table, without repair": f"{PHOTO}:predictor=table:synthesis=plain",
     "default": PHOTO,
-    "everything": f"{PHOTO}:synthesis=full",
+    "everything": f"{PHOTO}:predictor=network:synthesis=full",
 }
 """Codecs that are timed beside AVIF, by name."""
 
