@@ -16,6 +16,7 @@ IDX_UBYTE_IMAGES = 0x00000803
 IDX_UBYTE_LABELS = 0x00000801
 MAX_IDX_BYTES = 1 << 31
 HELD_OUT_PICTURES = 10
+MAX_RESCALING = 2.0
 IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".pgm"}
 
 MNIST_MIRROR = "https://ossci-datasets.s3.amazonaws.com/mnist/"
@@ -197,4 +198,18 @@ def random_crop(picture: np.ndarray, side: int, rng: np.random.Generator) -> np.
 def random_mirrored_crop(pictures: list[np.ndarray], side: int, rng: np.random.Generator) -> np.ndarray:
     """As `random_crop`, of a random one of several pictures, and mirrored half of the time."""
     crop = random_crop(pictures[rng.integers(len(pictures))], side, rng)
+    return crop[:, ::-1] if rng.random() < 0.5 else crop
+
+
+def random_rescaled_crop(pictures: list[np.ndarray], side: int, rng: np.random.Generator) -> np.ndarray:
+    """As `random_mirrored_crop`, of a picture that is enlarged or reduced at most MAX_RESCALING times, half of the time.
+
+    So training sees sharp and soft pictures alike. Small pictures are not reduced below `side`.
+    """
+    if rng.random() < 0.5:
+        return random_mirrored_crop(pictures, side, rng)
+    picture = pictures[rng.integers(len(pictures))]
+    wanted = round(side * MAX_RESCALING ** rng.uniform(-1, 1))
+    part = random_crop(picture, min(wanted, max(side, min(picture.shape[:2]))), rng)
+    crop = np.asarray(Image.fromarray(part).resize((side, side), Image.Resampling.BICUBIC))
     return crop[:, ::-1] if rng.random() < 0.5 else crop
