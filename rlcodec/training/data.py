@@ -188,11 +188,16 @@ def random_crop(picture: np.ndarray, side: int, rng: np.random.Generator) -> np.
     Raises:
         DataError: the picture is smaller.
     """
+    _check_size(picture, side)
+    y, x = (int(rng.integers(0, length - side + 1)) for length in picture.shape[:2])
+    return picture[y : y + side, x : x + side]
+
+
+def _check_size(picture: np.ndarray, side: int) -> None:
+    """Raises DataError if a picture is smaller than a crop."""
     height, width = picture.shape[:2]
     if min(height, width) < side:
         raise DataError(f"a picture has {width}x{height} pixels; training needs pictures of at least {side}x{side}")
-    y, x = (int(rng.integers(0, length - side + 1)) for length in (height, width))
-    return picture[y : y + side, x : x + side]
 
 
 def random_mirrored_crop(pictures: list[np.ndarray], side: int, rng: np.random.Generator) -> np.ndarray:
@@ -204,12 +209,13 @@ def random_mirrored_crop(pictures: list[np.ndarray], side: int, rng: np.random.G
 def random_rescaled_crop(pictures: list[np.ndarray], side: int, rng: np.random.Generator) -> np.ndarray:
     """As `random_mirrored_crop`, of a picture that is enlarged or reduced at most MAX_RESCALING times, half of the time.
 
-    So training sees sharp and soft pictures alike. Small pictures are not reduced below `side`.
+    So training sees sharp and soft pictures alike. No picture is reduced to less than a crop.
     """
     if rng.random() < 0.5:
         return random_mirrored_crop(pictures, side, rng)
     picture = pictures[rng.integers(len(pictures))]
+    _check_size(picture, side)
     wanted = round(side * MAX_RESCALING ** rng.uniform(-1, 1))
-    part = random_crop(picture, min(wanted, max(side, min(picture.shape[:2]))), rng)
+    part = random_crop(picture, min(wanted, *picture.shape[:2]), rng)
     crop = np.asarray(Image.fromarray(part).resize((side, side), Image.Resampling.BICUBIC))
     return crop[:, ::-1] if rng.random() < 0.5 else crop

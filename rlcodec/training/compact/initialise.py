@@ -14,8 +14,9 @@ NORMALISATION = 0.01
 """Initial weight of a channel's own square in its normalisation; small, so that layers are nearly linear."""
 POOLING = 1e-4
 """Sum of the initial weights of all channels' squares: not zero, as the weights are stored as square roots."""
-SCALING = 0.5
-"""Exponent of the deviation by which components are divided: 0 keeps the scale of pixels, 1 makes variances equal."""
+SCALING, FIRST_DEVIATION = 0.5, 2.0
+"""Exponent of the deviation by which components are divided, and the deviation of the first component after that. An exponent
+of 0 would keep their ratios, 1 make all equal."""
 IMPORTANCE = 0.6
 """Exponent of the deviation in the weight of a component in random projections."""
 NOISE = 0.1
@@ -53,7 +54,7 @@ def initialise(analysis: nn.Sequential, synthesis: nn.Sequential, pixels: Tensor
             nn.init.normal_(layer.weight, std=factor * NOISE / (layer.in_channels * layer.kernel_size[0] ** 2) ** 0.5)
             nn.init.zeros_(layer.bias)
         if index + 1 < len(pairs):
-            scales = deviations**SCALING
+            scales = deviations**SCALING * deviations[0] ** (1 - SCALING) / FIRST_DEVIATION
             encoder, decoder = components / scales, components.T * scales[:, None]
         else:
             encoder = components * deviations ** (IMPORTANCE - 1) @ random_rotation(down.out_channels)[:, : len(deviations)].T
