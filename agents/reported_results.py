@@ -70,7 +70,7 @@ class ReportedEpisode:
         bits: code length of what was sent, as environments count it.
         decoder_macs: multiply-accumulates of decoding.
         mse: mean squared error, on the scale 0 to 255.
-        ms_ssim: MS-SSIM.
+        ms_ssim: MS-SSIM; 0 if it was not measured, since the objective is in another kind.
         value: J.
     """
 

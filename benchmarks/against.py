@@ -39,7 +39,7 @@ def tasks(folder: Path) -> dict[str, Callable[[], object]]:
         coding(f"digits, tier {tier}", list(digits[: 4 if tier == "lm" else 20]), tier=tier)
     coding("digits, policy", list(digits[:20]), objective="balanced")
     for synthesis in ("plain", "light", "full"):
-        coding(f"photographs, synthesis {synthesis}", pictures, preset="photo", gain=22, synthesis=synthesis)
+        coding(f"photographs, synthesis {synthesis}", pictures, preset="photo", objective="balanced", synthesis=synthesis)
     coding("photographs, compact", pictures[:1], preset="compact")
     coding("photographs, policy", pictures[:1], preset="photo", objective="balanced")
 

@@ -27,7 +27,7 @@ from rlcodec.parallel.options import LOCAL, RAY, MapOptions
 from rlcodec.training.data import load_pictures
 
 SIDE = 512
-GAIN = 20
+GAIN = 200
 WORKERS = 2
 FEWER = 10
 """Memory is measured with all images and with one in so many."""

@@ -12,7 +12,7 @@ from rlcodec.training.data import load_pictures
 
 CODEC = "rlcodec:photo"
 LEAST_PSNR_DB, MOST_BYTES = 33.0, 20_000
-COMPARED_SETTING = "gain 24"
+COMPARED_SETTING = "gain 220"
 
 
 def main() -> None:

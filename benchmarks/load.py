@@ -27,7 +27,7 @@ def code(number: int, pictures: Sequence[np.ndarray], digits: np.ndarray) -> Non
     streams = [
         rlcodec.encode(digit, objective=(*OBJECTIVES, "lossless")[number % 4]),
         rlcodec.encode(picture, preset="photo", objective=OBJECTIVES[number % 3]),
-        rlcodec.encode(picture, preset="photo", gain=number % 48),
+        rlcodec.encode(picture, preset="photo", gain=number % 512),
         rlcodec.encode(picture, preset="photo", max_bytes=4000 + 100 * (number % 50)),
     ]
     if number % 10 == 0:

@@ -6,29 +6,31 @@ import numpy as np
 from common import arguments, in_turns, print_result, seconds
 
 from rlcodec.core.container import unpack
-from rlcodec.presets.photo.decisions import ENDINGS, GAIN_CHOICES, STOPS
+from rlcodec.presets.photo.coding import PictureCoder, allocation_for, settings_for
+from rlcodec.presets.photo.decisions import DEFAULT_KIND, ENDINGS, GAIN_CHOICES, STOPS
 from rlcodec.presets.photo.decoder import shown_pixels
 from rlcodec.presets.photo.installed import installed_weights
-from rlcodec.presets.photo.settings import PhotoSettings
-from rlcodec.presets.photo.strips import Keep, encode_photo, strips_of
 from rlcodec.presets.registry import preset_by_name
 from rlcodec.training.data import load_pictures
 
 PRESET = "photo"
-OBJECTIVE = {"distortion": "psnr", "lambda_rate": 5.6, "lambda_compute": 0.0056}
+OBJECTIVE = {"distortion": DEFAULT_KIND, "lambda_rate": 24.0, "lambda_compute": 0.024}
 """About one bit per pixel."""
 REPEATS, SEARCHED = 7, 2
 
 
 def try_everything(pixels: np.ndarray) -> None:
     """Codes a picture at every gain, and shows it after every number of slices with every synthesis."""
-    weights, strips = installed_weights(), strips_of(pixels)
+    weights, allocation = installed_weights(), allocation_for(DEFAULT_KIND)
+    coder = PictureCoder(weights, pixels)
     for gain in GAIN_CHOICES:
-        coded = encode_photo(weights, strips, gain, keep=Keep.VALUES)
+        coded = coder.code(gain, allocation, keep=True)
+        assert coded.areas is not None
         for slices in STOPS:
+            areas = coded.areas.of_slices(slices)
             for synthesis in ENDINGS:
-                settings = PhotoSettings(gain, synthesis, False)
-                shown_pixels(weights, coded.values_of(slices), settings, pixels.shape[:2], synthesis)
+                settings = settings_for(gain, allocation, synthesis)
+                shown_pixels(weights, areas, settings, coded.colors, pixels.shape[:2], synthesis)
 
 
 def main() -> None:
@@ -44,7 +46,7 @@ def main() -> None:
         pixels = np.tile(picture, (options.tiles, options.tiles, 1))
         actions = preset.actions_of(unpack(preset.encode(pixels, under_policy).data))
         runs = (
-            lambda pixels=pixels, actions=actions: preset.encode_actions(pixels, actions),
+            lambda pixels=pixels, actions=actions: preset.encode_actions(pixels, actions, DEFAULT_KIND),
             lambda pixels=pixels: preset.encode(pixels, under_policy),
         )
         plain, decided = in_turns(runs, REPEATS).T

@@ -1,4 +1,7 @@
-"""A policy in dB against one setting for all pictures: BD-rate at equal compute, and compute at equal rate and quality."""
+"""A policy against one setting for all pictures: BD-rate at equal compute, and compute at equal rate and quality.
+
+Quality is PSNR in dB, or the score of another kind of distortion.
+"""
 
 import numpy as np
 from common import held_out, policy_arguments, print_result
@@ -13,25 +16,25 @@ from rlcodec.evaluation.curves import bd_rate_percent
 
 RATES, RATIOS = 13, 8
 BOOTSTRAP = 500
-KIND = "psnr"
-PSNR, RATE, COMPUTE = range(3)
+DEFAULT_KIND = "ssimulacra2"
+QUALITY, RATE, COMPUTE = range(3)
 
 
-def curves_of_policy(process: DecisionProcess, policy: Actor) -> np.ndarray:
-    """PSNR, rate and compute of every picture, by weight of compute and of rate: float64 (RATIOS, RATES, 3, n)."""
-    low, high = process.spec.rate_range[KIND]
+def curves_of_policy(process: DecisionProcess, policy: Actor, kind: str) -> np.ndarray:
+    """Quality, rate and compute of every picture, by weight of compute and of rate: float64 (RATIOS, RATES, 3, n)."""
+    low, high = process.spec.rate_range[kind]
     curves = []
     for ratio in np.linspace(*COMPUTE_RANGE, RATIOS):
         curve = []
         for rate in np.linspace(high, low, RATES):
-            objective = Objective(KIND, 10**rate, 10 ** (rate + ratio))
+            objective = Objective(kind, 10**rate, 10 ** (rate + ratio))
             curve.append(process.parts(run_episodes(process, objective, policy)))
         curves.append(curve)
     return np.array(curves) * np.array([-1, 1, 1])[:, None]
 
 
-def curves_of_fixed(hindsight: Hindsight) -> dict[str, np.ndarray]:
-    """PSNR, rate and compute of every picture for the settings that send everything, by increasing rate: (settings, 3, n).
+def curves_of_fixed(hindsight: Hindsight, kind: str) -> dict[str, np.ndarray]:
+    """Quality, rate and compute of every picture for the settings that send everything, by increasing rate: (settings, 3, n).
 
     Settings are grouped by their last action, which has a name.
     """
@@ -40,7 +43,7 @@ def curves_of_fixed(hindsight: Hindsight) -> dict[str, np.ndarray]:
     groups: dict[str, list[np.ndarray]] = {}
     for actions in hindsight.settings:
         if len(actions) == longest:
-            parts = hindsight.parts(KIND, actions) * np.array([-1, 1, 1])[:, None]
+            parts = hindsight.parts(kind, actions) * np.array([-1, 1, 1])[:, None]
             groups.setdefault(spec.action_names["last"][actions[-1]], []).append(parts)
     return {name: np.array(sorted(group, key=lambda parts: parts[RATE].mean())) for name, group in groups.items()}
 
@@ -59,15 +62,15 @@ def rate_saved(policy: np.ndarray, fixed: np.ndarray) -> float:
         points.append(curve[enough[0] if len(enough) else -1])
     test = np.array(points)
     test = test[np.argsort(test[:, RATE])]
-    return bd_rate_percent(fixed[:, RATE], fixed[:, PSNR], test[:, RATE], test[:, PSNR])
+    return bd_rate_percent(fixed[:, RATE], fixed[:, QUALITY], test[:, RATE], test[:, QUALITY])
 
 
 def compute_saved(policy: np.ndarray, fixed: np.ndarray) -> float:
-    """Mean share of compute that the policy saves if it has at least a fixed setting's PSNR at its rate; arguments as above."""
+    """Mean share of compute that the policy saves if it has a fixed setting's quality at its rate; arguments as above."""
     saved = []
-    for psnr, rate, kmac in fixed:
+    for quality, rate, kmac in fixed:
         inside = [curve for curve in policy if curve[:, RATE].min() <= rate <= curve[:, RATE].max()]
-        enough = [curve for curve in inside if np.interp(rate, curve[:, RATE], curve[:, PSNR]) >= psnr]
+        enough = [curve for curve in inside if np.interp(rate, curve[:, RATE], curve[:, QUALITY]) >= quality]
         spent = [np.interp(rate, curve[:, RATE], curve[:, COMPUTE]) for curve in enough]
         if inside:
             saved.append(1 - min(spent) / kmac if spent else 0.0)
@@ -76,12 +79,14 @@ def compute_saved(policy: np.ndarray, fixed: np.ndarray) -> float:
 
 def main() -> None:
     """Measures and prints."""
-    options = policy_arguments(__doc__, preset="photo").parse_args()
+    parser = policy_arguments(__doc__, preset="photo")
+    parser.add_argument("--kind", default=DEFAULT_KIND, help="of distortion of the objectives")
+    options = parser.parse_args()
     task, trace, policy = held_out(options)
     hindsight = task.hindsight(trace, policy.predictor)
-    ours = curves_of_policy(hindsight.process, policy)
+    ours = curves_of_policy(hindsight.process, policy, options.kind)
     result: dict[str, object] = {"pictures": len(trace)}
-    for ending, fixed in curves_of_fixed(hindsight).items():
+    for ending, fixed in curves_of_fixed(hindsight, options.kind).items():
         for name, measure in (("BD-rate at equal compute", rate_saved), ("compute saved", compute_saved)):
 
             def of_images(index: np.ndarray, measure=measure, fixed=fixed) -> float:

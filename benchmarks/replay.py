@@ -48,7 +48,7 @@ def main() -> None:
     differ = {"bits": 0, "compute": 0, "distortion": 0, "stream under the policy": 0}
     for number, (image, sequence) in enumerate(zip(images, actions, strict=True)):
         pixels = task.image(trace, int(image))
-        real = task.encode(pixels, sequence)
+        real = task.encode(pixels, sequence, objectives.one(number, task.spec.kinds).kind)
         macs = round(totals.decoder_kmac_per_pixel[number] * MACS_PER_KMAC * pixels.shape[0] * pixels.shape[1])
         ms_ssim = 1 - float(ms_ssim_loss(real.picture, pixels))
         differ["bits"] += real.bits != totals.bits[number]

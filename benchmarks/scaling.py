@@ -22,7 +22,7 @@ from rlcodec.training.data import load_images, load_pictures
 
 SIDE = 128
 """Of the parts of photographs if there are many."""
-GAIN = 20
+GAIN = 200
 BILLION = 1_000_000_000
 YEAR_SECONDS = 365 * 86400
 PPO_ROLLOUTS = 3

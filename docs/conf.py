@@ -27,4 +27,5 @@ nitpick_ignore_regex = [
     # Of other packages, whose documentation a build without a network cannot read.
     ("py:.*", r"(numpy|np|PIL|Image|torch|gymnasium|gym|stable_baselines3|pandas|pd|os|pathlib|collections|typing)(\..*)?"),
     ("py:class", r"rlcodec\..*\.(T|P|State)"),  # type variables
+    ("py:class", r"rlcodec\.core\._(adaptive|mixing)\..*"),  # compiled states of models
 ]

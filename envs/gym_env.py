@@ -198,8 +198,8 @@ class AdaptiveRateEnv(gymnasium.Env[Any, int]):
 
     def encode(self) -> Encoded:
         """Runs the episode's decisions so far through the real codec, as if it stopped now."""
-        self._running()
-        return self.source.task.encode(self.source.image(self._index), tuple(self._actions))
+        kind = self._running().objectives.one(0, self.source.task.spec.kinds).kind
+        return self.source.task.encode(self.source.image(self._index), tuple(self._actions), kind)
 
     def render(self) -> np.ndarray | None:  # type: ignore[override]
         """In mode "rgb_array" the frame that `rlcodec.envs.rendering` draws, uint8 (height, width, 3)."""

@@ -123,8 +123,14 @@ class Task(ABC):
         """Statistics of the images that a threshold rule may look at, float64 (n, f)."""
 
     @abstractmethod
-    def encode(self, image: np.ndarray, actions: tuple[int, ...]) -> Encoded:
-        """Codes an image with the real codec, as an episode's legal actions say."""
+    def encode(self, image: np.ndarray, actions: tuple[int, ...], kind: str | None = None) -> Encoded:
+        """Codes an image with the real codec, as an episode's legal actions say.
+
+        Args:
+            image: uint8.
+            actions: of the episode.
+            kind: of distortion of its objective; the preset's default if None.
+        """
 
     @abstractmethod
     def encode_under(self, policy: PathLike | None, image: np.ndarray, objective: Objective) -> bytes:
@@ -177,8 +183,8 @@ class PresetTask(Task):
     def live(self, image: np.ndarray, predictor: Predictor) -> DecisionProcess:
         return self.preset.live_process(image, predictor)
 
-    def encode(self, image: np.ndarray, actions: tuple[int, ...]) -> Encoded:
-        return self.preset.encode_actions(image, actions)
+    def encode(self, image: np.ndarray, actions: tuple[int, ...], kind: str | None = None) -> Encoded:
+        return self.preset.encode_actions(image, actions, kind)
 
     def encode_under(self, policy: PathLike | None, image: np.ndarray, objective: Objective) -> bytes:
         options = self.preset.options(

@@ -3,7 +3,7 @@
 import zipfile
 import zlib
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,12 +22,13 @@ def save_tables(path: Path, trace: Any) -> None:
 
     Args:
         path: of the file.
-        trace: a dataclass whose first field is the codec's digest and whose other fields are arrays.
+        trace: a dataclass whose first field is the codec's digest and whose other fields are arrays; those that are None are
+            left out.
 
     Raises:
         OutputError: the file cannot be written.
     """
-    arrays = {f.name: getattr(trace, f.name) for f in fields(trace)[1:]}
+    arrays = {f.name: getattr(trace, f.name) for f in fields(trace)[1:] if getattr(trace, f.name) is not None}
     write_atomically(path, lambda file: np.savez_compressed(file, digest=np.array(trace.digest), **arrays))
 
 
@@ -36,7 +37,7 @@ def load_tables(path: Path, kind: type[T], digest: str | None) -> T:
 
     Args:
         path: of the file.
-        kind: class of the trace.
+        kind: class of the trace; tables that have a default may be missing.
         digest: of the codec that must have made it; any if None.
 
     Raises:
@@ -48,7 +49,8 @@ def load_tables(path: Path, kind: type[T], digest: str | None) -> T:
         if declared > MAX_TABLES_BYTES:
             raise DataError(f"{path}: declares {declared} bytes of tables, more than the {MAX_TABLES_BYTES} that are read")
         with np.load(path, allow_pickle=False) as file:
-            found, arrays = str(file["digest"]), [file[f.name] for f in fields(kind)[1:]]  # type: ignore[arg-type]
+            names = [f.name for f in fields(kind)[1:] if f.default is MISSING or f.name in file]  # type: ignore[arg-type]
+            found, arrays = str(file["digest"]), {name: file[name] for name in names}
     except KeyError as error:
         raise DataError(f"{path}: not a usable trace (no table {error.args[0]}); run `rlcodec trace` again") from error
     except (OSError, ValueError, EOFError, MemoryError, zipfile.BadZipFile, zlib.error) as error:
@@ -56,7 +58,7 @@ def load_tables(path: Path, kind: type[T], digest: str | None) -> T:
     if digest is not None and found != digest:
         raise DataError(f"{path}: was made by codec {found[:8]}, this is {digest[:8]}; run `rlcodec trace` again")
     make: Any = kind
-    return make(found, *arrays)
+    return make(found, **arrays)
 
 
 def check_shapes(path: Path, trace: Any, shapes: Mapping[str, tuple[int, ...]]) -> None:

@@ -33,8 +33,8 @@ def encode(image: ImageLike, options: EncodeOptions | None = None, *, preset: st
         preset: name of the preset.
         **keywords: instead of `options`, the fields of that dataclass: `policy`, `objective`, `lambda_rate`, `lambda_compute`,
             `distortion`, `lossless`, `max_bytes`, `min_psnr`, `max_decode_ms`, `max_pixels` and `workers` (see
-            `rlcodec.options.EncodeOptions`); for "mnist" also `bit_budget`, `tier` and `rows`; for "photo" `gain` and
-            `synthesis`; for "compact" `bit_budget` and `tier`.
+            `rlcodec.options.EncodeOptions`); for "mnist" also `bit_budget`, `tier` and `rows`; for "photo" `gain`,
+            `synthesis`, `aq_strength` and `predictor`; for "compact" `bit_budget` and `tier`.
 
     Returns:
         The stream.

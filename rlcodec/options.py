@@ -102,7 +102,8 @@ class EncodeOptions(KeywordOptions):
         objective: name of an objective of the preset, for instance "small", "balanced" or "fast"; or "lossless".
         lambda_rate: distortion that one bit per pixel is worth; sets the objective by numbers.
         lambda_compute: distortion that one decoder kMAC per pixel is worth.
-        distortion: kind of the distortion that the lambdas weigh against, for instance "mse", "psnr" or "ms-ssim".
+        distortion: kind of the distortion that the lambdas weigh against, for instance "mse", "psnr", "ms-ssim" or
+            "ssimulacra2"; presets differ in which they take.
         lossless: every pixel is coded exactly.
         max_bytes: largest size of the whole stream.
         min_psnr: smallest PSNR of the decoded picture, in dB; infinity asks for every pixel exactly.
@@ -118,7 +119,9 @@ class EncodeOptions(KeywordOptions):
     objective: str | None = option("Named objective: small, balanced, fast or lossless.")
     lambda_rate: float | None = option("Distortion that one bit per pixel is worth.")
     lambda_compute: float | None = option("Distortion that one decoder kMAC per pixel is worth.")
-    distortion: str | None = option("Kind of distortion that the lambdas weigh against: mse, psnr or ms-ssim.")
+    distortion: str | None = option(
+        "Kind of distortion that the lambdas weigh against: mse, psnr, ms-ssim or, where the preset has it, ssimulacra2."
+    )
     lossless: bool = option("Code every pixel exactly.", False)
     max_bytes: int | None = option("Largest size of a stream in bytes.")
     min_psnr: float | None = option("Smallest PSNR of a decoded picture in dB.")

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from rlcodec.control.decision_process import DecisionProcess
-from rlcodec.control.objective import KINDS, Objective
+from rlcodec.control.objective import SSIMULACRA2, Objective
 from rlcodec.envs.external.trace import ExternalTrace, load_external_trace
 from rlcodec.envs.fit import ITERATIONS, NETWORKS, fit_net, fit_unseen
 from rlcodec.envs.tasks import EXTERNAL, Predictors, Task
@@ -30,7 +30,9 @@ def fit_external_predictor(trace: ExternalTrace, iterations: int = ITERATIONS, n
         networks: how many are averaged.
     """
     outcomes = trace.measurements.outcomes()
-    qualities = (-outcomes.distortion[KINDS.index(kind)] for kind in ("psnr", "ms-ssim"))
+    kinds = trace.spec.all_kinds
+    predicted = ("psnr", "ms-ssim", *([SSIMULACRA2] if SSIMULACRA2 in kinds else []))
+    qualities = (-outcomes.distortion[kinds.index(kind)] for kind in predicted)
     targets = np.stack([np.log2(outcomes.rate_bpp), outcomes.kmac, *qualities], 1).reshape(len(trace), -1)
     return ExternalPredictor(fit_net(trace.features, targets, iterations, networks))
 
@@ -44,7 +46,7 @@ class ExternalTask(Task):
 
     def __init__(self, codec: ExternalSpec):
         self.codec, self.name, self.spec = codec, EXTERNAL, codec.process_spec()
-        ranges = {kind: codec.rate_range[kind] for kind in KINDS if kind in codec.kinds}
+        ranges = {kind: codec.rate_range[kind] for kind in codec.all_kinds if kind in codec.kinds}
         self.grid_rate = {kind: tuple(low + at * (high - low) for at in GRID) for kind, (low, high) in ranges.items()}
 
     def _refuse(self, *_: Any, **__: Any) -> NoReturn:

@@ -11,6 +11,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from rlcodec.control.objective import SSIMULACRA2
 from rlcodec.envs.trace_file import check_shapes, load_tables
 from rlcodec.errors import DataError
 from rlcodec.presets.external.process import ExternalMeasurements, ExternalSpec
@@ -29,6 +30,7 @@ class ExternalTrace:
         kmac: float64 (n, settings, stops), decoder kMAC per pixel.
         mse: float64 (n, settings, stops), mean squared error on the scale 0 to 255.
         ms_ssim: float64 (n, settings, stops); 0 if it was not measured.
+        ssimulacra2: float64 (n, settings, stops); None if it was not measured.
     """
 
     digest: str
@@ -39,6 +41,7 @@ class ExternalTrace:
     kmac: np.ndarray
     mse: np.ndarray
     ms_ssim: np.ndarray
+    ssimulacra2: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.pixels)
@@ -51,11 +54,13 @@ class ExternalTrace:
     @property
     def measurements(self) -> ExternalMeasurements:
         """The measurements as the decision process takes them."""
-        return ExternalMeasurements(self.features, self.pixels, self.bits, self.kmac, self.mse, self.ms_ssim)
+        return ExternalMeasurements(self.features, self.pixels, self.bits, self.kmac, self.mse, self.ms_ssim, self.ssimulacra2)
 
     def take(self, index: np.ndarray | slice) -> Self:
         """The same for some of the images."""
-        return type(self)(self.digest, self.described, *(getattr(self, f.name)[index] for f in fields(self)[2:]))
+        tables = (getattr(self, f.name) for f in fields(self)[2:])
+        taken: list[Any] = [None if table is None else table[index] for table in tables]
+        return type(self)(self.digest, self.described, *taken)
 
 
 @dataclass(frozen=True)
@@ -67,12 +72,14 @@ class MeasuredStreams:
         mse: mean squared error on the scale 0 to 255.
         ms_ssim: MS-SSIM; if None, there are no objectives in it.
         decoder_kmac_per_pixel: compute of decoding; 0 if None.
+        ssimulacra2: SSIMULACRA2; if None, there are no objectives in it.
     """
 
     bits: Any
     mse: Any
     ms_ssim: Any = None
     decoder_kmac_per_pixel: Any = None
+    ssimulacra2: Any = None
 
 
 def external_trace(
@@ -89,8 +96,13 @@ def external_trace(
     Raises:
         DataError: there are no images, or a table has another shape or an impossible value.
     """
-    if measured.ms_ssim is None:
-        spec = replace(spec, kinds=tuple(kind for kind in spec.kinds if kind != "ms-ssim"))
+    kinds = tuple(kind for kind in spec.kinds if measured.ms_ssim is not None or kind != "ms-ssim")
+    if measured.ssimulacra2 is not None:
+        kinds = tuple(dict.fromkeys((*kinds, SSIMULACRA2)))
+    elif SSIMULACRA2 in kinds:
+        raise DataError("the spec names ssimulacra2, but there is no table of it")
+    if kinds != spec.kinds:
+        spec = replace(spec, kinds=kinds)
     n, shape = len(pixels), (len(pixels), len(spec.settings), len(spec.stops))
     tables = {
         "bits": measured.bits,
@@ -98,6 +110,8 @@ def external_trace(
         "mse": measured.mse,
         "ms_ssim": np.zeros(shape) if measured.ms_ssim is None else measured.ms_ssim,
     }
+    if measured.ssimulacra2 is not None:
+        tables["ssimulacra2"] = measured.ssimulacra2
     trace = ExternalTrace(
         spec.digest,
         np.array(spec.to_json()),
@@ -134,6 +148,8 @@ def _check_values(trace: ExternalTrace) -> None:
         "ms_ssim": (trace.ms_ssim >= -1) & (trace.ms_ssim <= 1),
         "features": np.isfinite(trace.features),
     }
+    if trace.ssimulacra2 is not None:
+        possible["ssimulacra2"] = trace.ssimulacra2 <= 100
     for name, in_range in possible.items():
         values = getattr(trace, name)
         impossible = np.argwhere(~(in_range & np.isfinite(values)))
@@ -159,6 +175,10 @@ def load_external_trace(path: Path) -> ExternalTrace:
         raise DataError(f"{path}: not a usable trace (its digest is not that of its spec)")
     n, shape = trace.pixels.size, (trace.pixels.size, len(spec.settings), len(spec.stops))
     shapes = {"pixels": (n,), "features": (n, len(spec.features)), **dict.fromkeys(("bits", "kmac", "mse", "ms_ssim"), shape)}
+    if (trace.ssimulacra2 is not None) != (SSIMULACRA2 in spec.kinds):
+        raise DataError(f"{path}: not a usable trace (its table of ssimulacra2 does not go with its spec)")
+    if trace.ssimulacra2 is not None:
+        shapes["ssimulacra2"] = shape
     check_shapes(path, trace, shapes)
     try:
         _check_values(trace)

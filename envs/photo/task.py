@@ -20,6 +20,7 @@ GRID_RATE = {
     "mse": (0.4, 1.0, 1.6, 2.2, 2.8),
     "psnr": (0.5, 0.75, 1.0, 1.25, 1.5),
     "ms-ssim": (0.6, 0.8, 1.0, 1.2, 1.4),
+    "ssimulacra2": (1.0, 1.3, 1.6, 1.9, 2.2),
 }
 """log10 of lambda_rate of the objectives that evaluations use, by kind of distortion."""
 SMALLEST_GAP_BPP = 0.005

@@ -3,7 +3,7 @@
 import json
 import math
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -154,6 +154,15 @@ def decode(
         write_bytes(output, code(streams)[0])
 
 
+def _in_words(value: Any) -> str:
+    """A value of a stream's settings or details as people read it."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name.replace('_', ' ')} {_in_words(part)}" for name, part in value.items())
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
 def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
@@ -225,6 +234,9 @@ def info(
     say(f"header {found.header_bytes} bytes, payload {found.payload_bytes} bytes{', cut' if found.truncated else ''}")
     say(f"preset {found.preset}, model {found.model_digest[:16]}, format version {found.version}")
     say(f"the encoder chose {found.choice}; it stopped after {found.stopped_after or 'nothing'}")
+    say(f"settings: {_in_words(asdict(found.settings))}")
+    for name, value in found.details.items():
+        say(f"{name.replace('_', ' ')}: {_in_words(value)}")
     say(f"decoding takes {found.decoder_kmac_per_pixel:.2f} kMAC per pixel")
     if decode_ms is not None:
         say(f"and about {decode_ms:.3g} ms on this machine")

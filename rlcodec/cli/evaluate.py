@@ -22,8 +22,7 @@ from rlcodec.options import option
 from rlcodec.parallel.options import LOCAL
 from rlcodec.presets.registry import preset_names
 
-DEFAULT_ANCHOR = "jpeg"
-SUMMARY_COLUMNS = 116
+SUMMARY_COLUMNS = 132
 """Columns of a terminal that the summary needs to stay on one line per codec."""
 
 
@@ -33,7 +32,8 @@ class EvaluateOptions:
 
     codecs: str | None = option(
         "With a folder of images: codecs to compare, separated by commas: rlcodec:PRESET (for photo also "
-        "rlcodec:photo/full and /plain), policy:shipped, jpeg, webp, avif, jxl, jp2, png."
+        "rlcodec:photo/full and /plain), policy:shipped, jpeg, webp, avif, jxl, jp2, png; formats and presets with options "
+        "of theirs, as in avif:444:speed=4, webp:method=6, jxl:effort=7 or jpeg:420."
     )
     data: Path | None = option("With a preset: folder of idx files or images.")
     images: int | None = option("Number of images; all by default, and 1000 digits with preset mnist.", least=1)
@@ -62,6 +62,7 @@ class EvaluateOptions:
 
 @command(
     "rlcodec evaluate photos/val --codecs rlcodec:photo,jpeg,webp,avif,jxl,jp2 --out runs/photos/codecs.csv",
+    "rlcodec evaluate photos/val --codecs rlcodec:photo,avif:444:speed=4,avif:420:speed=6 --anchor avif:444:speed=4",
     "rlcodec evaluate photos/val --codecs policy:shipped,jpeg --policy runs/policy.onnx --out runs/policies.csv",
     "rlcodec evaluate runs/test.npz --policy runs/policy.onnx --out runs/evaluation.csv",
     "rlcodec evaluate runs/test.npz --run runs/ppo",
@@ -77,11 +78,15 @@ def evaluate(
 ) -> None:
     """Compare codecs on images; or a policy with the best fixed setting, a threshold rule, the planner and the oracle.
 
-    With a folder and --codecs every picture is coded at every setting: rate, PSNR, MS-SSIM, times and decoder kMAC, a row
-    each; BD-rates are printed with the range of decibels that they span. With a trace the policy is evaluated. With the name
-    of a preset a published comparison is reproduced on the images of a folder, and a figure is written beside the table:
-    mnist beside JPEG, PNG, WebP, AVIF, JPEG 2000, JPEG XL, gzip, bz2 and xz, on test digits; compact beside JPEG and WebP at
-    their defaults and at equal quality.
+    With a folder and --codecs every picture is coded at every setting: rate, PSNR, MS-SSIM, SSIMULACRA2, PSNR-HVS-M (with
+    the extra metrics), times and decoder kMAC, a row each; BD-rates are printed with the range of qualities that they span.
+    Options of a format or preset follow its name, each after a colon: OPTION=VALUE by the names of Pillow or of `rlcodec
+    encode`, or 444, 422 or 420 for the resolution of colours; avif alone is avif:444:speed=4, webp is webp:method=6, and jxl
+    is jxl:effort=7.
+
+    With a trace the policy is evaluated. With the name of a preset a published comparison is reproduced on the images of a
+    folder, and a figure is written beside the table: mnist beside JPEG, PNG, WebP, AVIF, JPEG 2000, JPEG XL, gzip, bz2 and
+    xz, on test digits; compact beside JPEG and WebP at their defaults and at equal quality.
     """
     if options.codecs is not None:
         _compare_codecs(subject, options.codecs, options)
@@ -103,7 +108,7 @@ def evaluate(
 def _compare_codecs(data: Path, listed: str, options: EvaluateOptions) -> None:
     """Measures codecs on a folder of images, writes the table and curves, and prints a summary."""
     from rlcodec.evaluation.codecs import LOG10_COMPUTE_WEIGHT, POLICY, codec_by_name
-    from rlcodec.evaluation.curves import mean_curves, summary_of, with_published, write_curves
+    from rlcodec.evaluation.curves import anchor_of, mean_curves, summary_of, with_published, write_curves
     from rlcodec.evaluation.rate_distortion import TableOptions, measure_codecs, table_of
 
     if options.run or options.report_shipped or options.data:
@@ -122,7 +127,7 @@ def _compare_codecs(data: Path, listed: str, options: EvaluateOptions) -> None:
     curves = mean_curves(measured.table[measured.table.codec.isin(names)])
     if options.curves is not None:
         write_curves(curves, options.curves, {name: codec_by_name(name).about for name in names})
-    anchor = options.anchor or (DEFAULT_ANCHOR if DEFAULT_ANCHOR in names else names[0])
+    anchor = options.anchor or anchor_of(names)
     summary = summary_of(with_published(curves, options.published), anchor)
     if options.json:
         rows = json.loads(summary.to_json(orient="records"))
@@ -138,9 +143,12 @@ def _compare_codecs(data: Path, listed: str, options: EvaluateOptions) -> None:
 def _show_summary(summary: Any, anchor: str) -> None:
     from rich import get_console
     from rich.box import SIMPLE
+    from rich.console import Console
     from rich.table import Column, Table
 
-    titles = ("codec", "bpp", "BD-rate, PSNR", "BD-rate, MS-SSIM", "encode ms", "decode ms", "kMAC/px")
+    from rlcodec.evaluation.curves import MEASURES
+
+    titles = ("codec", "bpp", *(f"BD-rate, {title}" for title in MEASURES.values()), "encode ms", "decode ms", "kMAC/px")
     table = Table(*(Column(title, no_wrap=True) for title in titles), box=SIMPLE, padding=(0, 1, 0, 0))
 
     def shown(value: float, form: str) -> str:
@@ -148,18 +156,18 @@ def _show_summary(summary: Any, anchor: str) -> None:
 
     for _, row in summary.iterrows():
         rates = [
-            shown(row[f"bd_rate_percent_{name}"], f"{{:+.1f}}%, {row[f'low_db_{name}']:.0f} to {row[f'high_db_{name}']:.0f} dB")
-            for name in ("psnr", "ms_ssim")
+            shown(row[f"bd_rate_percent_{name}"], f"{{:+.1f}}%, {row[f'low_db_{name}']:.0f} to {row[f'high_db_{name}']:.0f}")
+            for name in (measure.removesuffix("_db") for measure in MEASURES)
         ]
         table.add_row(
             row.codec, f"{row.low_bpp:.2f} to {row.high_bpp:.2f}", *rates, shown(row.encode_ms, "{:.1f}"),
             shown(row.decode_ms, "{:.1f}"), shown(row.decoder_kmac_per_pixel, "{:.2f}"),
         )  # fmt: skip
-    console = get_console()  # whose own `quiet` is set by --quiet
-    console.print(table, width=max(console.width, SUMMARY_COLUMNS))
+    terminal = get_console()  # whose own `quiet` is set by --quiet
+    Console(file=terminal.file, width=max(terminal.width, SUMMARY_COLUMNS), quiet=terminal.quiet).print(table)
     say(
-        f"{summary.pictures.max()} pictures; BD-rates relative to {anchor}, over the decibels that both curves span; times and "
-        "compute at the settings nearest to 1 bit per pixel, medians and means"
+        f"{summary.pictures.max()} pictures; BD-rates relative to {anchor}, over the dB, or points of SSIMULACRA2, that both "
+        "curves span; times and compute at the settings nearest to 1 bit per pixel, medians and means"
     )
 
 

@@ -32,6 +32,9 @@ def report(
         Path | None, Option(help="Folder of the pictures; where a table says that they come from if not given.")
     ] = None,
     bpp: Annotated[float, Option(help="Bits per pixel, about, at which they are compared.")] = 0.5,
+    cvvdp: Annotated[
+        bool, Option(help="Also CVVDP of these pictures, on a 4K display; needs the extra cvvdp, and a second for each.")
+    ] = False,
     formats: Annotated[
         str | None, Option(flags=("--format",), help="Also figures for papers, of svg, pdf and png, with commas between them.")
     ] = None,
@@ -57,7 +60,7 @@ def report(
             raise OptionError(f"unknown format {name!r}; there are: {', '.join(FORMATS)}")
     sources = read_sources(runs)
     with progress("coding pictures") as bar:
-        content = gather(sources, images, pictures, bpp, bar)
+        content = gather(sources, images, pictures, bpp, bar, cvvdp)
     page = render(content, [run.resolve().name for run in runs]).encode()
     make_folder(out.parent)
     write_bytes(out, page)

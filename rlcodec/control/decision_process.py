@@ -127,7 +127,7 @@ class Totals:
         decoder_kmac_per_pixel: compute of decoding it.
         distortion: D in the kind of each episode's objective.
         mse: mean squared error on the scale 0 to 255.
-        ms_ssim: MS-SSIM.
+        ms_ssim: MS-SSIM; 0 where it was not measured, since the objective is in another kind.
     """
 
     bits: np.ndarray

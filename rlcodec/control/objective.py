@@ -13,6 +13,10 @@ from rlcodec.core.metrics import ms_ssim_loss
 from rlcodec.errors import OptionError
 
 KINDS = ("mse", "psnr", "ms-ssim")
+"""Kinds of distortion that follow from the mean squared error and MS-SSIM. Their order is part of observations."""
+SSIMULACRA2 = "ssimulacra2"
+PERCEPTUAL_KINDS = (*KINDS, SSIMULACRA2)
+"""Kinds of presets that measure SSIMULACRA 2 too: the `kinds` of their `ProcessSpec`."""
 MEASURES = (MSE, LOSS)
 """Measures of an error, which is 0 when pictures agree: mean squared error on the scale 0 to 255, and 1 - MS-SSIM.
 
@@ -36,10 +40,17 @@ def _measure_mse(original: np.ndarray, shown: np.ndarray) -> float:
     return float(np.square(shown.astype(np.int64) - original).mean())
 
 
+def _measure_ssimulacra2(original: np.ndarray, shown: np.ndarray) -> float:
+    from rlcodec.core.ssimulacra2 import ssimulacra2  # decoders do without it
+
+    return -ssimulacra2(original, shown)
+
+
 DISTORTIONS: dict[str, Measure] = {
     "mse": _measure_mse,
     "psnr": lambda original, shown: float(distortion("psnr", _measure_mse(original, shown))),
     "ms-ssim": lambda original, shown: float(distortion("ms-ssim", float(ms_ssim_loss(original, shown)))),
+    SSIMULACRA2: _measure_ssimulacra2,
 }
 """Kinds of distortion that objectives may have. Presets say which of them their decisions can be made for."""
 
@@ -53,7 +64,7 @@ def register_distortion(kind: str, measure: Measure) -> None:
 
 def unregister_distortion(kind: str) -> None:
     """Removes a kind that `register_distortion` added."""
-    if kind not in KINDS:
+    if kind not in PERCEPTUAL_KINDS:
         DISTORTIONS.pop(kind, None)
 
 
@@ -62,8 +73,8 @@ class Objective:
     """What to minimise.
 
     Attributes:
-        kind: of the distortion D: "mse" on the scale 0 to 255, or "psnr" or "ms-ssim", both in negative decibels, or another
-            of `DISTORTIONS`.
+        kind: of the distortion D: "mse" on the scale 0 to 255; "psnr" or "ms-ssim", both in negative decibels; "ssimulacra2",
+            the negative score; or another of `DISTORTIONS`.
         lambda_rate: D that one bit per pixel is worth.
         lambda_compute: D that one decoder kMAC per pixel is worth.
     """
@@ -154,7 +165,7 @@ class Objectives(NamedTuple):
 
 
 def distortion(kind: str, error: np.ndarray | float) -> np.ndarray:
-    """D of errors in the kind's measure."""
+    """D of errors in the measure of a kind, one of `KINDS`."""
     errors, measure = np.asarray(error, np.float64), MEASURE_OF[KINDS.index(kind)]
     if kind == KINDS[MSE_KIND]:
         return errors

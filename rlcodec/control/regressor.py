@@ -17,15 +17,36 @@ def scaled(features: np.ndarray, center: np.ndarray, spread: np.ndarray) -> np.n
     return np.clip((features - center) / spread, -FEATURE_LIMIT, FEATURE_LIMIT)
 
 
-def distortions(mse: np.ndarray, ms_ssim: np.ndarray) -> np.ndarray:
-    """D of every kind, float64 (kinds, ...), from mean squared errors and MS-SSIM, both (...)."""
-    return np.stack([distortion(kind, 1 - ms_ssim if kind == "ms-ssim" else mse) for kind in KINDS])
+def distortions(mse: np.ndarray, ms_ssim: np.ndarray, ssimulacra2: np.ndarray | None = None) -> np.ndarray:
+    """D of every kind, from what was measured.
+
+    Args:
+        mse: mean squared errors, float64 (...).
+        ms_ssim: MS-SSIM, of the same shape.
+        ssimulacra2: scores, of the same shape; None if they are not measured.
+
+    Returns:
+        float64 (kinds, ...): of `KINDS`, or of `PERCEPTUAL_KINDS` with scores.
+    """
+    measured = [distortion(kind, 1 - ms_ssim if kind == "ms-ssim" else mse) for kind in KINDS]
+    return np.stack(measured if ssimulacra2 is None else [*measured, -ssimulacra2])
 
 
-def decibels_to_quality(psnr_db: np.ndarray, ms_ssim_db: np.ndarray) -> np.ndarray:
-    """D of every kind, float64 (kinds, ...), from PSNR and MS-SSIM in decibels, both (...)."""
+def decibels_to_quality(psnr_db: np.ndarray, ms_ssim_db: np.ndarray, ssimulacra2: np.ndarray | None = None) -> np.ndarray:
+    """D of every kind, from predicted qualities.
+
+    Args:
+        psnr_db: PSNR in decibels, float64 (...).
+        ms_ssim_db: MS-SSIM in decibels, of the same shape.
+        ssimulacra2: scores, of the same shape; None if they are not predicted.
+
+    Returns:
+        float64 (kinds, ...): of `KINDS`, or of `PERCEPTUAL_KINDS` with scores.
+    """
     mse = PEAK_SQUARED * 10 ** (-psnr_db / 10) - ROUNDING_MSE
-    return np.stack([{"mse": np.maximum(mse, 0), "psnr": -psnr_db, "ms-ssim": -ms_ssim_db}[kind] for kind in KINDS])
+    by_kind = {"mse": np.maximum(mse, 0), "psnr": -psnr_db, "ms-ssim": -ms_ssim_db}
+    predicted = [by_kind[kind] for kind in KINDS]
+    return np.stack(predicted if ssimulacra2 is None else [*predicted, -ssimulacra2])
 
 
 @dataclass(frozen=True)

@@ -1,23 +1,30 @@
-/* Weighted sums of rows of RL_WIDE numbers, which stay in registers while they are added up in the order of the rows.
+/* Weighted sums of rows of numbers, which stay in registers while they are added up in the order of the rows.
 
-   Compilers would unroll the inner loop before they make vectors of it, and then find none; the pragma keeps them from that. */
+   Compilers would unroll the inner loops before they make vectors of them, and then find none; the pragma keeps them from that. */
 #ifndef RLCODEC_WEIGHTED_SUMS_H
 #define RLCODEC_WEIGHTED_SUMS_H
 
 #include <stddef.h>
 
-enum { RL_WIDE = 16 };
+enum { RL_WIDE = 16, RL_WIDEST = 32 };
 
-/* Sums of weights[k * stride] * rows[RL_WIDE * k + i] over `count` rows, from 0 on. */
-static inline void rl_weigh_rows(const float *weights, ptrdiff_t stride, const float *rows, ptrdiff_t count, float *out) {
-    float sums[RL_WIDE];
-    for (int i = 0; i < RL_WIDE; i++) sums[i] = 0;
+#if defined(__GNUC__)
+#define RL_INLINE static inline __attribute__((always_inline))
+#else
+#define RL_INLINE static inline
+#endif
+
+/* Sums of weights[k * stride] * rows[width * k + i] over `count` rows, from 0 on; `width` is a constant, RL_WIDEST or less. */
+RL_INLINE void rl_weigh_rows(const float *weights, ptrdiff_t stride, const float *rows, ptrdiff_t count, float *out,
+                             const int width) {
+    float sums[RL_WIDEST];
+    for (int i = 0; i < width; i++) sums[i] = 0;
     for (ptrdiff_t k = 0; k < count; k++) {
         const float weight = weights[k * stride];
 #pragma GCC unroll 1
-        for (int i = 0; i < RL_WIDE; i++) sums[i] += weight * rows[RL_WIDE * k + i];
+        for (int i = 0; i < width; i++) sums[i] += weight * rows[width * k + i];
     }
-    for (int i = 0; i < RL_WIDE; i++) out[i] = sums[i];
+    for (int i = 0; i < width; i++) out[i] = sums[i];
 }
 
 /* Sums of weights[k] * rows[k][at + i] over `count` rows, from the first product on. */

@@ -12,13 +12,18 @@ from matplotlib.figure import Figure
 from rlcodec.api import inspect
 from rlcodec.core.metrics import ms_ssim, psnr_db
 from rlcodec.core.progress import Report, with_progress
+from rlcodec.core.ssimulacra2 import ssimulacra2
 from rlcodec.evaluation.codecs import FORMATS, codec_by_name
+from rlcodec.evaluation.perceptual import psnr_hvs_m_db
 from rlcodec.evaluation.versions import Quality, Version, plot_versions, smallest_with, version_at
 
 COMPACT, CODEC, DEFAULT_SETTING = "COMPACT", "rlcodec:compact", "tier context"
 PUBLISHED_FORMATS = ("jpeg", "webp")
-AT_EQUAL_QUALITY = {"JPEG": "jpeg", "WebP": "webp", "photo": "rlcodec:photo"}
-QUALITIES: dict[str, Quality] = {"PSNR": psnr_db, "MS-SSIM": ms_ssim}
+AT_EQUAL_QUALITY = {**{FORMATS[name].title: name for name in PUBLISHED_FORMATS}, "photo": "rlcodec:photo"}
+QUALITIES: dict[str, Quality] = {"PSNR": psnr_db, "MS-SSIM": ms_ssim, "SSIMULACRA2": ssimulacra2}
+COLUMNS: dict[str, Quality] = {
+    "psnr_db": psnr_db, "ms_ssim": ms_ssim, "ssimulacra2": ssimulacra2, "psnr_hvs_m_db": psnr_hvs_m_db,
+}  # fmt: skip
 
 
 def _compact_versions(pixels: np.ndarray) -> dict[str, Version]:
@@ -61,13 +66,14 @@ def compare_compact(pictures: Sequence[np.ndarray], report: Report | None = None
         report: called with (pictures done, pictures in all).
 
     Returns:
-        Columns codec, setting, size_bytes, psnr_db and ms_ssim.
+        Columns codec, setting, size_bytes, psnr_db, ms_ssim, ssimulacra2 and psnr_hvs_m_db.
     """
     rows = []
     for pixels in with_progress(pictures, len(pictures), report):
         for codec, setting, size, shown in _versions(pixels):
-            rows.append((codec, setting, size, psnr_db(pixels, shown), ms_ssim(pixels, shown)))
-    table = pd.DataFrame(rows, columns=["codec", "setting", "size_bytes", "psnr_db", "ms_ssim"])
+            scores = [score(pixels, shown) for score in COLUMNS.values()]
+            rows.append((codec, setting, size, *scores))
+    table = pd.DataFrame(rows, columns=["codec", "setting", "size_bytes", *COLUMNS])
     return table.groupby(["codec", "setting"], sort=False).mean().reset_index()
 
 

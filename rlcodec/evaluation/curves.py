@@ -16,13 +16,31 @@ from rlcodec.errors import DataError, OptionError
 
 EXACT_PSNR_DB = 10 * math.log10(PEAK_SQUARED / ROUNDING_MSE)
 """What exact pictures count as in means: the error of rounding to 8 bits."""
-MEASURES = {"psnr_db": "PSNR", "ms_ssim_db": "MS-SSIM"}
-"""Columns of curves that measure quality, in dB, and their titles."""
+MEASURES = {"psnr_db": "PSNR", "ms_ssim_db": "MS-SSIM", "ssimulacra2": "SSIMULACRA2"}
+"""Columns of curves that BD-rates are by, and their titles. Those that end in `_db` are in dB; SSIMULACRA2 is in points."""
 COSTS = ("encode_ms", "decode_ms", "decoder_kmac_per_pixel")
-NUMBERS = ("bpp", "psnr_db", "ms_ssim", *COSTS)
-RESULTS = {"bpp": ("bpp",), "psnr_db": ("psnr", "psnr-rgb"), "ms_ssim": ("ms-ssim", "ms-ssim-rgb")}
+NUMBERS = ("bpp", "psnr_db", "ms_ssim", "ssimulacra2", "psnr_hvs_m_db", *COSTS)
+RESULTS = {
+    "bpp": ("bpp",),
+    "psnr_db": ("psnr", "psnr-rgb"),
+    "ms_ssim": ("ms-ssim", "ms-ssim-rgb"),
+    "ssimulacra2": ("ssimulacra2",),
+    "psnr_hvs_m_db": ("psnr-hvs-m",),
+}
 """Columns and their names in exchanged curves; files are written with the first name."""
 MAX_CURVES_BYTES = 16 << 20
+DEFAULT_ANCHOR = "jpeg"
+"""The codec that BD-rates are against, if it is among those that are compared and none is named."""
+
+
+def with_unit(measure: str) -> str:
+    """The title of a measure, one of `MEASURES`, with its unit."""
+    return f"{MEASURES[measure]}, dB" if measure.endswith("_db") else MEASURES[measure]
+
+
+def anchor_of(codecs: Sequence[str]) -> str:
+    """The codec that BD-rates are against if none is named: JPEG, or else the first."""
+    return DEFAULT_ANCHOR if DEFAULT_ANCHOR in codecs else codecs[0]
 
 
 def mean_curves(table: pd.DataFrame) -> pd.DataFrame:
@@ -32,12 +50,12 @@ def mean_curves(table: pd.DataFrame) -> pd.DataFrame:
         table: as `rlcodec.evaluation.rate_distortion.Row`.
 
     Returns:
-        Columns codec, setting, pictures, bpp, psnr_db, ms_ssim, ms_ssim_db (of the mean), decoder_kmac_per_pixel, and
-        encode_ms and decode_ms, medians.
+        Columns codec, setting, pictures, bpp, psnr_db, ms_ssim, ms_ssim_db (of the mean), ssimulacra2, psnr_hvs_m_db,
+        decoder_kmac_per_pixel, and encode_ms and decode_ms, medians.
     """
     capped = table.assign(psnr_db=table.psnr_db.clip(upper=EXACT_PSNR_DB))
     groups = capped.groupby(["codec", "setting"], sort=False)
-    curves = groups[["bpp", "psnr_db", "ms_ssim", "decoder_kmac_per_pixel"]].mean()
+    curves = groups[["bpp", "psnr_db", "ms_ssim", "ssimulacra2", "psnr_hvs_m_db", "decoder_kmac_per_pixel"]].mean()
     curves[["encode_ms", "decode_ms"]] = groups[["encode_ms", "decode_ms"]].median()
     curves.insert(0, "pictures", groups.size())
     curves = curves.reset_index()
@@ -52,13 +70,13 @@ def decibels_of(ms_ssim: pd.Series) -> pd.Series:
 
 
 def bd_rate_percent(anchor_bpp: np.ndarray, anchor_db: np.ndarray, test_bpp: np.ndarray, test_db: np.ndarray) -> float:
-    """The Bjøntegaard delta rate of a curve against an anchor over the decibels of both, by piecewise cubic interpolation.
+    """The Bjøntegaard delta rate of a curve against an anchor over the qualities of both, by piecewise cubic interpolation.
 
     Points that others dominate do not count, see `best_points`.
 
     Args:
         anchor_bpp: float64 (n,), rates of the anchor.
-        anchor_db: float64 (n,), its qualities.
+        anchor_db: float64 (n,), its qualities, in dB or another unit.
         test_bpp: float64 (m,), rates of the other curve.
         test_db: float64 (m,), its qualities.
 
@@ -82,8 +100,9 @@ def bd_rates(curves: pd.DataFrame, anchor: str) -> pd.DataFrame:
         anchor: name of a codec.
 
     Returns:
-        Columns codec, measure, bd_rate_percent, low_db and high_db (the span of both curves), and overlap (its share of the
-        span of either, 0 to 1). The rate is NaN if the curves do not meet or one has less than two points.
+        Columns codec, measure, bd_rate_percent, low_db and high_db (the span of both curves, in points for SSIMULACRA2), and
+        overlap (its share of the span of either, 0 to 1). The rate is NaN if the curves do not meet or one has less than two
+        points.
 
     Raises:
         OptionError: there is no such codec.
@@ -148,7 +167,9 @@ def write_curves(curves: pd.DataFrame, folder: Path, about: Mapping[str, str]) -
     make_folder(folder)
     files = []
     for codec, curve in curves.groupby("codec", sort=False):
-        results = {names[0]: curve[column].round(6).tolist() for column, names in RESULTS.items()}
+        results = {
+            names[0]: curve[column].round(6).tolist() for column, names in RESULTS.items() if curve[column].notna().all()
+        }
         content = {"name": codec, "description": about.get(codec, ""), "results": results}
         safe = "".join(c if c.isalnum() or c in "-." else "-" for c in codec).strip("-.")
         files.append(folder / f"{safe}.json")
@@ -177,7 +198,7 @@ def read_curve(path: Path) -> pd.DataFrame:
         }
         lengths = {len(values) for values in found.values()}
         if "bpp" not in found or len(found) < 2 or len(lengths) != 1 or any(v.ndim != 1 for v in found.values()):
-            raise ValueError("bpp and psnr or ms-ssim must be lists of one length")
+            raise ValueError("bpp and psnr, ms-ssim or ssimulacra2 must be lists of one length")
         if not all(np.isfinite(values).all() for values in found.values()):
             raise ValueError("a number is not finite")
         name = str(content.get("name") or path.stem)

@@ -20,6 +20,7 @@ from rlcodec.api import DEFAULT_PRESET, decode, encode_image
 from rlcodec.core.files import make_folder, write_bytes
 from rlcodec.core.metrics import psnr_db
 from rlcodec.core.segments import MACS_PER_KMAC
+from rlcodec.core.ssimulacra2 import ssimulacra2
 from rlcodec.envs.sample_images import sample_images
 from rlcodec.envs.tasks import task_of
 from rlcodec.errors import DataError, RlcodecError
@@ -84,7 +85,8 @@ def run_demo(out: Path, data: Path | None, seconds: float, seed: int) -> None:
     save_figure(plot_versions(photograph, versions, SAMPLE_CROP), out / "photo.png")
     write_bytes(out / "photo.rlc", versions["rlcodec"].data)
     for name, version in versions.items():
-        console.print(f"   {name}: {len(version.data)} bytes, {psnr_db(photograph, version.pixels):.2f} dB")
+        quality = f"{psnr_db(photograph, version.pixels):.2f} dB, SSIMULACRA2 {ssimulacra2(photograph, version.pixels):.1f}"
+        console.print(f"   {name}: {len(version.data)} bytes, {quality}")
     console.print(
         f"share of the gap from best fixed setting to oracle: {evaluation.share:.2f} "
         f"(95% interval {evaluation.low:.2f} to {evaluation.high:.2f}, {evaluation.objectives} objectives)"

@@ -23,7 +23,7 @@ from rlcodec.control.objective import ROUNDING_MSE
 from rlcodec.core.metrics import PEAK_SQUARED
 from rlcodec.core.progress import Report, with_progress
 from rlcodec.errors import DataError
-from rlcodec.evaluation.codecs import FORMATS, Codec, Settings, Summary, codec_by_name, installed_formats
+from rlcodec.evaluation.codecs import FORMATS, Codec, Settings, Summary, codec_by_name, format_of, installed_formats
 from rlcodec.evaluation.curves import EXACT_PSNR_DB
 from rlcodec.evaluation.figures import new_figure
 
@@ -106,7 +106,8 @@ def _measure(
     title: str, arrangement: str, codec: Codec, setting: str, pictures: np.ndarray, digit: tuple[int, int]
 ) -> tuple[Row, list[bytes]]:
     """A line of the table, and the files of the pictures, each of which shows digits of so many rows and columns."""
-    tiny = FORMATS[codec.name].tiny if codec.name in FORMATS and arrangement == FILES else {}
+    made = format_of(codec.name) if arrangement == FILES else None
+    tiny = made.tiny if made else {}
     options = {**tiny, **settings_of(codec)[setting]}
     started = time.perf_counter()
     streams = [codec.encode(picture, options) for picture in pictures]

@@ -20,8 +20,10 @@ from rlcodec.control.decode_time import this_machine
 from rlcodec.core.files import make_folder, write_bytes
 from rlcodec.core.metrics import ms_ssim, psnr_db
 from rlcodec.core.progress import Report, with_progress
+from rlcodec.core.ssimulacra2 import ssimulacra2
 from rlcodec.errors import DataError, OptionError, RlcodecError
 from rlcodec.evaluation.codecs import Codec, codec_by_name, mode_of, preset_of_codec, takes_colours
+from rlcodec.evaluation.perceptual import psnr_hvs_m_db
 from rlcodec.images.color import read_color, read_like
 from rlcodec.images.gray import FileBytes, read_gray
 from rlcodec.parallel.backends import map_items
@@ -51,6 +53,8 @@ class Row:
         encode_ms: milliseconds.
         decode_ms: milliseconds.
         decoder_kmac_per_pixel: compute of decoding; NaN if unknown.
+        ssimulacra2: score, at most 100; NaN in tables of versions that did not measure it.
+        psnr_hvs_m_db: PSNR-HVS-M of luma; NaN without the extra `metrics`.
     """
 
     image: str
@@ -67,9 +71,14 @@ class Row:
     encode_ms: float
     decode_ms: float
     decoder_kmac_per_pixel: float
+    ssimulacra2: float = math.nan
+    psnr_hvs_m_db: float = math.nan
 
 
 COLUMNS = tuple(Row.__annotations__)
+ADDED = ("ssimulacra2", "psnr_hvs_m_db")
+"""Columns that tables of versions before 0.3 lack."""
+REQUIRED = tuple(column for column in COLUMNS if column not in ADDED)
 KEY = ["image", "image_sha256", "codec", "setting"]
 
 
@@ -172,6 +181,8 @@ def measure(codec: Codec, setting: str, name: str, pixels: np.ndarray) -> Row:
         encode_ms=1000 * (between - started),
         decode_ms=1000 * (ended - between),
         decoder_kmac_per_pixel=summary.decoder_kmac_per_pixel,
+        ssimulacra2=ssimulacra2(pixels, shown),
+        psnr_hvs_m_db=psnr_hvs_m_db(pixels, shown),
     )
 
 
@@ -366,15 +377,15 @@ def load_table(path: Path) -> pd.DataFrame:
     """
     check_ending(path)
     table = read_columns(path)
-    if not set(COLUMNS) <= set(table.columns):
-        lacking = ", ".join(column for column in COLUMNS if column not in table.columns)
+    if not set(REQUIRED) <= set(table.columns):
+        lacking = ", ".join(column for column in REQUIRED if column not in table.columns)
         raise DataError(f"{path}: is no table of `rlcodec evaluate DATA --codecs ...`; it lacks {lacking}")
     table["choice"] = table["choice"].fillna("")
-    return table[list(COLUMNS)]
+    return table.reindex(columns=list(COLUMNS))
 
 
 def read_kept(out: Path, about: dict[str, str]) -> pd.DataFrame:
-    """The rows of a table that need not be measured again: those of codecs that have not changed since."""
+    """The rows of a table that need not be measured again: those with all scores, of codecs that have not changed since."""
     if not out.exists():
         return table_of()
     table = load_table(out)
@@ -383,7 +394,7 @@ def read_kept(out: Path, about: dict[str, str]) -> pd.DataFrame:
     except (OSError, ValueError, KeyError, TypeError):
         return table_of()
     changed = [name for name in about if before.get(name) != about[name]]
-    return table[~table.codec.isin(changed)]
+    return table[~table.codec.isin(changed) & table.ssimulacra2.notna()]
 
 
 def _ordered(table: pd.DataFrame, sources: Sequence[Source], names: Sequence[str]) -> pd.DataFrame:

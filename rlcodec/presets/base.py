@@ -310,12 +310,13 @@ class Preset(ABC):
         """The decision process on one image that measures as decisions are made, quality included, for environments."""
 
     @abstractmethod
-    def encode_actions(self, pixels: np.ndarray, actions: tuple[int, ...]) -> Encoded:
+    def encode_actions(self, pixels: np.ndarray, actions: tuple[int, ...], kind: str | None = None) -> Encoded:
         """Encodes an image as an episode's legal actions say; if they end before the episode does, it stops there.
 
         Args:
             pixels: uint8 (height, width) or (height, width, 3), as `read_pixels` gives them.
             actions: of an episode, from the first.
+            kind: of distortion of the episode's objective, for presets whose streams depend on it; their default if None.
         """
 
     def show_nothing(self, pixels: np.ndarray) -> np.ndarray:

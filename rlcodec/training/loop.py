@@ -26,6 +26,13 @@ EMA_DECAY = 0.999
 LOG_EVERY = 50
 """Steps between entries in TensorBoard's log."""
 Model = TypeVar("Model", bound=nn.Module)
+OptimizerOf = Callable[[nn.Module, float], torch.optim.Optimizer]
+"""Makes the optimiser of a model from the peak of the learning rate."""
+
+
+def adamw(model: nn.Module, learning_rate: float) -> torch.optim.Optimizer:
+    """AdamW of all parameters."""
+    return torch.optim.AdamW(model.parameters(), lr=learning_rate, betas=(0.9, 0.98), weight_decay=1e-4)
 
 
 def learning_rate_at(progress: float, peak: float) -> float:
@@ -47,10 +54,10 @@ class TrainingState(Generic[Model]):
         seconds: wall-clock time taken.
     """
 
-    def __init__(self, model: Model, learning_rate: float):
+    def __init__(self, model: Model, learning_rate: float, optimizer_of: OptimizerOf):
         self.model = model
         self.average = copy.deepcopy(model).requires_grad_(False)
-        self.optimizer = torch.optim.AdamW(model.parameters(), lr=learning_rate, betas=(0.9, 0.98), weight_decay=1e-4)
+        self.optimizer = optimizer_of(model, learning_rate)
         self.step, self.seconds = 0, 0.0
 
     def _parts(self) -> dict[str, Any]:
@@ -99,6 +106,7 @@ def fit(
     evaluate: Callable[[Model], dict[str, float]],
     run: TrainingRun,
     title: str,
+    optimizer_of: OptimizerOf = adamw,
 ) -> Model:
     """Trains a model.
 
@@ -108,6 +116,7 @@ def fit(
         evaluate: computes named validation results of the averaged model, which are printed and logged; without gradients.
         run: schedule, folder, and whether to resume.
         title: text of the progress bar.
+        optimizer_of: makes the optimiser.
 
     Returns:
         The exponential moving average of the model.
@@ -117,7 +126,7 @@ def fit(
     """
     schedule, processes = run.schedule, join_processes()
     parts = max(schedule.parts, processes.count)
-    state, path = TrainingState(model, schedule.learning_rate), run.folder / CHECKPOINT
+    state, path = TrainingState(model, schedule.learning_rate, optimizer_of), run.folder / CHECKPOINT
     make_folder(run.folder)
     if run.resume and path.exists():
         state.load(path)

@@ -32,6 +32,8 @@ OBJECTIVES = [
     Objective("psnr", 25.0, 1.0),
     Objective("ms-ssim", 6.0, 0.0),
     Objective("ms-ssim", 25.0, 0.8),
+    Objective("ssimulacra2", 12.0, 0.01),
+    Objective("ssimulacra2", 150.0, 2.0),
 ]
 
 
@@ -170,7 +172,7 @@ def test_the_encoder_chooses_as_in_its_environment(pictures, picture_trace, poli
             trail.append(seen)
             actions.append(int(np.where(env.action_masks(), policy.logits(seen[None])[0], -np.inf).argmax()))
             seen, _, done, _, info = env.step(actions[-1])
-        assert env.encode().data == TASK.encode(pictures[index], tuple(actions)).data == data
+        assert env.encode().data == TASK.encode(pictures[index], tuple(actions), objective.kind).data == data
         # It may have looked at stops and endings that it then did not come to.
         apart = np.abs(np.stack(trail)[:, None] - shown_to_it).max(2)
         assert (apart.min(1) < 1e-5).all()

@@ -80,9 +80,9 @@ def test_photographs(run, tmp_path, pictures):
     (tmp_path / "photos").mkdir()
     for number, picture in enumerate(pictures):
         Image.fromarray(picture).save(tmp_path / "photos" / f"{number}.png")
-    assert run("pack", tmp_path / "photos", tmp_path / "set.rlcz", "--preset", "photo", "--gain", 30)[0] == 0
+    assert run("pack", tmp_path / "photos", tmp_path / "set.rlcz", "--preset", "photo", "--gain", 300)[0] == 0
     collection = rlcodec.Collection(tmp_path / "set.rlcz")
-    assert collection.stream(1) == rlcodec.encode(pictures[1], preset="photo", gain=30)
+    assert collection.stream(1) == rlcodec.encode(pictures[1], preset="photo", gain=300)
     assert run("unpack", tmp_path / "set.rlcz", tmp_path / "back", "--ending", ".jpg")[0] == 0
     assert Image.open(tmp_path / "back" / "3.jpg").size == (50, 65)
 

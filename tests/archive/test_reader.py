@@ -132,7 +132,7 @@ def test_what_is_read_before_a_damaged_image_comes_out(path, digits):
 
 
 def test_photographs(tmp_path, pictures):
-    coded = [rlcodec.encode(picture, preset="photo", gain=30) for picture in (*pictures, pictures[0][..., 0])]
+    coded = [rlcodec.encode(picture, preset="photo", gain=300) for picture in (*pictures, pictures[0][..., 0])]
     collection = rlcodec.Collection(write(tmp_path / "set.rlcz", coded, preset="photo"))
     for number, stream in enumerate(coded):
         assert np.array_equal(collection[number].pixels, np.asarray(rlcodec.decode(stream)))
@@ -232,7 +232,7 @@ def test_what_does_not_belong_in_is_refused(tmp_path, streams, path, pictures):
             (streams[0], name_of(0), None, OptionError),
             (streams[0], "new", -1, OptionError),
             (streams[0][:-1], "new", None, StreamError),
-            (rlcodec.encode(pictures[0], preset="photo", gain=40), "new", None, StreamError),
+            (rlcodec.encode(pictures[0], preset="photo", gain=350), "new", None, StreamError),
             (b"no stream", "new", None, StreamError),
         ):
             with pytest.raises(error):

@@ -94,7 +94,7 @@ def test_a_device_writes_the_same_files(run, folder, tmp_path, digits):
     [
         (("--tier", "nonsense"), "unknown tier"),
         (("--lossless", "--rows", 3), "choose one of"),
-        (("--preset", "photo", "--gain", 99), "gain is 99"),
+        (("--preset", "photo", "--gain", 999), "gain is 999"),
         (("--policy", "nowhere.onnx"), "no such policy"),
         (("--rows", 29), "this image has 28"),
         (("--tier", "lm", "--bit-budget", 9999, "--device", "cpu"), "bit_budget is 9999"),
@@ -128,7 +128,7 @@ def test_a_limit_that_one_image_cannot_meet_costs_that_one_alone(run, folder, tm
 
 def test_a_synthesis_is_for_the_photographs_among_streams(run, tmp_path, digit):
     (tmp_path / "digit.rlc").write_bytes(rlcodec.encode(digit))
-    (tmp_path / "photo.rlc").write_bytes(rlcodec.encode(digit, preset="photo", gain=40))
+    (tmp_path / "photo.rlc").write_bytes(rlcodec.encode(digit, preset="photo", gain=350))
     code, out, err = run("decode", tmp_path, tmp_path / "back", "--synthesis", "light")
     assert code == 2
     assert "1 of 2 files" in out

@@ -68,7 +68,7 @@ def test_a_device_changes_no_pixel(digits, rendered, ring, photograph):
         for image, rows in zip(images, (0, 7, 28, 12, 3), strict=True)
     ]
     streams += [rlcodec.encode(images[0], lossless=True), rlcodec.encode(images[2], tier="table", rows=20)]
-    streams.insert(3, rlcodec.encode(photograph, preset="photo", gain=40))
+    streams.insert(3, rlcodec.encode(photograph, preset="photo", gain=350))
     pictures = rlcodec.decode_many(streams, device="cpu")
     assert all(np.array_equal(a, rlcodec.decode(data)) for a, data in zip(pictures, streams, strict=True))
 

@@ -18,14 +18,14 @@ def stream(name: str) -> bytes:
     return (Path(__file__).parents[1] / "golden" / f"{name}.rlc").read_bytes()
 
 
-@pytest.mark.parametrize("name", ["drawn-stopped", "scanned-lm", "photo-34-light-3", "compact-stopped"])
+@pytest.mark.parametrize("name", ["drawn-stopped", "scanned-lm", "photo-300-light-3", "compact-stopped"])
 def test_every_prefix_is_said_to_be_cut(damage, name):
     _, counts, _, _ = damage.tally(("prefixes", stream(name)))
     assert set(counts) <= {"a picture, with a warning", "an exception of the package"}
     assert counts["a picture, with a warning"] > 10
 
 
-@pytest.mark.parametrize("name", ["drawn-stopped", "scanned-lossless", "photo-34-light-3", "compact-stopped"])
+@pytest.mark.parametrize("name", ["drawn-stopped", "scanned-lossless", "photo-300-light-3", "compact-stopped"])
 def test_no_flipped_bit_goes_unnoticed(damage, name):
     data = stream(name)
     _, counts, _, _ = damage.tally(("flips", data))

@@ -44,7 +44,7 @@ def test_a_digit_and_a_photograph(tmp_path, digit, photograph):
     assert loaded & HEAVY == set()
     assert not loaded & {"rlcodec.presets.photo.decoder", "rlcodec.archive.reader", "PIL.TiffImagePlugin"}
     assert np.array_equal(np.asarray(Image.open(picture)), digit)
-    stream.write_bytes(rlcodec.encode(photograph, preset="photo", gain=20, synthesis="plain"))
+    stream.write_bytes(rlcodec.encode(photograph, preset="photo", gain=200, synthesis="plain"))
     assert not loaded_by("decode", stream, picture) & HEAVY
 
 

@@ -3,17 +3,20 @@
 import numpy as np
 import pytest
 
-from rlcodec import OptionError
+from rlcodec import OptionError, encode
 from rlcodec.control._objective import distortion_in
 from rlcodec.control.objective import (
     DISTORTIONS,
     KINDS,
+    PERCEPTUAL_KINDS,
+    SSIMULACRA2,
     Objective,
     Objectives,
     distortion,
     register_distortion,
     unregister_distortion,
 )
+from rlcodec.control.regressor import decibels_to_quality, distortions
 from rlcodec.options import EncodeOptions
 
 NAMED = {"small": Objective("psnr", 150.0, 0.1), "balanced": Objective("psnr", 50.0, 0.05)}
@@ -44,6 +47,29 @@ def test_measures_of_pictures_are_distortions(kind):
     picture = np.random.default_rng(0).integers(0, 256, (40, 40)).astype(np.uint8)
     assert DISTORTIONS[kind](picture, picture) == distortion(kind, 0.0)
     assert DISTORTIONS[kind](picture, 255 - picture) > DISTORTIONS[kind](picture, picture // 2 * 2)
+
+
+def test_ssimulacra2_is_a_kind_that_presets_without_it_refuse(digit):
+    picture = np.random.default_rng(0).integers(0, 256, (64, 64, 3)).astype(np.uint8)
+    assert DISTORTIONS[SSIMULACRA2](picture, picture) == -100
+    assert DISTORTIONS[SSIMULACRA2](picture, 255 - picture) > DISTORTIONS[SSIMULACRA2](picture, picture // 2 * 2)
+    assert Objective(SSIMULACRA2, 10.0, 2.0).value(-80.0, 0.5, 3.0) == -69
+    with pytest.raises(OptionError, match="no objectives in ssimulacra2; it has: mse, psnr, ms-ssim"):
+        encode(digit, preset="mnist", distortion=SSIMULACRA2, lambda_rate=10.0)
+    with pytest.raises(OptionError, match="already"):
+        register_distortion(SSIMULACRA2, lambda original, shown: 0.0)
+    unregister_distortion(SSIMULACRA2)
+    assert SSIMULACRA2 in DISTORTIONS
+
+
+def test_presets_that_measure_ssimulacra2_have_it_as_the_last_kind():
+    numbers = [np.array([value]) for value in (12.0, 0.9, 55.0)]
+    measured = distortions(*numbers)
+    assert measured.shape == (len(PERCEPTUAL_KINDS), 1)
+    assert measured[: len(KINDS)].tolist() == distortions(*numbers[:2]).tolist()
+    predicted = decibels_to_quality(-measured[1], -measured[2], numbers[2])
+    assert predicted == pytest.approx(measured)
+    assert measured[PERCEPTUAL_KINDS.index(SSIMULACRA2)] == -55
 
 
 def test_kinds_of_distortion_can_be_added():

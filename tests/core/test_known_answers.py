@@ -35,7 +35,7 @@ def answers_of(name: str) -> list[dict[str, str]]:
         return json.loads(file.metadata()[METADATA_KEY])
 
 
-@pytest.mark.parametrize(("name", "count"), [("mnist", 10), ("photo", 2), ("compact", 2)])
+@pytest.mark.parametrize(("name", "count"), [("mnist", 10), ("photo", 3), ("compact", 2)])
 def test_shipped_weights_have_answers_that_hold_here(name, count):
     assert len(answers_of(name)) == count
     preset_by_name(name).weights()

@@ -42,7 +42,6 @@ from rlcodec.training.compact import autoencoder as compact_autoencoder
 from rlcodec.training.compact import pretrain as compact_pretrain
 from rlcodec.training.mnist import source_search, transformer
 from rlcodec.training.photo import pretrain as photo_pretrain
-from rlcodec.training.photo import raster as photo_raster
 from rlcodec.training.photo import synthesis as photo_synthesis
 
 ROOT = Path(__file__).parents[2]
@@ -253,12 +252,12 @@ def workplace(tmp_path, samples, made_up, monkeypatch) -> Path:
     monkeypatch.setattr(hyperparameters, "FOLDER", folder / "agents")
     for name, value in (("TRAIN_IMAGES", 16), ("HELD_OUT_IMAGES", 8)):
         monkeypatch.setattr(demo, name, value)
-    few = {"counted": 4, "pool": 6}
+    few = {"pool": 6, "side": 128}
     monkeypatch.setattr(photo_pretrain, "pretrain_photo", partial(photo_pretrain.pretrain_photo, **few))
     for module, setting, value in (
         (digit_table, "MOSAIC", 2),
         (statistics, "RESAMPLES", 10),
-        (photo_raster, "HELD_BATCHES", 1), (photo_synthesis, "HELD_BATCHES", 1), (compact_autoencoder, "CROP", 64),
+        (photo_synthesis, "HELD_BATCHES", 1), (compact_autoencoder, "CROP", 64),
         (compact_pretrain, "CROP", 64), (compact_pretrain, "CROPS_PER_PICTURE", 1),
     ):  # fmt: skip
         monkeypatch.setattr(module, setting, value)

@@ -60,6 +60,7 @@ def make_external_trace() -> Callable[..., ExternalTrace]:
         given = {"pixels": pixels, "values": features}
         for part in (spec, tables, given):
             part.update({name: changes[name] for name in changes if name in part})
+        tables |= {name: changes[name] for name in ("ssimulacra2",) if name in changes}
         spec |= {name: changes[name] for name in ("baseline", "rate_range", "kinds") if name in changes}
         return external_trace(ExternalSpec(**spec), given["pixels"], given["values"], MeasuredStreams(**tables))
 

@@ -1,5 +1,6 @@
 """Codecs beside each other: tables, curves, BD-rates and exchanged JSON, as `rlcodec evaluate DATA --codecs` makes them."""
 
+import io
 import json
 import math
 
@@ -10,11 +11,13 @@ from PIL import Image
 
 import rlcodec
 from rlcodec.core.metrics import ms_ssim, psnr_db
+from rlcodec.core.ssimulacra2 import ssimulacra2
 from rlcodec.errors import DataError, OptionError
 from rlcodec.evaluation import rate_distortion
 from rlcodec.evaluation.codecs import FORMATS, codec_by_name, register_formats
 from rlcodec.evaluation.curves import bd_rates, mean_curves, read_curve, summary_of, write_curves
-from rlcodec.evaluation.rate_distortion import TableOptions, load_table, measure_codecs
+from rlcodec.evaluation.perceptual import psnr_hvs_m_db
+from rlcodec.evaluation.rate_distortion import ADDED, TableOptions, load_table, measure_codecs, save_table
 
 
 @pytest.fixture(scope="module")
@@ -44,13 +47,15 @@ def curve(codec: str, rates, decibels) -> pd.DataFrame:
 
 def test_a_row_tells_what_one_would_measure_by_hand(table, folder):
     pixels = np.asarray(Image.open(folder / "1.png"))
-    row = table[(table.image == "1.png") & (table.codec == "rlcodec:photo") & (table.setting == "gain 18")].iloc[0]
-    data = rlcodec.encode(pixels, preset="photo", gain=18)
+    row = table[(table.image == "1.png") & (table.codec == "rlcodec:photo") & (table.setting == "gain 220")].iloc[0]
+    data = rlcodec.encode(pixels, preset="photo", gain=220)
     shown = np.asarray(rlcodec.decode(data))
     assert (row.size_bytes, row.width, row.height) == (len(data), pixels.shape[1], pixels.shape[0])
     assert row.bpp == pytest.approx(8 * len(data) / pixels[..., 0].size)
     assert row.psnr_db == pytest.approx(psnr_db(pixels, shown))
     assert row.ms_ssim == pytest.approx(ms_ssim(pixels, shown))
+    assert row.ssimulacra2 == pytest.approx(ssimulacra2(pixels, shown))
+    assert row.psnr_hvs_m_db == pytest.approx(psnr_hvs_m_db(pixels, shown), nan_ok=True)
     assert row.decoder_kmac_per_pixel == pytest.approx(rlcodec.inspect(data).decoder_kmac_per_pixel)
     assert row.encode_ms > 0
     assert row.decode_ms > 0
@@ -111,6 +116,48 @@ def test_rows_of_a_codec_that_has_changed_are_measured_again(folder, tmp_path):
     assert again.kept == 2
 
 
+def test_rows_of_a_table_without_the_newer_scores_are_read_and_measured_again(folder, tmp_path):
+    out = tmp_path / "codecs.csv"
+    new = measure_codecs(folder, ["png"], TableOptions(out, workers=1)).table
+    save_table(new.drop(columns=list(ADDED)), out)
+    assert load_table(out)[list(ADDED)].isna().all(axis=None)
+    assert mean_curves(load_table(out)).ssimulacra2.isna().all()
+    again = measure_codecs(folder, ["png"], TableOptions(out, workers=1))
+    assert (again.kept, len(again.table)) == (0, len(new))
+    assert (again.table.ssimulacra2 == 100).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "pillow_options"),
+    [
+        ("avif", {"subsampling": "4:4:4", "speed": 4}),
+        ("avif:444:speed=4", {"subsampling": "4:4:4", "speed": 4}),
+        ("avif:speed=9:420", {"subsampling": "4:2:0", "speed": 9}),
+        ("webp:method=0", {"method": 0}),
+        ("jpeg:444:progressive=false", {"optimize": True, "subsampling": "4:4:4"}),
+        ("jpeg:subsampling=420", {"optimize": True, "progressive": True, "subsampling": "4:2:0"}),
+    ],
+)
+def test_options_in_a_name_are_those_of_pillow(name, pillow_options, pictures):
+    codec = codec_by_name(name)
+    saved = io.BytesIO()
+    Image.fromarray(pictures[1]).save(saved, codec.name.partition(":")[0], quality=45, **pillow_options)
+    assert codec.encode(pictures[1], codec.settings["quality 45"]) == saved.getvalue()
+
+
+@pytest.mark.parametrize("name", ["jpeg:444", "avif:420"])
+def test_gray_pictures_have_no_colours_to_store(name, digit):
+    short, quality = name.partition(":")[0], {"quality": 80}
+    assert codec_by_name(name).encode(digit, quality) == codec_by_name(short).encode(digit, quality)
+
+
+def test_options_in_the_name_of_a_preset_are_those_of_encode(pictures):
+    codec = codec_by_name("rlcodec:photo:synthesis=plain")
+    assert codec.settings["gain 220"] == {"gain": 220, "synthesis": "plain"}
+    expected = rlcodec.encode(pictures[1], preset="photo", gain=220, synthesis="plain")
+    assert codec.encode(pictures[1], codec.settings["gain 220"]) == expected
+
+
 def test_processes_find_what_one_finds(folder):
     names = ["rlcodec:photo", "webp"]
     columns = ["image", "codec", "setting", "size_bytes", "psnr_db"]
@@ -143,6 +190,18 @@ def test_digits_are_gray_and_presets_for_both_do_not_mix(digits, tmp_path):
     ("arguments", "message"),
     [
         (("--codecs", "gif"), "unknown codec 'gif'"),
+        (("--codecs", "gif:444"), "unknown codec 'gif:444'"),
+        (("--codecs", "avif:4"), "write OPTION=VALUE"),
+        (("--codecs", "avif:speed="), "write OPTION=VALUE"),
+        (("--codecs", "avif:speed=11"), "speed is '11'; give a whole number from 0 to 10"),
+        (("--codecs", "avif:speed=4:speed=4"), "given twice"),
+        (("--codecs", "avif:effort=7"), "avif has no option effort; it has: subsampling, speed"),
+        (("--codecs", "webp:444"), "webp has no option subsampling"),
+        (("--codecs", "jpeg:quality=90"), "quality cannot be set"),
+        (("--codecs", "jpeg:progressive=1"), "it can be: true, false"),
+        (("--codecs", "jxl:effort=0"), "effort is '0'"),
+        (("--codecs", "rlcodec:photo:speed=4"), "preset photo has no option speed"),
+        (("--codecs", "rlcodec:photo:workers=two"), "workers is 'two'; give a number"),
         (("--codecs", "jpeg,jpeg"), "named twice"),
         (("--codecs", ","), "name codecs"),
         (("--codecs", "rlcodec:mnist/full"), "no variant 'full'"),
@@ -181,6 +240,15 @@ def test_bd_rate_of_a_codec_with_half_the_bits_is_minus_fifty():
     assert found.bd_rate_percent["psnr_db"] == pytest.approx(-50, abs=1e-6)
     assert (found.low_db["psnr_db"], found.high_db["psnr_db"], found.overlap["psnr_db"]) == (28, 40, 1)
     assert found.bd_rate_percent["ms_ssim_db"] == pytest.approx(-50, abs=1e-6)
+    assert math.isnan(found.bd_rate_percent["ssimulacra2"])
+
+
+def test_bd_rates_are_also_by_ssimulacra2():
+    rates, scores = [0.25, 0.5, 1, 2], [-5, 40, 70, 85]
+    one, half = (curve(name, np.array(rates) * by, [28, 32, 36, 40]) for name, by in (("one", 1), ("half", 0.5)))
+    found = bd_rates(mean_curves(pd.concat([one, half]).assign(ssimulacra2=scores * 2)), "one").set_index("measure")
+    assert found.bd_rate_percent["ssimulacra2"] == pytest.approx(-50, abs=1e-6)
+    assert (found.low_db["ssimulacra2"], found.high_db["ssimulacra2"]) == (-5, 85)
 
 
 def test_bd_rate_says_what_it_spans_and_stays_silent_where_curves_do_not_meet():
@@ -207,11 +275,12 @@ def test_curves_are_exchanged_and_come_back(table, tmp_path):
     assert sorted(file.name for file in files) == ["jpeg.json", "policy-shipped.json", "rlcodec-photo.json"]
     content = json.loads((tmp_path / "jpeg.json").read_text())
     assert (content["name"], content["description"]) == ("jpeg", "about it")
-    assert set(content["results"]) == {"bpp", "psnr", "ms-ssim"}
+    assert set(content["results"]) - {"psnr-hvs-m"} == {"bpp", "psnr", "ms-ssim", "ssimulacra2"}
     back = read_curve(tmp_path / "jpeg.json")
     ours = curves[curves.codec == "jpeg"]
     assert back.bpp.tolist() == pytest.approx(ours.bpp.tolist(), abs=1e-6)
     assert back.ms_ssim_db.tolist() == pytest.approx(ours.ms_ssim_db.tolist(), abs=1e-2)
+    assert back.ssimulacra2.tolist() == pytest.approx(ours.ssimulacra2.tolist(), abs=1e-6)
 
 
 def test_published_curves_stand_beside_measured_ones(folder, tmp_path, run):
@@ -248,6 +317,7 @@ def test_the_summary_is_a_table_that_people_can_read(table, folder, run):
     code, out, _ = run("evaluate", folder, "--codecs", "jpeg,webp", "--workers", 1)
     assert code == 0
     assert "BD-rates relative to jpeg" in out
+    assert "BD-rate, SSIMULACRA2" in out
     summary = summary_of(mean_curves(table), "jpeg")
     assert summary.codec.tolist() == ["rlcodec:photo", "jpeg", "policy:shipped"]
     assert summary.encode_ms.notna().all()

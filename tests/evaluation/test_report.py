@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import re
+import sys
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -13,7 +14,10 @@ import pytest
 from PIL import Image
 
 from rlcodec.core.metrics import psnr_db
+from rlcodec.core.ssimulacra2 import ssimulacra2
+from rlcodec.evaluation.perceptual import cvvdp
 from rlcodec.evaluation.rate_distortion import load_table, save_table
+from rlcodec.evaluation.report import content, pictures
 from rlcodec.evaluation.report.content import gather, sizes_at_equal_psnr
 from rlcodec.evaluation.report.html import render
 from rlcodec.evaluation.report.pictures import compare_at_equal_bytes
@@ -86,18 +90,19 @@ def test_every_part_has_its_heading_and_what_is_shown_its_name(page):
         "Share of the oracle's gain", "Learning curves",
     ]  # fmt: skip
     charts = [a for _, a in page.elements if a.get("class") == "chart"]
-    assert len(charts) == 7
+    assert len(charts) == 8
     assert all(chart["role"] == "img" and chart["aria-label"] for chart in charts)
     assert all("alt" in attributes for tag, attributes in page.elements if tag == "img")
 
 
 def test_numbers_are_those_of_the_table(page, data, reported):
-    rows = [row for row in page.rows["codecs-0"] if len(row) == 10][1:]
+    rows = [row for row in page.rows["codecs-0"] if len(row) == 12][1:]
     assert len(rows) == reported.table.groupby(["codec", "setting"]).ngroups
-    for codec, setting, size, bpp, psnr, quality, _, kmac, _, _ in rows:
+    for codec, setting, size, bpp, psnr, quality, _, score, _, kmac, _, _ in rows:
         own = reported.table[(reported.table.codec == codec) & (reported.table.setting == setting)]
         assert (size, bpp) == (f"{own.size_bytes.mean():,.0f}", f"{own.bpp.mean():.4f}")
         assert (psnr, quality) == (f"{own.psnr_db.mean():.2f}", f"{own.ms_ssim.mean():.4f}")
+        assert score == f"{own.ssimulacra2.mean():.2f}"
         assert kmac == ("" if codec == "jpeg" else f"{own.decoder_kmac_per_pixel.mean():.2f}")
     drawn = pd.DataFrame(data["comparisons"][0]["rows"])
     for column in ("image", "codec", "setting", "choice", "size_bytes", "bpp", "psnr_db"):
@@ -118,10 +123,27 @@ def test_pictures_are_what_codecs_show_at_no_more_bytes(reported, data):
         for name in ("policy:shipped", "jpeg", "rlcodec:photo"):
             assert 0.7 * own["size_bytes"] < shown[name]["size_bytes"] <= one["most_bytes"] == own["size_bytes"]
             assert shown[name]["psnr_db"] == pytest.approx(psnr_db(original, pixels[name]))
+            assert shown[name]["ssimulacra2"] == pytest.approx(ssimulacra2(original, pixels[name]))
+            assert shown[name]["cvvdp_jod"] is None
         quality = int(shown["jpeg"]["setting"].split()[1])
         saved = io.BytesIO()
         Image.fromarray(original).save(saved, "JPEG", quality=quality, optimize=True, progressive=True)
         assert shown["jpeg"]["size_bytes"] == len(saved.getvalue())
+
+
+def test_cvvdp_is_measured_if_it_is_asked_for(reported, tmp_path, run, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pycvvdp", None)
+    cvvdp.cache_clear()
+    code, _, err = run("report", reported.folder / "codecs.csv", "--cvvdp", "--out", tmp_path / "r.html")
+    assert code == 2
+    assert "pip install rlcodec[cvvdp]" in err
+    assert not (tmp_path / "r.html").exists()
+    monkeypatch.setattr(pictures, "cvvdp", lambda: lambda original, shown: 10.0 - (original != shown).any())
+    monkeypatch.setattr(content, "cvvdp", pictures.cvvdp)
+    found = gather(read_sources([reported.folder / "codecs.csv"]), images=1, with_cvvdp=True)
+    assert [version.cvvdp_jod for version in found.comparisons[0].compared[0].versions] == [10, 9, 9, 9]
+    assert "CVVDP, JOD" in render(found, ["x"])
+    assert '<th scope="col" class="number">CVVDP, JOD</th>' not in reported.page
 
 
 def test_of_large_pictures_the_middle_is_shown_and_the_whole_is_measured(reported, photograph):
@@ -154,7 +176,7 @@ def test_what_the_policy_chose_stands_beside_every_picture(page, reported):
 
 def test_shares_and_episodes_are_those_that_are_claimed(page):
     rows = page.rows["shares"]
-    assert rows[1] == ["photo-shipped", "0.935", "0.905 to 0.953", "41", "40"]
+    assert rows[1] == ["photo-shipped", "0.007", "-0.428 to 0.260", "41", "60"]
     choices = [row[2] for row in rows if len(row) == 5][3:]
     assert len(choices) == 100
     assert all(re.fullmatch(r"gain \d+, after \d slices?(, synthesis \w+)?", choice) for choice in choices)
@@ -235,6 +257,7 @@ DAMAGED = {
     "words.csv": lambda table: table.assign(psnr_db="much"),
     "negative.csv": lambda table: table.assign(size_bytes=-1),
     "impossible.csv": lambda table: table.assign(ms_ssim=1.5),
+    "better.csv": lambda table: table.assign(ssimulacra2=100.5),
     "twice.csv": lambda table: pd.concat([table, table]),
     "other.csv": lambda table: table[["bpp"]],
 }
@@ -312,7 +335,7 @@ def test_figures_for_papers_lie_beside_the_page(reported, tmp_path, run):
         "report", reported.folder / "codecs.csv", "--out", tmp_path / "r.html", "--images", 0, "--format", "svg"
     )
     assert (code, err) == (0, "")
-    names = {f"r-{figure}.svg" for figure in ("rd-psnr", "rd-ms-ssim", "compute", "sizes")}
+    names = {f"r-{figure}.svg" for figure in ("rd-psnr", "rd-ms-ssim", "rd-ssimulacra2", "compute", "sizes")}
     assert {path.name for path in tmp_path.iterdir()} == {"r.html"} | names
     assert all(name in out for name in names)
     for codec, look in reported.content.comparisons[0].looks.items():

@@ -87,6 +87,8 @@ def test_the_sides_are_chosen_and_their_numbers_and_pictures_follow(browser, fin
             assert numbers["bits per pixel"] == f"{version.bpp:.4f}"
             assert numbers["PSNR, dB"] == f"{version.psnr_db:.2f}"
             assert numbers["MS-SSIM"] == f"{version.ms_ssim:.4f}"
+            assert numbers["SSIMULACRA2"] == f"{version.ssimulacra2:.2f}"
+            assert "CVVDP, JOD" not in numbers
             image = find(".slider img.left")
             assert image.get_attribute("src") == version.source
             assert version.codec in image.get_attribute("alt")
@@ -131,7 +133,7 @@ def test_a_picture_is_filtered_and_codecs_are_hidden(browser, find, reported):
     cells = [cell.text for cell in browser.find_elements(By.CSS_SELECTOR, "#codecs-0 table.rows td")]
     assert all(f"{size:,}" in cells for size in own.size_bytes)
     find("#codecs-0 .codecs input[value=jpeg]").send_keys(Keys.SPACE)
-    for chart in ("psnr_db", "ms_ssim_db", "compute"):
+    for chart in ("psnr_db", "ms_ssim_db", "ssimulacra2", "compute"):
         assert list(drawn(browser, chart)) == ["rlcodec:photo", "policy:shipped"]
     assert drawn(browser, "sizes").popitem()[1] == ["rlcodec:photo", "policy:shipped"]
     assert "jpeg" not in find("#codecs-0 table.rows").text

@@ -139,7 +139,7 @@ class ToyPreset(Preset):
             raise limits.refusal(candidates)
         return streams[best.source]
 
-    def encode_actions(self, pixels: np.ndarray, actions: tuple[int, ...]) -> Encoded:
+    def encode_actions(self, pixels: np.ndarray, actions: tuple[int, ...], kind: str | None = None) -> Encoded:
         levels = actions.count(SEND)
         payload, settings = code(pixels, levels), ToySettings(levels)
         data = pack(self.format, fingerprint_of(DIGEST), *pixels.shape, settings.to_number(), payload.tobytes())

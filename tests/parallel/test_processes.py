@@ -17,7 +17,7 @@ def code(number: int) -> tuple[int, ...]:
     digit[8:20, 13 : 15 + number] = 255
     streams = [
         rlcodec.encode(picture, preset="photo", objective="small"),
-        rlcodec.encode(picture, preset="photo", gain=20, synthesis="full"),
+        rlcodec.encode(picture, preset="photo", gain=200, synthesis="full"),
         rlcodec.encode(picture, preset="compact"),
         rlcodec.encode(digit, objective="small"),
         *rlcodec.encode_many([digit, digit], tier="lm"),

@@ -11,7 +11,8 @@ import pandas as pd
 from scipy.interpolate import PchipInterpolator
 
 from rlcodec.errors import DataError
-from rlcodec.evaluation.curves import EXACT_PSNR_DB, best_points, decibels_of, mean_curves, summary_of
+from rlcodec.evaluation.curves import EXACT_PSNR_DB, anchor_of, best_points, decibels_of, mean_curves, summary_of
+from rlcodec.evaluation.perceptual import cvvdp
 from rlcodec.evaluation.rate_distortion import KEY
 from rlcodec.evaluation.report.pictures import (
     NEAR_BPP,
@@ -26,7 +27,6 @@ MOST_IMAGES = 200
 """Pictures that a comparison shows one by one; means are over all."""
 FIRST_TAG = "rollout/ep_rew_mean"
 """The learning curve that is shown first: the mean return of episodes."""
-ANCHOR = "jpeg"
 COLOURS = ("#d1495b", "#2f7ed8", "#c77700", "#1f8a5b", "#9a6bdc", "#0e8fa8", "#b0568f", "#7a7a7a")
 """Each has a contrast of at least 3.4 to 1 with the page's background, light and dark."""
 SYMBOLS = ("circle", "square", "diamond", "cross", "x", "triangle-up", "star", "hexagon")
@@ -116,6 +116,7 @@ def gather(
     pictures: Path | None = None,
     near_bpp: float = NEAR_BPP,
     report: Callable[[int, int], None] | None = None,
+    with_cvvdp: bool = False,
 ) -> Content:
     """Makes the content of a report.
 
@@ -125,7 +126,13 @@ def gather(
         pictures: folder of the tables' pictures; where the tables say they come from if None.
         near_bpp: bits per pixel at which they are shown.
         report: called with (codecs done, codecs in all) of all pictures that are coded.
+        with_cvvdp: whether CVVDP of them is measured.
+
+    Raises:
+        OptionError: CVVDP is asked for and not installed.
     """
+    if with_cvvdp:
+        cvvdp()  # raises OptionError before pictures are coded
     groups = _groups(sources.tables)
     looks: dict[str, Look] = {}
     notes: list[str] = []
@@ -145,7 +152,7 @@ def gather(
     comparisons = []
     for number, (group, of_group) in enumerate(zip(groups, originals, strict=True)):
         published = () if number else sources.curves
-        compared = _at_equal_bytes(group, of_group, near_bpp, step)
+        compared = _at_equal_bytes(group, of_group, near_bpp, step, with_cvvdp)
         comparisons.append(_comparison(group, published, looks, of_group, compared))
     if not groups and sources.curves:
         comparisons.append(_published(sources.curves, looks))
@@ -190,11 +197,11 @@ def _find_originals(group: Sequence[Table], images: int, pictures: Path | None, 
 
 
 def _at_equal_bytes(
-    group: Sequence[Table], originals: _Originals, near_bpp: float, step: Callable[[], None]
+    group: Sequence[Table], originals: _Originals, near_bpp: float, step: Callable[[], None], with_cvvdp: bool
 ) -> tuple[Compared, ...]:
     rows = pd.concat([table.rows for table in group]).drop_duplicates(KEY)
     return tuple(
-        compare_at_equal_bytes(name, pixels, rows[rows.image == name], near_bpp, step)
+        compare_at_equal_bytes(name, pixels, rows[rows.image == name], near_bpp, step, with_cvvdp)
         for name, pixels in originals.pixels.items()
     )
 
@@ -215,7 +222,7 @@ def _comparison(
     by_psnr = sizes_at_equal_psnr(curves, mean_pixels)
     curves = pd.concat([curves, *_renamed(published, set(curves.codec))], ignore_index=True)
     source = group[0].data.name if group[0].data else group[0].name
-    anchor, count = _anchor(curves), rows.image.nunique()
+    anchor, count = anchor_of(list(curves.codec)), rows.image.nunique()
     return Comparison(
         title=f"{source}: {count} picture{'s' if count > 1 else ''}",
         rows=shown.assign(psnr_db=shown.psnr_db.clip(upper=EXACT_PSNR_DB), ms_ssim_db=decibels_of(shown.ms_ssim)),
@@ -229,10 +236,6 @@ def _comparison(
         compared=compared,
         pictures=count,
     )
-
-
-def _anchor(curves: pd.DataFrame) -> str:
-    return ANCHOR if ANCHOR in set(curves.codec) else str(curves.codec[0])
 
 
 def _merged(group: Sequence[Table]) -> tuple[pd.DataFrame, dict[str, str]]:
@@ -271,7 +274,7 @@ def _looks(curves: pd.DataFrame, looks: dict[str, Look]) -> dict[str, Look]:
 
 def _published(published: Sequence[pd.DataFrame], looks: dict[str, Look]) -> Comparison:
     curves = pd.concat(_renamed(published, set()), ignore_index=True)
-    anchor = _anchor(curves)
+    anchor = anchor_of(list(curves.codec))
     return Comparison(
         title="published curves",
         curves=curves,

@@ -15,14 +15,14 @@ import pandas as pd
 from jinja2 import Environment, StrictUndefined
 from plotly.offline import get_plotlyjs
 
-from rlcodec.evaluation.curves import EXACT_PSNR_DB
+from rlcodec.evaluation.curves import EXACT_PSNR_DB, MEASURES
 from rlcodec.evaluation.report.content import COLOURS, FIRST_TAG, Comparison, Content, fullest_level
 
 FOLDER = "page"
 TEMPLATE, STYLES, SCRIPTS = "page.html.j2", "page.css", ("plots.js", "slider.js")
 SHOWN = (
-    "codec", "setting", "choice", "size_bytes", "bpp", "psnr_db", "ms_ssim", "ms_ssim_db", "decoder_kmac_per_pixel",
-    "encode_ms", "decode_ms",
+    "codec", "setting", "choice", "size_bytes", "bpp", "psnr_db", "ms_ssim", "ms_ssim_db", "ssimulacra2",
+    "psnr_hvs_m_db", "decoder_kmac_per_pixel", "encode_ms", "decode_ms",
 )  # fmt: skip
 GLYPHS = {
     "circle": "●", "square": "■", "diamond": "◆", "cross": "✚", "x": "✖", "triangle-up": "▲", "star": "★", "hexagon": "⬢",
@@ -56,6 +56,8 @@ def render(content: Content, named: Sequence[str], title: str = "rlcodec report"
         images=[list(c.rows.image.unique()) if len(c.rows) else [] for c in comparisons],
         summaries=[_records(c.summary) for c in comparisons],
         choices={n: found for n, c in enumerate(comparisons) if (found := _choices(c))},
+        measures=MEASURES,
+        cvvdp=any(math.isfinite(v.cvvdp_jod) for c in comparisons for one in c.compared for v in one.versions),
         tags=sorted(tags, key=lambda tag: tag != FIRST_TAG), data=_json(_data(content, means, sizes)),
     )  # fmt: skip
 

@@ -9,7 +9,7 @@ from matplotlib import rc_context
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
-from rlcodec.evaluation.curves import MEASURES
+from rlcodec.evaluation.curves import MEASURES, with_unit
 from rlcodec.evaluation.figures import new_figure, save_figure
 from rlcodec.evaluation.report.content import COLOURS, FIRST_TAG, Comparison, Content, Look, fullest_level
 from rlcodec.evaluation.report.sources import Shares, Trained
@@ -81,7 +81,7 @@ def plot_rate(comparison: Comparison, measure: str) -> Figure:
         if len(shown):
             axis.plot(shown.bpp, shown[measure], label=codec, **_line(comparison.looks[codec]))
     axis.set_xlabel("bits per pixel")
-    axis.set_ylabel(f"{MEASURES[measure]}, dB")
+    axis.set_ylabel(with_unit(measure))
     axis.set_xlim(left=0)
     axis.legend(loc="best")
     return figure

@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,9 +13,11 @@ import pandas as pd
 from PIL import Image
 
 from rlcodec.core.metrics import ms_ssim, psnr_db
+from rlcodec.core.ssimulacra2 import ssimulacra2
 from rlcodec.errors import OptionError, RlcodecError
-from rlcodec.evaluation.codecs import FORMATS, Codec, Summary, codec_by_name, is_rlcodec
+from rlcodec.evaluation.codecs import Codec, Summary, codec_by_name, format_of, is_rlcodec
 from rlcodec.evaluation.curves import EXACT_PSNR_DB
+from rlcodec.evaluation.perceptual import cvvdp, psnr_hvs_m_db
 from rlcodec.evaluation.rate_distortion import Source, pixels_of, sha256_of, sources_of
 from rlcodec.evaluation.versions import Version, finest_within, version_at
 from rlcodec.images.saving import image_bytes
@@ -38,6 +41,9 @@ class ShownVersion:
         bpp: bits per pixel.
         psnr_db: of the whole picture; `EXACT_PSNR_DB` if it is exact.
         ms_ssim: of the whole picture, 0 to 1.
+        ssimulacra2: of the whole picture, at most 100.
+        psnr_hvs_m_db: of the whole picture; NaN without the extra `metrics`.
+        cvvdp_jod: of the whole picture, at most 10; NaN unless it is asked for.
         decoder_kmac_per_pixel: compute of decoding; NaN if unknown.
         source: the embedded part, a data URI.
     """
@@ -48,6 +54,9 @@ class ShownVersion:
     bpp: float
     psnr_db: float
     ms_ssim: float
+    ssimulacra2: float
+    psnr_hvs_m_db: float
+    cvvdp_jod: float
     decoder_kmac_per_pixel: float
     source: str
 
@@ -108,6 +117,7 @@ def compare_at_equal_bytes(
     rows: pd.DataFrame,
     near_bpp: float = NEAR_BPP,
     report: Callable[[], None] | None = None,
+    with_cvvdp: bool = False,
 ) -> Compared:
     """A picture by the codecs of a table at equal bytes.
 
@@ -120,16 +130,20 @@ def compare_at_equal_bytes(
         rows: of the picture, columns as `rlcodec.evaluation.rate_distortion.Row`.
         near_bpp: bits per pixel.
         report: called after every codec.
+        with_cvvdp: whether CVVDP is measured.
+
+    Raises:
+        OptionError: CVVDP is asked for and not installed.
     """
     names = list(rows.codec.unique())
     ordered = sorted(names, key=lambda name: not is_rlcodec(name))
     height, width = pixels.shape[:2]
     most, anchored = round(near_bpp * width * height / 8), False
-    versions = [_described("original", "raw", pixels.size, pixels, pixels, Summary())]
+    versions = [_described("original", "raw", pixels.size, pixels, pixels, Summary(), with_cvvdp)]
     missing: dict[str, str] = {}
     for name in ordered[: MOST_VERSIONS - 1]:
         try:
-            if not is_rlcodec(name) and name not in FORMATS:
+            if not is_rlcodec(name) and format_of(name) is None:
                 raise OptionError("is not known here")
             codec = codec_by_name(name)
             version: Version | None
@@ -140,7 +154,7 @@ def compare_at_equal_bytes(
                 version = finest_within(codec, pixels, most)
             if version is None:
                 raise OptionError(f"has no file of at most {most:,} bytes")
-            versions.append(_shown(codec, version, pixels))
+            versions.append(_shown(codec, version, pixels, with_cvvdp))
         except (RlcodecError, OSError, ValueError) as error:  # Pillow's formats raise the last two
             missing[name] = " ".join(str(error).split())
         if report:
@@ -158,15 +172,15 @@ def _as_measured(codec: Codec, pixels: np.ndarray, rows: pd.DataFrame, near_bpp:
     return version_at(codec, pixels, setting, codec.settings[setting])
 
 
-def _shown(codec: Codec, version: Version, original: np.ndarray) -> ShownVersion:
+def _shown(codec: Codec, version: Version, original: np.ndarray, with_cvvdp: bool) -> ShownVersion:
     summary = codec.summarise(version.data)
     chosen = summary.choice
     setting = chosen if chosen.startswith(version.setting) else ", ".join(part for part in (version.setting, chosen) if part)
-    return _described(codec.name, setting, len(version.data), version.pixels, original, summary)
+    return _described(codec.name, setting, len(version.data), version.pixels, original, summary, with_cvvdp)
 
 
 def _described(
-    codec: str, setting: str, size_bytes: int, pixels: np.ndarray, original: np.ndarray, summary: Summary
+    codec: str, setting: str, size_bytes: int, pixels: np.ndarray, original: np.ndarray, summary: Summary, with_cvvdp: bool
 ) -> ShownVersion:
     height, width = original.shape[:2]
     return ShownVersion(
@@ -176,6 +190,9 @@ def _described(
         8 * size_bytes / (width * height),
         min(psnr_db(original, pixels), EXACT_PSNR_DB),
         ms_ssim(original, pixels),
+        ssimulacra2(original, pixels),
+        psnr_hvs_m_db(original, pixels),
+        cvvdp()(original, pixels) if with_cvvdp else math.nan,
         summary.decoder_kmac_per_pixel,
         data_uri(_middle(pixels)),
     )

@@ -15,7 +15,7 @@ from rlcodec.agents.reported_results import RESULTS_FILE, ReportedEpisode, read_
 from rlcodec.core.metrics import PEAK_SQUARED
 from rlcodec.errors import DataError, RlcodecError
 from rlcodec.evaluation.curves import read_curve
-from rlcodec.evaluation.rate_distortion import COLUMNS, CSV, KEY, PARQUET, Row, load_table, read_columns
+from rlcodec.evaluation.rate_distortion import ADDED, CSV, KEY, PARQUET, REQUIRED, Row, load_table, read_columns
 from rlcodec.presets.registry import preset_by_name
 
 RUN_FILE = "run.json"
@@ -171,7 +171,7 @@ def _table_kind(path: Path) -> str:
             names = set(pd.read_csv(path, nrows=0).columns)
     except (OSError, ValueError):
         return ""
-    if set(COLUMNS) <= names:
+    if set(REQUIRED) <= names:
         return "codecs"
     return "evaluation" if set(EVALUATED) <= names else ""
 
@@ -204,11 +204,13 @@ def _table(path: Path) -> Table:
     except (TypeError, ValueError) as error:
         raise DataError(f"{path}: a column holds what it should not ({' '.join(str(error).split())})") from error
     numbers = rows[[name for name, kind in Row.__annotations__.items() if kind in (int, float)]]
-    finite = numbers.drop(columns=["decoder_kmac_per_pixel", "psnr_db"])
+    finite = numbers.drop(columns=["decoder_kmac_per_pixel", "psnr_db", *ADDED])
     if not np.isfinite(finite).all(axis=None) or (numbers[list(POSITIVE)] <= 0).any(axis=None) or rows.psnr_db.isna().any():
         raise DataError(f"{path}: holds impossible values: sizes are positive, quality and times are numbers")
     if (rows.psnr_db == -math.inf).any() or np.isinf(rows.decoder_kmac_per_pixel).any() or (rows.ms_ssim > 1).any():
         raise DataError(f"{path}: holds impossible values: an infinite error or compute, or MS-SSIM above 1")
+    if np.isinf(rows[list(ADDED)]).any(axis=None) or (rows[list(ADDED)] > 100).any(axis=None):
+        raise DataError(f"{path}: holds impossible values: SSIMULACRA2 or PSNR-HVS-M is infinite or above 100")
     if rows[KEY].duplicated().any():
         raise DataError(f"{path}: has a picture twice at the same setting of a codec")
     beside = _json(path.with_suffix(".json"))

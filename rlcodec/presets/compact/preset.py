@@ -121,7 +121,7 @@ class CompactPreset(Preset):
         measurements = measure_lazily(self.analyse_pixels(pixels))
         return process.CompactProcess(self.process_spec(), measurements, cast(CompactPredictor, predictor))
 
-    def encode_actions(self, pixels: np.ndarray, actions: tuple[int, ...]) -> Encoded:
+    def encode_actions(self, pixels: np.ndarray, actions: tuple[int, ...], kind: str | None = None) -> Encoded:
         return process.encode_actions(self.analyse_pixels(pixels), actions)
 
     def analyse_pixels(self, pixels: np.ndarray) -> AnalysedPicture:

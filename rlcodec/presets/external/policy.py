@@ -2,13 +2,13 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import cast
 
 import numpy as np
 
 from rlcodec.control.actor import best_legal
-from rlcodec.control.objective import Objective
+from rlcodec.control.objective import SSIMULACRA2, Objective
 from rlcodec.control.onnx_policy import check_objective, load_policy, metadata_of_policy
 from rlcodec.errors import DataError, OptionError, PolicyError
 from rlcodec.presets.external.process import (
@@ -32,12 +32,14 @@ class StopMeasurements:
         mse: mean squared error on the scale 0 to 255.
         ms_ssim: MS-SSIM, if it was measured.
         decoder_kmac_per_pixel: compute of decoding; 0 if None.
+        ssimulacra2: SSIMULACRA2, if it was measured.
     """
 
     rate_bpp: Numbers
     mse: Numbers
     ms_ssim: Numbers | None = None
     decoder_kmac_per_pixel: Numbers | None = None
+    ssimulacra2: Numbers | None = None
 
 
 class ExternalPolicy:
@@ -78,7 +80,7 @@ class ExternalPolicy:
             OptionError: there are other features, or the objective is outside of what the policy was trained for.
         """
         nothing = np.ones((1, len(self.spec.settings), len(self.spec.stops)))  # no measurement is observed before the choice
-        process, state = self._start(features, objective, [nothing] * 4)
+        process, state = self._start(features, objective, [nothing] * len(fields(StopMeasurements)))
         return self._decide(process, state)
 
     def choose_stop(self, features: Numbers, objective: Objective, setting: int, measured: StopMeasurements) -> int:
@@ -120,8 +122,9 @@ class ExternalPolicy:
         if given.shape != (len(self.spec.features),) or not np.isfinite(given).all():
             raise OptionError(f"features have shape {given.shape} or are not finite; give {', '.join(self.spec.features)}")
         check_objective(objective, self._process_spec)
-        rate_bpp, mse, ms_ssim, kmac = tables
-        measured = ExternalMeasurements(given[None], np.ones(1, np.int64), rate_bpp, kmac, mse, ms_ssim)
+        rate_bpp, mse, ms_ssim, kmac, ssimulacra2 = tables
+        scores = ssimulacra2 if SSIMULACRA2 in self.spec.kinds else None
+        measured = ExternalMeasurements(given[None], np.ones(1, np.int64), rate_bpp, kmac, mse, ms_ssim, scores)
         process = ExternalProcess(self.spec, measured, cast(ExternalPredictor, self._policy.predictor))
         return process, process.initial(np.zeros(1, np.int64), self._process_spec.objectives_of(objective, 1))
 

@@ -26,7 +26,7 @@ from rlcodec.control.decision_process import (
     Totals,
     in_turns,
 )
-from rlcodec.control.objective import KINDS
+from rlcodec.control.objective import KINDS, PERCEPTUAL_KINDS, SSIMULACRA2
 from rlcodec.control.observation import advice_layout, advice_of, joined
 from rlcodec.control.outcomes import Outcomes
 from rlcodec.control.regressor import Net, decibels_to_quality, distortions, net_of, scaled
@@ -34,12 +34,12 @@ from rlcodec.errors import DataError
 
 NAME_IN_FILES = "own"
 """What policy files say where those of a preset have its name; no stream carries it."""
-RATE_RANGE = {"mse": (0.2, 2.9), "psnr": (0.4, 1.6), "ms-ssim": (0.5, 1.5)}
-"""Default of log10 of lambda_rate that policies are trained for, by kind: that of preset "photo"."""
+RATE_RANGE = {"mse": (0.2, 2.9), "psnr": (0.4, 1.6), "ms-ssim": (0.5, 1.5), SSIMULACRA2: (1.0, 2.4)}
+"""Default of log10 of lambda_rate that policies are trained for, by kind."""
 SETTING_PHASE, STOP_PHASE = range(2)
 STOP_ACTION, GO_ACTION = 0, 1
-PREDICTED = 4
-"""Numbers that are predicted for each setting and stop: log2 of bits per pixel, kMAC per pixel, PSNR and MS-SSIM in dB."""
+PREDICTED = ("log2 of bits per pixel", "kMAC per pixel", "PSNR in dB", "MS-SSIM in dB")
+"""Numbers that are predicted for each setting and stop; SSIMULACRA2 follows, if it was measured."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class ExternalSpec:
         settings: names of its settings, two or more.
         features: names of what is known of an image before it is coded.
         stops: names of where streams of a setting can end, from the coarsest; one if they cannot be cut.
-        kinds: of distortion that were measured.
+        kinds: of distortion that were measured; "ssimulacra2" must be named.
         rate_range: log10 of the smallest and the largest lambda_rate that policies are trained for, by kind of distortion; that
             of `RATE_RANGE` for kinds that are left out.
         baseline: index of the setting that rewards are counted from.
@@ -69,10 +69,11 @@ class ExternalSpec:
     baseline: int = 0
 
     def __post_init__(self) -> None:
-        unknown = set(self.rate_range) - set(KINDS)
+        unknown = set(self.rate_range) - set(self.all_kinds)
         if unknown:
-            raise DataError(f"rate_range has {', '.join(sorted(unknown))}; there are: {', '.join(KINDS)}")
-        ranges = {kind: (float(low), float(high)) for kind, (low, high) in (RATE_RANGE | dict(self.rate_range)).items()}
+            raise DataError(f"rate_range has {', '.join(sorted(unknown))}; there are: {', '.join(self.all_kinds)}")
+        given = {kind: self.rate_range.get(kind, RATE_RANGE[kind]) for kind in self.all_kinds}
+        ranges = {kind: (float(low), float(high)) for kind, (low, high) in given.items()}
         object.__setattr__(self, "rate_range", ranges)
         for name in ("settings", "features", "stops", "kinds"):
             object.__setattr__(self, name, tuple(getattr(self, name)))
@@ -80,14 +81,23 @@ class ExternalSpec:
             values = getattr(self, name)
             if len(values) < least or len(set(values)) < len(values) or not all(isinstance(v, str) for v in values):
                 raise DataError(f"{name} are {', '.join(map(str, values)) or 'none'}; give at least {least} different names")
-        if not set(self.kinds) <= set(KINDS):
-            raise DataError(f"kinds are {', '.join(self.kinds)}; there are: {', '.join(KINDS)}")
+        if not set(self.kinds) <= set(PERCEPTUAL_KINDS):
+            raise DataError(f"kinds are {', '.join(self.kinds)}; there are: {', '.join(PERCEPTUAL_KINDS)}")
         if not 0 <= self.baseline < len(self.settings):
             raise DataError(f"baseline is {self.baseline}; there are {len(self.settings)} settings")
-        for kind in KINDS:
-            low, high = self.rate_range[kind]
+        for kind, (low, high) in ranges.items():
             if not -np.inf < low < high < np.inf:
                 raise DataError(f"rate_range of {kind} is {low} to {high}; give log10 of the smallest and largest lambda_rate")
+
+    @property
+    def all_kinds(self) -> tuple[str, ...]:
+        """Kinds of distortion that observations have a place for; SSIMULACRA2 is one only if it was measured."""
+        return PERCEPTUAL_KINDS if SSIMULACRA2 in self.kinds else KINDS
+
+    @property
+    def numbers_predicted(self) -> int:
+        """How many numbers are predicted for each setting and stop."""
+        return len(PREDICTED) + (SSIMULACRA2 in self.kinds)
 
     @property
     def action_count(self) -> int:
@@ -98,13 +108,14 @@ class ExternalSpec:
     def layout(self) -> Layout:
         """Fields of the observation."""
         return (
-            *advice_layout(self.action_count),
+            *advice_layout(self.action_count, self.all_kinds),
             ("phase", 2, "one-hot: choosing the setting, choosing the stop"),
             ("setting", 1, "index of the chosen setting / number of settings; 0 before it is chosen"),
             ("stop", 1, "stops passed / number of stops"),
             ("rate", 1, "log2 of 1 + bits per pixel if stopped now; 0 before the setting is chosen"),
             ("compute", 1, "decoder kMAC per pixel if stopped now, / 10; 0 before the setting is chosen"),
             ("quality", 2, "PSNR / 50 and MS-SSIM / 30, in dB, if stopped now; 0 before that, and where not measured"),
+            *([("score", 1, "SSIMULACRA2 / 100 if stopped now; 0 before that")] if SSIMULACRA2 in self.kinds else []),
             ("rates", len(self.settings), "log2 of the predicted bits per pixel of each setting, / 5"),
             ("qualities", len(self.settings), "predicted PSNR of each setting in dB, / 50"),
             ("features", len(self.features), "of the image, standardised by their mean and deviation in training"),
@@ -119,7 +130,9 @@ class ExternalSpec:
         """What a policy for the codec must agree with."""
         actions = {"first": list(self.settings), "later": ["stop", "go on"], "stops": list(self.stops)}
         extra = {"spec": self.to_json()}
-        return ProcessSpec(NAME_IN_FILES, self.digest, self.layout, actions, self.rate_range, KINDS, tuple(self.kinds), extra)
+        return ProcessSpec(
+            NAME_IN_FILES, self.digest, self.layout, actions, self.rate_range, self.all_kinds, tuple(self.kinds), extra
+        )
 
     def to_json(self) -> str:
         """All fields as JSON text."""
@@ -137,7 +150,7 @@ class ExternalPredictor(Predictor):
     """Predicts what all settings and stops cost and give from an image's features.
 
     Attributes:
-        net: from features, float64 (n, features), to PREDICTED numbers for each setting and stop.
+        net: from features, float64 (n, features), to the numbers of PREDICTED for each setting and stop.
     """
 
     net: Net
@@ -145,13 +158,13 @@ class ExternalPredictor(Predictor):
     @staticmethod
     def from_json(text: str, spec: ExternalSpec) -> "ExternalPredictor":
         """Inverse of `to_json`; raises ValueError, KeyError or TypeError on anything else."""
-        outputs = PREDICTED * len(spec.settings) * len(spec.stops)
+        outputs = spec.numbers_predicted * len(spec.settings) * len(spec.stops)
         return ExternalPredictor(net_of(json.loads(text)["net"], len(spec.features), outputs))
 
     def predict(self, features: np.ndarray, spec: ExternalSpec) -> Outcomes:
         """What to expect of n images; `features` is float64 (n, features)."""
-        outputs = self.net(features).reshape(len(features), PREDICTED, len(spec.settings), len(spec.stops))
-        distortion = decibels_to_quality(outputs[:, 2], outputs[:, 3])
+        outputs = self.net(features).reshape(len(features), -1, len(spec.settings), len(spec.stops))
+        distortion = decibels_to_quality(*(outputs[:, number] for number in range(2, spec.numbers_predicted)))
         return Outcomes(np.exp2(outputs[:, 0]), np.maximum(outputs[:, 1], 0), distortion)
 
     def standardise(self, features: np.ndarray) -> np.ndarray:
@@ -170,6 +183,7 @@ class ExternalMeasurements:
         kmac: float64 (n, settings, stops), decoder kMAC per pixel.
         mse: float64 (n, settings, stops), mean squared error on the scale 0 to 255.
         ms_ssim: float64 (n, settings, stops); 0 if it was not measured.
+        ssimulacra2: float64 (n, settings, stops); None if it was not measured.
     """
 
     features: np.ndarray
@@ -178,10 +192,12 @@ class ExternalMeasurements:
     kmac: np.ndarray
     mse: np.ndarray
     ms_ssim: np.ndarray
+    ssimulacra2: np.ndarray | None = None
 
     def outcomes(self) -> Outcomes:
         """The same as rate, compute and distortion."""
-        return Outcomes(self.bits / self.pixels[:, None, None], self.kmac, distortions(self.mse, self.ms_ssim))
+        distortion = distortions(self.mse, self.ms_ssim, self.ssimulacra2)
+        return Outcomes(self.bits / self.pixels[:, None, None], self.kmac, distortion)
 
 
 @dataclass
@@ -269,7 +285,8 @@ class ExternalProcess(DecisionProcess[ExternalState]):
         costs[choosing, : len(spec.settings)] = expected.min(2)[choosing]
         costs[~choosing, STOP_ACTION], costs[~choosing, GO_ACTION] = known[every, seen.stop][~choosing], later[~choosing]
         current = np.where(choosing, expected[:, spec.baseline, last], known[every, seen.stop])
-        psnr_db, ms_ssim_db = (-measured.distortion[KINDS.index(kind)] for kind in ("psnr", "ms-ssim"))
+        kinds = spec.all_kinds
+        psnr_db, ms_ssim_db = (-measured.distortion[kinds.index(kind)] for kind in ("psnr", "ms-ssim"))
         of_chosen = [
             seen.setting / len(spec.settings),
             seen.stop / len(spec.stops),
@@ -277,14 +294,15 @@ class ExternalProcess(DecisionProcess[ExternalState]):
             measured.kmac / 10,
             psnr_db / 50,
             ms_ssim_db / 30 * ("ms-ssim" in spec.kinds),
+            *([-measured.distortion[kinds.index(SSIMULACRA2)] / 100] if SSIMULACRA2 in kinds else []),
         ]
         return joined(
             [
-                advice_of(costs, self.legal(seen), current, seen.objectives, spec.rate_range),
+                advice_of(costs, self.legal(seen), current, seen.objectives, spec.rate_range, kinds),
                 np.eye(2)[seen.phase],
                 *(np.where(choosing, 0.0, values)[:, None] for values in of_chosen),
                 np.log2(predicted.rate_bpp[:, :, last]) / 5,
-                -predicted.distortion[KINDS.index("psnr")][:, :, last] / 50,
+                -predicted.distortion[kinds.index("psnr")][:, :, last] / 50,
                 self.features[seen.image],
             ]
         )

@@ -167,7 +167,7 @@ class MnistPreset(Preset):
     def live_process(self, pixels: np.ndarray, predictor: Predictor) -> MnistProcess:
         return live_process(self.weights(), pixels, cast(MnistPredictor, predictor))
 
-    def encode_actions(self, pixels: np.ndarray, actions: tuple[int, ...]) -> Encoded:
+    def encode_actions(self, pixels: np.ndarray, actions: tuple[int, ...], kind: str | None = None) -> Encoded:
         budget, *later = actions or (0,)
         bit_budget = BUDGET_SLICES[budget] * bits_per_slice(*pixels.shape)
         choices = [decisions.choice_of(action) for action in later]

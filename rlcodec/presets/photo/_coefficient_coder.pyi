@@ -1,57 +1,37 @@
 import numpy as np
 
-from rlcodec.core._integer_mlp import ContextNet
+from rlcodec.core._adaptive import Counters
+from rlcodec.core._mixing import Mixers
 from rlcodec.core._range_coder import RangeCoder
 
-DIAGONALS: int
-GAINS: int
-LONGEST_CHAIN: int
-FREQUENCY_PAD: int
-BLOCK_PAD: int
-SPAN: int
-ACROSS: int
-GATHERED: int
-SUMS: int
-REACHES: int
+COUNTERS: int
+EXPECTATIONS: int
 INPUTS: int
-INPUT_SCALE: int
-SELECTED: int
-ROWS: int
-EXTENT_INPUTS: int
-EXTENT_ROWS: int
-EXTENT_SELECTED: int
-
-class PhotoNets:
-    luma: ContextNet
-    chroma: ContextNet
-    extent: ContextNet
-    def __init__(self, luma: ContextNet, chroma: ContextNet, extent: ContextNet) -> None: ...
+LEVELS: int
+MIXERS: int
+UNIT: int
+WEIGHT_UNIT: int
 
 class StripState:
     values: np.ndarray
-    extents: np.ndarray
-    def __init__(self, rows: int, columns: int, offsets: np.ndarray, log_table: np.ndarray) -> None: ...
+    splits: np.ndarray
+    offsets: np.ndarray
+    chroma: np.ndarray
+    repairs: np.ndarray
+    tier: int
+    counters: Counters
+    mixers: Mixers
+    def __init__(
+        self, rows: int, columns: int, counters: Counters, mixers: Mixers, weights: np.ndarray, relative: np.ndarray
+    ) -> None: ...
 
-class ScratchBuffers:
-    def __init__(self, nets: PhotoNets) -> None: ...
-
-def choose_extents(coefficients: np.ndarray, weight: float, strip: StripState) -> None: ...
-def code_constants(
+def code_slice(
     coder: RangeCoder,
-    nets: PhotoNets,
     strip: StripState,
-    scratch: ScratchBuffers,
-    coefficients: np.ndarray | None,
-    gain: int,
-) -> None: ...
-def code_diagonals(
-    coder: RangeCoder,
-    nets: PhotoNets,
-    strip: StripState,
-    scratch: ScratchBuffers,
-    coefficients: np.ndarray | None,
-    gain: int,
-    weight: float,
-    low: int,
-    high: int,
+    index: int,
+    coefficients: np.ndarray | None = None,
+    scales: np.ndarray | None = None,
+    centroids: np.ndarray | None = None,
+    slices: np.ndarray | None = None,
+    weight: float = 0,
 ) -> None: ...

@@ -1,4 +1,5 @@
 cpdef enum:
+    BLOCK = 16  # side of the blocks whose coefficients are counted
     # Bins of magnitudes from 1 on, so many to an octave, evenly spaced within it; the outermost bins also hold what lies
     # beyond.
     BINS_PER_OCTAVE = 8

@@ -2,6 +2,7 @@ import numpy as np
 
 BINS_PER_OCTAVE: int
 OCTAVES: int
+BLOCK: int
 BINS: int
 KINDS_OF_PLANES: int
 ENERGY_BINS: int

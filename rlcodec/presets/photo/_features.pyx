@@ -6,15 +6,18 @@ from libc.stdint cimport int32_t, int64_t
 from libc.string cimport memcpy
 
 from rlcodec.core.compiler cimport cloned
-from rlcodec.presets.photo._transform cimport AREA, BLOCK, PLANES
+from rlcodec.presets.photo._transform cimport PLANES
+
+cdef enum:
+    BLOCK_PIXELS = BLOCK * BLOCK
 
 
 cdef cloned find_bins(const float* block, int shift, int32_t first, int32_t last, int32_t* bins) noexcept nogil:
     """Bins of a block's coefficients from their bits as float32, without signs and shifted, less `first`, 0 to `last`."""
     cdef int i
     cdef int32_t at
-    memcpy(bins, block, AREA * sizeof(float))
-    for i in range(AREA):
+    memcpy(bins, block, BLOCK_PIXELS * sizeof(float))
+    for i in range(BLOCK_PIXELS):
         at = ((bins[i] & 0x7FFFFFFF) >> shift) - first
         at = at if at > 0 else 0
         bins[i] = at if at < last else last
@@ -24,11 +27,11 @@ cdef int check_blocks(
     const float[::strided, ::strided, ::strided, ::contiguous] coefficients, const int64_t[:, ::1] slice_of, int64_t slices
 ) except -1:
     cdef int i
-    if coefficients.shape[0] != PLANES or coefficients.shape[3] != AREA:
+    if coefficients.shape[0] != PLANES or coefficients.shape[3] != BLOCK_PIXELS:
         raise ValueError(f"blocks have {PLANES} planes of {BLOCK}x{BLOCK} coefficients")
     if slice_of.shape[0] != BLOCK or slice_of.shape[1] != BLOCK or not 0 < slices <= MOST_SLICES:
         raise ValueError(f"{slice_of.shape[0]}x{slice_of.shape[1]} coefficients of a block are in {slices} slices")
-    for i in range(AREA):
+    for i in range(BLOCK_PIXELS):
         if not 0 <= slice_of[i >> 4, i & 15] < slices:
             raise ValueError(f"there are {slices} slices; a coefficient is in slice {slice_of[i >> 4, i & 15]}")
     return 0
@@ -45,7 +48,7 @@ def count_bins(
         slice_of: int64 (BLOCK, BLOCK).
         counts: int64 (KINDS_OF_PLANES, slices, BINS), receives numbers of coefficients.
     """
-    cdef int32_t[AREA] bins
+    cdef int32_t[BLOCK_PIXELS] bins
     cdef int64_t plane, y, x, kind
     cdef const int64_t* slices = &slice_of[0, 0]
     cdef int i
@@ -61,7 +64,7 @@ def count_bins(
                         &coefficients[plane, y, x, 0], MANTISSA_SHIFT, FIRST_OCTAVE * BINS_PER_OCTAVE, BINS - 1,
                         bins,
                     )
-                    for i in range(AREA):
+                    for i in range(BLOCK_PIXELS):
                         counts[kind, slices[i], bins[i]] += 1
 
 
@@ -85,7 +88,7 @@ def measure_blocks(
     """
     # By slice: sums of squares in all octaves before each, and numbers of coefficients in them.
     cdef double[MOST_SLICES][OCTAVES + 1] energy, count
-    cdef int32_t[AREA] octaves
+    cdef int32_t[BLOCK_PIXELS] octaves
     cdef int64_t y, x, s, o, g, cut, slices = similar.shape[1] + 1
     cdef double whole, part, rounding, total, lost, below, sent, kept
     cdef const float* block
@@ -106,7 +109,7 @@ def measure_blocks(
                     for o in range(OCTAVES + 1):
                         energy[s][o] = count[s][o] = 0
                 find_bins(block, OCTAVE_SHIFT, FIRST_OCTAVE, OCTAVES - 1, octaves)
-                for i in range(AREA):
+                for i in range(BLOCK_PIXELS):
                     square = block[i] * block[i]
                     energy[slice_at[i]][octaves[i] + 1] += <double>square
                     count[slice_at[i]][octaves[i] + 1] += 1
@@ -116,7 +119,7 @@ def measure_blocks(
                         energy[s][o + 1] += energy[s][o]
                         count[s][o + 1] += count[s][o]
                     whole += energy[s][OCTAVES]
-                o = <int64_t>(log2(max(whole / AREA, least_energy) / least_energy) * ENERGY_BINS_PER_OCTAVE)
+                o = <int64_t>(log2(max(whole / BLOCK_PIXELS, least_energy) / least_energy) * ENERGY_BINS_PER_OCTAVE)
                 blocks[min(o, ENERGY_BINS - 1)] += 1
                 for g in range(steps.shape[0]):
                     cut = <int64_t>cuts[g]

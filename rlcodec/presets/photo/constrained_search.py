@@ -1,54 +1,59 @@
 """Encoding a photograph within constraints: so many bytes, so many dB, so many milliseconds of decoding.
 
-The search is over one number: the gain and, between two gains, the weight of bits with which the encoder rounds coefficients,
-which decoders need not know. The policy's predictions say where to begin, so that few encodes are needed; each is measured, and
-only measured streams are returned.
+The search is over the gain, of which neighbours give files that differ by less than 2%, and, if even the coarsest has too many
+bytes, over the slices that are sent. The policy's predictions say where to begin, so that few encodes are needed; each is
+measured, and only measured streams are returned.
 """
 
 import math
-from collections.abc import Callable
 
 import numpy as np
 
 from rlcodec.control.constraints import Candidate, Constraints, least_compute
 from rlcodec.control.decode_time import Calibration
-from rlcodec.control.objective import KINDS, Objective
+from rlcodec.control.objective import Objective
 from rlcodec.core.metrics import psnr_db
 from rlcodec.presets.base import Encoded
-from rlcodec.presets.photo.coefficient_coder import GAINS, SLICE_COUNT
-from rlcodec.presets.photo.decisions import ENDINGS, GAIN_CHOICES
+from rlcodec.presets.photo.coding import settings_for
+from rlcodec.presets.photo.decisions import ALLOCATION_OF, ENDINGS, GAIN_CHOICES, KINDS
 from rlcodec.presets.photo.decode_cost import decode_work
 from rlcodec.presets.photo.decoder import shown_pixels
 from rlcodec.presets.photo.encoder import PolicyEncoder, stream_of
 from rlcodec.presets.photo.format import PHOTO
 from rlcodec.presets.photo.process import Choice
-from rlcodec.presets.photo.settings import PhotoSettings
-from rlcodec.presets.photo.strips import BIT_WEIGHT, CodedPicture, encode_photo
+from rlcodec.presets.photo.quantiser import GAINS
+from rlcodec.presets.photo.strips import CodedPicture
+from rlcodec.presets.photo.transform import SLICES
 
 DEFAULT_SYNTHESIS = "light"
 """Used if nothing else decides; "full" takes four times the compute for one or two per cent of the rate."""
-WEIGHT_OF_GAIN = {"max_bytes": 0.68, "min_psnr": 1.3}
-"""Factor by which the weight of bits changes where it replaces a whole step of the gain, by constraint."""
 TOLERANCE = {"max_bytes": 0.010, "min_psnr": 0.06}
 """The search ends at a stream that meets a constraint by less: natural logarithm of bytes, or dB."""
-TRIALS = 5
-"""The most encodes of a search once a stream meets the constraint."""
-PLACES_PER_GAIN = 16
-"""Resolution at which predictions are searched."""
+TOLERATED_BYTES = 8
+"""Bytes that may always be left over."""
+TRIALS = 7
+"""The most encodes of a search once a stream meets the constraint; mostly two to four are needed."""
+FREE_TRIALS = 4
+"""Trials before the last gain of the axis is tried, if none meets the constraint."""
+GAINS_APART = 8
+"""Gains within which the finest that decodes in time is found."""
 
 
 class ConstrainedSearch:
     """Encodes one picture again and again until a stream meets constraints.
 
     Args:
-        encoder: of the picture; it keeps coefficients if there is a `min_psnr`.
+        encoder: of the picture; it keeps areas if there is a `min_psnr`.
         constraints: what the stream must meet.
         calibration: of this machine, if decoding time is limited.
+        kind: of distortion, for which bits are allocated.
     """
 
-    def __init__(self, encoder: PolicyEncoder, constraints: Constraints, calibration: Calibration | None):
-        self.encoder, self.constraints, self.calibration = encoder, constraints, calibration
+    def __init__(self, encoder: PolicyEncoder, constraints: Constraints, calibration: Calibration | None, kind: str):
+        self.encoder, self.constraints, self.calibration, self.kind = encoder, constraints, calibration, kind
+        self.allocation = encoder.live.allocation(kind)
         self.tried: list[Candidate[Encoded]] = []
+        self._coarsest: CodedPicture | None = None
 
     def encode(self, objective: Objective | None, synthesis: str | None) -> Encoded:
         """Encodes the picture.
@@ -98,55 +103,66 @@ class ConstrainedSearch:
         return None
 
     def _search(self, name: str, wanted: float, synthesis: str) -> Candidate[Encoded] | None:
-        """The stream that just meets one constraint; None if no gain meets it.
+        """The stream that just meets one constraint; None if none was found.
 
-        Scores grow along the search's axis: from the finest gain to the coarsest for bytes, the other way for dB. A place
-        between two gains stands for the one that meets the constraint, with the weight of bits changed towards the other.
+        Scores grow along the search's axis: from the finest gain to the coarsest for bytes, the other way for dB.
 
         Args:
             name: "max_bytes" or "min_psnr".
             wanted: score to reach, see `_score`.
             synthesis: of the stream.
         """
-        axis = list(range(GAINS)) if name == "max_bytes" else list(range(GAINS - 1, -1, -1))
+        axis = np.arange(GAINS) if name == "max_bytes" else np.arange(GAINS)[::-1]
         predictions = np.maximum.accumulate(self._predicted_scores(name, synthesis)[axis])
-        tolerance, target = TOLERANCE[name], wanted + TOLERANCE[name] / 2
-        error = 0.0
-        """Of the predictions at the last trial."""
-
-        def predicted(place: float) -> float:
-            return float(np.interp(place, np.arange(GAINS), predictions)) + error
-
-        low, high, found = -1.0, float(GAINS - 1), None
-        scores: dict[float, float] = {}
-        for trial in range(GAINS + TRIALS):
-            if high - low < 1e-3 or (found is not None and (trial >= TRIALS or scores[high] - wanted < tolerance)):
+        tolerance, found = TOLERANCE[name], None
+        if name == "max_bytes":
+            tolerance = max(tolerance, TOLERATED_BYTES * math.exp(wanted))
+        low, high = -1, GAINS  # the last place that is known to miss the constraint, and the first to meet it
+        scores: dict[int, float] = {}
+        while high - low > 1 and low < GAINS - 1:
+            if found is not None and (len(scores) >= TRIALS or scores[high] - wanted < tolerance):
                 break
-            place = _next_place(low, high, scores, target, predicted, trial)
-            step = math.ceil(place)
-            candidate = self._at(axis[step], synthesis, BIT_WEIGHT * WEIGHT_OF_GAIN[name] ** (step - place))
+            if found is None and len(scores) >= FREE_TRIALS:
+                place = GAINS - 1
+            else:
+                place = _next_place(low, high, scores, wanted + tolerance / 2, predictions)
+            candidate = self._at(int(axis[place]), synthesis)
             scores[place] = _score(name, candidate)
-            error += scores[place] - predicted(place)
             if scores[place] >= wanted:
                 found, high = candidate, place
             else:
                 low = place
+        if found is None and name == "max_bytes":
+            return self._in_fewer_slices(synthesis)
         return found
 
+    def _in_fewer_slices(self, synthesis: str) -> Candidate[Encoded] | None:
+        """The stream at the coarsest gain with the most slices that are few enough bytes."""
+        coded = self._coarsest or self._coded(GAINS - 1)
+        for slices in range(SLICES - 1, 0, -1):
+            candidate = self._measured(coded, Choice(GAINS - 1, slices, synthesis))
+            if self.constraints.met_by(candidate):
+                return candidate
+        return None
+
     def _predicted_scores(self, name: str, synthesis: str) -> np.ndarray:
-        """Predicted score of every gain, float64 (GAINS,)."""
-        predicted = self.encoder.process.predicted_before
+        """Predicted score of every gain, float64 (GAINS,); beyond the policy's gains by a line."""
+        predicted, psnr = self.encoder.process.predicted_before, KINDS.index("psnr")
+        kinds = (KINDS.index(self.kind), psnr)
+        ours, of_psnr = (np.log(predicted.rate_bpp[0, ALLOCATION_OF[kind], :, -1, 0]) for kind in kinds)
         if name == "max_bytes":
-            scores = -np.log(predicted.rate_bpp[0, :, -1, 0] * self.encoder.picture.pixels[..., 0].size / 8)
-        else:
-            scores = -predicted.distortion[KINDS.index("psnr"), 0, :, -1, ENDINGS.index(synthesis)]
-        return np.interp(np.arange(GAINS), GAIN_CHOICES, scores)
+            scores = -ours - math.log(self.encoder.picture.pixels[..., 0].size / 8)
+        else:  # PSNR is predicted of the allocation for it; others have nearly as much at the same rate
+            decibels = -predicted.distortion[psnr, 0, ALLOCATION_OF[psnr], :, -1, ENDINGS.index(synthesis)]
+            scores = np.interp(ours, of_psnr[::-1], decibels[::-1])
+        gains, slope = np.arange(GAINS), (scores[-1] - scores[0]) / (GAIN_CHOICES[-1] - GAIN_CHOICES[0])
+        return np.interp(gains, GAIN_CHOICES, scores) + slope * (gains - np.clip(gains, GAIN_CHOICES[0], GAIN_CHOICES[-1]))
 
     def _finest_in_time(self, synthesis: str) -> Candidate[Encoded]:
         """The finest stream that decodes in time, or else the fastest; finer gains take longer."""
         low, high = -1, GAINS - 1
         found = self._at(high, synthesis)
-        while self.constraints.met_by(found) and high - low > 1:
+        while self.constraints.met_by(found) and high - low > GAINS_APART:
             middle = (low + high) // 2
             candidate = self._at(middle, synthesis)
             if self.constraints.met_by(candidate):
@@ -155,20 +171,27 @@ class ConstrainedSearch:
                 low = middle
         return found
 
-    def _at(self, gain: int, synthesis: str, bit_weight: float = BIT_WEIGHT) -> Candidate[Encoded]:
-        """The stream at a gain, a synthesis and a weight of bits."""
-        live = self.encoder.live
-        coded = encode_photo(live.weights, live.strips, gain, bit_weight, live.workers, live.kept)
-        return self._measured(coded, Choice(gain, SLICE_COUNT, synthesis))
+    def _at(self, gain: int, synthesis: str) -> Candidate[Encoded]:
+        """The stream at a gain with a synthesis."""
+        return self._measured(self._coded(gain), Choice(gain, SLICES, synthesis))
+
+    def _coded(self, gain: int) -> CodedPicture:
+        """The picture coded at a gain."""
+        coded = self.encoder.live.coder.code(gain, self.allocation, self.encoder.live.keep)
+        if gain == GAINS - 1:
+            self._coarsest = coded
+        return coded
 
     def _measured(self, coded: CodedPicture, choice: Choice) -> Candidate[Encoded]:
         """The stream of a coded picture, with what the constraints are about."""
-        live = self.encoder.live
-        encoded, size = stream_of(live.weights, coded, self.encoder.picture, choice), live.pixels.shape[:2]
+        live, picture = self.encoder.live, self.encoder.picture
+        encoded, size = stream_of(live.weights, coded, picture, self.allocation, choice), live.pixels.shape[:2]
         quality, decode_ms = math.nan, 0.0
         if self.constraints.min_psnr is not None:
-            settings = PhotoSettings(choice.gain, choice.synthesis, self.encoder.picture.gray)
-            shown = shown_pixels(live.weights, coded.values_of(choice.slices), settings, size, choice.synthesis)
+            assert coded.areas is not None
+            settings = settings_for(choice.gain, self.allocation, choice.synthesis, picture.gray)
+            areas = coded.areas.of_slices(choice.slices)
+            shown = shown_pixels(live.weights, areas, settings, coded.colors, size, choice.synthesis)
             quality = psnr_db(encoded.original, shown)
         if self.calibration is not None:
             work = decode_work(size, encoded.segments, choice.synthesis)
@@ -183,34 +206,26 @@ def _score(name: str, candidate: Candidate[Encoded]) -> float:
     return -math.log(candidate.size_bytes) if name == "max_bytes" else candidate.psnr_db
 
 
-def _next_place(
-    low: float,
-    high: float,
-    scores: dict[float, float],
-    target: float,
-    predicted: Callable[[float], float],
-    trial: int,
-) -> float:
-    """Where to try next: where a line through the ends, or the predictions, reach the target, well inside of the bracket.
+def _next_place(low: int, high: int, scores: dict[int, float], target: float, predictions: np.ndarray) -> int:
+    """Where to try next, inside of the bracket: where a line through the two best trials, or the predictions, reach the target.
 
     Args:
-        low: the largest place that is known to miss the constraint, or -1.
-        high: the smallest place that is known to meet it, or the last place.
+        low: the last place that is known to miss the constraint, or -1.
+        high: the first place that is known to meet it, or the number of places.
         scores: of the places tried.
         target: score.
-        predicted: score of a place.
-        trial: number of places tried.
+        predictions: score of every place, growing, as predicted; their error is taken to be that of the best trial.
     """
-    if low in scores and high in scores:
-        slope = max((scores[high] - scores[low]) / (high - low), 1e-6)
-        place = low + (target - scores[low]) / slope
+    best_first, slope = sorted(scores, key=lambda place: abs(scores[place] - target)), 0.0
+    if len(best_first) > 1:
+        best, second = best_first[:2]
+        slope = (scores[second] - scores[best]) / (second - best)
+    if slope > 0:
+        place = round(best_first[0] + (target - scores[best_first[0]]) / slope)
     else:
-        places = np.linspace(max(low, 0.0), high, PLACES_PER_GAIN * GAINS)
-        enough = np.flatnonzero([predicted(p) >= target for p in places])
-        place = float(places[enough[0]]) if len(enough) else high
-        if trial > 2:  # the predictions are of no use here
-            place = (max(low, 0.0) + high) / 2 if high - low > 1 else high
-    margin = min((high - max(low, 0.0)) / 20, 0.05)
-    lowest = 0.0 if low < 0 else low + margin
-    highest = high - margin if high in scores else high
-    return min(max(place, lowest), highest)
+        error = scores[best_first[0]] - predictions[best_first[0]] if best_first else 0.0
+        place = int(np.searchsorted(predictions + error, target))
+    # Inside of a bracket by a twentieth of it; beyond its only end by more with every trial.
+    margin = (high - low) // 20 if low in scores and high in scores else 4 ** len(scores) // 8
+    margin = min(max(margin, 1), (high - low) // 2)
+    return min(max(place, low + margin), high - margin)

@@ -1,5 +1,7 @@
 """Decoding streams of preset `photo`: from the payload to coefficients, and from coefficients to the picture."""
 
+from typing import Any
+
 import numpy as np
 
 from rlcodec.core.container import Stream, unpack
@@ -7,10 +9,13 @@ from rlcodec.core.segments import MACS_PER_KMAC
 from rlcodec.core.weights_file import check_fingerprint
 from rlcodec.images.color import to_gray
 from rlcodec.presets.base import Decoded, check_padded_size
+from rlcodec.presets.photo.areas import Areas
+from rlcodec.presets.photo.colors import ColorTransform
+from rlcodec.presets.photo.quantiser import OFFSETS_PER_OCTAVE
 from rlcodec.presets.photo.repair import KMAC, render
 from rlcodec.presets.photo.settings import PhotoSettings
-from rlcodec.presets.photo.strips import decode_values
-from rlcodec.presets.photo.transform import TRANSFORM_MACS
+from rlcodec.presets.photo.strips import decode_areas
+from rlcodec.presets.photo.transform import AREA_PIXELS, SIDES, TRANSFORM_MACS, WHOLE
 from rlcodec.presets.photo.weights import PhotoWeights
 
 
@@ -31,53 +36,73 @@ def decode_picture(weights: PhotoWeights, stream: Stream, synthesis: str | None 
     settings, size = PhotoSettings.from_number(header.settings), (header.height, header.width)
     check_fingerprint(header, weights.digest)
     check_padded_size(header)
-    values, segments = decode_values(weights, stream.payload, size, settings.gain, workers)
+    areas, segments = decode_areas(weights, stream.payload, size, workers)
+    colors = ColorTransform.of_payload(settings.fixed, stream.payload)
     used = synthesis or settings.synthesis
     slices = 1 + max((s.segment.index for s in segments if s.cost), default=-1)
     return Decoded(
-        picture=shown_pixels(weights, values, settings, size, used),
+        picture=shown_pixels(weights, areas, settings, colors, size, used),
         settings=settings,
         segments=segments,
-        decoder_macs=sum(s.macs for s in segments) + synthesis_macs(values[0].size, used),
+        decoder_macs=sum(s.macs for s in segments) + synthesis_macs(areas.splits.size * AREA_PIXELS, used),
         choice=f"gain {settings.gain}, {slices} slices, {settings.synthesis}",
         lossless=False,
         truncated=stream.truncated or not all(s.complete for s in segments),
+        details=summary_of(areas),
     )
 
 
+def summary_of(areas: Areas) -> dict[str, Any]:
+    """What a stream says about areas, in short: shares of the picture by side of the blocks, and the range of offsets.
+
+    Offsets are in octaves of the quantiser's step.
+    """
+    split = areas.splits != WHOLE
+    quarters = np.unpackbits(areas.splits[split]).sum() / (4 * areas.splits.size)
+    shares = dict(zip(SIDES, (quarters, split.mean() - quarters, 1 - split.mean()), strict=True))
+    low, high = (int(limit) / OFFSETS_PER_OCTAVE for limit in (areas.offsets.min(), areas.offsets.max()))
+    return {
+        "blocks": {f"{side}x{side}": round(float(share), 4) for side, share in shares.items()},
+        "offsets": {"lowest": low, "highest": high},
+    }
+
+
 def decoded_values(weights: PhotoWeights, data: bytes) -> np.ndarray:
-    """The quantised coefficients that a stream holds, as `decode_values` returns them; errors as `decode_picture`."""
+    """What a stream says about its areas, int16 (area rows, area columns, values of all arrays); errors as `decode_picture`."""
     stream = unpack(data)
     header = stream.header
     check_fingerprint(header, weights.digest)
-    gain = PhotoSettings.from_number(header.settings).gain
-    return decode_values(weights, stream.payload, (header.height, header.width), gain)[0]
+    areas = decode_areas(weights, stream.payload, (header.height, header.width))[0]
+    shape = areas.splits.shape
+    parts = (areas.values, areas.splits, areas.offsets, areas.chroma, areas.repairs)
+    return np.concatenate([part.reshape(*shape, -1).astype(np.int16) for part in parts], 2)
 
 
 def synthesis_macs(area: int, synthesis: str) -> int:
     """Multiply-accumulates of a synthesis, inverse transforms included.
 
     Args:
-        area: pixels in whole blocks.
+        area: pixels in whole areas.
         synthesis: one of `rlcodec.presets.photo.repair.WIDTHS`.
     """
     return round(area * (TRANSFORM_MACS + MACS_PER_KMAC * KMAC[synthesis]))
 
 
 def shown_pixels(
-    weights: PhotoWeights, values: np.ndarray, settings: PhotoSettings, size: tuple[int, int], synthesis: str
+    weights: PhotoWeights, areas: Areas, settings: PhotoSettings, colors: ColorTransform, size: tuple[int, int], synthesis: str
 ) -> np.ndarray:
     """The picture that decoders show.
 
     Args:
         weights: of the preset.
-        values: int16 (3, block rows, block columns, BLOCK, BLOCK), quantised coefficients.
+        areas: quantised.
         settings: of the stream.
+        colors: colour transform of the stream.
         size: height and width in pixels.
         synthesis: one of `rlcodec.presets.photo.repair.WIDTHS`.
 
     Returns:
         uint8 (height, width, 3), or (height, width) of a gray picture.
     """
-    pixels = render(weights, values, settings.gain, synthesis)[: size[0], : size[1]]
+    pixels = render(weights, areas, settings.quantiser, colors, synthesis)[: size[0], : size[1]]
     return to_gray(pixels) if settings.gray else np.ascontiguousarray(pixels)

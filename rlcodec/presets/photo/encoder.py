@@ -12,29 +12,34 @@ from rlcodec.core.container import pack, unpack
 from rlcodec.core.preset_format import MOST_PIXELS
 from rlcodec.images.color import ColorImage
 from rlcodec.presets.base import Encoded
-from rlcodec.presets.photo.coefficient_coder import SLICE_COUNT
-from rlcodec.presets.photo.decisions import GAIN_CHOICES
+from rlcodec.presets.photo.allocation import Allocation
+from rlcodec.presets.photo.coding import PictureCoder, settings_for
+from rlcodec.presets.photo.decisions import ALLOCATION_OF, GAIN_CHOICES, KINDS
 from rlcodec.presets.photo.decoder import decode_picture, synthesis_macs
 from rlcodec.presets.photo.format import PHOTO
 from rlcodec.presets.photo.measurements import LivePicture
 from rlcodec.presets.photo.process import Choice, PhotoProcess, choice_of_actions
-from rlcodec.presets.photo.settings import PhotoSettings
-from rlcodec.presets.photo.strips import CodedPicture, encode_photo
-from rlcodec.presets.photo.transform import padded_size
+from rlcodec.presets.photo.settings import DEFAULT_PREDICTOR
+from rlcodec.presets.photo.strips import CodedPicture
+from rlcodec.presets.photo.transform import SLICES, padded_size
 from rlcodec.presets.photo.weights import PhotoWeights
 
 
-def stream_of(weights: PhotoWeights, coded: CodedPicture, picture: ColorImage, choice: Choice) -> Encoded:
+def stream_of(
+    weights: PhotoWeights, coded: CodedPicture, picture: ColorImage, allocation: Allocation, choice: Choice
+) -> Encoded:
     """The stream of a picture that was coded at a gain.
 
     Args:
         weights: of the preset.
-        coded: at the choice's gain.
+        coded: at the choice's gain, under the allocation.
         picture: the original.
+        allocation: of bits.
         choice: gain, number of slices that are sent, and synthesis.
     """
     height, width = picture.pixels.shape[:2]
-    settings, payload = PhotoSettings(choice.gain, choice.synthesis, picture.gray), coded.payload(choice.slices)
+    settings = settings_for(choice.gain, allocation, choice.synthesis, picture.gray)
+    payload = coded.payload(choice.slices)
     data = pack(PHOTO, weights.fingerprint, height, width, settings.to_number(), payload)
     macs = int(coded.macs[:, : choice.slices].sum())
     return Encoded(
@@ -49,7 +54,13 @@ def stream_of(weights: PhotoWeights, coded: CodedPicture, picture: ColorImage, c
 
 
 def encode_at_gain(
-    weights: PhotoWeights, picture: ColorImage, gain: int, synthesis: str, workers: int | None = None
+    weights: PhotoWeights,
+    picture: ColorImage,
+    gain: int,
+    allocation: Allocation,
+    synthesis: str,
+    workers: int | None = None,
+    predictor: str = DEFAULT_PREDICTOR,
 ) -> Encoded:
     """Encodes all slices of a picture.
 
@@ -57,17 +68,20 @@ def encode_at_gain(
         weights: of the preset.
         picture: the original.
         gain: index of the quantiser's step, 0 the finest.
+        allocation: of bits.
         synthesis: one of `rlcodec.presets.photo.repair.WIDTHS`.
         workers: threads; as many as there are cores if None.
+        predictor: one of `rlcodec.presets.photo.settings.PREDICTORS`.
     """
-    coded = encode_photo(weights, picture.pixels, gain, workers=workers)
-    return stream_of(weights, coded, picture, Choice(gain, SLICE_COUNT, synthesis))
+    coded = PictureCoder(weights, picture.pixels, workers, predictor).code(gain, allocation)
+    return stream_of(weights, coded, picture, allocation, Choice(gain, SLICES, synthesis))
 
 
-def encode_actions(weights: PhotoWeights, picture: ColorImage, actions: Iterable[int]) -> Encoded:
+def encode_actions(weights: PhotoWeights, picture: ColorImage, actions: Iterable[int], allocation: Allocation) -> Encoded:
     """Encodes a picture as the legal actions of an episode say; if they end early, it stops there, without repair."""
     choice = choice_of_actions(actions)
-    return stream_of(weights, encode_photo(weights, picture.pixels, choice.gain), picture, choice)
+    coded = PictureCoder(weights, picture.pixels).code(choice.gain, allocation)
+    return stream_of(weights, coded, picture, allocation, choice)
 
 
 class PolicyEncoder:
@@ -79,7 +93,9 @@ class PolicyEncoder:
         policy: makes the decisions.
         picture: the original.
         workers: threads; as many as there are cores if None.
-        keep: whether the quantised coefficients are kept, so that the picture can be rendered without decoding.
+        keep: whether the quantised areas are kept, so that the picture can be rendered without decoding.
+        aq_strength: factor of the strength of adaptive quantisation.
+        predictor: one of `rlcodec.presets.photo.settings.PREDICTORS`.
     """
 
     def __init__(
@@ -90,9 +106,11 @@ class PolicyEncoder:
         picture: ColorImage,
         workers: int | None = None,
         keep: bool = False,
+        aq_strength: float = 1.0,
+        predictor: str = DEFAULT_PREDICTOR,
     ):
         self.policy, self.picture = policy, picture
-        self.live = LivePicture(weights, picture.pixels, workers, keep)
+        self.live = LivePicture(weights, picture.pixels, workers, keep, aq_strength=aq_strength, predictor=predictor)
         self.process = PhotoProcess(spec, self.live, policy.predictor)  # type: ignore[arg-type]
 
     def choose(self, objective: Objective) -> tuple[Choice, CodedPicture]:
@@ -106,9 +124,10 @@ class PolicyEncoder:
         """
         check_objective(objective, self.process.spec)
         choice = choice_of_actions(decide(self.process, self.policy, objective))
-        return choice, self.live.coded[GAIN_CHOICES.index(choice.gain)]
+        return choice, self.live.coded[int(ALLOCATION_OF[KINDS.index(objective.kind)]), GAIN_CHOICES.index(choice.gain)]
 
     def encode(self, objective: Objective, synthesis: str | None = None) -> Encoded:
         """Encodes as the policy decides; arguments and errors as `choose`, and a synthesis instead of the policy's choice."""
         choice, coded = self.choose(objective)
-        return stream_of(self.live.weights, coded, self.picture, choice.with_synthesis(synthesis))
+        allocation = self.live.allocation(objective.kind)
+        return stream_of(self.live.weights, coded, self.picture, allocation, choice.with_synthesis(synthesis))

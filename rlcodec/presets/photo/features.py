@@ -1,4 +1,4 @@
-"""Features that an encoder computes of a photograph before it quantises, from histograms of the coefficients.
+"""Features that an encoder computes of a photograph before it quantises, from histograms of coefficients of blocks of 16x16.
 
 One pass counts magnitudes in bins an eighth of an octave wide, by slice, of luma and of chroma, and blocks by their energy.
 From the counts follow, for every gain, estimates of how many coefficients would be sent, how large they are, what would be
@@ -13,6 +13,7 @@ from rlcodec.parallel.threads import side_by_side
 from rlcodec.presets.photo._features import (
     BINS,
     BINS_PER_OCTAVE,
+    BLOCK,
     ENERGY_BINS,
     ENERGY_BINS_PER_OCTAVE,
     KINDS_OF_PLANES,
@@ -20,9 +21,12 @@ from rlcodec.presets.photo._features import (
     count_bins,
     measure_blocks,
 )
-from rlcodec.presets.photo.coefficient_coder import SLICE_COUNT, SLICE_OF
-from rlcodec.presets.photo.transform import BLOCK
+from rlcodec.presets.photo.colors import ColorTransform
+from rlcodec.presets.photo.strips import strip_slices
+from rlcodec.presets.photo.transform import AREA, PARTS, SIDES, SLICE_OF, SLICES, padded_size, planes_of, to_coefficients
 
+BLOCK_SLICES = SLICE_OF[PARTS[SIDES.index(BLOCK)]].astype(np.int64).reshape(BLOCK, BLOCK)
+"""The slice of each coefficient of a block of 16x16 pixels, int64 (BLOCK, BLOCK)."""
 SENT_FROM = 0.62
 """Magnitude in quantiser steps from which on a coefficient is likely to be sent."""
 LEAST_ENERGY = 2.0**-8
@@ -32,7 +36,7 @@ EVEN_BELOW = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
 CONTRAST = 3 * BLOCK**2 * (0.03 * 255) ** 2
 """The contrast constant of SSIM in units of a block's energy; luma has three times the variance of a colour channel."""
 LEAST_UNLIKE = 1e-4
-FEATURES = SLICE_COUNT * KINDS_OF_PLANES * 3 + len(EVEN_BELOW) + 2 + SLICE_COUNT - 1 + 1
+FEATURES = SLICES * KINDS_OF_PLANES * 3 + len(EVEN_BELOW) + 2 + SLICES - 1 + 1
 MOST_BLOCKS = 512
 """In pictures with more blocks, every other row of blocks is left out, or more."""
 
@@ -41,9 +45,9 @@ class Counts(NamedTuple):
     """Counts over a picture.
 
     Attributes:
-        magnitudes: int64 (KINDS_OF_PLANES, SLICE_COUNT, BINS), coefficients by bin.
+        magnitudes: int64 (KINDS_OF_PLANES, SLICES, BINS), coefficients by bin.
         blocks: int64 (ENERGY_BINS,), blocks by bin of their mean square.
-        similar: float64 (gains, SLICE_COUNT - 1), sums of similarities over blocks.
+        similar: float64 (gains, SLICES - 1), sums of similarities over blocks.
     """
 
     magnitudes: np.ndarray
@@ -51,31 +55,40 @@ class Counts(NamedTuple):
     similar: np.ndarray
 
 
-def count_magnitudes(strips: list[np.ndarray], steps: np.ndarray, workers: int | None = None) -> Counts:
+def block_rows(pixels: np.ndarray, skip: int = 1) -> np.ndarray:
+    """Coefficients of every `skip`-th row of blocks of a strip, float32 (3, rows, columns, BLOCK**2); pixels are uint8 RGB."""
+    planes = planes_of(pixels, ColorTransform().forward)
+    count, height, width = planes.shape
+    rows = planes.reshape(count, height // BLOCK, BLOCK, width)[:, ::skip]
+    return to_coefficients(np.ascontiguousarray(rows).reshape(count, -1, width), BLOCK)
+
+
+def count_magnitudes(pixels: np.ndarray, steps: np.ndarray, workers: int | None = None) -> Counts:
     """Counts the magnitudes of a picture's coefficients.
 
     Args:
-        strips: from `rlcodec.presets.photo.strips.strips_of`.
+        pixels: uint8 (height, width, 3).
         steps: float64 (gains,), of the quantiser.
         workers: threads; as many as there are cores if None.
     """
-    blocks = sum(s.shape[1] * s.shape[2] for s in strips)
-    skip = max(1, blocks // MOST_BLOCKS)
+    height, width = padded_size(*pixels.shape[:2])
+    skip = max(1, height * width // BLOCK**2 // MOST_BLOCKS)
     octaves = np.clip(np.log2(steps * SENT_FROM), 0, OCTAVES - 1e-3)
     # Magnitudes are taken as uniformly distributed within an octave.
     cuts = np.floor(octaves) + np.exp2(octaves % 1) - 1
 
-    def run(strip: np.ndarray) -> Counts:
+    def run(strip: slice) -> Counts:
         counts = Counts(
-            np.zeros((KINDS_OF_PLANES, SLICE_COUNT, BINS), np.int64),
+            np.zeros((KINDS_OF_PLANES, SLICES, BINS), np.int64),
             np.zeros(ENERGY_BINS, np.int64),
-            np.zeros((len(steps), SLICE_COUNT - 1)),
+            np.zeros((len(steps), SLICES - 1)),
         )
-        planes = strip.reshape(*strip.shape[:3], -1)[:, ::skip]
-        count_bins(planes, SLICE_OF, counts.magnitudes)
-        measure_blocks(planes, SLICE_OF, steps, cuts, CONTRAST, LEAST_ENERGY, counts.blocks, counts.similar)
+        blocks = block_rows(pixels[strip.start * AREA : strip.stop * AREA], skip)
+        count_bins(blocks, BLOCK_SLICES, counts.magnitudes)
+        measure_blocks(blocks, BLOCK_SLICES, steps, cuts, CONTRAST, LEAST_ENERGY, counts.blocks, counts.similar)
         return counts
 
+    strips = strip_slices(*pixels.shape[:2])
     return Counts(*(np.sum(tables, 0) for tables in zip(*side_by_side(run, strips, workers), strict=True)))
 
 

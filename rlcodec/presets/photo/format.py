@@ -2,4 +2,4 @@
 
 from rlcodec.core.preset_format import PresetFormat
 
-PHOTO = PresetFormat(id=2, name="photo", native=(0, 0), max_side=1 << 16, block=16)
+PHOTO = PresetFormat(id=2, name="photo", native=(0, 0), max_side=1 << 16, block=32)

@@ -5,48 +5,58 @@ asked for: the encoder under a policy asks for the cost of the gain that was cho
 """
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rlcodec.control.objective import SSIMULACRA2
 from rlcodec.core.metrics import ms_ssim
-from rlcodec.presets.photo.coefficient_coder import step_of
-from rlcodec.presets.photo.decisions import ENDINGS, GAIN_CHOICES, SETTINGS, STOPS
+from rlcodec.parallel.threads import parts_of
+from rlcodec.presets.photo.allocation import Allocation
+from rlcodec.presets.photo.areas import Areas
+from rlcodec.presets.photo.coding import PictureCoder, allocation_for, settings_for
+from rlcodec.presets.photo.colors import ColorTransform
+from rlcodec.presets.photo.decisions import ALLOCATED_KINDS, ALLOCATION_OF, ENDINGS, GAIN_CHOICES, SETTINGS, STOPS
 from rlcodec.presets.photo.decoder import shown_pixels, synthesis_macs
 from rlcodec.presets.photo.features import count_magnitudes, gain_features
-from rlcodec.presets.photo.settings import PhotoSettings
-from rlcodec.presets.photo.strips import CodedPicture, Keep, encode_photo, strips_of
-from rlcodec.presets.photo.transform import PLANES
+from rlcodec.presets.photo.quantiser import Quantiser, step_of
+from rlcodec.presets.photo.repair import PLAIN, STRIPS_AT_ONCE, render
+from rlcodec.presets.photo.settings import DEFAULT_PREDICTOR
+from rlcodec.presets.photo.strips import CodedPicture
+from rlcodec.presets.photo.transform import AREA, STRIP_ROWS, padded_size
 from rlcodec.presets.photo.weights import PhotoWeights
+
+if TYPE_CHECKING:
+    from rlcodec.core.ssimulacra2 import Ssimulacra2
 
 MIDDLE_GRAY = 128
 """What decoders show if nothing was sent."""
+ALLOCATION_COUNT = len(ALLOCATED_KINDS)
 
 
 @dataclass(frozen=True)
 class PhotoMeasurements:
-    """Tables over n pictures, s gains, k stops and e syntheses.
+    """Tables over n pictures, a allocations, s gains, k stops and e syntheses.
 
     Attributes:
         areas: int64 (n,), pixels of each picture.
         nothing_mse: float64 (n,), mean squared error if nothing is sent.
-        energy: float64 (n,), the same as the encoder knows it from the coefficients.
         features: float64 (n, s, f), what the encoder knows of each gain before it codes.
-        payload_bytes: int64 (n, s, k, e).
-        macs: int64 (n, s, k, e), multiply-accumulates of the whole decoding.
-        coefficient_mse: float64 (n, s, k), mean squared error of the coefficients, which the encoder knows once it has coded.
-        sse: int64 (n, s, k, e), squared error over all channels.
-        ms_ssim: float64 (n, s, k, e).
+        payload_bytes: int64 (n, a, s, k, e).
+        macs: int64 (n, a, s, k, e), multiply-accumulates of the whole decoding.
+        sse: int64 (n, a, s, k, e), squared error over all channels. Once it has coded, the encoder knows that of the first
+            synthesis, `plain`.
+        scores: float64 (n, a, s, k, e), what the allocation is for: MS-SSIM or SSIMULACRA2; 0 of the one that is for the
+            squared error.
     """
 
     areas: np.ndarray
     nothing_mse: np.ndarray
-    energy: np.ndarray
     features: np.ndarray
     payload_bytes: np.ndarray
     macs: np.ndarray
-    coefficient_mse: np.ndarray
     sse: np.ndarray
-    ms_ssim: np.ndarray
+    scores: np.ndarray
 
 
 class LivePicture:
@@ -56,88 +66,151 @@ class LivePicture:
         weights: of the preset.
         pixels: uint8 (height, width, 3).
         workers: threads; as many as there are cores if None.
-        scored: whether quality can be asked for; without, less memory is needed.
+        keep: whether the quantised areas of coded pictures are kept.
+        scored: whether quality can be asked for; areas are then kept until it is.
+        aq_strength: factor of the strength of adaptive quantisation.
+        predictor: one of `rlcodec.presets.photo.settings.PREDICTORS`.
 
     Attributes:
-        strips: coefficients, from `strips_of`.
+        coder: of the picture.
         measurements: tables of the picture, n = 1; 1 where nothing was measured yet.
-        coded: the coded picture by index of the gain.
+        coded: the coded picture by index of the allocation and of the gain.
     """
 
-    def __init__(self, weights: PhotoWeights, pixels: np.ndarray, workers: int | None = None, scored: bool = False):
-        self.weights, self.pixels, self.workers = weights, pixels, workers
-        self.kept = Keep.VALUES if scored else Keep.NOTHING
-        self.strips = strips_of(pixels, workers)
-        self.coded: dict[int, CodedPicture] = {}
-        self._scored: set[int] = set()
-        self._block_area = sum(strip[0].size for strip in self.strips)
-        tables = (1, SETTINGS, len(STOPS), len(ENDINGS))
-        nothing = mse_of_nothing(pixels) if scored else np.nan
+    def __init__(
+        self,
+        weights: PhotoWeights,
+        pixels: np.ndarray,
+        workers: int | None = None,
+        keep: bool = False,
+        scored: bool = False,
+        aq_strength: float = 1.0,
+        predictor: str = DEFAULT_PREDICTOR,
+    ):
+        self.weights, self.pixels, self.keep = weights, pixels, keep
+        self.coder = PictureCoder(weights, pixels, workers, predictor)
+        self._keep_coded, self.aq_strength = keep or scored, aq_strength
+        self.coded: dict[tuple[int, int], CodedPicture] = {}
+        self._scored: set[tuple[int, int]] = set()
+        self._scorer: Ssimulacra2 | None = None
+        self._padded_area = int(np.prod(padded_size(*pixels.shape[:2])))
+        tables = (1, ALLOCATION_COUNT, SETTINGS, len(STOPS), len(ENDINGS))
         self.measurements = PhotoMeasurements(
             areas=np.array([pixels[..., 0].size]),
-            nothing_mse=np.array([nothing]),
-            energy=np.array([energy_of(self.strips)]),
-            features=photo_features(self.strips, workers)[None],
+            nothing_mse=np.array([mse_of_nothing(pixels)]),
+            features=photo_features(pixels, workers)[None],
             payload_bytes=np.ones(tables, np.int64),
             macs=np.ones(tables, np.int64),
-            coefficient_mse=np.ones(tables[:3]),
             sse=np.ones(tables, np.int64),
-            ms_ssim=np.ones(tables),
+            scores=np.ones(tables),
         )
 
-    def code(self, setting: int) -> bool:
-        """Codes the picture at the gain of an index and measures its cost; returns False if that was done before."""
-        if setting in self.coded:
+    def allocation(self, kind: str) -> Allocation:
+        """How bits are allocated for a kind of distortion."""
+        return allocation_for(kind, self.aq_strength)
+
+    def code(self, allocation: int, setting: int) -> bool:
+        """Codes the picture under an allocation at a gain, by their indices, and measures cost and PSNR without repair.
+
+        Returns:
+            False if that was done before.
+        """
+        if (allocation, setting) in self.coded:
             return False
-        gain, tables = GAIN_CHOICES[setting], self.measurements
-        coded = encode_photo(self.weights, self.strips, gain, workers=self.workers, keep=self.kept | Keep.ERRORS)
-        tables.payload_bytes[0, setting] = [[len(coded.payload(slices))] for slices in STOPS]
-        tables.macs[0, setting] = [
-            [coded.macs[:, :slices].sum() + synthesis_macs(self._block_area, ending) for ending in ENDINGS] for slices in STOPS
+        gain, tables, at = GAIN_CHOICES[setting], self.measurements, (0, allocation, setting)
+        rule = self.allocation(ALLOCATED_KINDS[allocation])
+        coded = self.coder.code(gain, rule, keep=True)
+        assert coded.areas is not None
+        tables.payload_bytes[at] = [[len(coded.payload(slices))] for slices in STOPS]
+        tables.macs[at] = [
+            [coded.macs[:, :slices].sum() + synthesis_macs(self._padded_area, ending) for ending in ENDINGS] for slices in STOPS
         ]
-        tables.coefficient_mse[0, setting] = mse_of_coefficients(coded.errors, self._block_area)
-        self.coded[setting] = coded
+        quantiser = rule.quantiser(gain)
+        tables.sse[at][:, 0] = [
+            plain_sse(self.weights, coded.areas, quantiser, coded.colors, self.pixels, slices) for slices in STOPS
+        ]
+        self.coded[allocation, setting] = coded if self._keep_coded else replace(coded, areas=None)
         return True
 
-    def score(self, setting: int) -> bool:
-        """Measures the quality of every stop and synthesis at a gain that was coded; returns False if that was done before."""
-        if setting in self._scored:
+    def score(self, allocation: int, setting: int) -> bool:
+        """Measures the quality of every stop and synthesis of what was coded; arguments and result as those of `code`."""
+        if (allocation, setting) in self._scored:
             return False
-        coded, tables = self.coded[setting], self.measurements
+        coded, tables, kind = self.coded[allocation, setting], self.measurements, ALLOCATED_KINDS[allocation]
+        assert coded.areas is not None
+        rule = self.allocation(kind)
         for k, slices in enumerate(STOPS):
-            values = coded.values_of(slices)
+            areas = coded.areas.of_slices(slices)
             for e, ending in enumerate(ENDINGS):
-                settings = PhotoSettings(GAIN_CHOICES[setting], ending, False)
-                shown = shown_pixels(self.weights, values, settings, self.pixels.shape[:2], ending)
-                tables.sse[0, setting, k, e] = np.square(shown.astype(np.int64) - self.pixels).sum()
-                tables.ms_ssim[0, setting, k, e] = ms_ssim(self.pixels, shown)
-        self.coded[setting] = replace(coded, values=coded.values[:, :0])
-        self._scored.add(setting)
+                settings = settings_for(GAIN_CHOICES[setting], rule, ending)
+                shown = shown_pixels(self.weights, areas, settings, coded.colors, self.pixels.shape[:2], ending)
+                tables.sse[0, allocation, setting, k, e] = squared_error(shown, self.pixels)
+                tables.scores[0, allocation, setting, k, e] = self._score_in(kind, shown)
+        if not self.keep:
+            self.coded[allocation, setting] = replace(coded, areas=None)
+        self._scored.add((allocation, setting))
         return True
 
+    def _score_in(self, kind: str, shown: np.ndarray) -> float:
+        if kind == "ms-ssim":
+            return ms_ssim(self.pixels, shown)
+        if kind != SSIMULACRA2:
+            return 0.0
+        from rlcodec.core.ssimulacra2 import Ssimulacra2  # decoders do without it
 
-def photo_features(strips: list[np.ndarray], workers: int | None = None) -> np.ndarray:
-    """What is known of each gain before coding, float64 (gains, features), of a picture's strips from `strips_of`."""
+        self._scorer = self._scorer or Ssimulacra2(self.pixels)
+        return self._scorer.score(shown)
+
+
+def of_kinds(tables: np.ndarray) -> np.ndarray:
+    """Tables of D by kind of distortion and allocation, of which those of a kind under another's allocation are not known.
+
+    Args:
+        tables: float64 (kinds, n, ...), D of every kind under its own allocation.
+
+    Returns:
+        float64 (kinds, n, allocations, ...), NaN where it is not known.
+    """
+    out = np.full((*tables.shape[:2], ALLOCATION_COUNT, *tables.shape[2:]), np.nan)
+    for kind, table in enumerate(tables):
+        out[kind, :, ALLOCATION_OF[kind]] = table
+    return out
+
+
+def squared_error(first: np.ndarray, second: np.ndarray) -> int:
+    """Sum of squared differences of two uint8 pictures of one shape."""
+    difference = first.astype(np.int32) - second
+    return int(np.square(difference, out=difference).sum(dtype=np.int64))
+
+
+def plain_sse(
+    weights: PhotoWeights, areas: Areas, quantiser: Quantiser, colors: ColorTransform, pixels: np.ndarray, slices: int
+) -> int:
+    """Squared error over all channels of a stream that ends after so many slices, without repair.
+
+    Args:
+        weights: of the preset.
+        areas: of the whole picture.
+        quantiser: of the picture.
+        colors: of the picture.
+        pixels: of the original, uint8 (height, width, 3).
+        slices: that are sent.
+    """
+    total = 0
+    for rows in parts_of(len(areas.splits), STRIPS_AT_ONCE * STRIP_ROWS):
+        original = pixels[rows.start * AREA : rows.stop * AREA]
+        shown = render(weights, areas.rows(rows).of_slices(slices), quantiser, colors, PLAIN)
+        total += squared_error(shown[: original.shape[0], : original.shape[1]], original)
+    return total
+
+
+def photo_features(pixels: np.ndarray, workers: int | None = None) -> np.ndarray:
+    """What is known of each gain before coding, float64 (gains, features), of a picture, uint8 (height, width, 3)."""
     steps = np.array([step_of(gain) for gain in GAIN_CHOICES])
-    return gain_features(count_magnitudes(strips, steps, workers), steps)
-
-
-def energy_of(strips: list[np.ndarray]) -> float:
-    """Mean squared error of sending nothing, as the coefficients tell it; `strips` are from `strips_of`."""
-    return sum(float(np.vdot(strip, strip)) for strip in strips) / sum(strip.size for strip in strips)
+    return gain_features(count_magnitudes(pixels, steps, workers), steps)
 
 
 def mse_of_nothing(pixels: np.ndarray) -> float:
     """Mean squared error of sending nothing, of uint8 pixels of any shape."""
     counts = np.bincount(pixels.reshape(-1), minlength=256)
     return int(counts @ np.square(np.arange(256) - MIDDLE_GRAY)) / pixels.size
-
-
-def mse_of_coefficients(errors: np.ndarray, block_area: int) -> np.ndarray:
-    """Mean squared error by stops, as the coefficients tell it, float64 (stops,).
-
-    Args:
-        errors: see `rlcodec.presets.photo.strips.CodedPicture`.
-        block_area: pixels of the picture in whole blocks.
-    """
-    return np.array([errors[0, :slices].sum() + errors[1, slices:].sum() for slices in STOPS]) / (PLANES * block_area)

@@ -13,9 +13,20 @@ from rlcodec.images.color import read_color
 from rlcodec.images.gray import ImageLike
 from rlcodec.options import DecodeOptions, EncodeOptions
 from rlcodec.presets.base import ComparedSettings, Decoded, Encoded, Preset, StreamInfo
-from rlcodec.presets.photo.coefficient_coder import GAINS, SLICE_COUNT
+from rlcodec.presets.photo.coding import allocation_for
 from rlcodec.presets.photo.constrained_search import DEFAULT_SYNTHESIS, ConstrainedSearch
-from rlcodec.presets.photo.decisions import ACTION_NAMES, ENDINGS, GAIN_CHOICES, LAYOUT, OBJECTIVES, RATE_RANGE, STOPS
+from rlcodec.presets.photo.decisions import (
+    ACTION_NAMES,
+    DEFAULT_KIND,
+    ENDINGS,
+    GAIN_CHOICES,
+    KINDS,
+    LAYOUT,
+    OBJECTIVES,
+    OBJECTIVES_OF,
+    RATE_RANGE,
+    STOPS,
+)
 from rlcodec.presets.photo.decode_cost import decode_samples, decode_work
 from rlcodec.presets.photo.decoder import decode_picture
 from rlcodec.presets.photo.encoder import PolicyEncoder, encode_actions, encode_at_gain
@@ -25,14 +36,18 @@ from rlcodec.presets.photo.measurements import MIDDLE_GRAY, LivePicture
 from rlcodec.presets.photo.options import PhotoDecodeOptions, PhotoOptions
 from rlcodec.presets.photo.predictor import PhotoPredictor
 from rlcodec.presets.photo.process import PhotoProcess, actions_of_choice
+from rlcodec.presets.photo.quantiser import GAINS
 from rlcodec.presets.photo.settings import PhotoSettings, check_synthesis
 from rlcodec.presets.photo.strips import strip_slices, unpack_segments
+from rlcodec.presets.photo.transform import SLICES
 from rlcodec.presets.photo.weights import PhotoWeights
 from rlcodec.presets.policies import policy_of
 
-COMPARED_GAINS = (6, 12, 18, 24, 30, 36)
-COMPARED_LOG10_RATES = (0.45, 0.65, 0.85, 1.05, 1.3, 1.55)
-"""Gains, and log10 of lambda_rate of objectives in PSNR, that evaluations measure."""
+COMPARED_GAINS = (40, 100, 160, 220, 280, 340)
+COMPARED_LOG10_RATES = (0.9, 1.2, 1.5, 1.75, 2.0, 2.3)
+"""Gains, and log10 of lambda_rate of objectives in SSIMULACRA2, that evaluations measure."""
+FINE_GAINS = tuple(range(GAINS - 1, -1, -4))
+"""Gains that searches by size or quality try, from coarse to fine: files of neighbours differ by a few per cent."""
 
 
 class PhotoPreset(Preset):
@@ -54,17 +69,24 @@ class PhotoPreset(Preset):
         if options.gain is not None and (options.constraints or options.names_objective):
             raise OptionError("give either gain, or an objective and constraints")
         by_objective = options.names_objective or not options.constraints
-        objective = options.resolve(self.objectives) if by_objective else None
+        objective = options.resolve(OBJECTIVES_OF[options.kind]) if by_objective else None
         picture = read_color(image, PHOTO, options.max_pixels)
         if options.gain is not None:
             synthesis = options.synthesis or DEFAULT_SYNTHESIS
-            return encode_at_gain(self.weights(), picture, options.gain, synthesis, options.workers)
+            allocation = allocation_for(options.kind, options.aq_strength)
+            return encode_at_gain(
+                self.weights(), picture, options.gain, allocation, synthesis, options.workers, options.predictor
+            )
         calibration = load_calibration() if options.max_decode_ms is not None else None
         policy, keep = policy_of(self, options.policy), options.min_psnr is not None
-        encoder = PolicyEncoder(self.weights(), self.process_spec(), policy, picture, options.workers, keep)
+        strength = options.aq_strength
+        encoder = PolicyEncoder(
+            self.weights(), self.process_spec(), policy, picture, options.workers, keep, strength, options.predictor
+        )
         if objective is not None and not options.constraints:
             return encoder.encode(objective, options.synthesis)
-        return ConstrainedSearch(encoder, options.constraints, calibration).encode(objective, options.synthesis)
+        search = ConstrainedSearch(encoder, options.constraints, calibration, options.kind)
+        return search.encode(objective, options.synthesis)
 
     def decode(self, stream: Stream, options: DecodeOptions) -> Decoded:
         options = cast(PhotoDecodeOptions, options)
@@ -83,7 +105,7 @@ class PhotoPreset(Preset):
         return decode_samples(self.weights())
 
     def process_spec(self) -> ProcessSpec:
-        return ProcessSpec(PHOTO.name, self.weights().digest, LAYOUT, ACTION_NAMES, RATE_RANGE)
+        return ProcessSpec(PHOTO.name, self.weights().digest, LAYOUT, ACTION_NAMES, RATE_RANGE, KINDS)
 
     def read_predictor(self, text: str) -> PhotoPredictor:
         return PhotoPredictor.from_json(text)
@@ -94,9 +116,13 @@ class PhotoPreset(Preset):
         live = LivePicture(self.weights(), picture.pixels, scored=True)
         return PhotoProcess(self.process_spec(), live, cast(PhotoPredictor, predictor))
 
-    def encode_actions(self, pixels: np.ndarray, actions: tuple[int, ...]) -> Encoded:
-        """As `Preset.encode_actions`; the first action chooses the gain and cannot be left out."""
-        return encode_actions(self.weights(), read_color(pixels, PHOTO, MOST_PIXELS), actions)
+    def encode_actions(self, pixels: np.ndarray, actions: tuple[int, ...], kind: str | None = None) -> Encoded:
+        """As `Preset.encode_actions`; the first action chooses the gain and cannot be left out.
+
+        Bits are allocated for the kind of distortion.
+        """
+        allocation = allocation_for(kind or DEFAULT_KIND, 1.0)
+        return encode_actions(self.weights(), read_color(pixels, PHOTO, MOST_PIXELS), actions, allocation)
 
     def show_nothing(self, pixels: np.ndarray) -> np.ndarray:
         return np.full(pixels.shape, MIDDLE_GRAY, np.uint8)
@@ -107,7 +133,7 @@ class PhotoPreset(Preset):
         if settings.gain not in GAIN_CHOICES:
             raise MisfitError(f"no action chooses gain {settings.gain}")
         strips = len(strip_slices(*size))
-        lengths = [length for _, length in unpack_segments(stream.payload, strips * SLICE_COUNT)]
+        lengths = [length for _, length in unpack_segments(stream.payload, strips * SLICES)]
         slices = 1 + max((i // strips for i, length in enumerate(lengths) if length), default=-1)
         stop = next(k for k, count in enumerate(STOPS) if count >= slices)
         return actions_of_choice(GAIN_CHOICES.index(settings.gain), stop, ENDINGS.index(settings.synthesis))
@@ -116,9 +142,9 @@ class PhotoPreset(Preset):
         """As `Preset.compared_settings`; a variant is the name of a synthesis."""
         check_synthesis(variant or None)
         synthesis = {"synthesis": variant} if variant else {}
-        coarse_to_fine = {f"gain {gain}": {"gain": gain, **synthesis} for gain in reversed(range(GAINS))}
+        coarse_to_fine = {f"gain {gain}": {"gain": gain, **synthesis} for gain in FINE_GAINS}
         fixed = {f"gain {gain}": {"gain": gain, **synthesis} for gain in COMPARED_GAINS}
-        return ComparedSettings(fixed, "psnr", COMPARED_LOG10_RATES, coarse_to_fine)
+        return ComparedSettings(fixed, DEFAULT_KIND, COMPARED_LOG10_RATES, coarse_to_fine)
 
 
 PRESET = PhotoPreset()

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from rlcodec.control.decision_process import DecisionProcess, EpisodeState, ProcessSpec, Rows, Totals, in_turns
-from rlcodec.control.objective import KINDS
 from rlcodec.control.observation import advice_of, joined
 from rlcodec.control.outcomes import Outcomes
 from rlcodec.control.regressor import distortions
@@ -17,24 +16,33 @@ from rlcodec.core.segments import MACS_PER_KMAC
 from rlcodec.presets.photo.decisions import (
     ACTION_COUNTS,
     ACTIONS,
+    ALLOCATED_KINDS,
+    ALLOCATION_OF,
     ENDINGS,
     GAIN_CHOICES,
     GAIN_PHASE,
     GO_ACTION,
+    KINDS,
+    QUALITY_UNITS,
     RATE_RANGE,
     SETTINGS,
     SLICE_PHASE,
     STOP_ACTION,
     STOPS,
+    SURPRISE_UNITS,
     SYNTHESIS_PHASE,
 )
-from rlcodec.presets.photo.measurements import LivePicture, PhotoMeasurements
-from rlcodec.presets.photo.predictor import PhotoPredictor, predict_after_coding, predict_before_coding
+from rlcodec.presets.photo.measurements import LivePicture, PhotoMeasurements, of_kinds
+from rlcodec.presets.photo.predictor import PhotoPredictor, predict_after_coding, predict_before_coding, psnr_of
 from rlcodec.presets.photo.transform import PLANES
 
 MS_SSIM_OF_NOTHING = 0.0
 """MS-SSIM of any picture and an even gray is close to this."""
-PSNR, MS_SSIM = KINDS.index("psnr"), KINDS.index("ms-ssim")
+SCORE_OF_NOTHING = -100.0
+"""As what SSIMULACRA2 of any picture and an even gray counts."""
+MS_SSIM = ALLOCATED_KINDS.index("ms-ssim")
+QUALITY_KINDS = np.array([KINDS.index("psnr" if kind == "mse" else kind) for kind in KINDS])
+"""Kind of distortion whose negative is shown as quality, by kind of the objective."""
 
 
 @dataclass
@@ -119,8 +127,8 @@ class PhotoProcess(DecisionProcess[PhotoEpisodes]):
         self._live = measurements if isinstance(measurements, LivePicture) else None
         self._tables = measurements.measurements if isinstance(measurements, LivePicture) else measurements
         self._turns = in_turns(predictors, self.image_count)
-        nothing = (self._tables.nothing_mse, self._tables.energy)
-        self._nothing, self._nothing_known = (distortions(mse, np.full(mse.shape, MS_SSIM_OF_NOTHING)) for mse in nothing)
+        nothing = self._tables.nothing_mse
+        self._nothing = distortions(nothing, np.full_like(nothing, MS_SSIM_OF_NOTHING), np.full_like(nothing, SCORE_OF_NOTHING))
         shape = self._tables.macs.shape
         self.predicted_before, self._measured = (
             Outcomes(np.ones(shape), np.ones(shape), np.ones((len(KINDS), *shape))) for _ in range(2)
@@ -139,6 +147,10 @@ class PhotoProcess(DecisionProcess[PhotoEpisodes]):
     def image_count(self) -> int:
         return len(self._tables.areas)
 
+    def _place(self, state: PhotoEpisodes) -> tuple[np.ndarray, ...]:
+        """Where the tables hold what each episode comes to."""
+        return state.image, ALLOCATION_OF[state.objectives.kind], state.setting, state.stop, state.synthesis
+
     def legal(self, state: PhotoEpisodes) -> np.ndarray:
         return np.arange(ACTIONS)[None] < np.array(ACTION_COUNTS)[state.phase][:, None]
 
@@ -147,16 +159,17 @@ class PhotoProcess(DecisionProcess[PhotoEpisodes]):
 
     def totals(self, state: PhotoEpisodes) -> Totals:
         distortion, rate, kmac = self.parts(state)
-        begun, at = state.phase != GAIN_PHASE, (state.image, state.setting, state.stop, state.synthesis)
+        begun, at = state.phase != GAIN_PHASE, self._place(state)
         bits = begun * 8.0 * self._tables.payload_bytes[at]
         measured_mse = self._tables.sse[at] / (PLANES * self._tables.areas[state.image].astype(np.float64))
         mse = np.where(begun, measured_mse, self._tables.nothing_mse[state.image])
-        similarity = np.where(begun, self._tables.ms_ssim[at], MS_SSIM_OF_NOTHING)
+        measured = begun & (ALLOCATION_OF[state.objectives.kind] == MS_SSIM)
+        similarity = np.where(measured, self._tables.scores[at], MS_SSIM_OF_NOTHING)
         return Totals(bits, rate, kmac, distortion, mse, similarity)
 
     def parts(self, state: PhotoEpisodes) -> np.ndarray:
         self._measure(state, quality=True)
-        begun, at = state.phase != GAIN_PHASE, (state.image, state.setting, state.stop, state.synthesis)
+        begun, at = state.phase != GAIN_PHASE, self._place(state)
         kind = state.objectives.kind
         quality = np.where(begun, self._measured.distortion[kind, *at], self._nothing[kind, state.image])
         return np.stack([quality, begun * self._measured.rate_bpp[at], begun * self._measured.kmac[at]])
@@ -165,32 +178,35 @@ class PhotoProcess(DecisionProcess[PhotoEpisodes]):
         self._measure(state)
         objectives, phase = state.objectives.take(rows), state.phase[rows]
         image, setting, stop = state.image[rows], state.setting[rows], state.stop[rows]
-        every = np.arange(len(phase))
-        after, choosing = self._after.take(image, setting), phase == GAIN_PHASE
-        values = self._after.values(objectives, image, setting)
+        every, allocation, shown = np.arange(len(phase)), ALLOCATION_OF[objectives.kind], QUALITY_KINDS[objectives.kind]
+        choosing = phase == GAIN_PHASE
+        values = self._after.values(objectives, image, allocation, setting)
         costs = self._costs_to_go(phase, stop, values)
-        costs[choosing, :SETTINGS] = self.predicted_before.values(objectives.take(choosing), image[choosing]).min((2, 3))
-        value_now = np.where(choosing, self._nothing_known[objectives.kind, image], values[every, stop, 0])
+        expected = self.predicted_before.values(objectives.take(choosing), image[choosing], allocation[choosing])
+        costs[choosing, :SETTINGS] = expected.min((2, 3))
+        value_now = np.where(choosing, self._nothing[objectives.kind, image], values[every, stop, 0])
         chosen = (~choosing).astype(np.float64)
-        psnr_db, ms_ssim_db = (-after.distortion[kind][every, stop, 0] for kind in (PSNR, MS_SSIM))
-        rates = self.predicted_before.rate_bpp[image, :, -1, 0]
-        psnrs_db = -self.predicted_before.distortion[PSNR][image, :, -1, 0]
+        rate, kmac = (table[image, allocation, setting, :, 0] for table in (self._after.rate_bpp, self._after.kmac))
+        plain_mse = self._tables.sse[image, allocation, setting, stop, 0] / (PLANES * self._tables.areas[image])
+        quality = -self._after.distortion[shown, image, allocation, setting, :, 0]
+        rates = self.predicted_before.rate_bpp[image, allocation, :, -1, 0]
+        qualities = -self.predicted_before.distortion[shown, image, allocation, :, -1, 0]
         surprise = [
-            np.log2(after.rate_bpp[:, -1, 0] / rates[every, setting]),
-            (-after.distortion[PSNR][:, -1, 0] - psnrs_db[every, setting]) / 2,
+            np.log2(rate[:, -1] / rates[every, setting]),
+            (quality[:, -1] - qualities[every, setting]) / SURPRISE_UNITS[allocation],
         ]
         parts = [
-            advice_of(costs, self.legal(state)[rows], value_now, objectives, RATE_RANGE),
+            advice_of(costs, self.legal(state)[rows], value_now, objectives, RATE_RANGE, KINDS),
             np.eye(3)[phase],
             (chosen * setting / SETTINGS)[:, None],
             (chosen * stop / len(STOPS))[:, None],
-            (chosen * np.log2(1 + after.rate_bpp[every, stop, 0]))[:, None],
-            (chosen * after.kmac[every, stop, 0] / 10)[:, None],
-            (chosen * psnr_db / 50)[:, None],
-            (chosen * ms_ssim_db / 30)[:, None],
+            (chosen * np.log2(1 + rate[every, stop]))[:, None],
+            (chosen * kmac[every, stop] / 10)[:, None],
+            (chosen * psnr_of(plain_mse) / 50)[:, None],
+            (chosen * quality[every, stop] / QUALITY_UNITS[allocation])[:, None],
             *((chosen * value)[:, None] for value in surprise),
             np.log2(rates) / 5,
-            psnrs_db / 50,
+            qualities / QUALITY_UNITS[allocation][:, None],
         ]
         return joined(parts)
 
@@ -216,27 +232,31 @@ class PhotoProcess(DecisionProcess[PhotoEpisodes]):
         """Measures the chosen gains of a live picture, if that was not done before."""
         if self._live is None:
             return
-        for setting in np.unique(state.setting[state.phase != GAIN_PHASE]).tolist():
-            if self._live.code(setting):
+        begun = state.phase != GAIN_PHASE
+        places = np.stack([ALLOCATION_OF[state.objectives.kind], state.setting], 1)[begun]
+        for allocation, setting in np.unique(places, axis=0).tolist():
+            if self._live.code(allocation, setting):
                 self._read_costs(slice(setting, setting + 1))
-            if quality and self._live.score(setting):
+            if quality and self._live.score(allocation, setting):
                 self._read_quality(slice(setting, setting + 1))
 
     def _read_costs(self, settings: slice) -> None:
         """Computes R, C and the quality that the encoder predicts after coding, at some gains."""
-        tables, areas = self._tables, self._tables.areas[:, None, None, None].astype(np.float64)
-        self._measured.rate_bpp[:, settings] = 8 * tables.payload_bytes[:, settings] / areas
-        self._measured.kmac[:, settings] = tables.macs[:, settings] / MACS_PER_KMAC / areas
+        tables, areas = self._tables, self._tables.areas[:, None, None, None, None].astype(np.float64)
+        self._measured.rate_bpp[:, :, settings] = 8 * tables.payload_bytes[:, :, settings] / areas
+        self._measured.kmac[:, :, settings] = tables.macs[:, :, settings] / MACS_PER_KMAC / areas
+        plain_mse = tables.sse[:, :, settings, :, 0] / (PLANES * areas[..., 0])
         for predictor, images in self._turns:
-            self._after.distortion[:, images, settings] = predict_after_coding(
+            self._after.distortion[:, images, :, settings] = predict_after_coding(
                 predictor,
                 tables.features[images, settings],
-                self._measured.rate_bpp[images, settings, :, 0],
-                tables.coefficient_mse[images, settings],
+                self._measured.rate_bpp[images, :, settings, :, 0],
+                plain_mse[images],
             )
 
     def _read_quality(self, settings: slice) -> None:
         """Computes D at some gains."""
         tables, areas = self._tables, self._tables.areas[:, None, None, None].astype(np.float64)
-        mse = tables.sse[:, settings] / (PLANES * areas)
-        self._measured.distortion[:, :, settings] = distortions(mse, tables.ms_ssim[:, settings])
+        mse = tables.sse[:, 0, settings] / (PLANES * areas)
+        scores = (tables.scores[:, ALLOCATED_KINDS.index(kind), settings] for kind in ALLOCATED_KINDS[1:])
+        self._measured.distortion[:, :, :, settings] = of_kinds(distortions(mse, *scores))

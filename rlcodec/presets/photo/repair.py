@@ -1,8 +1,10 @@
 """The synthesis: inverse transform, and a small convolutional network that repairs the artefacts of quantisation.
 
-The network works at a quarter of the resolution; squares of 4x4 pixels are its channels. There are two widths, `light` and
-`full`, with different compute; `plain` is the synthesis without a network. The synthesis is computed in float: the pixels that
-two machines decode may differ by one level in places, while the coefficients are always the same.
+The network works at a quarter of the resolution; squares of 4x4 pixels of the coded planes are its channels. There are two
+levels, `light` and `full`, with different compute; `plain` is the synthesis without a network. The networks were trained with
+8-bit weights and activations (quantisation-aware training). Each area says which level it takes. The synthesis is no context of
+anything that is coded: the pixels that two machines decode may differ by one level in places, while the coefficients are always
+the same.
 """
 
 from pathlib import Path
@@ -12,98 +14,154 @@ import numpy as np
 from rlcodec.core.onnx_session import load_network
 from rlcodec.core.weights_file import WEIGHTS
 from rlcodec.parallel.threads import parts_of, side_by_side
-from rlcodec.presets.photo._repair import FACTOR, add_output, fill_input
-from rlcodec.presets.photo.coefficient_coder import step_of
-from rlcodec.presets.photo.transform import BLOCK, PLANES, dequantised_planes
+from rlcodec.presets.photo._repair import (
+    FACTOR,
+    INPUT_CHANNELS,
+    OUTPUT_CHANNELS,
+    add_output,
+    fill_input,
+    fill_means,
+    round_samples,
+)
+from rlcodec.presets.photo._transform import from_planes
+from rlcodec.presets.photo.areas import Areas, decoded_planes
+from rlcodec.presets.photo.colors import ColorTransform
+from rlcodec.presets.photo.quantiser import CHROMA_FACTORS, OFFSETS_PER_OCTAVE, Quantiser, step_of
+from rlcodec.presets.photo.transform import AREA, OFFSET_LIMIT, PLANES, STRIP_ROWS
 from rlcodec.presets.photo.weights import PhotoWeights
 
-POSITION_CHANNELS = 4
-CHANNELS = PLANES * FACTOR**2 + PLANES + 1 + POSITION_CHANNELS
-OUTPUT_STEPS = 1 / 8
-"""The network's output is in units of so many quantiser steps, so that what it learns at one gain holds at the others."""
-SIZES = {"light": (32, 4), "full": (64, 6)}
-"""Channels of each width, and convolutions between the first and the last."""
-REPAIRS, PLAIN = tuple(SIZES), "plain"
+PLAIN, REPAIRS = "plain", ("light", "full")
 WIDTHS = (PLAIN, *REPAIRS)
-"""Names of the syntheses, from the least compute to the most."""
-BAND_ROWS = 512
-"""Rows of pixels that are rendered at a time; like MARGIN a multiple of the block size."""
+"""Names of the syntheses, from the least compute to the most; the index is the level of repair of an area."""
+LIGHT_CHANNELS, LIGHT_BLOCKS = 32, 2
+FULL_CHANNELS, FULL_BLOCKS = 64, 3
+"""Of the networks, of which `full` continues `light`; every block has two convolutions."""
+INPUT_UNIT, OUTPUT_UNIT = 16, 48
+"""Inputs are in 1/16 of an area's step, outputs in 1/48."""
+STRIPS_AT_ONCE = 2
+"""Strips that are rendered at a time."""
+MARGIN = 64
+"""Rows of pixels beyond these that are rendered with them, no less than their pixels depend on."""
 SQUARE_ROWS_AT_ONCE = 32
 """Rows of squares that a thread computes at a time."""
-MARGIN = 64
-"""Rows beyond a band that are rendered with it, no less than its pixels depend on."""
-KMAC = {
-    name: 9 * (CHANNELS * channels + count * channels**2 + channels * PLANES * FACTOR**2) / FACTOR**2 / 1000
-    for name, (channels, count) in SIZES.items()
-} | {PLAIN: 0.0}
-"""Compute of each network in kMAC per pixel, without the inverse transform."""
 
 
-def network_input(planes: np.ndarray, gain: int) -> np.ndarray:
+def _kmac() -> dict[str, float]:
+    trunk = 9 * LIGHT_CHANNELS * (INPUT_CHANNELS + 2 * LIGHT_BLOCKS * LIGHT_CHANNELS + FULL_CHANNELS)
+    head, rest = FULL_CHANNELS * OUTPUT_CHANNELS, 9 * 2 * FULL_BLOCKS * FULL_CHANNELS**2
+    macs = {PLAIN: 0, "light": trunk + head, "full": trunk + rest + head}
+    return {name: count / FACTOR**2 / 1000 for name, count in macs.items()}
+
+
+KMAC = _kmac()
+"""Compute of each synthesis in kMAC per pixel, without the inverse transform."""
+
+
+def area_scales(quantiser: Quantiser) -> np.ndarray:
+    """The step of each plane by the offset of an area, float32 (2 * OFFSET_LIMIT + 1, PLANES)."""
+    factor = CHROMA_FACTORS[quantiser.chroma]
+    relative = np.exp2(np.arange(-OFFSET_LIMIT, OFFSET_LIMIT + 1) / OFFSETS_PER_OCTAVE)
+    return (step_of(quantiser.gain) * relative[:, None] * np.array([1.0, factor, factor])).astype(np.float32)
+
+
+def network_input(planes: np.ndarray, areas: Areas, quantiser: Quantiser) -> np.ndarray:
     """The network's input.
 
     Args:
-        planes: float32 (height, width, 3), whole blocks, about 0 to 255.
-        gain: index of the quantiser's step.
+        planes: float32 (3, rows, columns), decoded, of whole areas.
+        areas: their splits and offsets.
+        quantiser: of the picture.
 
     Returns:
-        float32 (1, CHANNELS, height / FACTOR, width / FACTOR): pixels minus the mean of their square, in quantiser steps; the
-        means; the step; and the position within the block.
+        uint8 (1, rows / FACTOR, columns / FACTOR, INPUT_CHANNELS), 1/16 of the area's step with 0 at 128: pixels less the mean
+        of their square; differences of the means to the right and downwards; whether the square lies at the left, right, upper
+        or lower edge of its block, and whether that is small or large; the step, the shape of its growth, and the steps of
+        chroma.
     """
-    rows, columns = (n // FACTOR for n in planes.shape[:2])
-    step = step_of(gain)
-    out = np.empty((1, CHANNELS, rows, columns), np.float32)
+    rows, columns = (length // FACTOR for length in planes.shape[1:])
+    steps = area_scales(quantiser)
+    means, out = np.empty((PLANES, rows, columns), np.float32), np.empty((rows, columns, INPUT_CHANNELS), np.uint8)
+    fill_means(planes, means)
+    told = ((np.log2(steps[:, 0]) - 4) / 2 * INPUT_UNIT).astype(np.float32)
+    factor = np.log2(CHROMA_FACTORS[quantiser.chroma])
+    constants = np.array([quantiser.shape / 2 - 1, factor, factor])
     side_by_side(
-        lambda part: fill_input(planes, 1 / step, 128 / step, part.start, part.stop, out[0]),
+        lambda part: fill_input(
+            planes, means, areas.splits, areas.offsets, INPUT_UNIT / steps, told, (constants * INPUT_UNIT).astype(np.float32),
+            part.start, part.stop, out,
+        ),
         parts_of(rows, SQUARE_ROWS_AT_ONCE),
-    )
-    at = PLANES * FACTOR**2 + PLANES
-    out[0, at] = np.log2(step) / 4 - 1
-    down = 2 * np.pi * (np.arange(rows) % (BLOCK // FACTOR) + 0.5) * FACTOR / BLOCK
-    across = 2 * np.pi * (np.arange(columns) % (BLOCK // FACTOR) + 0.5) * FACTOR / BLOCK
-    places = (np.cos(down)[:, None], np.sin(down)[:, None], np.cos(across)[None], np.sin(across)[None])
-    for i, place in enumerate(places):
-        out[0, at + 1 + i] = place
-    return out
+    )  # fmt: skip
+    return out[None]
 
 
-def to_squares(planes: np.ndarray) -> np.ndarray:
-    """Pixels (height, width, 3) as squares: (3, FACTOR**2, height / FACTOR, width / FACTOR)."""
-    rows, columns = (n // FACTOR for n in planes.shape[:2])
-    squares = planes.reshape(rows, FACTOR, columns, FACTOR, PLANES).transpose(4, 1, 3, 0, 2)
-    return np.ascontiguousarray(squares).reshape(PLANES, FACTOR**2, rows, columns)
+def repair_planes(planes: np.ndarray, areas: Areas, quantiser: Quantiser, synthesis: str, folder: Path) -> None:
+    """Adds to every area the output of the network that it names, or of a lesser one that the synthesis allows.
+
+    Args:
+        planes: float32 (3, rows, columns), decoded, of whole areas; changed.
+        areas: of the planes.
+        quantiser: of the picture.
+        synthesis: one of WIDTHS, the most that is used.
+        folder: of the networks.
+    """
+    levels = np.minimum(areas.repairs, WIDTHS.index(synthesis)).astype(np.uint8)
+    if not levels.any():
+        return
+    picture, scales = network_input(planes, areas, quantiser), area_scales(quantiser) / OUTPUT_UNIT
+    given = {"picture": picture}
+    for level, name in enumerate(REPAIRS, 1):
+        if not (levels >= level).any():
+            return
+        results = load_network(folder / f"photo-{name}.onnx").run(None, given)
+        added, chosen = results[0][0], (levels == level).astype(np.uint8)
+        given = {"features": results[-1]}
+
+        def add(part: slice, added: np.ndarray = added, chosen: np.ndarray = chosen) -> None:
+            add_output(planes, added, areas.splits, areas.offsets, chosen, scales, part.start, part.stop)
+
+        side_by_side(add, parts_of(len(added), SQUARE_ROWS_AT_ONCE))
 
 
-def _corrected(planes: np.ndarray, correction: np.ndarray | None, gain: int) -> np.ndarray:
-    out, scale = np.empty(planes.shape, np.uint8), OUTPUT_STEPS * step_of(gain)
-    side_by_side(
-        lambda part: add_output(planes, correction, scale, part.start, part.stop, out),
-        parts_of(len(planes) // FACTOR, SQUARE_ROWS_AT_ONCE),
-    )
-    return out
-
-
-def render(weights: PhotoWeights, values: np.ndarray, gain: int, synthesis: str, folder: Path = WEIGHTS) -> np.ndarray:
-    """Renders the picture of quantised coefficients band by band, so that little memory is needed beside input and output.
+def render(
+    weights: PhotoWeights, areas: Areas, quantiser: Quantiser, colors: ColorTransform, synthesis: str, folder: Path = WEIGHTS
+) -> np.ndarray:
+    """Renders the picture of quantised areas band by band, so that little memory is needed beside input and output.
 
     Args:
         weights: of the preset.
-        values: int16 (3, block rows, block columns, BLOCK, BLOCK).
-        gain: index of the quantiser's step.
-        synthesis: one of WIDTHS.
+        areas: of the picture.
+        quantiser: of the picture.
+        colors: of the picture.
+        synthesis: one of WIDTHS, the most repair that is used.
         folder: of the networks.
 
     Returns:
-        uint8 (block rows * BLOCK, block columns * BLOCK, 3).
+        uint8 (area rows * AREA, area columns * AREA, 3).
     """
-    session = None if synthesis == PLAIN else load_network(folder / f"photo-{synthesis}.onnx")
-    rows = values.shape[1] * BLOCK
-    out = np.empty((rows, values.shape[2] * BLOCK, PLANES), np.uint8)
-    for top in range(0, rows, BAND_ROWS):
-        first, last = max(top - MARGIN, 0), min(top + BAND_ROWS + MARGIN, rows)
-        band = dequantised_planes(values[:, first // BLOCK : last // BLOCK], weights.centroids, step_of(gain))
-        correction = session.run(None, {"picture": network_input(band, gain)})[0][0] if session else None
-        picture = _corrected(band, correction, gain)
-        bottom = min(top + BAND_ROWS, rows)
-        out[top:bottom] = picture[top - first : bottom - first]
+    rows, columns = areas.splits.shape
+    strips = parts_of(rows, STRIP_ROWS)
+    decoded: dict[int, np.ndarray] = {}
+    out = np.empty((rows * AREA, columns * AREA, PLANES), np.uint8)
+    for start in range(0, len(strips), STRIPS_AT_ONCE):
+        stop = min(start + STRIPS_AT_ONCE, len(strips))
+        needed = range(max(start - 1, 0), min(stop + 1, len(strips)))
+        missing = [index for index in needed if index not in decoded]
+        parts = side_by_side(lambda index: decoded_planes(areas.rows(strips[index]), quantiser, weights.centroids), missing)
+        decoded = {index: decoded[index] for index in needed if index in decoded} | dict(zip(missing, parts, strict=True))
+        above = [decoded[start - 1][:, -MARGIN:]] if start else []
+        below = [decoded[stop][:, :MARGIN]] if stop < len(strips) else []
+        # A copy, which repair changes: the strips are needed again, as margins of the band below.
+        band = np.concatenate([*above, *(decoded[index] for index in range(start, stop)), *below], 1)
+        top, first, last = MARGIN * len(above), strips[start].start, strips[stop - 1].stop
+        begin = first - top // AREA
+        repair_planes(band, areas.rows(slice(begin, begin + band.shape[1] // AREA)), quantiser, synthesis, folder)
+        inner, shown = band[:, top : top + (last - first) * AREA], out[first * AREA : last * AREA]
+
+        def finish(part: slice, inner: np.ndarray = inner, shown: np.ndarray = shown) -> None:
+            picture = np.empty(shown[part].shape, np.float32)
+            from_planes(np.ascontiguousarray(inner[:, part]), colors.inverse, picture)
+            round_samples(picture, shown[part])
+
+        side_by_side(finish, parts_of(len(shown), 2 * AREA))
     return out

@@ -1,47 +1,62 @@
-"""The settings in the header of a photograph's stream: gain of the quantiser, synthesis, and whether there are colours."""
+"""The settings in the header of a photograph's stream: the quantiser, synthesis, and whether there are colours."""
 
 from dataclasses import dataclass
 from typing import Self
 
 from rlcodec.errors import DamagedStreamError, OptionError
 from rlcodec.presets.base import Settings
-from rlcodec.presets.photo.coefficient_coder import GAINS
-from rlcodec.presets.photo.repair import PLAIN, REPAIRS, WIDTHS
+from rlcodec.presets.photo.colors import FIXED
+from rlcodec.presets.photo.quantiser import CHROMA_FACTORS, GAINS, SHAPES, Quantiser
+from rlcodec.presets.photo.repair import WIDTHS
 
-PLAIN_BASE = 2 * GAINS * len(REPAIRS)
-"""Numbers from here on stand for streams without a repair network."""
+PREDICTORS = ("table", "context")
+"""Names of the predictors, by the tier of a segment: one adaptive counter for each decision, or a mixture of several."""
+DEFAULT_PREDICTOR = "context"
 
 
 @dataclass(frozen=True)
 class PhotoSettings(Settings):
     """The settings of a stream.
 
-    The number in the header is `(gain * 2 + synthesis) * 2 + gray`, the synthesis as its index among the repair networks;
-    without a repair network it is `PLAIN_BASE + 4 * gain + gray`.
+    The number in the header is `((((gain * 8 + shape) * 4 + chroma) * 2 + fixed) * 3 + synthesis) * 2 + gray`, the synthesis as
+    its index in WIDTHS.
 
     Attributes:
         gain: index of the quantiser's step, 0 the finest.
+        shape: level of the growth of the step with frequency.
+        chroma: level of the steps of chroma.
+        fixed: index of the fixed basis of colours, see `rlcodec.presets.photo.colors`.
         synthesis: one of `rlcodec.presets.photo.repair.WIDTHS`.
         gray: the picture has no colours.
     """
 
     gain: int
+    shape: int
+    chroma: int
+    fixed: int
     synthesis: str
     gray: bool
 
+    @property
+    def quantiser(self) -> Quantiser:
+        """The steps of the picture."""
+        return Quantiser(self.gain, self.fixed, self.shape, self.chroma)
+
     def to_number(self) -> int:
-        if self.synthesis == PLAIN:
-            return PLAIN_BASE + 4 * self.gain + self.gray
-        return (self.gain * len(REPAIRS) + REPAIRS.index(self.synthesis)) * 2 + self.gray
+        steps = (self.gain * SHAPES + self.shape) * len(CHROMA_FACTORS) + self.chroma
+        return ((steps * len(FIXED) + self.fixed) * len(WIDTHS) + WIDTHS.index(self.synthesis)) * 2 + self.gray
 
     @classmethod
     def from_number(cls, number: int) -> Self:
         """Inverse of `to_number`; raises DamagedStreamError if no settings have this number."""
-        plain, rest = divmod(number, PLAIN_BASE)
-        gain, repair = divmod(rest >> 1, len(REPAIRS))
-        if plain > 1 or (plain and repair):
+        rest, gray = divmod(number, 2)
+        rest, synthesis = divmod(rest, len(WIDTHS))
+        rest, fixed = divmod(rest, len(FIXED))
+        rest, chroma = divmod(rest, len(CHROMA_FACTORS))
+        gain, shape = divmod(rest, SHAPES)
+        if gain >= GAINS:
             raise DamagedStreamError(f"the header names setting {number}; there is none")
-        return cls(gain, PLAIN if plain else REPAIRS[repair], bool(number & 1))
+        return cls(gain, shape, chroma, fixed, WIDTHS[synthesis], bool(gray))
 
 
 def check_gain(gain: int | None) -> None:
@@ -54,3 +69,9 @@ def check_synthesis(synthesis: str | None) -> None:
     """Raises OptionError unless this is the name of a synthesis, or None."""
     if synthesis is not None and synthesis not in WIDTHS:
         raise OptionError(f"unknown synthesis {synthesis!r}; there are: {', '.join(WIDTHS)}")
+
+
+def check_predictor(predictor: str) -> None:
+    """Raises OptionError unless this is the name of a predictor."""
+    if predictor not in PREDICTORS:
+        raise OptionError(f"unknown predictor {predictor!r}; there are: {', '.join(PREDICTORS)}")

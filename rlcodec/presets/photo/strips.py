@@ -1,12 +1,11 @@
-"""Codes the coefficients of photographs: strips of blocks, each in slices from coarse to fine, every pair a segment of its own.
+"""Codes photographs: strips of areas, each in slices from coarse to fine, every pair a segment of its own.
 
-A strip is STRIP_ROWS rows of blocks. No strip depends on another, so they are coded in parallel. The payload holds the lengths
-of all segments and then the segments, slice by slice: a stream that is cut loses detail first.
+A strip is STRIP_ROWS rows of areas. No strip depends on another, so they are coded in parallel. The payload holds the turn of
+the colour transform, the lengths of all segments and then the segments, slice by slice: a stream that is cut loses detail
+first.
 """
 
-import enum
 import itertools
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,179 +15,187 @@ from rlcodec.core.leb128 import read_leb128, write_leb128
 from rlcodec.core.segment_choice import CONTEXT
 from rlcodec.core.segments import CodedSegment, Segment
 from rlcodec.parallel.threads import parts_of, side_by_side
-from rlcodec.presets.photo.coefficient_coder import (
-    SLICE_COUNT,
-    SLICE_OF,
-    SLICES,
-    ScratchBuffers,
-    choose_extents,
-    code_constants,
-    code_diagonals,
-    step_of,
-    strip_state,
-)
-from rlcodec.presets.photo.transform import BLOCK, padded_size, slice_errors, to_coefficients
+from rlcodec.presets.photo.allocation import Allocation, busyness_of, offsets_of
+from rlcodec.presets.photo.analysis import Analysis, analyse
+from rlcodec.presets.photo.areas import Areas
+from rlcodec.presets.photo.coefficient_coder import StripState, code_slice
+from rlcodec.presets.photo.colors import ANGLES, ColorTransform
+from rlcodec.presets.photo.quantiser import Quantiser
+from rlcodec.presets.photo.transform import AREA, SLICE_OF, SLICES, STRIP_ROWS, padded_size, planes_of
 from rlcodec.presets.photo.weights import PhotoWeights
 
-STRIP_ROWS = 16
-BIT_WEIGHT = 0.13
-"""Squared quantiser steps that a bit is worth when an encoder rounds coefficients."""
 MAX_LENGTH_BYTES = 5
 """The most bytes of the length of a segment."""
 
 
 @dataclass(frozen=True)
 class CodedPicture:
-    """The coded coefficients of a picture, or of one of its strips.
+    """The coded areas of a picture, or of one of its strips.
 
     Attributes:
         segments: payload of each segment, slice by slice, the strips of a slice one after another.
-        values: int16 (3, block rows, block columns, BLOCK, BLOCK), quantised; no block rows if they were not kept.
+        areas: quantised; None if they were not kept.
         macs: int64 (strips, slices), multiply-accumulates of decoding each segment.
-        errors: float64 (2, slices), squared errors of each slice's coefficients if it is sent and if it is not; zeros if they
-            were not measured.
+        colors: colour transform of the picture.
+        tier: of the predictor.
     """
 
     segments: tuple[bytes, ...]
-    values: np.ndarray
+    areas: Areas | None
     macs: np.ndarray
-    errors: np.ndarray
+    colors: ColorTransform
+    tier: int
 
-    def payload(self, slices: int = SLICE_COUNT) -> bytes:
-        """The payload of a stream that ends after so many slices: LEB128 lengths of all segments, then the segments."""
+    def payload(self, slices: int = SLICES) -> bytes:
+        """The payload of a stream that ends after so many slices: the turn of the colours, all lengths, the segments."""
         sent = len(self.macs) * slices
         segments = (*self.segments[:sent], *[b""] * (len(self.segments) - sent))
-        return b"".join(write_leb128(len(segment)) for segment in segments) + b"".join(segments)
+        lengths = b"".join(write_leb128(len(segment)) for segment in segments)
+        return self.colors.turn_bytes() + lengths + b"".join(segments)
 
-    def values_of(self, slices: int) -> np.ndarray:
-        """The values that a stream holds that ends after so many slices."""
-        return np.where(slices > SLICE_OF, self.values, np.int16(0))
-
-    def coded_segments(self, slices: int = SLICE_COUNT) -> tuple[CodedSegment, ...]:
+    def coded_segments(self, slices: int = SLICES) -> tuple[CodedSegment, ...]:
         """Cost and compute of every segment of a stream that ends after so many slices, as decoders find them."""
-        places = ((index, strip) for index in range(SLICE_COUNT) for strip in range(len(self.macs)))
+        places = ((index, strip) for index in range(SLICES) for strip in range(len(self.macs)))
         return tuple(
-            coded_segment(index, strip, len(segment) * (index < slices), int(self.macs[strip, index]) * (index < slices))
+            coded_segment(index, strip, len(segment), int(self.macs[strip, index]), self.tier)
+            if index < slices
+            else coded_segment(index, strip, 0, 0, CONTEXT)
             for (index, strip), segment in zip(places, self.segments, strict=True)
         )
 
 
-def coded_segment(index: int, strip: int, size_bytes: int, macs: int, complete: bool = True) -> CodedSegment:
-    """Slice `index` of a strip with its size, compute, and whether all of its bytes are there."""
-    return CodedSegment(Segment("slice", index, 0, strip), CONTEXT, 8 * size_bytes * COST_UNIT, macs, complete)
+def coded_segment(index: int, strip: int, size_bytes: int, macs: int, tier: int, complete: bool = True) -> CodedSegment:
+    """Slice `index` of a strip with its size, compute, tier, and whether all of its bytes are there."""
+    return CodedSegment(Segment("slice", index, 0, strip), tier, 8 * size_bytes * COST_UNIT, macs, complete)
 
 
-class _StripCoder:
-    """Codes the slices of one strip, from coarse to fine, in the direction of a coder.
-
-    Args:
-        weights: of the preset.
-        coefficients: float32 (3, block rows, block columns, BLOCK, BLOCK), in quantiser steps; None when decoding.
-        size: block rows and block columns of the strip.
-        gain: index of the quantiser's step.
-        bit_weight: squared quantiser steps that a bit is worth; not used when decoding.
-
-    Attributes:
-        strip: what is known of the strip; its `values` are read or written.
-    """
-
-    def __init__(
-        self, weights: PhotoWeights, coefficients: np.ndarray | None, size: tuple[int, int], gain: int, bit_weight: float
-    ):
-        self.nets, self.coefficients, self.gain, self.bit_weight = weights.nets, coefficients, gain, bit_weight
-        self.strip, self._scratch = strip_state(*size, weights.logs), ScratchBuffers(weights.nets)
-
-    @property
-    def values(self) -> np.ndarray:
-        """Quantised coefficients, int16 (3, block rows, block columns, BLOCK, BLOCK)."""
-        return np.asarray(self.strip.values)
-
-    def code(self, coder: RangeCoder, index: int) -> None:
-        """Codes slice `index` with the coder of its segment."""
-        if index == 0:
-            code_constants(coder, self.nets, self.strip, self._scratch, self.coefficients, self.gain)
-            return
-        weight = self.bit_weight / COST_UNIT
-        code_diagonals(coder, self.nets, self.strip, self._scratch, self.coefficients, self.gain, weight, *SLICES[index - 1])
+def strip_state(weights: PhotoWeights, rows: int, columns: int) -> StripState:
+    """The state of a strip of so many rows and columns of areas, of which nothing has been coded."""
+    counters, mixers = weights.model
+    return StripState(rows, columns, counters.copy(), mixers.copy(), weights.expected, weights.relative)
 
 
-class Keep(enum.Flag):
-    """What `encode_photo` returns beside the payloads."""
-
-    NOTHING = 0
-    VALUES = enum.auto()
-    """The quantised coefficients, which take four times the picture's memory."""
-    ERRORS = enum.auto()
-    """The squared errors of each slice."""
+def areas_of(strip: StripState) -> Areas:
+    """The areas that a strip holds."""
+    return Areas(*(np.asarray(getattr(strip, name)) for name in ("values", "splits", "offsets", "chroma", "repairs")))
 
 
-def strips_of(pixels: np.ndarray, workers: int | None = None) -> list[np.ndarray]:
-    """Coefficients of a picture, uint8 (height, width, 3), strip by strip; see `to_coefficients`."""
-    return side_by_side(to_coefficients, _in_strips(pixels), workers)
-
-
-def _in_strips(pixels: np.ndarray) -> list[np.ndarray]:
-    return [pixels[strip.start * BLOCK : strip.stop * BLOCK] for strip in strip_slices(*pixels.shape[:2])]
+def strip_slices(height: int, width: int) -> list[slice]:
+    """Rows of areas of each strip of a picture."""
+    return parts_of(padded_size(height, width)[0] // AREA, STRIP_ROWS)
 
 
 def encode_photo(
     weights: PhotoWeights,
-    picture: np.ndarray | Sequence[np.ndarray],
+    picture: np.ndarray,
     gain: int,
-    bit_weight: float = BIT_WEIGHT,
+    colors: ColorTransform,
+    allocation: Allocation,
+    repair: int,
+    tier: int = CONTEXT,
     workers: int | None = None,
-    keep: Keep = Keep.NOTHING,
+    keep: bool = False,
 ) -> CodedPicture:
     """Codes a picture.
 
     Args:
         weights: of the preset.
-        picture: uint8 (height, width, 3), or what `strips_of` made of it.
-        gain: index of the quantiser's step, 0 the finest.
-        bit_weight: squared quantiser steps that a bit is worth.
+        picture: uint8 (height, width, 3).
+        gain: index of the quantiser's step.
+        colors: colour transform of the picture.
+        allocation: of bits to areas.
+        repair: level of repair of all areas.
+        tier: of the predictor, TABLE or CONTEXT.
         workers: threads; as many as there are cores if None.
-        keep: what to return beside the payloads.
+        keep: whether to return the quantised areas, which take four times the picture's memory.
     """
+    rows, quantiser = strip_slices(*picture.shape[:2]), allocation.quantiser(gain)
+    strip_pixels = [picture[part.start * AREA : part.stop * AREA] for part in rows]
+    columns = padded_size(*picture.shape[:2])[1] // AREA
 
-    def run(part: np.ndarray) -> CodedPicture:
-        coefficients = to_coefficients(part) if part.dtype == np.uint8 else part
-        coded = encode_strip(weights, coefficients, gain, bit_weight, Keep.ERRORS in keep)
-        return coded if Keep.VALUES in keep else replace(coded, values=coded.values[:, :0])
+    def survey(strip: int) -> np.ndarray:
+        if not allocation.adapts:
+            return np.zeros((rows[strip].stop - rows[strip].start, columns), np.float32)
+        return busyness_of(planes_of(strip_pixels[strip], colors.forward)[0], allocation)
 
-    strips = side_by_side(run, _in_strips(picture) if isinstance(picture, np.ndarray) else picture, workers)
+    busyness = side_by_side(survey, range(len(rows)), workers)
+    mean = float(np.concatenate(busyness).mean())
+
+    def run(strip: int) -> CodedPicture:
+        offsets = offsets_of(busyness[strip], mean, allocation)
+        coded = encode_strip(weights, strip_pixels[strip], quantiser, colors, allocation, offsets, repair, tier)
+        return coded if keep else replace(coded, areas=None)
+
+    strips = side_by_side(run, range(len(rows)), workers)
     return CodedPicture(
-        tuple(strip.segments[index] for index in range(SLICE_COUNT) for strip in strips),
-        np.concatenate([strip.values for strip in strips], 1),
+        tuple(strip.segments[index] for index in range(SLICES) for strip in strips),
+        Areas.joined([strip.areas for strip in strips if strip.areas]) if keep else None,
         np.concatenate([strip.macs for strip in strips]),
-        np.sum([strip.errors for strip in strips], 0),
+        colors,
+        tier,
     )
 
 
 def encode_strip(
-    weights: PhotoWeights, coefficients: np.ndarray, gain: int, bit_weight: float = BIT_WEIGHT, measure: bool = False
+    weights: PhotoWeights,
+    pixels: np.ndarray,
+    quantiser: Quantiser,
+    colors: ColorTransform,
+    allocation: Allocation,
+    offsets: np.ndarray,
+    repair: int,
+    tier: int,
 ) -> CodedPicture:
     """Codes one strip.
 
     Args:
         weights: of the preset.
-        coefficients: float32 (3, block rows, block columns, BLOCK, BLOCK).
-        gain: index of the quantiser's step.
-        bit_weight: squared quantiser steps that a bit is worth.
-        measure: whether to return the errors.
+        pixels: uint8 (height, width, 3).
+        quantiser: steps of the picture.
+        colors: colour transform of the picture.
+        allocation: of bits to areas.
+        offsets: int8 (area rows, area columns), of the step; raised where the step would be too fine to code.
+        repair: level of repair of all areas.
+        tier: of the predictor, TABLE or CONTEXT.
     """
-    part = coefficients * np.float32(1 / step_of(gain))
-    strip = _StripCoder(weights, part, part.shape[1:3], gain, bit_weight)
-    choose_extents(part, bit_weight, strip.strip)
-    parts, macs = [], np.zeros((1, SLICE_COUNT), np.int64)
-    for index in range(SLICE_COUNT):
-        coder = RangeCoder()
-        strip.code(coder, index)
-        parts.append(coder.finish())
-        macs[0, index] = coder.macs
-    errors = np.zeros((2, SLICE_COUNT))
-    if measure:
-        errors = slice_errors(part, strip.values, weights.centroids, SLICE_OF) * step_of(gain) ** 2
-    return CodedPicture(tuple(parts), strip.values, macs, errors)
+    planes = planes_of(pixels, colors.forward)
+    chosen = analyse(planes, quantiser, np.maximum(offsets, np.int8(quantiser.least_offset(planes))), allocation)
+    strip = strip_state(weights, *chosen.splits.shape)
+    coders = code_chosen(strip, weights, chosen, quantiser, allocation, repair, tier)
+    macs = np.array([[coder.macs for coder in coders]])
+    return CodedPicture(tuple(coder.finish() for coder in coders), areas_of(strip), macs, colors, tier)
+
+
+def code_chosen(
+    strip: StripState,
+    weights: PhotoWeights,
+    chosen: Analysis,
+    quantiser: Quantiser,
+    allocation: Allocation,
+    repair: int,
+    tier: int,
+) -> list[RangeCoder]:
+    """Codes all slices of a strip of which nothing is coded; returns their coders, about to be finished.
+
+    Args:
+        strip: receives what is coded.
+        weights: of the preset.
+        chosen: for the areas.
+        quantiser: steps of the picture.
+        allocation: of bits to areas.
+        repair: level of repair of all areas.
+        tier: of the predictor, TABLE or CONTEXT.
+    """
+    for name in ("splits", "offsets", "chroma"):
+        np.asarray(getattr(strip, name))[:] = getattr(chosen, name)
+    np.asarray(strip.repairs)[:] = repair
+    strip.tier = tier
+    coders = [RangeCoder() for _ in range(SLICES)]
+    for index, coder in enumerate(coders):
+        code_slice(
+            coder, strip, index, chosen.coefficients, quantiser.scales, weights.centroids, SLICE_OF, allocation.bit_weight
+        )
+    return coders
 
 
 def unpack_segments(payload: np.ndarray, count: int) -> list[tuple[np.ndarray, int]]:
@@ -197,7 +204,7 @@ def unpack_segments(payload: np.ndarray, count: int) -> list[tuple[np.ndarray, i
     Raises:
         DamagedStreamError: a length is impossible.
     """
-    lengths, at = [], 0
+    lengths, at = [], ANGLES
     for _ in range(count):
         number = read_leb128(payload, at, MAX_LENGTH_BYTES)
         at = number.stop
@@ -206,45 +213,39 @@ def unpack_segments(payload: np.ndarray, count: int) -> list[tuple[np.ndarray, i
     return [(payload[start : start + length], length) for start, length in zip(starts, lengths, strict=False)]
 
 
-def strip_slices(height: int, width: int) -> list[slice]:
-    """Rows of blocks of each strip of a picture."""
-    return parts_of(padded_size(height, width)[0] // BLOCK, STRIP_ROWS)
-
-
-def decode_values(
-    weights: PhotoWeights, payload: np.ndarray, size: tuple[int, int], gain: int, workers: int | None = None
-) -> tuple[np.ndarray, tuple[CodedSegment, ...]]:
+def decode_areas(
+    weights: PhotoWeights, payload: np.ndarray, size: tuple[int, int], workers: int | None = None
+) -> tuple[Areas, tuple[CodedSegment, ...]]:
     """Decodes a payload as far as its bytes go.
 
     Args:
         weights: of the preset.
         payload: uint8, the bytes that are there.
         size: height and width of the picture in pixels.
-        gain: index of the quantiser's step.
         workers: threads; as many as there are cores if None.
 
     Returns:
-        Quantised coefficients, int16 (3, block rows, block columns, BLOCK, BLOCK), and the segments in the order of coding.
+        The areas, and the segments in the order of coding.
     """
-    columns = padded_size(*size)[1] // BLOCK
+    columns = padded_size(*size)[1] // AREA
     strips = strip_slices(*size)
-    segments = unpack_segments(payload, len(strips) * SLICE_COUNT)
+    segments = unpack_segments(payload, len(strips) * SLICES)
 
-    def run(rows: slice) -> tuple[np.ndarray, list[CodedSegment]]:
-        strip = _StripCoder(weights, None, (rows.stop - rows.start, columns), gain, 0.0)
+    def run(rows: slice) -> tuple[Areas, list[CodedSegment]]:
+        strip = strip_state(weights, rows.stop - rows.start, columns)
         number, decoded = rows.start // STRIP_ROWS, []
-        for index in range(SLICE_COUNT):
+        for index in range(SLICES):
             data, length = segments[index * len(strips) + number]
-            if index and not length:  # the slice was not sent, or all of its coefficients are zero
-                decoded.append(coded_segment(index, number, 0, 0))
+            if index and not length:  # the slice was not sent
+                decoded.append(coded_segment(index, number, 0, 0, CONTEXT))
                 continue
             coder = RangeCoder(data, length)
-            strip.code(coder, index)
-            decoded.append(coded_segment(index, number, length, coder.macs, len(data) == length))
+            code_slice(coder, strip, index)
+            decoded.append(coded_segment(index, number, length, coder.macs, strip.tier, len(data) == length))
             if len(data) < length:
                 break
-        return strip.values, decoded
+        return areas_of(strip), decoded
 
     parts = side_by_side(run, strips, workers)
     in_order = sorted((s for _, decoded in parts for s in decoded), key=lambda s: (s.segment.index, s.segment.strip))
-    return np.concatenate([values for values, _ in parts], 1), tuple(in_order)
+    return Areas.joined([areas for areas, _ in parts]), tuple(in_order)

@@ -1,18 +1,60 @@
-"""Pictures as blocks of transform coefficients and back: an orthonormal colour transform and a discrete cosine transform.
+"""Pictures as blocks of transform coefficients and back: a colour transform and discrete cosine transforms.
 
-Both are orthonormal, so squared errors of coefficients are squared errors of the picture. They are computed in float, since no
-probability depends on them: decoders render pictures from exact integers, and encoders may quantise as they like. The forward
-transform is nevertheless the same on every machine, so that streams are.
+Areas of 32x32 pixels are split into blocks of 32, 16 or 8 pixels, as suits the picture. The transforms are orthonormal, so
+squared errors of coefficients are squared errors of the picture. They are computed in float, since no probability depends on
+them: decoders render pictures from exact integers, and encoders may quantise as they like. The forward transform is
+nevertheless the same on every machine, so that streams are.
 """
+
+import itertools
+from collections.abc import Callable
 
 import numpy as np
 
-from rlcodec.parallel.threads import parts_of, side_by_side
-from rlcodec.presets.photo._transform import BLOCK, PLANES, forward, inverse
-from rlcodec.presets.photo._transform import slice_errors as add_slice_errors
+from rlcodec.presets.photo._transform import (
+    AREA,
+    AREA_CELLS,
+    AREA_PIXELS,
+    CELL,
+    CENTRED,
+    CHROMA_LIMIT,
+    FREQUENCIES,
+    OFFSET_LIMIT,
+    PLANES,
+    SLICES,
+    TRANSFORMS,
+    WHOLE,
+    forward,
+    to_planes,
+)
 
-ROWS_AT_ONCE = 8
-"""Rows of blocks that a thread transforms at a time."""
+__all__ = [
+    "AREA",
+    "AREA_CELLS",
+    "AREA_PIXELS",
+    "CELL",
+    "CENTRED",
+    "CHROMA_LIMIT",
+    "FREQUENCIES",
+    "OFFSET_LIMIT",
+    "PLANES",
+    "SLICES",
+    "TRANSFORMS",
+    "WHOLE",
+]
+STRIP_ROWS = 8
+"""Rows of areas of a strip, which is filtered and coded on its own."""
+SIDES = tuple(CELL << index for index in range(TRANSFORMS))
+"""Sides of blocks in pixels."""
+PARTS = tuple(
+    slice(end - side**2, end) for side, end in zip(SIDES, itertools.accumulate(side**2 for side in SIDES), strict=True)
+)
+"""Where the frequencies of each transform lie among those of all."""
+
+
+def _each_frequency(of_side: Callable[[int], np.ndarray]) -> np.ndarray:
+    """A number for each frequency of all transforms, (FREQUENCIES,), from a function of the side to an array (side, side)."""
+    return np.concatenate([of_side(side).reshape(-1) for side in SIDES])
 
 
 def _cosines(size: int) -> np.ndarray:
@@ -23,65 +65,47 @@ def _cosines(size: int) -> np.ndarray:
     return basis.astype(np.float32)
 
 
-BASIS = _cosines(BLOCK)
-COLORS = _cosines(PLANES)
-"""The colour transform, the DCT of three samples: luma, red against blue, and green against both."""
-TRANSFORM_MACS = PLANES * (2 * BLOCK + PLANES)
-"""Multiply-accumulates of the inverse transforms per pixel."""
+BASES = _each_frequency(_cosines)
+"""Basis functions of the transforms, one after another, float32 (FREQUENCIES,)."""
+TRANSFORM_MACS = PLANES * (2 * AREA + PLANES)
+"""Most multiply-accumulates of the inverse transforms per pixel."""
+DIAGONALS = _each_frequency(lambda side: np.add.outer(np.arange(side), np.arange(side)))
+"""Sum of vertical and horizontal frequency, int64 (FREQUENCIES,)."""
+SIDE_OF = _each_frequency(lambda side: np.full(side**2, side))
+"""Side of the blocks of each frequency, int64 (FREQUENCIES,)."""
+WAVES = DIAGONALS / (2 * SIDE_OF)
+"""Half waves a pixel, halved: 0 of the mean, almost 1 of the highest frequency, float64 (FREQUENCIES,)."""
+LAST_DIAGONALS = ((0, 0, 0), (1, 2, 4), (3, 6, 13), (6, 13, 27), (14, 30, 62))
+"""The last diagonal of each slice, by transform."""
+SLICE_OF = np.concatenate(
+    [np.searchsorted([last[t] for last in LAST_DIAGONALS], DIAGONALS[part]) for t, part in enumerate(PARTS)]
+).astype(np.uint8)
+"""The slice of each frequency, uint8 (FREQUENCIES,)."""
 
 
 def padded_size(height: int, width: int) -> tuple[int, int]:
-    """Height and width in pixels, rounded up to whole blocks."""
-    return -(-height // BLOCK) * BLOCK, -(-width // BLOCK) * BLOCK
+    """Height and width in pixels, rounded up to whole areas."""
+    return -(-height // AREA) * AREA, -(-width // AREA) * AREA
 
 
-def to_coefficients(picture: np.ndarray) -> np.ndarray:
-    """Coefficients of a picture.
+def planes_of(picture: np.ndarray, colors: np.ndarray) -> np.ndarray:
+    """Luma and chroma of a picture.
 
     Args:
-        picture: uint8 (height, width, 3); edges are repeated up to whole blocks.
+        picture: uint8 (height, width, 3); edges are repeated up to whole areas.
+        colors: float32 (3, 3), the colour transform, see `rlcodec.presets.photo.colors`.
 
     Returns:
-        float32 (3, block rows, block columns, BLOCK, BLOCK), the lowest frequencies first.
+        float32 (3, rows, columns).
     """
-    rows, columns = (n // BLOCK for n in padded_size(*picture.shape[:2]))
-    coefficients = np.empty((PLANES, rows, columns, BLOCK, BLOCK), np.float32)
-    forward(np.ascontiguousarray(picture), BASIS, np.ascontiguousarray(BASIS.T), COLORS, coefficients)
-    return coefficients
-
-
-def dequantised_planes(values: np.ndarray, centroids: np.ndarray, step: float) -> np.ndarray:
-    """The colours of quantised coefficients before rounding, float32 (rows, columns, 3), about 0 to 255.
-
-    Args:
-        values: int16 (3, block rows, block columns, BLOCK, BLOCK).
-        centroids: float32 (3, diagonals, 3), by how many steps the magnitudes 1, 2 and above shrink.
-        step: of the quantiser.
-    """
-    count, rows, columns, _, _ = values.shape
-    blocks = values.reshape(count, rows, columns, -1)
-    planes = np.empty((rows * BLOCK, columns * BLOCK, PLANES), np.float32)
-
-    def run(part: slice) -> None:
-        inverse(blocks[:, part], centroids, step, BASIS, COLORS, planes[part.start * BLOCK : part.stop * BLOCK])
-
-    side_by_side(run, parts_of(rows, ROWS_AT_ONCE))
+    planes = np.empty((PLANES, *padded_size(*picture.shape[:2])), np.float32)
+    to_planes(np.ascontiguousarray(picture), colors, planes)
     return planes
 
 
-def slice_errors(coefficients: np.ndarray, values: np.ndarray, centroids: np.ndarray, slice_of: np.ndarray) -> np.ndarray:
-    """Squared errors of coefficients by slice, dequantised as `dequantised_planes` does and if they are not sent.
-
-    Args:
-        coefficients: float32 (3, block rows, block columns, BLOCK, BLOCK), in quantiser steps.
-        values: int16, of the same shape, quantised.
-        centroids: as `dequantised_planes` takes them.
-        slice_of: int64 (BLOCK, BLOCK), from 0 on.
-
-    Returns:
-        float64 (2, slices), in squared quantiser steps.
-    """
-    errors = np.zeros((2, int(slice_of.max()) + 1))
-    size = (*values.shape[:3], -1)
-    add_slice_errors(coefficients.reshape(size), values.reshape(size), centroids, slice_of, errors)
-    return errors
+def to_coefficients(planes: np.ndarray, side: int) -> np.ndarray:
+    """Coefficients of all blocks of one size, float32 (3, block rows, block columns, side * side), of planes by `planes_of`."""
+    count, rows, columns = planes.shape
+    coefficients = np.empty((count, rows // side, columns // side, side * side), np.float32)
+    forward(planes, side, BASES[PARTS[SIDES.index(side)]].reshape(side, side), coefficients)
+    return coefficients

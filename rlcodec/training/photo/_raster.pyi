@@ -2,6 +2,6 @@ import numpy as np
 
 from rlcodec.presets.photo._coefficient_coder import StripState
 
-Arrays = tuple[np.ndarray, np.ndarray, np.ndarray]
-
-def collect(strip: StripState, gain: int, slices: tuple[tuple[int, int], ...]) -> tuple[Arrays, Arrays, Arrays]: ...
+def collect(
+    coded: StripState, strip: StripState, every: int, inputs: np.ndarray, magnitudes: np.ndarray, classes: np.ndarray
+) -> int: ...

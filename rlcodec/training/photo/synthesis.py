@@ -1,153 +1,198 @@
-"""Training of the synthesis of preset `photo` in torch: the quantiser's centroids, and the repair networks."""
+"""Training of the synthesis of preset `photo` in torch: the repair networks, on what decoders see at all settings."""
+
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from PIL import Image
+from torch import Tensor
 
-from rlcodec.presets.photo.coefficient_coder import DIAGONALS, GAINS, step_of
-from rlcodec.presets.photo.repair import CHANNELS, FACTOR, OUTPUT_STEPS, SIZES, network_input, to_squares
-from rlcodec.presets.photo.strips import encode_strip
-from rlcodec.presets.photo.transform import BLOCK, PLANES, dequantised_planes, to_coefficients
+from rlcodec.presets.photo._repair import ZERO
+from rlcodec.presets.photo.allocation import ALLOCATIONS, Allocation
+from rlcodec.presets.photo.areas import decoded_planes
+from rlcodec.presets.photo.colors import best_transform
+from rlcodec.presets.photo.quantiser import CHROMA_FACTORS, SHAPES
+from rlcodec.presets.photo.repair import FACTOR, INPUT_UNIT, area_scales, network_input
+from rlcodec.presets.photo.strips import encode_photo, strip_slices
+from rlcodec.presets.photo.transform import AREA, OFFSET_LIMIT, PLANES, planes_of
 from rlcodec.presets.photo.weights import PhotoWeights
-from rlcodec.training.data import random_crop
 from rlcodec.training.loop import fit, seeded_device
-from rlcodec.training.onnx_export import onnx_graph
+from rlcodec.training.muon import Muon
 from rlcodec.training.options import TrainingRun
-from rlcodec.training.photo.raster import CROP, HELD_BATCHES
+from rlcodec.training.photo.repair_net import RepairNet, repair_graph
 
-TRAINED_GAINS = 6, GAINS
-ERROR_FLOOR = 0.02
-"""Added to squared errors, in the networks' units, so that crops that are nearly exact have little weight."""
-PRIOR_COUNT, LARGEST_SHRINKAGE = 30, 0.3
-"""Centroids are shrunk towards 0 as by so many magnitudes without an error, and limited."""
-
-
-class Repair(nn.Module):
-    """A convolutional network with residual connections, whose positions are squares of FACTOR x FACTOR pixels."""
-
-    def __init__(self, channels: int, count: int):
-        super().__init__()
-        self.first = nn.Conv2d(CHANNELS, channels, 3, padding=1)
-        self.middle = nn.ModuleList(nn.Conv2d(channels, channels, 3, padding=1) for _ in range(count))
-        self.last = nn.Conv2d(channels, PLANES * FACTOR**2, 3, padding=1)
-        nn.init.zeros_(self.last.weight)
-        nn.init.zeros_(self.last.bias)
-
-    def forward(self, picture: Tensor) -> Tensor:
-        """The repair to add to the picture, float (n, 3 FACTOR**2, rows, columns)."""
-        x = torch.relu(self.first(picture))
-        for i in range(0, len(self.middle), 2):
-            x = x + self.middle[i + 1](torch.relu(self.middle[i](x)))
-        return self.last(torch.relu(x))
+CROP_AREAS = 4
+SIDE = CROP_AREAS * AREA // FACTOR
+"""Side of crops in squares."""
+HELD_BATCHES = 24
+CALIBRATED_BATCHES = 24
+KINDS = ("psnr", "ms-ssim", "ssimulacra2", "ssimulacra2")
+"""Kinds of distortion whose allocations are drawn."""
+TRAINED_GAINS = ((120, 400), (60, 340))
+"""Gains with even steps, and with those that grow with frequency."""
+STRENGTHS = 0.0, 1.5
+SMALLEST_SCALE = 0.5
+"""Pictures are scaled down by a random factor from this to 1."""
+PICTURE_SHARE = 0.7
+"""Share of the picture's squared error in the one that a crop's error is divided by; the rest is the crop's own. PSNR depends
+on the picture's, and a crop's own gives weight to parts where errors are small."""
+ROUNDING_ERROR, STEP_ERROR = 1 / 12, 0.01
+"""Added to the squared error that errors are divided by: that of rounding pixels, and a fraction of the squared step."""
 
 
-class Synthesis(nn.Module):
-    """The repair networks of all widths, which are trained together."""
+@dataclass(frozen=True)
+class Crops:
+    """Decoded crops and their originals.
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.widths = nn.ModuleDict({name: Repair(*size) for name, size in SIZES.items()})
-
-
-def _draw(pictures: list[np.ndarray], rng: np.random.Generator) -> tuple[np.ndarray, int]:
-    """A random crop, uint8 (CROP, CROP, 3), and a random gain."""
-    return random_crop(pictures[rng.integers(len(pictures))], CROP, rng), int(rng.integers(*TRAINED_GAINS))
-
-
-def fit_centroids(weights: PhotoWeights, pictures: list[np.ndarray], seed: int, crops: int) -> np.ndarray:
-    """Fits reconstruction offsets of magnitudes.
-
-    Args:
-        weights: whose coder is final.
-        pictures: uint8 (h, w, 3).
-        seed: of crops and gains.
-        crops: number of crops.
-
-    Returns:
-        float32 (3, DIAGONALS, 3), mean of magnitude minus true value for magnitudes 1, 2 and above, by plane and diagonal.
+    Attributes:
+        inputs: uint8 (n, rows, columns, INPUT_CHANNELS).
+        targets: float16 (n, rows, columns, 3, SQUARE), what to add, in local steps.
+        importance: float32 (n, rows, columns, 3), of squared errors of the targets.
     """
-    rng = np.random.default_rng(seed)
-    excess, count = np.zeros((PLANES, DIAGONALS, 3)), np.full((PLANES, DIAGONALS, 3), 1e-3)
-    diagonal = np.add.outer(np.arange(BLOCK), np.arange(BLOCK))
-    for _ in range(crops):
-        crop, gain = _draw(pictures, rng)
-        coefficients = to_coefficients(crop)
-        magnitudes = np.abs(encode_strip(weights, coefficients, gain).values)
-        target = np.abs(coefficients / step_of(gain))
-        for plane, magnitude in enumerate(magnitudes):
-            index = np.broadcast_to(diagonal, magnitude.shape)
-            for size in range(3):
-                chosen = (magnitude == size + 1 if size < 2 else magnitude > 2) & (index > 0)
-                np.add.at(excess[plane, :, size], index[chosen], (magnitude - target[plane])[chosen])
-                np.add.at(count[plane, :, size], index[chosen], 1)
-    return np.clip(excess / (count + PRIOR_COUNT), -LARGEST_SHRINKAGE, LARGEST_SHRINKAGE).astype(np.float32)
+
+    inputs: Tensor
+    targets: Tensor
+    importance: Tensor
+
+    def take(self, index: Tensor, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+        """The network's input, channels first, with targets and importance, float32 on a device."""
+        inputs = (self.inputs[index].to(device, torch.float32) - ZERO) / INPUT_UNIT
+        return inputs.permute(0, 3, 1, 2), self.targets[index].to(device).float(), self.importance[index].to(device)
 
 
-def decoded_crops(
-    weights: PhotoWeights, pictures: list[np.ndarray], rng: np.random.Generator, count: int
-) -> tuple[Tensor, Tensor]:
-    """Inputs of the networks, float16 (count, CHANNELS, rows, columns), and their targets, for random crops and gains."""
-    side = CROP // FACTOR
-    inputs = torch.empty((count, CHANNELS, side, side), dtype=torch.float16)
-    targets = torch.empty((count, PLANES * FACTOR**2, side, side), dtype=torch.float16)
-    for i in range(count):
-        crop, gain = _draw(pictures, rng)
-        values = encode_strip(weights, to_coefficients(crop), gain).values
-        planes = dequantised_planes(values, weights.centroids, step_of(gain))
-        inputs[i] = torch.from_numpy(network_input(planes, gain)[0])
-        target = to_squares(crop - planes) / (OUTPUT_STEPS * step_of(gain))
-        targets[i] = torch.from_numpy(target.reshape(-1, side, side))
-    return inputs, targets
+def _varied(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A picture at a random scale, mirrored and turned, of whole areas, whose blocks are not those of the JPEG file it was."""
+    height, width = picture.shape[:2]
+    smallest = min(1.0, max(SMALLEST_SCALE, (CROP_AREAS + 1) * AREA / min(height, width)))
+    scale = rng.uniform(smallest, 1.0)
+    size = round(width * scale), round(height * scale)
+    picture = np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.LANCZOS))
+    if rng.random() < 0.5:
+        picture = picture.swapaxes(0, 1)
+    picture = picture[:: rng.choice((-1, 1)), :: rng.choice((-1, 1))]
+    y, x = (int(rng.integers(1, 8)) if n % AREA == 0 or n > (CROP_AREAS + 1) * AREA else 0 for n in picture.shape[:2])
+    rows, columns = ((n - start) // AREA * AREA for n, start in zip(picture.shape[:2], (y, x), strict=True))
+    return np.ascontiguousarray(picture[y : y + rows, x : x + columns])
 
 
-def train_synthesis(
-    weights: PhotoWeights, train: list[np.ndarray], validation: list[np.ndarray], run: TrainingRun, pool: int
-) -> Synthesis:
-    """Trains all widths on decoded crops. The loss is the remaining squared error relative to the error without repair.
+def _random_settings(rng: np.random.Generator) -> tuple[int, Allocation]:
+    """A random gain under a random allocation, most often one of those that encoders use."""
+    allocation = ALLOCATIONS[str(rng.choice(KINDS))]
+    if rng.random() < 0.25:
+        allocation = allocation.scaled(float(rng.uniform(*STRENGTHS)))
+    if rng.random() < 0.2:
+        allocation = replace(allocation, shape=int(rng.integers(SHAPES)))
+    if rng.random() < 0.1:
+        allocation = replace(allocation, chroma=int(rng.integers(len(CHROMA_FACTORS))))
+    return int(rng.integers(*TRAINED_GAINS[allocation.shape > 0])), allocation
+
+
+def _to_squares(planes: np.ndarray) -> np.ndarray:
+    """Planes (3, rows, columns) as squares: (rows / FACTOR, columns / FACTOR, 3, FACTOR**2)."""
+    rows, columns = (length // FACTOR for length in planes.shape[1:])
+    squares = planes.reshape(PLANES, rows, FACTOR, columns, FACTOR).transpose(1, 3, 0, 2, 4)
+    return np.ascontiguousarray(squares).reshape(rows, columns, PLANES, FACTOR**2)
+
+
+def decoded_crops(weights: PhotoWeights, pictures: list[np.ndarray], rng: np.random.Generator, count: int) -> Crops:
+    """Crops of pictures that were coded with random settings.
 
     Args:
         weights: whose coder and centroids are final.
-        train: pictures, uint8 (h, w, 3), with sides of at least CROP.
+        pictures: uint8 (h, w, 3).
+        rng: draws pictures, scales, settings and places.
+        count: number of crops.
+    """
+    inputs: list[Tensor] = []
+    targets: list[Tensor] = []
+    importance: list[Tensor] = []
+    while len(inputs) < count:
+        picture = _varied(pictures[rng.integers(len(pictures))], rng)
+        gain, allocation = _random_settings(rng)
+        quantiser, colors = allocation.quantiser(gain), best_transform(picture, allocation.fixed)
+        coded = encode_photo(weights, picture, gain, colors, allocation, 0, keep=True)
+        assert coded.areas is not None
+        for rows in strip_slices(*picture.shape[:2]):
+            areas = coded.areas.rows(rows)
+            decoded = decoded_planes(areas, quantiser, weights.centroids)
+            missing = planes_of(picture[rows.start * AREA : rows.stop * AREA], colors.forward) - decoded
+            whole = network_input(decoded, areas, quantiser)[0]
+            steps = area_scales(quantiser)[areas.offsets.astype(np.int64) + OFFSET_LIMIT]
+            steps = steps.repeat(AREA // FACTOR, 0).repeat(AREA // FACTOR, 1)
+            goal = _to_squares(missing) / steps[..., None]
+            floor = ROUNDING_ERROR + STEP_ERROR * float(np.mean(steps[..., 0] ** 2))
+            for y in range(0, whole.shape[0] - SIDE + 1, SIDE):
+                for x in range(0, whole.shape[1] - SIDE + 1, SIDE):
+                    part = slice(y, y + SIDE), slice(x, x + SIDE)
+                    own = np.square(missing[:, y * FACTOR : (y + SIDE) * FACTOR, x * FACTOR : (x + SIDE) * FACTOR]).mean()
+                    error = PICTURE_SHARE * np.square(missing).mean() + (1 - PICTURE_SHARE) * own + floor
+                    inputs.append(torch.from_numpy(whole[part].copy()))
+                    targets.append(torch.from_numpy(goal[part].astype(np.float16)))
+                    importance.append(torch.from_numpy((steps[part] ** 2 / error).astype(np.float32)))
+    return Crops(*(torch.stack(parts[:count]) for parts in (inputs, targets, importance)))
+
+
+def train_synthesis(
+    weights: PhotoWeights,
+    train: list[np.ndarray],
+    validation: list[np.ndarray],
+    runs: tuple[TrainingRun, TrainingRun],
+    pool: int,
+) -> RepairNet:
+    """Trains the repair networks on decoded crops: in floats, and then as the integers compute.
+
+    The loss is the squared error that remains, relative to the one without repair.
+
+    Args:
+        weights: whose coder and centroids are final.
+        train: pictures, uint8 (h, w, 3), with sides of at least CROP_AREAS areas.
         validation: held-out pictures.
-        run: schedule, folder and device.
+        runs: schedules and folders of both trainings, on one device.
         pool: number of crops to train on.
 
     Returns:
-        The exponential moving average of the trained networks.
+        The exponential moving average of the trained network, calibrated, on the CPU.
     """
-    device, schedule = seeded_device(run), run.schedule
+    device, schedule = seeded_device(runs[0]), runs[0].schedule
     rng = np.random.default_rng(schedule.seed)
-    inputs, targets = decoded_crops(weights, train, rng, pool)
+    crops = decoded_crops(weights, train, rng, pool)
     held_out = decoded_crops(weights, validation, rng, HELD_BATCHES * schedule.batch)
-    synthesis = Synthesis().to(device, memory_format=torch.channels_last)
+    net = RepairNet().to(device, memory_format=torch.channels_last)
 
-    def remaining(synthesis: Synthesis, inputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
-        """Squared error of every crop after repair by each width, relative to the error without repair."""
-        inputs = inputs.to(device, torch.float32, memory_format=torch.channels_last)
-        targets = targets.to(device).float()
+    def remaining(net: RepairNet, crops: Crops, index: Tensor) -> tuple[dict[str, Tensor], Tensor]:
+        """Squared error of every crop after repair by each level, and without repair."""
+        inputs, targets, importance = crops.take(index, device)
         with torch.autocast(device.type, torch.bfloat16):
-            repairs = {name: net(inputs) for name, net in synthesis.widths.items()}
-        before = targets.square().mean((1, 2, 3)) + ERROR_FLOOR
+            added = net(inputs.contiguous(memory_format=torch.channels_last))
+
+        def error_of(added: Tensor | float) -> Tensor:
+            return ((added - targets).square().mean(-1) * importance).mean((1, 2, 3))
+
+        errors = {name: error_of(x.permute(0, 2, 3, 1).reshape(targets.shape).float()) for name, x in added.items()}
+        return errors, error_of(0.0)
+
+    def drawn(rng: np.random.Generator, batch: int) -> Tensor:
+        return torch.from_numpy(rng.integers(0, pool, batch))
+
+    def loss_of(net: RepairNet, rng: np.random.Generator, batch: int) -> Tensor:
+        return sum(error.mean() for error in remaining(net, crops, drawn(rng, batch))[0].values())  # type: ignore[return-value]
+
+    def evaluate(net: RepairNet) -> dict[str, float]:
+        batches = [remaining(net, held_out, index) for index in torch.arange(len(held_out.inputs)).split(schedule.batch)]
+        before = torch.cat([without for _, without in batches])
         return {
-            name: ((repair.float() - targets).square().mean((1, 2, 3)) + ERROR_FLOOR) / before
-            for name, repair in repairs.items()
+            f"db_gained_{name}": float(10 * torch.log10(before / torch.cat([errors[name] for errors, _ in batches])).mean())
+            for name in batches[0][0]
         }
 
-    def loss_of(synthesis: Synthesis, rng: np.random.Generator, batch: int) -> Tensor:
-        index = torch.from_numpy(rng.integers(0, pool, batch))
-        return sum(errors.mean() for errors in remaining(synthesis, inputs[index], targets[index]).values())
-
-    def evaluate(synthesis: Synthesis) -> dict[str, float]:
-        errors = remaining(synthesis, *held_out)
-        return {f"db_gained_{name}": float(-10 * torch.log10(error).mean()) for name, error in errors.items()}
-
-    return fit(synthesis, loss_of, evaluate, run, "synthesis, photo")
+    net = fit(net, loss_of, evaluate, runs[0], "repair, photo", Muon)
+    with torch.no_grad(), net.calibrating():
+        for _ in range(CALIBRATED_BATCHES):
+            remaining(net, crops, drawn(rng, schedule.batch))
+    rounded = net.round().requires_grad_(True)
+    return fit(rounded, loss_of, evaluate, runs[1], "repair in integers, photo", Muon).cpu()
 
 
-def export_synthesis(synthesis: Synthesis) -> dict[str, bytes]:
-    """The ONNX file of each width, by its name."""
-    example = torch.zeros(1, CHANNELS, 16, 16)
-    return {
-        name: onnx_graph(net, example, ("picture", "added"), {2: "rows", 3: "columns"}).SerializeToString()
-        for name, net in synthesis.widths.items()
-    }
+def export_synthesis(net: RepairNet) -> dict[str, bytes]:
+    """The ONNX file of each level, by its name."""
+    return {name: repair_graph(net, name).SerializeToString() for name in net.heads}

@@ -18,7 +18,7 @@ from rlcodec.agents.export import export_trained
 from rlcodec.agents.hyperparameters import read_settings
 from rlcodec.agents.training import train
 from rlcodec.control.actor import best_legal, decide
-from rlcodec.control.objective import Objective, distortion
+from rlcodec.control.objective import PERCEPTUAL_KINDS, SSIMULACRA2, Objective, distortion
 from rlcodec.control.observation import objective_scale
 from rlcodec.core.metrics import psnr_db
 from rlcodec.core.weights_file import WEIGHTS
@@ -191,9 +191,49 @@ def test_without_ms_ssim_no_objective_is_in_it(make_external_trace):
     assert {o.kind for o in ExternalTask(trace.spec).hindsight(trace, predictor).grid} == {"mse", "psnr"}
 
 
+def test_with_ssimulacra2_objectives_are_also_in_it(make_external_trace, tmp_path):
+    bare, scores = make_external_trace(), np.linspace(95, -20, 48).reshape(12, 4)
+    trace = make_external_trace(ssimulacra2=scores)
+    assert trace.spec.kinds == PERCEPTUAL_KINDS
+    assert trace.digest != bare.digest
+    save_tables(tmp_path / "trace.npz", trace)
+    read = load_external_trace(tmp_path / "trace.npz")
+    assert read.ssimulacra2[..., 0].tolist() == scores.tolist()
+    predictor = fit_external_predictor(read, 5, 1)
+    assert ExternalPredictor.from_json(predictor.to_json(), read.spec).net.weights[-1].shape[-1] == 5 * 4
+    env = FlatEnv(trace=read, preset="external", predictor=predictor)
+    objective = Objective(SSIMULACRA2, 50.0, 0.1)
+    _, first = env.reset(options={"image_index": 5, "objective": objective})
+    _, reward, ended, _, info = env.step(2)
+    assert ended
+    values = [objective.value(-scores[5, k], read.bits[5, k, 0] / read.pixels[5], read.kmac[5, k, 0]) for k in (0, 2)]
+    assert reward == pytest.approx((values[0] - values[1]) / objective_scale(np.array(50.0), np.array(0.1)))
+    assert (first["distortion"], info["distortion"]) == (pytest.approx(-scores[5, 0]), pytest.approx(-scores[5, 2]))
+    kinds = {int(env.reset(seed=seed)[0][9:13].argmax()) for seed in range(40)}
+    assert kinds == {0, 1, 2, 3}
+    grid = ExternalTask(read.spec).hindsight(read, predictor).grid
+    assert {o.kind for o in grid} == set(PERCEPTUAL_KINDS)
+
+
+def test_a_trace_without_scores_is_as_before(make_external_trace, tmp_path):
+    save_tables(tmp_path / "trace.npz", make_external_trace())
+    with np.load(tmp_path / "trace.npz") as tables:
+        assert set(tables) == {"digest", "described", "pixels", "features", "bits", "kmac", "mse", "ms_ssim"}
+    read = load_external_trace(tmp_path / "trace.npz")
+    assert read.ssimulacra2 is read.take(slice(3)).ssimulacra2 is None
+    assert set(json.loads(read.spec.to_json())["rate_range"]) == {"mse", "psnr", "ms-ssim"}
+    save_tables(tmp_path / "mixed.npz", replace(read, ssimulacra2=np.zeros_like(read.mse)))
+    with pytest.raises(DataError, match="does not go with its spec"):
+        load_external_trace(tmp_path / "mixed.npz")
+
+
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
+        ({"kinds": ("mse", "ssimulacra2")}, "no table of it"),
+        ({"kinds": ("mse", "taste")}, "kinds are mse, taste; there are: mse, psnr, ms-ssim, ssimulacra2"),
+        ({"ssimulacra2": np.full((12, 4), 100.5)}, "ssimulacra2 of image 0 is impossible"),
+        ({"ssimulacra2": np.full((12, 3), 50.0)}, "ssimulacra2 has shape"),
         ({"bits": np.zeros((12, 4))}, "bits of image 0 is impossible"),
         ({"mse": -np.ones((12, 4))}, "mse of image 0 is impossible"),
         ({"mse": np.full((12, 4), np.nan)}, "mse of image 0 is impossible"),

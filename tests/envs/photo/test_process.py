@@ -11,7 +11,7 @@ from gymnasium.vector import AutoresetMode
 from stable_baselines3.common.env_checker import check_env as check_env_sb3
 
 import rlcodec
-from rlcodec.control.objective import Objective, Objectives, distortion
+from rlcodec.control.objective import DISTORTIONS, KINDS, Objective, Objectives, distortion
 from rlcodec.control.observation import objective_scale
 from rlcodec.envs.batch import Episodes
 from rlcodec.envs.fit import fit_unseen
@@ -35,7 +35,12 @@ from rlcodec.presets.photo.decisions import (
     SYNTHESIS_PHASE,
 )
 
-OBJECTIVES = [Objective("mse", 30.0, 0.3), Objective("psnr", 10.0, 0.02), Objective("ms-ssim", 12.0, 0.0)]
+OBJECTIVES = [
+    Objective("mse", 30.0, 0.3),
+    Objective("psnr", 10.0, 0.02),
+    Objective("ms-ssim", 12.0, 0.0),
+    Objective("ssimulacra2", 50.0, 0.1),
+]
 GOAL = OBJECTIVES[1]
 TASK = task_of("photo")
 
@@ -81,8 +86,10 @@ def test_rewards_telescope_to_the_objective(options, objective, play):
         _, rewards, (first, *_, last) = play(env, seed, objective=objective)
         scale = objective_scale(np.array(objective.lambda_rate), np.array(objective.lambda_compute))
         assert sum(rewards) == pytest.approx((first["objective_value"] - last["objective_value"]) / scale, rel=1e-9)
-        error = 1 - last["ms_ssim"] if objective.kind == "ms-ssim" else last["mse"]
-        value = float(objective.value(distortion(objective.kind, error), last["rate_bpp"], last["decoder_kmac_per_pixel"]))
+        if objective.kind in KINDS:
+            error = 1 - last["ms_ssim"] if objective.kind == "ms-ssim" else last["mse"]
+            assert last["distortion"] == pytest.approx(float(distortion(objective.kind, error)), rel=1e-12)
+        value = float(objective.value(last["distortion"], last["rate_bpp"], last["decoder_kmac_per_pixel"]))
         assert last["objective_value"] == pytest.approx(value, rel=1e-12)
         assert (first["bits"], first["rate_bpp"], first["decoder_kmac_per_pixel"]) == (0, 0, 0)
 
@@ -91,7 +98,8 @@ def test_rewards_telescope_to_the_objective(options, objective, play):
 def test_episodes_are_what_the_codec_does(request, pictures, source, play):
     env = FlatEnv(**request.getfixturevalue(source))
     for seed in range(5):
-        _, _, (first, *_, info) = play(env, seed)
+        objective = OBJECTIVES[seed % len(OBJECTIVES)]
+        _, _, (first, *_, info) = play(env, seed, objective=objective)
         picture = pictures[info["image_index"]]
         assert first["mse"] == np.square(picture.astype(int) - 128).mean()
         coded = env.encode()
@@ -100,6 +108,7 @@ def test_episodes_are_what_the_codec_does(request, pictures, source, play):
         assert info["bits"] / picture[..., 0].size == pytest.approx(info["rate_bpp"], rel=1e-12)
         assert coded.decoder_macs / 1000 / picture[..., 0].size == pytest.approx(info["decoder_kmac_per_pixel"], rel=1e-12)
         assert coded.mse == info["mse"]
+        assert info["distortion"] == pytest.approx(DISTORTIONS[objective.kind](picture, coded.picture), rel=1e-6)
         assert np.array_equal(np.asarray(rlcodec.decode(coded.data)), coded.picture)
 
 
@@ -212,7 +221,7 @@ def test_each_row_for_stable_baselines_is_an_episode_of_its_own(picture_trace, f
     seen = vector.reset()
 
     def start(row: int) -> np.ndarray:
-        where = {"image_index": int(episodes.image[row]), "objective": episodes.objectives.one(row)}
+        where = {"image_index": int(episodes.image[row]), "objective": episodes.objectives.one(row, TASK.spec.kinds)}
         return alone[row].reset(options=where)[0]
 
     assert all(np.array_equal(start(row), seen[row]) for row in range(5))
@@ -241,7 +250,8 @@ def test_each_row_for_gymnasium_is_an_episode_of_its_own(options, mode):
     over = np.zeros(5, bool)
 
     def start(row: int) -> np.ndarray:
-        where = {"image_index": int(info["image_index"][row]), "objective": vector.unwrapped.episodes.objectives.one(row)}
+        objective = vector.unwrapped.episodes.objectives.one(row, TASK.spec.kinds)
+        where = {"image_index": int(info["image_index"][row]), "objective": objective}
         return alone[row].reset(options=where)[0]
 
     assert all(np.array_equal(start(row), seen[row]) for row in range(5))
@@ -277,7 +287,7 @@ def test_done_episodes_stay_as_they_are(picture_trace, foreseen):
     assert outcome.done.all()
     assert episodes.objective_values()[0] == before[0]
     assert list(episodes.state.synthesis) == [2, 2, 2]
-    episodes.reset(np.array([1]), np.array([3]), Objectives.of(Objective("mse", 9.0, 0.1), 1))
+    episodes.reset(np.array([1]), np.array([3]), Objectives.of(Objective("mse", 9.0, 0.1), 1, TASK.spec.kinds))
     assert list(episodes.done) == [True, False, True]
     episodes.step(np.array([0, 2, 0]))
     assert list(episodes.state.phase) == [SYNTHESIS_PHASE, SLICE_PHASE, SYNTHESIS_PHASE]
@@ -296,11 +306,17 @@ def test_pictures_of_many_sizes_make_one_trace(pictures, picture_trace):
 
 
 def test_tables_make_sense(picture_trace):
-    assert (np.diff(picture_trace.payload_bytes, axis=2) >= 0).all()
-    assert (np.diff(picture_trace.macs, axis=3) > 0).all()
+    assert (np.diff(picture_trace.payload_bytes, axis=3) >= 0).all()
+    assert (np.diff(picture_trace.macs, axis=4) > 0).all()
     assert (picture_trace.payload_bytes[..., :1] == picture_trace.payload_bytes).all()
-    assert (picture_trace.known_mse[:, :-3] < picture_trace.known_mse[:, 3:]).mean() > 0.9
-    assert picture_trace.ms_ssim.max() <= 1
+    plain = picture_trace.sse[..., 0]
+    assert (plain[:, :, :-3] < plain[:, :, 3:]).mean() > 0.9
+    uniform, ms_ssim, ssimulacra2 = picture_trace.scores.swapaxes(0, 1)
+    assert not uniform.any()
+    assert (ms_ssim[:, :3] > ms_ssim[:, -3:]).all()
+    assert (ssimulacra2[:, :3] > ssimulacra2[:, -3:]).all()
+    assert ms_ssim.max() <= 1
+    assert ssimulacra2.max() <= 100
 
 
 def test_a_file_gives_the_trace_back(picture_trace, foreseen, tmp_path):
@@ -315,11 +331,11 @@ def test_a_file_gives_the_trace_back(picture_trace, foreseen, tmp_path):
     ("change", "word"),
     [
         (lambda a: a | {"digest": np.array("0" * 64)}, "made by codec.*run `rlcodec trace` again"),
-        (lambda a: a | {"sse": a["sse"][:, :, :2]}, "table sse"),
+        (lambda a: a | {"sse": a["sse"][:, :, :, :2]}, "table sse"),
         (lambda a: a | {"sizes": a["sizes"][0]}, "table sizes"),
         (lambda a: a | {"sizes": np.array(4)}, "table sizes"),
         (lambda a: a | {"pixels": a["pixels"][1:]}, "table pixels"),
-        (lambda a: {name: table for name, table in a.items() if name != "energy"}, "no table energy"),
+        (lambda a: {name: table for name, table in a.items() if name != "scores"}, "no table scores"),
         (lambda a: a | {"features": np.array([{}], object)}, "not a usable trace"),
         (lambda a: a | {"features": a["features"] + 0.01}, "computed its features; run `rlcodec trace` again"),
     ],

@@ -2,12 +2,17 @@
 
 import numpy as np
 import pytest
+from PIL import Image
+from sklearn.datasets import load_sample_image
 
 import rlcodec
 from rlcodec import OptionError
 from rlcodec.control.decode_time import save_calibration
 from rlcodec.core.container import unpack
 from rlcodec.core.metrics import psnr_db
+from rlcodec.presets.photo.coding import PictureCoder
+from rlcodec.presets.photo.decisions import KINDS, OBJECTIVES_OF
+from rlcodec.presets.photo.options import PhotoOptions
 from rlcodec.presets.photo.settings import PhotoSettings
 
 
@@ -35,17 +40,28 @@ def quality(picture, data: bytes) -> float:
 
 
 def test_objectives_are_what_their_names_say(photograph):
-    small, balanced, fast = (encode(photograph, objective=name) for name in ("small", "balanced", "fast"))
+    small, balanced = (encode(photograph, objective=name) for name in ("small", "balanced"))
     assert len(small) < len(balanced)
     assert quality(photograph, small) < quality(photograph, balanced)
-    kmac = [rlcodec.inspect(data).decoder_kmac_per_pixel for data in (balanced, fast)]
+    whole = Image.fromarray(load_sample_image("china.jpg"))
+    kmac = [rlcodec.inspect(encode(whole, objective=name)).decoder_kmac_per_pixel for name in ("balanced", "fast")]
     assert kmac[1] < kmac[0]
-    assert encode(photograph) == balanced
+    assert encode(photograph) == balanced == encode(photograph, distortion="ssimulacra2")
 
 
-@pytest.mark.parametrize("kind", ["mse", "psnr", "ms-ssim"])
+def test_objectives_have_a_kind_of_distortion(photograph):
+    by_kind = {kind: encode(photograph, distortion=kind) for kind in KINDS}
+    assert len(set(by_kind.values())) == len(KINDS)
+    assert encode(photograph, objective="balanced", distortion="psnr") == by_kind["psnr"]
+    named = OBJECTIVES_OF["psnr"]["balanced"]
+    weights = {"lambda_rate": named.lambda_rate, "lambda_compute": named.lambda_compute}
+    assert encode(photograph, distortion="psnr", **weights) == by_kind["psnr"]
+    assert PhotoOptions(lambda_rate=30.0).resolve({}).kind == "ssimulacra2"
+
+
+@pytest.mark.parametrize("kind", ["mse", "psnr", "ms-ssim", "ssimulacra2"])
 def test_dearer_bits_are_fewer(photograph, kind):
-    rates = {"mse": (5, 50, 500), "psnr": (3, 9, 30), "ms-ssim": (4, 10, 25)}[kind]
+    rates = {"mse": (5, 50, 500), "psnr": (3, 9, 30), "ms-ssim": (4, 10, 25), "ssimulacra2": (8, 40, 200)}[kind]
     sizes = [len(encode(photograph, lambda_rate=rate, distortion=kind)) for rate in rates]
     assert sizes == sorted(sizes, reverse=True)
     assert sizes[0] > 1.5 * sizes[-1]
@@ -62,6 +78,7 @@ def test_the_synthesis_may_be_named_beside_an_objective(photograph):
         {"objective": "lossless"},
         {"gain": 3, "objective": "small"},
         {"gain": 3, "min_psnr": 30},
+        {"gain": 3, "lambda_rate": 30},
         {"bit_budget": 7},
         {"lambda_rate": 1e5},
         {"synthesis": "wide"},
@@ -76,6 +93,23 @@ def test_an_objective_is_taken_where_it_meets_the_constraints(photograph):
     free = encode(photograph, objective="small")
     assert encode(photograph, objective="small", max_bytes=len(free)) == free
     assert len(encode(photograph, objective="small", max_bytes=len(free) - 1)) < len(free)
+
+
+@pytest.mark.parametrize(
+    "limits", [{"max_bytes": 6000}, {"max_bytes": 40_000}, {"min_psnr": 27}, {"min_psnr": 36}, {"max_bytes": 300}]
+)
+def test_few_encodes_are_needed(photograph, limits, monkeypatch):
+    gains = []
+
+    def counted(coder, gain, *arguments, **options):
+        gains.append(gain)
+        return code(coder, gain, *arguments, **options)
+
+    code = PictureCoder.code
+    monkeypatch.setattr(PictureCoder, "code", counted)
+    encode(photograph, **limits)
+    assert len(gains) <= 5
+    assert len(set(gains)) == len(gains)
 
 
 @pytest.mark.usefixtures("calibrated")

@@ -1,6 +1,6 @@
 """Golden streams of preset photo: what a decoder reads from them may not change by accident.
 
-Coefficients are compared exactly; what an encoder chooses and the last, float step of the synthesis may differ by machine.
+Quantised areas are compared exactly; what an encoder chooses and the last, float step of the synthesis may differ by machine.
 `python tests/presets/photo/test_golden.py` writes them anew. Only a new format or new weights are a reason to.
 """
 
@@ -15,19 +15,21 @@ from PIL import Image
 import rlcodec
 from rlcodec.core.metrics import psnr_db
 from rlcodec.images.color import ColorImage
+from rlcodec.presets.photo.allocation import ALLOCATIONS
+from rlcodec.presets.photo.coding import PictureCoder
 from rlcodec.presets.photo.decoder import decoded_values
 from rlcodec.presets.photo.encoder import stream_of
 from rlcodec.presets.photo.installed import installed_weights
 from rlcodec.presets.photo.process import Choice
-from rlcodec.presets.photo.strips import encode_photo
 
 FOLDER = Path(__file__).parents[2] / "golden"
 PICTURE, HASHES = FOLDER / "photo.png", FOLDER / "photo.json"
 STREAMS = {
-    "2": (2, "full", 5), "22": (22, "full", 5), "40": (40, "full", 5),
-    "22-plain-3": (22, "plain", 3), "10-light-4": (10, "light", 4), "34-light-3": (34, "light", 3),
+    "40": (40, "psnr", "full", 5), "200": (200, "ssimulacra2", "full", 5), "400": (400, "ssimulacra2", "full", 5),
+    "200-plain-3": (200, "psnr", "plain", 3), "120-light-4": (120, "ms-ssim", "light", 4),
+    "300-light-3": (300, "ssimulacra2", "light", 3),
 }  # fmt: skip
-"""Gain, width of the synthesis, and slices that are sent: every stop and every width."""
+"""Gain, kind of distortion, width of the synthesis, and slices that are sent: every stop, width and allocation."""
 
 
 def values_hash(data: bytes) -> str:
@@ -35,10 +37,10 @@ def values_hash(data: bytes) -> str:
 
 
 def encoded(name: str) -> bytes:
-    gain, width, slices = STREAMS[name]
-    original = np.asarray(Image.open(PICTURE))
-    coded = encode_photo(installed_weights(), original, gain)
-    return stream_of(installed_weights(), coded, ColorImage(original, False), Choice(gain, slices, width)).data
+    gain, kind, width, slices = STREAMS[name]
+    original, allocation = np.asarray(Image.open(PICTURE)), ALLOCATIONS[kind]
+    coded = PictureCoder(installed_weights(), original).code(gain, allocation)
+    return stream_of(installed_weights(), coded, ColorImage(original, False), allocation, Choice(gain, slices, width)).data
 
 
 @pytest.mark.parametrize("name", STREAMS)

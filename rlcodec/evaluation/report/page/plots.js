@@ -56,10 +56,11 @@ function fill(select, values) {
 
 function hover(row) {
   const compute = known(row.decoder_kmac_per_pixel) ? `, ${fixed(row.decoder_kmac_per_pixel, 2)} kMAC per pixel` : "";
+  const score = known(row.ssimulacra2) ? `, SSIMULACRA2 ${fixed(row.ssimulacra2, 2)}` : "";
   const choice = row.choice ? `<br>chose ${plain(row.choice)}` : "";
   const size = known(row.size_bytes) ? `${grouped(row.size_bytes)} bytes, ` : "";
   return `<b>${plain(row.codec)}</b>, ${plain(row.setting)}<br>${size}${fixed(row.bpp, 4)} bits per pixel<br>` +
-    `PSNR ${decibels(row.psnr_db)}, MS-SSIM ${fixed(row.ms_ssim, 4)}${compute}${choice}<extra></extra>`;
+    `PSNR ${decibels(row.psnr_db)}, MS-SSIM ${fixed(row.ms_ssim, 4)}${score}${compute}${choice}<extra></extra>`;
 }
 
 /** Codecs: curves, compute, bars, and the table below them; all follow the same picture and the same codecs. */
@@ -78,7 +79,7 @@ function showCodecs(section) {
     line: { color: codec.colour, dash: codec.dash, width: 2 }, marker: { color: codec.colour, symbol: codec.symbol, size: 8 },
     hovertemplate: own.map(hover), connectgaps: false,
   });
-  for (const [measure, title] of [["psnr_db", "PSNR, dB"], ["ms_ssim_db", "MS-SSIM, dB"]]) {
+  for (const [measure, title] of [["psnr_db", "PSNR, dB"], ["ms_ssim_db", "MS-SSIM, dB"], ["ssimulacra2", "SSIMULACRA2"]]) {
     const known_ = curves.filter(([, own]) => own.some((row) => known(row[measure])));
     draw(one(section, `[data-chart=${measure}]`), known_.map((curve) => trace(curve, measure)),
       axis("bits per pixel", { rangemode: "tozero" }), axis(title));
@@ -93,6 +94,7 @@ function showCodecs(section) {
     cell(made, row.choice ? `${row.setting}: ${row.choice}` : row.setting);
     const numbers = [
       grouped(row.size_bytes), fixed(row.bpp, 4), decibels(row.psnr_db), fixed(row.ms_ssim, 4), fixed(row.ms_ssim_db, 2),
+      fixed(row.ssimulacra2, 2), fixed(row.psnr_hvs_m_db, 2),
       fixed(row.decoder_kmac_per_pixel, 2), fixed(row.encode_ms, 1), fixed(row.decode_ms, 1),
     ];
     for (const number of numbers) cell(made, number, "td", "number");

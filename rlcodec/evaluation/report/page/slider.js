@@ -69,9 +69,13 @@ class Slider {
       ["bits per pixel", (version) => fixed(version.bpp, 4)],
       ["PSNR, dB", (version) => quality(version, decibels(version.psnr_db))],
       ["MS-SSIM", (version) => quality(version, fixed(version.ms_ssim, 4))],
+      ["SSIMULACRA2", (version) => quality(version, fixed(version.ssimulacra2, 2))],
+      ["PSNR-HVS-M, dB", (version) => quality(version, fixed(version.psnr_hvs_m_db, 2))],
+      ["CVVDP, JOD", (version) => quality(version, fixed(version.cvvdp_jod, 2))],
       ["decoder kMAC per pixel", (version) => fixed(version.decoder_kmac_per_pixel, 2)],
     ];
-    one(this.section, ".numbers tbody").replaceChildren(...lines.map(([name, text]) => {
+    const measured = lines.filter(([, text]) => sides.some((version) => text(version) !== ""));
+    one(this.section, ".numbers tbody").replaceChildren(...measured.map(([name, text]) => {
       const row = document.createElement("tr");
       cell(row, name, "th");
       for (const [at, side] of ["left", "right"].entries()) cell(row, text(sides[at]), "td", `number ${side}`);

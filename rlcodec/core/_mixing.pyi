@@ -1,0 +1,13 @@
+import numpy as np
+
+MIXED: int
+STRETCHES: int
+STRETCH_LIMIT: int
+WEIGHT_LIMIT: int
+
+class Mixers:
+    def __init__(self, weights: np.ndarray, stretched: np.ndarray, squashed: np.ndarray) -> None: ...
+    def copy(self) -> Mixers: ...
+    @property
+    def states(self) -> np.ndarray: ...
+    def __len__(self) -> int: ...

@@ -1,0 +1,94 @@
+"""The filters across the edges of blocks of `rlcodec.presets.photo.lapping`. Sums are in a fixed order, in float32."""
+
+from libc.stdint cimport int64_t, uint8_t
+
+from rlcodec.core.compiler cimport cloned
+from rlcodec.presets.photo._transform cimport AREA_CELLS, CELL, WHOLE
+
+cpdef enum:
+    SHORT = 4  # pixels of the filter beside a block of 8
+    LONG = 8  # of all others
+
+
+cdef inline int transform_at(const uint8_t[:, ::1] splits, int64_t row, int64_t column) noexcept nogil:
+    """Index of the transform of a cell."""
+    cdef int split = splits[row // AREA_CELLS, column // AREA_CELLS]
+    if split == WHOLE:
+        return 2
+    return 1 - ((split >> (2 * ((row >> 1) & 1) + ((column >> 1) & 1))) & 1)
+
+
+cdef inline int edge_between(int one, int other, int64_t position) noexcept nogil:
+    """Points of the filter between two cells, 0 if they are of one block; `position` is that of the second cell."""
+    if one == other and position & ((1 << one) - 1):
+        return 0
+    return SHORT if one == 0 or other == 0 else LONG
+
+
+cdef cloned filter_points(
+    float* pixels, int64_t apart, int64_t line, int count, int points, const float* matrix
+) noexcept nogil:
+    """Multiplies lines of points by a matrix.
+
+    Args:
+        pixels: the first point of the first line.
+        apart: from one point to the next.
+        line: from one line to the next.
+        count: of lines, CELL or less.
+        points: of a line.
+        matrix: (points, points).
+    """
+    cdef float[LONG][CELL] before
+    cdef float[CELL] after
+    cdef int i, j, k
+    for i in range(points):
+        for j in range(count):
+            before[i][j] = pixels[i * apart + j * line]
+    for i in range(points):
+        for j in range(count):
+            after[j] = 0
+        for k in range(points):
+            for j in range(count):
+                after[j] += matrix[i * points + k] * before[k][j]
+        for j in range(count):
+            pixels[i * apart + j * line] = after[j]
+
+
+def filter_edges(
+    float[:, :, ::1] planes, const uint8_t[:, ::1] splits, const float[:, ::1] short_filter, const float[:, ::1] long_filter,
+    bint across_first,
+):
+    """Filters the edges between blocks, in place.
+
+    Args:
+        planes: float32 (planes, rows, columns), whole areas.
+        splits: uint8 (area rows, area columns), how areas are split.
+        short_filter: float32 (SHORT, SHORT).
+        long_filter: float32 (LONG, LONG).
+        across_first: whether edges between left and right are filtered before those between above and below.
+    """
+    cdef int64_t rows = splits.shape[0] * AREA_CELLS, columns = splits.shape[1] * AREA_CELLS, line = planes.shape[2], y, x
+    cdef int plane, turn, points
+    cdef bint across
+    cdef const float* matrix
+    if planes.shape[1] != rows * CELL or planes.shape[2] != columns * CELL:
+        raise ValueError("the sizes of planes and areas do not fit")
+    if (short_filter.shape[0], short_filter.shape[1], long_filter.shape[0], long_filter.shape[1]) != (SHORT, SHORT, LONG, LONG):
+        raise ValueError(f"the filters have {SHORT} and {LONG} points")
+    with nogil:
+        for plane in range(planes.shape[0]):
+            for turn in range(2):
+                across = across_first == (turn == 0)
+                for y in range(0 if across else 1, rows):
+                    for x in range(1 if across else 0, columns):
+                        if across:
+                            points = edge_between(transform_at(splits, y, x - 1), transform_at(splits, y, x), x)
+                        else:
+                            points = edge_between(transform_at(splits, y - 1, x), transform_at(splits, y, x), y)
+                        if not points:
+                            continue
+                        matrix = &short_filter[0, 0] if points == SHORT else &long_filter[0, 0]
+                        if across:
+                            filter_points(&planes[plane, y * CELL, x * CELL - points // 2], 1, line, CELL, points, matrix)
+                        else:
+                            filter_points(&planes[plane, y * CELL - points // 2, x * CELL], line, 1, CELL, points, matrix)

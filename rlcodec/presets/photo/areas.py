@@ -1,0 +1,85 @@
+"""The quantised areas of a picture: what a stream says, as decoders hold it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Self
+
+import numpy as np
+
+from rlcodec.presets.photo._transform import inverse
+from rlcodec.presets.photo.lapping import unlap
+from rlcodec.presets.photo.quantiser import RELATIVE_STEPS, Quantiser
+from rlcodec.presets.photo.transform import AREA, AREA_PIXELS, BASES, PARTS, PLANES, SLICE_OF, WHOLE
+
+
+def _slices_of_splits() -> np.ndarray:
+    """The slice of each coefficient of an area, by split, uint8 (WHOLE + 1, AREA_PIXELS)."""
+    slices = np.empty((WHOLE + 1, AREA_PIXELS), np.uint8)
+    of_8, of_16, slices[WHOLE] = (SLICE_OF[part] for part in PARTS)
+    for split in range(WHOLE):
+        for quadrant in range(4):
+            part = np.tile(of_8, 4) if split >> quadrant & 1 else of_16
+            slices[split, 256 * quadrant : 256 * (quadrant + 1)] = part
+    return slices
+
+
+SLICES_OF_SPLITS = _slices_of_splits()
+
+
+@dataclass(frozen=True)
+class Areas:
+    """The areas of a picture, or of a strip of it.
+
+    Attributes:
+        values: int16 (area rows, area columns, 3, AREA_PIXELS), quantised coefficients, block after block.
+        splits: uint8 (area rows, area columns), how areas are split: WHOLE, or a bit for each quadrant that is split in four.
+        offsets: int8 (area rows, area columns), of the step, in 1/8 octave.
+        chroma: int8 (area rows, area columns, 2), by which the luma of an area predicts its chroma, in 1/16.
+        repairs: uint8 (area rows, area columns), level of repair: 0 none, 1 light, 2 full.
+    """
+
+    values: np.ndarray
+    splits: np.ndarray
+    offsets: np.ndarray
+    chroma: np.ndarray
+    repairs: np.ndarray
+
+    @classmethod
+    def joined(cls, parts: "Sequence[Areas]") -> Self:
+        """One above the other."""
+        return cls(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(cls)))
+
+    def rows(self, part: slice) -> "Areas":
+        """Some rows of areas."""
+        return Areas(*(getattr(self, field.name)[part] for field in fields(self)))
+
+    def of_slices(self, slices: int) -> "Areas":
+        """What a stream holds that ends after so many slices."""
+        kept = SLICES_OF_SPLITS[self.splits][:, :, None] < slices
+        return Areas(np.where(kept, self.values, np.int16(0)), self.splits, self.offsets, self.chroma, self.repairs)
+
+
+def decoded_planes(areas: Areas, quantiser: Quantiser, centroids: np.ndarray) -> np.ndarray:
+    """The planes of a strip before any repair, float32 (3, rows, columns).
+
+    Args:
+        areas: of the strip.
+        quantiser: of the picture.
+        centroids: float32 (3, transforms, slices, 3), by how many steps the magnitudes 1, 2 and above shrink.
+    """
+    rows, columns = (count * AREA for count in areas.splits.shape)
+    planes = np.empty((PLANES, rows, columns), np.float32)
+    inverse(
+        areas.values,
+        areas.splits,
+        areas.offsets,
+        areas.chroma,
+        centroids,
+        quantiser.scales,
+        RELATIVE_STEPS,
+        SLICE_OF,
+        BASES,
+        planes,
+    )
+    unlap(planes, areas.splits)
+    return planes
