@@ -207,9 +207,9 @@ def random_mirrored_crop(pictures: list[np.ndarray], side: int, rng: np.random.G
 
 
 def random_rescaled_crop(pictures: list[np.ndarray], side: int, rng: np.random.Generator) -> np.ndarray:
-    """As `random_mirrored_crop`, of a picture that is enlarged or reduced at most MAX_RESCALING times, half of the time.
+    """As `random_mirrored_crop`; half of the crops are enlarged or reduced, by a factor of at most MAX_RESCALING.
 
-    So training sees sharp and soft pictures alike. No picture is reduced to less than a crop.
+    So training sees sharp and soft pictures alike. A picture of less than MAX_RESCALING crops is reduced less.
     """
     if rng.random() < 0.5:
         return random_mirrored_crop(pictures, side, rng)

@@ -21,11 +21,12 @@ IMPORTANCE = 0.6
 """Exponent of the deviation in the weight of a component in random projections."""
 NOISE = 0.1
 """Deviation of the other taps, relative to that which would keep variances."""
-LAST_NOISE = 0.1
-"""Further factor for the last up-convolution, which makes pixels."""
+LAST_NOISE = 0.01
+"""The same for the last up-convolution, which makes pixels."""
 RIDGE = 1e-2
+"""Regularisation of the linear estimate from bits, relative to the variance of a bit."""
 SMALLEST_ENERGY = 1e-6
-"""Of a component, relative to the first; fewer examples than dimensions would otherwise give components of none."""
+"""Of a component, relative to the first; with fewer examples than values some components would otherwise have none."""
 
 
 @torch.no_grad()
@@ -33,61 +34,65 @@ def initialise(analysis: nn.Sequential, synthesis: nn.Sequential, pixels: Tensor
     """Sets the initial weights of both transforms.
 
     Args:
-        analysis: convolutions with normalisations between them.
+        analysis: convolutions with normalisations between them. None makes more channels than an area of its stride has values.
         synthesis: the mirrored up-convolutions.
         pixels: examples, float32 (n, 3, h, w); the more positions the latent of all has, the better.
     """
     for module in (*analysis[1::2], *synthesis[1::2]):
         channels = len(module.root_beta)
         module.root_gamma.copy_((NORMALISATION * torch.eye(channels) + POOLING / channels).sqrt())
-    values, scales = pixels, torch.ones(pixels.shape[1])
+    color = pixels.mean((0, 2, 3))
+    values, scales = pixels - color[:, None, None], torch.ones(len(color))
     pairs = list(zip(analysis[::2], reversed(synthesis[::2]), strict=True))
-    for index, (down, up) in enumerate(pairs):
-        n, channels, rows, columns = values.shape
+    for down, up in pairs:
         stride = down.stride[0]
-        areas = nn.functional.unfold(values, stride, stride=stride).transpose(1, 2).reshape(-1, channels * stride**2)
-        mean = areas.mean(0)
-        areas = areas - mean
+        rows, columns = (side // stride for side in values.shape[2:])
+        areas = nn.functional.unfold(values, stride, stride=stride).transpose(1, 2).flatten(0, 1)
+        finer_scales = scales.repeat_interleave(stride**2)
         deviations, components = principal_components(areas, down.out_channels)
-        by_value = scales.repeat_interleave(stride**2)
-        for layer, factor in ((down, 1.0), (up, 1.0 if index else LAST_NOISE)):
-            nn.init.normal_(layer.weight, std=factor * NOISE / (layer.in_channels * layer.kernel_size[0] ** 2) ** 0.5)
+        scales = deviations**SCALING * deviations[0] ** (1 - SCALING) / FIRST_DEVIATION
+        encoder, decoder = components / scales, components.T * scales[:, None]
+        if down is analysis[-1]:
+            encoder, decoder = binary_code(areas, deviations, components)
+        for layer, noise in ((down, NOISE), (up, LAST_NOISE if up is synthesis[-1] else NOISE)):
+            nn.init.normal_(layer.weight, std=noise / (layer.in_channels * layer.kernel_size[0] ** 2) ** 0.5)
             nn.init.zeros_(layer.bias)
-        if index + 1 < len(pairs):
-            scales = deviations**SCALING * deviations[0] ** (1 - SCALING) / FIRST_DEVIATION
-            encoder, decoder = components / scales, components.T * scales[:, None]
-        else:
-            encoder = components * deviations ** (IMPORTANCE - 1) @ random_rotation(down.out_channels)[:, : len(deviations)].T
-            encoder /= (areas @ encoder).std()
-            bits = torch.sign(areas @ encoder)
-            gram = bits.T @ bits / len(bits) + RIDGE * torch.eye(bits.shape[1])
-            decoder = torch.linalg.solve(gram, bits.T @ areas / len(bits))
-        set_taps(down.weight, (by_value[:, None] * encoder).T, stride)
-        set_taps(up.weight, decoder / by_value, stride)
-        down.bias[: encoder.shape[1]] = -(mean @ encoder)
-        up.bias.copy_((mean / by_value).view(channels, -1).mean(1))
-        values = (areas + mean) @ components
-        values = values.view(n, rows // stride, columns // stride, -1).permute(0, 3, 1, 2)
-        lacking = down.out_channels - values.shape[1]
-        values = nn.functional.pad(values, (0, 0, 0, 0, 0, lacking))
-        if index + 1 < len(pairs):
-            scales = nn.functional.pad(scales, (0, lacking), value=1.0)
+        set_central_taps(down.weight, (encoder * finer_scales[:, None]).T, stride)
+        set_central_taps(up.weight, decoder / finer_scales, stride)
+        values = (areas @ components).unflatten(0, (len(pixels), rows, columns)).permute(0, 3, 1, 2)
+    first, last = pairs[0]
+    first.bias.copy_(-first.weight.sum((2, 3)) @ color)
+    last.bias.copy_(color)
 
 
-def principal_components(areas: Tensor, most: int) -> tuple[Tensor, Tensor]:
-    """Deviations, (m,), and directions, (values, m), of the first principal components of areas without mean, (n, values)."""
+def principal_components(areas: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """Deviations, (count,), and directions, (values, count), of the first components of areas without mean, (n, values)."""
     energies, directions = torch.linalg.eigh((areas.T @ areas).double() / len(areas))
-    energies, directions = energies.flip(0)[:most], directions.flip(1)[:, :most]
+    energies, directions = energies.flip(0)[:count], directions.flip(1)[:, :count]
     return energies.clamp_min(SMALLEST_ENERGY * float(energies[0])).sqrt().float(), directions.float()
 
 
-def random_rotation(size: int) -> Tensor:
-    """An orthogonal matrix."""
-    return torch.linalg.qr(torch.randn(size, size))[0]
+def binary_code(areas: Tensor, deviations: Tensor, components: Tensor) -> tuple[Tensor, Tensor]:
+    """Random projections of components, and the linear estimate from their signs.
+
+    Args:
+        areas: float32 (n, values).
+        deviations: of the components, (bits,).
+        components: directions, (values, bits).
+
+    Returns:
+        An encoder from areas to logits, (values, bits), and a decoder from bits to areas, (bits, values).
+    """
+    rotation = nn.init.orthogonal_(torch.empty(len(deviations), len(deviations)))
+    encoder = components * deviations ** (IMPORTANCE - 1) @ rotation
+    encoder /= (areas @ encoder).std()
+    bits = torch.sign(areas @ encoder)
+    gram = bits.T @ bits / len(bits) + RIDGE * torch.eye(len(deviations))
+    return encoder, torch.linalg.solve(gram, bits.T @ areas / len(bits))
 
 
-def set_taps(weight: Tensor, matrix: Tensor, stride: int) -> None:
-    """Writes a matrix, (m, channels * stride * stride), to the central taps of the first m filters of a layer."""
+def set_central_taps(weight: Tensor, matrix: Tensor, stride: int) -> None:
+    """Writes a matrix, (filters, channels * stride * stride), to the central taps of a layer's filters."""
     first = (weight.shape[-1] - stride) // 2
     taps = slice(first, first + stride)
-    weight[: len(matrix), :, taps, taps] = matrix.reshape(len(matrix), weight.shape[1], stride, stride)
+    weight[:, :, taps, taps] = matrix.unflatten(1, (-1, stride, stride))
