@@ -12,7 +12,14 @@ from rlcodec.presets.compact.installed import installed_weights
 from rlcodec.presets.compact.transform import FILES, LATENT_CHANNELS, analyse, synthesise
 from rlcodec.training.binarization import binarize_deterministically
 from rlcodec.training.compact import autoencoder
-from rlcodec.training.compact.autoencoder import CROP, Compact, DivisiveNormalisation, export_compact, to_pixels
+from rlcodec.training.compact.autoencoder import (
+    CROP,
+    Compact,
+    DivisiveNormalisation,
+    export_compact,
+    first_channels,
+    to_pixels,
+)
 from rlcodec.training.compact.initialise import initialise
 from rlcodec.training.compact.pretrain import pretrain_compact
 from rlcodec.training.options import AutoencoderOptions
@@ -50,6 +57,14 @@ def test_initial_weights_make_a_code(examples, brightness):
     blank = (examples - color[:, None, None]).square().mean()
     assert (decoded.mean((0, 2, 3)) - color).square().max() < 0.03 * blank
     assert (decoded - examples).square().mean() < 0.25 * blank
+
+
+def test_what_is_not_sent_is_zero():
+    bits = torch.ones(3, LATENT_CHANNELS, 2, 1)
+    counts = torch.tensor([0, 5, LATENT_CHANNELS])
+    parts = first_channels(bits, counts)
+    assert torch.equal(parts.count_nonzero((1, 2, 3)), counts * 2)
+    assert torch.equal(parts[1, :5], bits[1, :5])
 
 
 @torch.no_grad()
