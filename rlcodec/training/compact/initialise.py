@@ -21,8 +21,8 @@ IMPORTANCE = 0.6
 """Exponent of the deviation in the weight of a component in random projections."""
 NOISE = 0.1
 """Deviation of the other taps, relative to that which would keep variances."""
-LAST_NOISE = 0.01
-"""The same for the last up-convolution, which makes pixels."""
+LAST_NOISE = 0.1
+"""Further factor for the last up-convolution, which makes pixels."""
 RIDGE = 1e-2
 """Regularisation of the linear estimate from bits, relative to the variance of a bit."""
 SMALLEST_ENERGY = 1e-6
@@ -41,28 +41,35 @@ def initialise(analysis: nn.Sequential, synthesis: nn.Sequential, pixels: Tensor
     for module in (*analysis[1::2], *synthesis[1::2]):
         channels = len(module.root_beta)
         module.root_gamma.copy_((NORMALISATION * torch.eye(channels) + POOLING / channels).sqrt())
-    color = pixels.mean((0, 2, 3))
-    values, scales = pixels - color[:, None, None], torch.ones(len(color))
+    values, scales = pixels, torch.ones(pixels.shape[1])
     pairs = list(zip(analysis[::2], reversed(synthesis[::2]), strict=True))
-    for down, up in pairs:
+    for index, (down, up) in enumerate(pairs):
+        n, channels, rows, columns = values.shape
         stride = down.stride[0]
-        rows, columns = (side // stride for side in values.shape[2:])
-        areas = nn.functional.unfold(values, stride, stride=stride).transpose(1, 2).flatten(0, 1)
-        finer_scales = scales.repeat_interleave(stride**2)
+        areas = nn.functional.unfold(values, stride, stride=stride).transpose(1, 2).reshape(-1, channels * stride**2)
+        mean = areas.mean(0)
+        areas = areas - mean
         deviations, components = principal_components(areas, down.out_channels)
-        scales = deviations**SCALING * deviations[0] ** (1 - SCALING) / FIRST_DEVIATION
-        encoder, decoder = components / scales, components.T * scales[:, None]
-        if down is analysis[-1]:
-            encoder, decoder = binary_code(areas, deviations, components)
-        for layer, noise in ((down, NOISE), (up, LAST_NOISE if up is synthesis[-1] else NOISE)):
-            nn.init.normal_(layer.weight, std=noise / (layer.in_channels * layer.kernel_size[0] ** 2) ** 0.5)
+        by_value = scales.repeat_interleave(stride**2)
+        for layer, factor in ((down, 1.0), (up, 1.0 if index else LAST_NOISE)):
+            nn.init.normal_(layer.weight, std=factor * NOISE / (layer.in_channels * layer.kernel_size[0] ** 2) ** 0.5)
             nn.init.zeros_(layer.bias)
-        set_central_taps(down.weight, (encoder * finer_scales[:, None]).T, stride)
-        set_central_taps(up.weight, decoder / finer_scales, stride)
-        values = (areas @ components).unflatten(0, (len(pixels), rows, columns)).permute(0, 3, 1, 2)
-    first, last = pairs[0]
-    first.bias.copy_(-first.weight.sum((2, 3)) @ color)
-    last.bias.copy_(color)
+        if index + 1 < len(pairs):
+            scales = deviations**SCALING * deviations[0] ** (1 - SCALING) / FIRST_DEVIATION
+            encoder, decoder = components / scales, components.T * scales[:, None]
+        else:
+            encoder = components * deviations ** (IMPORTANCE - 1) @ random_rotation(down.out_channels).T
+            encoder /= (areas @ encoder).std()
+            bits = torch.sign(areas @ encoder)
+            gram = bits.T @ bits / len(bits) + RIDGE * torch.eye(bits.shape[1])
+            decoder = torch.linalg.solve(gram, bits.T @ areas / len(bits))
+        set_taps(down.weight, (by_value[:, None] * encoder).T, stride)
+        set_taps(up.weight, decoder / by_value, stride)
+        down.bias.copy_(-(mean @ encoder))
+        up.bias.copy_((mean / by_value).view(channels, -1).mean(1))
+        # With the mean, which the next layer subtracts once more than it should. Without it the error is less at first, but was
+        # 1.4 and 2.3 dB more after 400 steps, in two pairs of trainings with learning rates of 22,000 and 400 steps.
+        values = ((areas + mean) @ components).view(n, rows // stride, columns // stride, -1).permute(0, 3, 1, 2)
 
 
 def principal_components(areas: Tensor, count: int) -> tuple[Tensor, Tensor]:
@@ -72,26 +79,12 @@ def principal_components(areas: Tensor, count: int) -> tuple[Tensor, Tensor]:
     return energies.clamp_min(SMALLEST_ENERGY * float(energies[0])).sqrt().float(), directions.float()
 
 
-def binary_code(areas: Tensor, deviations: Tensor, components: Tensor) -> tuple[Tensor, Tensor]:
-    """Random projections of components, and the linear estimate from their signs.
-
-    Args:
-        areas: float32 (n, values).
-        deviations: of the components, (bits,).
-        components: directions, (values, bits).
-
-    Returns:
-        An encoder from areas to logits, (values, bits), and a decoder from bits to areas, (bits, values).
-    """
-    rotation = nn.init.orthogonal_(torch.empty(len(deviations), len(deviations)))
-    encoder = components * deviations ** (IMPORTANCE - 1) @ rotation
-    encoder /= (areas @ encoder).std()
-    bits = torch.sign(areas @ encoder)
-    gram = bits.T @ bits / len(bits) + RIDGE * torch.eye(len(deviations))
-    return encoder, torch.linalg.solve(gram, bits.T @ areas / len(bits))
+def random_rotation(size: int) -> Tensor:
+    """An orthogonal matrix."""
+    return torch.linalg.qr(torch.randn(size, size))[0]
 
 
-def set_central_taps(weight: Tensor, matrix: Tensor, stride: int) -> None:
+def set_taps(weight: Tensor, matrix: Tensor, stride: int) -> None:
     """Writes a matrix, (filters, channels * stride * stride), to the central taps of a layer's filters."""
     first = (weight.shape[-1] - stride) // 2
     taps = slice(first, first + stride)
