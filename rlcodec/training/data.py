@@ -16,6 +16,7 @@ IDX_UBYTE_IMAGES = 0x00000803
 IDX_UBYTE_LABELS = 0x00000801
 MAX_IDX_BYTES = 1 << 31
 HELD_OUT_PICTURES = 10
+MAX_RESCALING = 2.0
 IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".pgm"}
 
 MNIST_MIRROR = "https://ossci-datasets.s3.amazonaws.com/mnist/"
@@ -187,14 +188,34 @@ def random_crop(picture: np.ndarray, side: int, rng: np.random.Generator) -> np.
     Raises:
         DataError: the picture is smaller.
     """
+    _check_size(picture, side)
+    y, x = (int(rng.integers(0, length - side + 1)) for length in picture.shape[:2])
+    return picture[y : y + side, x : x + side]
+
+
+def _check_size(picture: np.ndarray, side: int) -> None:
+    """Raises DataError if a picture is smaller than a crop."""
     height, width = picture.shape[:2]
     if min(height, width) < side:
         raise DataError(f"a picture has {width}x{height} pixels; training needs pictures of at least {side}x{side}")
-    y, x = (int(rng.integers(0, length - side + 1)) for length in (height, width))
-    return picture[y : y + side, x : x + side]
 
 
 def random_mirrored_crop(pictures: list[np.ndarray], side: int, rng: np.random.Generator) -> np.ndarray:
     """As `random_crop`, of a random one of several pictures, and mirrored half of the time."""
     crop = random_crop(pictures[rng.integers(len(pictures))], side, rng)
+    return crop[:, ::-1] if rng.random() < 0.5 else crop
+
+
+def random_rescaled_crop(pictures: list[np.ndarray], side: int, rng: np.random.Generator) -> np.ndarray:
+    """As `random_mirrored_crop`; half of the crops are enlarged or reduced, by a factor of at most MAX_RESCALING.
+
+    So training sees sharp and soft pictures alike. A picture of less than MAX_RESCALING crops is reduced less.
+    """
+    if rng.random() < 0.5:
+        return random_mirrored_crop(pictures, side, rng)
+    picture = pictures[rng.integers(len(pictures))]
+    _check_size(picture, side)
+    wanted = round(side * MAX_RESCALING ** rng.uniform(-1, 1))
+    part = random_crop(picture, min(wanted, *picture.shape[:2]), rng)
+    crop = np.asarray(Image.fromarray(part).resize((side, side), Image.Resampling.BICUBIC))
     return crop[:, ::-1] if rng.random() < 0.5 else crop

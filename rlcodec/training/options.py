@@ -107,7 +107,7 @@ class AutoencoderOptions(PretrainOptions):
         learning_rate: peak of the learning rate; the preset's own if None.
     """
 
-    learning_rate: float | None = option("Peak of the learning rate; 5e-5 for compact, as published.")
+    learning_rate: float | None = option("Peak of the learning rate.")
 
     def schedule(self, default: Schedule) -> Schedule:
         """As `PretrainOptions.schedule`, with the learning rate that is given."""

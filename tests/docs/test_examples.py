@@ -68,7 +68,7 @@ SMALLER: list[tuple[str, str | Callable[[re.Match[str]], str]]] = [
     (r"--crop 256", "--crop 64"),
     (r"--(latent|source|lm)-minutes \S+", r"--\1-steps 2"),
     (r"pretrain raster mnist", r"\g<0> --latent-steps 1 --source-steps 1 --lm-steps 1"),
-    (r"--minutes \S+", "--steps 1 --batch 1"),
+    (r"--minutes \S+|--steps \d{3,}", "--steps 1 --batch 1"),
     (r"--nproc-per-node \d+", "--nproc-per-node 1"),
     (r"--seconds \d+", "--seconds 1"),
     (r"rlcodec demo$", "rlcodec demo --seconds 1"),

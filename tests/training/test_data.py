@@ -7,7 +7,14 @@ import pytest
 from PIL import Image
 
 from rlcodec import DataError
-from rlcodec.training.data import HELD_OUT_PICTURES, load_images, random_crop, read_idx_images, split_pictures
+from rlcodec.training.data import (
+    HELD_OUT_PICTURES,
+    load_images,
+    random_crop,
+    random_rescaled_crop,
+    read_idx_images,
+    split_pictures,
+)
 
 
 def idx_bytes(images: np.ndarray, count: int | None = None, magic: int = 0x803) -> bytes:
@@ -147,3 +154,23 @@ def test_crops_are_parts_of_a_picture(pictures):
         assert (windows == random_crop(pictures[1], 48, rng)).all((2, 3, 4)).any()
     with pytest.raises(DataError, match="a picture has 80x48 pixels; training needs pictures of at least 49x49"):
         random_crop(pictures[1], 49, rng)
+
+
+@pytest.mark.parametrize("size", [(40, 120), (90, 40), (200, 300)])
+def test_rescaled_crops_have_one_size_and_several_scales(size):
+    ramp = np.broadcast_to(np.linspace(0, 255, size[1]).astype(np.uint8)[None, :, None], (*size, 3))
+    scales = []
+    for seed in range(60):
+        crop = random_rescaled_crop([ramp], 40, np.random.default_rng(seed))
+        assert (crop.shape, crop.dtype) == ((40, 40, 3), np.uint8)
+        slope = abs(float(crop[20, 34, 0]) - float(crop[20, 5, 0])) / 29
+        scales.append(255 / (size[1] - 1) / slope)
+    assert max(scales) > 1.6
+    assert np.isclose(scales, 1, atol=0.1).any()
+    assert min(scales) > 0.9 if min(size) == 40 else min(scales) < 0.65
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_rescaling_refuses_pictures_smaller_than_a_crop(seed):
+    with pytest.raises(DataError, match="at least 40x40"):
+        random_rescaled_crop([np.zeros((30, 50, 3), np.uint8)], 40, np.random.default_rng(seed))

@@ -5,7 +5,9 @@ machines may differ by a level in places, but never a bit of the stream. Large p
 by the networks' receptive field, so there are no seams.
 """
 
+import math
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,13 +15,32 @@ import numpy as np
 from rlcodec.core.onnx_session import load_network
 from rlcodec.core.weights_file import WEIGHTS
 
-CHANNELS, LATENT_CHANNELS, LAYERS, KERNEL = 64, 256, 6, 5
-"""Channels between the layers and of the latent; convolutions of each transform; side of their kernels."""
-STRIDE = 1 << LAYERS
+
+@dataclass(frozen=True)
+class Layer:
+    """A convolution of the analysis and the up-convolution of the synthesis that mirrors it.
+
+    Attributes:
+        channels: on the coarser of its two sides; on the finer side are those of the layer before, or three colours.
+        kernel: side of the kernel.
+        stride: ratio of the two resolutions along each side.
+    """
+
+    channels: int
+    kernel: int
+    stride: int
+
+
+LAYERS = (Layer(64, 12, 8), Layer(128, 4, 2), Layer(192, 4, 2), Layer(256, 4, 2), Layer(256, 3, 1), Layer(256, 1, 1))
+"""From the pixels to the latent. At these rates no detail of single pixels is left, so the first layer reduces most; what
+follows costs little, and most of the weights work on areas of 32 and 64 pixels."""
+COLORS = 3
+LATENT_CHANNELS = LAYERS[-1].channels
+STRIDE = math.prod(layer.stride for layer in LAYERS)
 """Pixels along each side that one position of the latent stands for."""
 TILE, MARGIN = 16, 2
-"""Side of a tile and its overlap on each side, in positions of the latent. Six convolutions of radius 2 reach 126 pixels, less
-than MARGIN positions."""
+"""Side of a tile and its overlap on each side, in positions of the latent. Either transform reaches 122 pixels, less than
+MARGIN positions."""
 Area = tuple[slice, slice]
 """Rows and columns."""
 FILES = {"analysis": "compact-analysis.onnx", "synthesis": "compact-synthesis.onnx"}
@@ -27,10 +48,12 @@ FILES = {"analysis": "compact-analysis.onnx", "synthesis": "compact-synthesis.on
 
 def _macs_per_pixel() -> float:
     """Multiply-accumulates of either transform per pixel, convolutions counted at the coarser of their two resolutions."""
-    total = 0.0
-    for i in range(LAYERS):
-        wide, narrow = (3 if i == 0 else CHANNELS), (LATENT_CHANNELS if i + 1 == LAYERS else CHANNELS)
-        total += (KERNEL**2 * wide * narrow + (CHANNELS**2 if i + 1 < LAYERS else 0)) / 4 ** (i + 1)
+    total, finer, area = 0.0, COLORS, 1
+    for layer in LAYERS:
+        area *= layer.stride**2
+        normalisation = layer.channels**2 if layer is not LAYERS[-1] else 0
+        total += (layer.kernel**2 * finer * layer.channels + normalisation) / area
+        finer = layer.channels
     return total
 
 

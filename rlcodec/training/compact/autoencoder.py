@@ -3,26 +3,32 @@
 Six convolutions with generalised divisive normalisation (GDN) between them, a binary latent, and six up-convolutions with
 inverse GDN between them. GDN is that of Balle, Laparra and Simoncelli, "Density Modeling of Images using a Generalized
 Normalization Transformation" (2016), equation 2; the binarization is that of `rlcodec.training.binarization`. The publication
-used Adam at 5e-5, decayed, and a batch of 8. It leaves the strides open: here every convolution halves the resolution, so that
-256 bits for each 64x64 pixels give the published 7.5 kilobytes for 1280x720.
+used Adam at 5e-5, decayed, and a batch of 8. It leaves widths, kernels and strides open: `rlcodec.presets.compact.transform`
+lists them. 256 bits for each 64x64 pixels give the published 7.5 kilobytes for 1280x720.
 """
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from rlcodec.presets.compact.transform import CHANNELS, LATENT_CHANNELS, LAYERS, STRIDE
-from rlcodec.training.binarization import DETERMINISTIC_SHARE, binarize_deterministically, binarize_stochastically
-from rlcodec.training.data import random_mirrored_crop
+from rlcodec.presets.compact.transform import COLORS, LATENT_CHANNELS, LAYERS, STRIDE
+from rlcodec.training.binarization import binarize_deterministically, binarize_stochastically
+from rlcodec.training.compact.initialise import initialise
+from rlcodec.training.data import random_rescaled_crop
 from rlcodec.training.loop import fit, seeded_device
-from rlcodec.training.onnx_export import onnx_graph
+from rlcodec.training.onnx_export import halve_weights, onnx_graph
 from rlcodec.training.options import TrainingRun
 
-CROP = 192
-KERNEL = 5
+CROP = 256
+"""Side of crops. Smaller ones would teach a latent whose positions are nearly all at a border."""
+INITIAL_CROPS = 300
+STOCHASTIC_SHARE = 1 / 8
+"""Share of crops binarized stochastically, the others as at inference."""
+PARTIAL_SHARE = 1 / 4
+"""Share of crops of which only the first channels are sent, any number of them. Their errors count by the share that is sent,
+or those of a few channels would dominate."""
+VALIDATED_SIDE = 512
 SMALLEST_BETA = 1e-3
-ANALYSIS_GAIN, SYNTHESIS_GAIN, LAST_GAIN = 1.2, 0.8, 0.08
-"""Approximate gains of layers at initialisation. With torch's default, which is smaller, twelve layers learn far slower."""
 
 
 class DivisiveNormalisation(nn.Module):
@@ -50,24 +56,28 @@ class Compact(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        widths = (3, *(CHANNELS,) * (LAYERS - 1), LATENT_CHANNELS)
-        down, up = [], []
-        for i in range(LAYERS):
-            down.append(nn.Conv2d(widths[i], widths[i + 1], KERNEL, 2, KERNEL // 2))
-            up.append(nn.ConvTranspose2d(widths[-1 - i], widths[-2 - i], KERNEL, 2, KERNEL // 2, output_padding=1))
-            if i + 1 < LAYERS:
-                down.append(DivisiveNormalisation(CHANNELS))
-                up.append(DivisiveNormalisation(CHANNELS, inverse=True))
-        self.analysis, self.synthesis = nn.Sequential(*down), nn.Sequential(*up)
-        gains = [(layer, ANALYSIS_GAIN) for layer in down[::2]] + [(layer, 2 * SYNTHESIS_GAIN) for layer in up[::2]]
-        gains[-1] = up[-1], 2 * LAST_GAIN
-        for layer, gain in gains:
-            nn.init.normal_(layer.weight, std=gain / (layer.in_channels * KERNEL**2) ** 0.5)
-            nn.init.zeros_(layer.bias)
+        down: list[nn.Module] = []
+        up: list[nn.Module] = []
+        finer = COLORS
+        for layer in LAYERS:
+            if down:
+                down.append(DivisiveNormalisation(finer))
+                up.append(DivisiveNormalisation(finer, inverse=True))
+            padding = (layer.kernel - layer.stride) // 2
+            down.append(nn.Conv2d(finer, layer.channels, layer.kernel, layer.stride, padding))
+            up.append(nn.ConvTranspose2d(layer.channels, finer, layer.kernel, layer.stride, padding))
+            finer = layer.channels
+        self.analysis, self.synthesis = nn.Sequential(*down), nn.Sequential(*reversed(up))
+
+
+def to_pixels(pictures: list[np.ndarray], device: torch.device) -> Tensor:
+    """Pictures of one size, uint8 (h, w, 3), as the input of the analysis, float32 (n, 3, h, w)."""
+    pixels = torch.from_numpy(np.stack(pictures)).to(device).permute(0, 3, 1, 2).float() / 127.5 - 1
+    return pixels.contiguous(memory_format=torch.channels_last)
 
 
 def train_compact(train: list[np.ndarray], validation: list[np.ndarray], run: TrainingRun) -> Compact:
-    """Trains on random crops. The loss is the mean squared error of pixels between -1 and 1.
+    """Trains on random crops at random scales. The loss is the mean squared error of pixels between -1 and 1.
 
     Args:
         train: pictures, uint8 (h, w, 3), with sides of at least CROP.
@@ -81,37 +91,59 @@ def train_compact(train: list[np.ndarray], validation: list[np.ndarray], run: Tr
         DataError: a picture is smaller than a crop.
     """
     device = seeded_device(run)
-    model = Compact().to(device, memory_format=torch.channels_last)
-
-    def to_pixels(crops: list[np.ndarray]) -> Tensor:
-        """Crops, uint8 (CROP, CROP, 3), as the input of the analysis, float32 (n, 3, CROP, CROP)."""
-        pixels = torch.from_numpy(np.stack(crops)).to(device).permute(0, 3, 1, 2).float() / 127.5 - 1
-        return pixels.contiguous(memory_format=torch.channels_last)
-
-    held_out = to_pixels([picture[:CROP, :CROP] for picture in validation])
+    model = Compact()
+    rng = np.random.default_rng(run.schedule.seed)
+    crops = [random_rescaled_crop(train, CROP, rng) for _ in range(INITIAL_CROPS)]
+    initialise(model.analysis, model.synthesis, to_pixels(crops, torch.device("cpu")))
+    model = model.to(device, memory_format=torch.channels_last)
+    held_out = [to_pixels([whole_positions(picture)], device) for picture in validation]
 
     def loss_of(model: Compact, rng: np.random.Generator, batch: int) -> Tensor:
-        pixels = to_pixels([random_mirrored_crop(train, CROP, rng) for _ in range(batch)])
+        pixels = to_pixels([random_rescaled_crop(train, CROP, rng) for _ in range(batch)], device)
+        split, partial = round(batch * STOCHASTIC_SHARE), round(batch * PARTIAL_SHARE)
+        numbers = [*[LATENT_CHANNELS] * (batch - partial), *rng.integers(1, LATENT_CHANNELS + 1, partial)]
+        sent = torch.tensor(numbers, device=device)
         with torch.autocast(device.type, torch.bfloat16):
             logits = model.analysis(pixels)
-            split = round(batch * DETERMINISTIC_SHARE)
-            bits = torch.cat([binarize_deterministically(logits[:split]), binarize_stochastically(logits[split:])])
-            decoded = model.synthesis(bits)
-        return (decoded.float() - pixels).square().mean()
+            bits = torch.cat([binarize_stochastically(logits[:split]), binarize_deterministically(logits[split:])])
+            decoded = model.synthesis(first_channels(bits, sent))
+        errors = (decoded.float() - pixels).square().mean((1, 2, 3))
+        return (errors * sent).mean() / LATENT_CHANNELS
 
     def evaluate(model: Compact) -> dict[str, float]:
-        decoded = model.synthesis(binarize_deterministically(model.analysis(held_out))).clamp(-1, 1)
-        errors = (decoded - held_out).square().mean((1, 2, 3)) * 127.5**2
-        return {"psnr_db": float(10 * torch.log10(255**2 / errors).mean())}
+        return {
+            "psnr_db": validation_psnr(model, LATENT_CHANNELS),
+            "psnr_half_db": validation_psnr(model, LATENT_CHANNELS // 2),
+        }
+
+    def validation_psnr(model: Compact, channels: int) -> float:
+        """Mean PSNR of the held-out pictures from the first channels of their latents, dB."""
+        errors = []
+        for pixels in held_out:
+            bits = binarize_deterministically(model.analysis(pixels))
+            decoded = model.synthesis(first_channels(bits, torch.tensor([channels], device=device))).clamp(-1, 1)
+            errors.append((decoded - pixels).square().mean() * 127.5**2)
+        return float(10 * torch.log10(255**2 / torch.stack(errors)).mean())
 
     return fit(model, loss_of, evaluate, run, "auto-encoder, compact")
+
+
+def first_channels(bits: Tensor, sent: Tensor) -> Tensor:
+    """Latents, (n, LATENT_CHANNELS, rows, columns), with 0 in place of all but their first `sent` channels, int64 (n,)."""
+    return bits * (torch.arange(LATENT_CHANNELS, device=bits.device) < sent[:, None])[:, :, None, None]
+
+
+def whole_positions(picture: np.ndarray) -> np.ndarray:
+    """The top left part of a picture, of at most VALIDATED_SIDE, whose sides are multiples of STRIDE; uint8 (h, w, 3)."""
+    height, width = (min(side, VALIDATED_SIDE) // STRIDE * STRIDE for side in picture.shape[:2])
+    return picture[:height, :width]
 
 
 def export_compact(model: Compact) -> dict[str, bytes]:
     """The ONNX files of both transforms, by name, "analysis" and "synthesis"."""
     shapes = {"analysis": (3, 2 * STRIDE, 2 * STRIDE), "synthesis": (LATENT_CHANNELS, 2, 2)}
     axes = {2: "rows", 3: "columns"}
-    return {
-        name: onnx_graph(getattr(model, name), torch.zeros(1, *shape), ("from", "to"), axes).SerializeToString()
-        for name, shape in shapes.items()
+    graphs = {
+        name: onnx_graph(getattr(model, name), torch.zeros(1, *shape), ("from", "to"), axes) for name, shape in shapes.items()
     }
+    return {name: halve_weights(graph).SerializeToString() for name, graph in graphs.items()}

@@ -22,7 +22,7 @@ from rlcodec.training.data import load_pictures, random_crop, split_pictures
 from rlcodec.training.latents import train_latents
 from rlcodec.training.options import AutoencoderOptions, Schedule
 
-AUTOENCODER_SCHEDULE = Schedule(steps=200_000, batch=8, learning_rate=5e-5, evaluate_every=250)
+AUTOENCODER_SCHEDULE = Schedule(steps=200_000, batch=8, learning_rate=1e-3, evaluate_every=500)
 LATENTS_SCHEDULE = Schedule(steps=1500, batch=64, learning_rate=4e-3)
 LATENTS_SHARE = 0.1
 """Share of the limit on wall time."""
