@@ -1,7 +1,7 @@
 """What the parts of preset photo's encoder save: BD-rates and decode times with each of them switched off, one at a time.
 
 Only what the format allows can be switched off: colours that are not turned, no chroma from luma, blocks of one size, areas
-without offsets, steps that do not grow with frequency, the predictor of one counter, and less or more repair. Rates are of
+without offsets, steps that do not grow with frequency, a lesser or a greater predictor, and less or more repair. Rates are of
 whole files, and a curve is the mean over pictures; positive rates say how many more bytes the rest takes at equal quality.
 """
 
@@ -33,6 +33,7 @@ from rlcodec.presets.photo.installed import installed_weights
 from rlcodec.presets.photo.process import Choice
 from rlcodec.presets.photo.quantiser import Quantiser
 from rlcodec.presets.photo.repair import PLAIN
+from rlcodec.presets.photo.settings import PREDICTORS
 from rlcodec.presets.photo.transform import SIDES, SLICES
 from rlcodec.training.data import load_pictures
 
@@ -96,6 +97,7 @@ VARIANTS = {
     "no offsets of areas": Variant(lambda allocation: allocation.scaled(0)),
     "no growth with frequency": Variant(lambda allocation: replace(allocation, shape=0)),
     "predictor table": Variant(tier=TABLE),
+    "predictor network": Variant(tier=PREDICTORS.index("network")),
     "synthesis plain": Variant(synthesis=PLAIN),
     "synthesis full": Variant(synthesis="full"),
 }
