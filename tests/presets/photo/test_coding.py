@@ -17,7 +17,7 @@ from rlcodec.presets.photo.coding import PictureCoder
 from rlcodec.presets.photo.colors import ColorTransform
 from rlcodec.presets.photo.format import PHOTO
 from rlcodec.presets.photo.installed import installed_weights
-from rlcodec.presets.photo.settings import PhotoSettings
+from rlcodec.presets.photo.settings import PREDICTORS, PhotoSettings
 from rlcodec.presets.photo.strips import decode_areas
 from rlcodec.presets.photo.transform import SIDES, planes_of, to_coefficients
 
@@ -44,6 +44,16 @@ def test_areas_come_back_exactly(photograph, gain, size):
     assert segments == coded.coded_segments()
     assert all(s.complete for s in segments)
     assert sum(s.bits for s in segments) == 8 * sum(map(len, coded.segments))
+
+
+@pytest.mark.parametrize(("kind", "gain"), [("psnr", 100), ("psnr", 300), ("ssimulacra2", 200)])
+def test_each_predictor_takes_fewer_bytes_than_the_one_before(photograph, kind, gain):
+    picture, weights = np.asarray(photograph)[:192, :256], installed_weights()
+    table, context, network = (
+        len(PictureCoder(weights, picture, predictor=predictor).code(gain, ALLOCATIONS[kind]).payload())
+        for predictor in PREDICTORS
+    )
+    assert network < 0.995 * context < 0.995 * 0.998 * table
 
 
 @pytest.mark.parametrize("workers", [1, 2, 3])
