@@ -7,6 +7,7 @@ Source: K. Jordan et al., Muon: an optimizer for hidden layers in neural network
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -59,7 +60,7 @@ class Muon(torch.optim.Optimizer):
                     update(parameter, self.state[parameter], group["lr"] * (group["ratio"] or 1))
 
     @staticmethod
-    def _step_muon(parameter: Tensor, state: dict[str, Tensor], rate: float) -> None:
+    def _step_muon(parameter: Tensor, state: dict[str, Any], rate: float) -> None:
         if not state:
             state["momentum"] = torch.zeros_like(parameter)
         state["momentum"].lerp_(parameter.grad, 1 - MOMENTUM)
@@ -68,12 +69,11 @@ class Muon(torch.optim.Optimizer):
         parameter.mul_(1 - DECAY * rate).add_(direction.view_as(parameter), alpha=-rate * size)
 
     @staticmethod
-    def _step_adam(parameter: Tensor, state: dict[str, Tensor], rate: float) -> None:
+    def _step_adam(parameter: Tensor, state: dict[str, Any], rate: float) -> None:
         if not state:
             state["mean"], state["square"] = torch.zeros_like(parameter), torch.zeros_like(parameter)
-            state["count"] = torch.zeros((), dtype=torch.float32)
-        state["count"] += 1
-        count = float(state["count"])
+        # A number, not a tensor: resumed from a checkpoint, a tensor would lie on a GPU, and every step would wait for it.
+        count = state["count"] = float(state.get("count", 0)) + 1
         state["mean"].lerp_(parameter.grad, 1 - ADAM_BETAS[0])
         state["square"].lerp_(parameter.grad.square(), 1 - ADAM_BETAS[1])
         mean = state["mean"] / (1 - ADAM_BETAS[0] ** count)
