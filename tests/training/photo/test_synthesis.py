@@ -30,7 +30,9 @@ def pictures(photograph):
 
 def trained(weights, pictures, folder: Path, steps: int = 2) -> RepairNet:
     runs = tuple(TrainingRun(Schedule(steps, 2, 1e-3), folder / name) for name in ("float", "integer"))
-    return train_synthesis(weights, pictures, pictures, runs, pool=4)
+    rng = np.random.default_rng(0)
+    crops, held_out = (decoded_crops(weights, pictures, rng, count) for count in (4, 48))
+    return train_synthesis(crops, held_out, runs, rng)
 
 
 def test_files_compute_what_was_trained(weights, pictures, tmp_path):
@@ -60,6 +62,17 @@ def test_crops_miss_what_quantisation_took(weights, pictures):
     assert crops.inputs.shape == (3, SIDE, SIDE, INPUT_CHANNELS)
     assert 0.01 < crops.targets.float().square().mean() < 1
     assert (crops.targets.float().square().mean(-1) * crops.importance).mean() < 2
+
+
+def test_crops_do_not_depend_on_the_number_of_cores(weights, pictures, monkeypatch):
+    def drawn(cores: int) -> tuple[torch.Tensor, int]:
+        monkeypatch.setattr("os.cpu_count", lambda: cores)
+        rng = np.random.default_rng(1)
+        return decoded_crops(weights, pictures, rng, 3).inputs, int(rng.integers(1 << 32))
+
+    (first, after), (second, after_second) = drawn(1), drawn(5)
+    assert torch.equal(first, second)
+    assert after == after_second
 
 
 def test_graphs_take_any_size():
@@ -94,3 +107,14 @@ def test_muon_learns_and_is_stored():
     other = Muon(net, 0.01)
     other.load_state_dict(optimizer.state_dict())
     assert other.state_dict()["state"].keys() == optimizer.state_dict()["state"].keys()
+
+
+def test_muon_resumes_checkpoints_whose_count_is_a_tensor():
+    net = torch.nn.Linear(2, 1)
+    optimizer = Muon(net, 0.01)
+    net(torch.ones(1, 2)).sum().backward()
+    optimizer.step()
+    state = optimizer.state[net.bias]
+    state["count"] = torch.tensor(state["count"])
+    optimizer.step()
+    assert state["count"] == 2.0
