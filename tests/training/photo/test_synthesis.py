@@ -92,6 +92,28 @@ def test_steps_of_muon_are_nearly_orthogonal(shape):
     assert 0.5 < values.min() <= values.max() < 1.5
 
 
+def test_matrices_of_a_stack_are_orthogonalised_alone():
+    torch.manual_seed(0)
+    stack = torch.randn(3, 8, 72)
+    torch.testing.assert_close(orthogonalised(stack), torch.stack([orthogonalised(matrix) for matrix in stack]))
+
+
+def test_parameters_of_one_shape_are_computed_together_as_alone(monkeypatch):
+    def stepped() -> list[torch.Tensor]:
+        torch.manual_seed(0)
+        net = torch.nn.Sequential(*(torch.nn.Conv2d(4, 4, 3) for _ in range(3)))
+        optimizer = Muon(net, 0.01)
+        for _ in range(2):
+            net(torch.randn(2, 4, 9, 9)).square().mean().backward()
+            optimizer.step()
+        return list(net.parameters())
+
+    alone = stepped()
+    monkeypatch.setattr(Muon, "_alike", staticmethod(lambda parameters: [parameters]))
+    for together, parameter in zip(stepped(), alone, strict=True):
+        torch.testing.assert_close(together, parameter)
+
+
 def test_muon_learns_and_is_stored():
     torch.manual_seed(0)
     net = torch.nn.Sequential(torch.nn.Conv2d(2, 4, 3, padding=1), torch.nn.ReLU(), torch.nn.Conv2d(4, 1, 1))
