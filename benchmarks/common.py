@@ -107,16 +107,22 @@ def in_turns(runs: Sequence[Callable[[], object]], repeats: int) -> np.ndarray:
     return times
 
 
-def in_process(script: str, arguments: Sequence[object], environment: Mapping[str, str] | None = None) -> Any:
+def in_process(
+    script: str, arguments: Sequence[object], environment: Mapping[str, str] | None = None, timeout: float | None = None
+) -> Any:
     """Runs a benchmark in a process of its own, and reads the JSON in the last line that it prints.
 
     Args:
         script: path of the benchmark.
         arguments: of its command line.
         environment: further environment variables.
+        timeout: seconds after which the process is killed; none if None.
+
+    Raises:
+        subprocess.SubprocessError: the process failed or was killed.
     """
-    command = [sys.executable, script, *map(str, arguments)]
-    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env={**os.environ, **(environment or {})})
+    command, environment = [sys.executable, script, *map(str, arguments)], {**os.environ, **(environment or {})}
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=environment, timeout=timeout)
     return json.loads(done.stdout.splitlines()[-1])
 
 

@@ -1,5 +1,6 @@
 """PPO's steps a second on the environment, against one that costs nothing, with the same agent, in turns in one run."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -30,6 +31,30 @@ class FreeVecEnv(TraceVecEnv):
         return self._kept, *self._nothing
 
 
+def steps_per_second(
+    preset: str, envs: int, agents: Sequence[tuple[type[TraceVecEnv], str]], repeats: int = REPEATS, rollouts: int = ROLLOUTS
+) -> np.ndarray:
+    """Steps a second of agents that learn in turns, float64 (repeats, agents).
+
+    Args:
+        preset: whose environment.
+        envs: episodes side by side.
+        agents: environment and device of each agent.
+        repeats: trainings of each agent, after one that is not measured.
+        rollouts: of a training.
+    """
+    torch.distributions.Distribution.set_default_validate_args(False)
+    task = task_of(preset)
+    trace = task.measure(task.samples())
+    process = task.process(trace, task.fit(trace))
+    settings = replace(read_settings(), n_envs=envs)
+    steps = rollouts * settings.hyperparameters["n_steps"] * envs
+    learners = (new_agent(kind(Episodes(process, envs)), replace(settings, device=device)) for kind, device in agents)
+    runs = [partial(learner.learn, steps) for learner in learners]
+    in_turns(runs, 1)  # whatever is compiled or allocated only once
+    return steps / in_turns(runs, repeats)
+
+
 def main() -> None:
     """Measures and prints."""
     parser = arguments(__doc__, data=False)
@@ -37,16 +62,8 @@ def main() -> None:
     parser.add_argument("--preset", default="mnist", help="whose environment")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     options = parser.parse_args()
-    torch.distributions.Distribution.set_default_validate_args(False)
-    task = task_of(options.preset)
-    trace = task.measure(task.samples())
-    process = task.process(trace, task.fit(trace))
-    settings = replace(read_settings(), n_envs=options.envs, device=options.device)
-    agents = [new_agent(kind(Episodes(process, options.envs)), settings) for kind in (TraceVecEnv, FreeVecEnv)]
-    steps = ROLLOUTS * settings.hyperparameters["n_steps"] * options.envs
-    runs = [partial(agent.learn, steps) for agent in agents]
-    in_turns(runs, 1)  # whatever is compiled or allocated only once
-    ours, free = (steps / in_turns(runs, REPEATS)).T
+    agents = [(kind, options.device) for kind in (TraceVecEnv, FreeVecEnv)]
+    ours, free = steps_per_second(options.preset, options.envs, agents).T
     print_result(
         options,
         {

@@ -69,7 +69,7 @@ class TrainingState(Generic[Model]):
         Raises:
             DataError: it belongs to another model.
         """
-        saved = torch.load(path, weights_only=True)
+        saved = torch.load(path, map_location="cpu", weights_only=True)  # a GPU's are resumed without one, and vice versa
         try:
             for name, part in self._parts().items():
                 part.load_state_dict(saved[name])

@@ -21,15 +21,15 @@ ADAM_SIZE = 0.2
 
 
 def orthogonalised(matrix: Tensor) -> Tensor:
-    """A matrix of the same singular vectors, whose singular values are all near 1."""
+    """A matrix, or a stack of some, of the same singular vectors, whose singular values are all near 1."""
     a, b, c = COEFFICIENTS
-    tall = matrix.shape[0] > matrix.shape[1]
-    x = matrix.T if tall else matrix
-    x = x / (x.norm() + 1e-7)
+    tall = matrix.shape[-2] > matrix.shape[-1]
+    x = matrix.mT if tall else matrix
+    x = x / (x.flatten(-2).norm(dim=-1)[..., None, None] + 1e-7)
     for _ in range(ITERATIONS):
-        gram = x @ x.T
+        gram = x @ x.mT
         x = a * x + (b * gram + c * gram @ gram) @ x
-    return x.T if tall else x
+    return x.mT if tall else x
 
 
 class Muon(torch.optim.Optimizer):
@@ -53,29 +53,49 @@ class Muon(torch.optim.Optimizer):
     def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
         """Takes a step; there is no closure."""
         for group in self.param_groups:
-            update = self._step_muon if group["ratio"] else self._step_adam
-            for parameter in group["params"]:
-                if parameter.grad is not None:
-                    update(parameter, self.state[parameter], group["lr"] * (group["ratio"] or 1))
+            parameters = [parameter for parameter in group["params"] if parameter.grad is not None]
+            if not group["ratio"]:
+                self._step_adam(parameters, group["lr"])
+                continue
+            for alike in self._alike(parameters):
+                self._step_muon(alike, group["lr"] * group["ratio"])
 
     @staticmethod
-    def _step_muon(parameter: Tensor, state: dict[str, Tensor], rate: float) -> None:
-        if not state:
-            state["momentum"] = torch.zeros_like(parameter)
-        state["momentum"].lerp_(parameter.grad, 1 - MOMENTUM)
-        direction = orthogonalised(parameter.grad.lerp(state["momentum"], MOMENTUM).flatten(1))
-        size = ADAM_SIZE * max(direction.shape) ** 0.5
-        parameter.mul_(1 - DECAY * rate).add_(direction.view_as(parameter), alpha=-rate * size)
+    def _alike(parameters: list[Tensor]) -> list[list[Tensor]]:
+        """Parameters that are computed together: on a GPU those of one shape, which saves launches, else each alone."""
+        groups: dict[object, list[Tensor]] = {}
+        for index, parameter in enumerate(parameters):
+            groups.setdefault(parameter.shape if parameter.is_cuda else index, []).append(parameter)
+        return list(groups.values())
 
-    @staticmethod
-    def _step_adam(parameter: Tensor, state: dict[str, Tensor], rate: float) -> None:
-        if not state:
-            state["mean"], state["square"] = torch.zeros_like(parameter), torch.zeros_like(parameter)
-            state["count"] = torch.zeros((), dtype=torch.float32)
-        state["count"] += 1
-        count = float(state["count"])
-        state["mean"].lerp_(parameter.grad, 1 - ADAM_BETAS[0])
-        state["square"].lerp_(parameter.grad.square(), 1 - ADAM_BETAS[1])
-        mean = state["mean"] / (1 - ADAM_BETAS[0] ** count)
-        deviation = (state["square"] / (1 - ADAM_BETAS[1] ** count)).sqrt_().add_(ADAM_EPSILON)
-        parameter.mul_(1 - ADAM_DECAY * rate).addcdiv_(mean, deviation, value=-rate)
+    def _step_muon(self, parameters: list[Tensor], rate: float) -> None:
+        updates = []
+        for parameter in parameters:
+            state = self.state[parameter]
+            if not state:
+                state["momentum"] = torch.zeros_like(parameter)
+            state["momentum"].lerp_(parameter.grad, 1 - MOMENTUM)
+            updates.append(parameter.grad.lerp(state["momentum"], MOMENTUM).flatten(1))  # type: ignore[union-attr]
+        for parameter, direction in zip(parameters, orthogonalised(torch.stack(updates)), strict=True):
+            size = ADAM_SIZE * max(direction.shape) ** 0.5
+            parameter.mul_(1 - DECAY * rate).add_(direction.view_as(parameter), alpha=-rate * size)
+
+    def _step_adam(self, parameters: list[Tensor], rate: float) -> None:
+        if not parameters:
+            return
+        states = [self.state[parameter] for parameter in parameters]
+        for parameter, state in zip(parameters, states, strict=True):
+            if not state:
+                state["mean"], state["square"] = torch.zeros_like(parameter), torch.zeros_like(parameter)
+            # A number, not a tensor: resumed from a checkpoint, a tensor would lie on a GPU, and every step would wait for it.
+            state["count"] = float(state.get("count", 0)) + 1
+        gradients = [parameter.grad for parameter in parameters]
+        means, squares = ([state[name] for state in states] for name in ("mean", "square"))
+        torch._foreach_lerp_(means, gradients, 1 - ADAM_BETAS[0])
+        torch._foreach_lerp_(squares, torch._foreach_mul(gradients, gradients), 1 - ADAM_BETAS[1])
+        directions = torch._foreach_div(means, [1 - ADAM_BETAS[0] ** state["count"] for state in states])
+        deviations = torch._foreach_div(squares, [1 - ADAM_BETAS[1] ** state["count"] for state in states])
+        torch._foreach_sqrt_(deviations)
+        torch._foreach_add_(deviations, ADAM_EPSILON)
+        torch._foreach_mul_(parameters, 1 - ADAM_DECAY * rate)
+        torch._foreach_addcdiv_(parameters, directions, deviations, value=-rate)

@@ -42,7 +42,6 @@ from rlcodec.training.compact import autoencoder as compact_autoencoder
 from rlcodec.training.compact import pretrain as compact_pretrain
 from rlcodec.training.mnist import source_search, transformer
 from rlcodec.training.photo import pretrain as photo_pretrain
-from rlcodec.training.photo import synthesis as photo_synthesis
 
 ROOT = Path(__file__).parents[2]
 PAGES = {path.stem: path for path in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"), reverse=True)]}
@@ -257,7 +256,7 @@ def workplace(tmp_path, samples, made_up, monkeypatch) -> Path:
     for module, setting, value in (
         (digit_table, "MOSAIC", 2),
         (statistics, "RESAMPLES", 10),
-        (photo_synthesis, "HELD_BATCHES", 1), (compact_autoencoder, "CROP", 64),
+        (photo_pretrain, "HELD_BATCHES", 1), (compact_autoencoder, "CROP", 64),
         (compact_pretrain, "CROP", 64), (compact_pretrain, "CROPS_PER_PICTURE", 1),
     ):  # fmt: skip
         monkeypatch.setattr(module, setting, value)

@@ -17,7 +17,7 @@ from rlcodec.presets.photo.weights import PhotoWeights, weights_to_arrays
 from rlcodec.training.data import load_pictures, split_pictures
 from rlcodec.training.options import PretrainOptions, Schedule
 from rlcodec.training.photo.raster import CROP, train_raster
-from rlcodec.training.photo.synthesis import export_synthesis, train_synthesis
+from rlcodec.training.photo.synthesis import decoded_crops, export_synthesis, train_synthesis
 
 CODED_PICTURES = 1500
 REPAIR_SCHEDULE = Schedule(steps=60_000, batch=8, learning_rate=5e-4)
@@ -25,6 +25,8 @@ ROUNDED_SCHEDULE = Schedule(steps=8000, batch=8, learning_rate=1e-4)
 """Of the repair networks in floats, and then as integers compute them."""
 REPAIR_SHARE = 0.85
 """Share of the limit on wall time that the first of both has."""
+HELD_BATCHES = 24
+"""Batches of crops that the repair networks are evaluated on."""
 ANSWERED_SIDE = 96
 ANSWERS = (("psnr", 100, "context"), ("ssimulacra2", 200, "network"), ("ms-ssim", 330, "table"))
 """Kind of distortion, gain and predictor of each known answer."""
@@ -53,7 +55,10 @@ def pretrain_photo(data: Path, options: PretrainOptions, pool: int = 6000, side:
     weights = train_raster(train, coded, options.seed, out / "raster.npz", options.resume, side)
     save_model(out / "photo.safetensors", weights_to_arrays(weights), photo_answers(weights, pictures[0]))
     runs = options.run("repair", REPAIR_SCHEDULE, REPAIR_SHARE), options.run("rounded", ROUNDED_SCHEDULE, 1 - REPAIR_SHARE)
-    synthesis = train_synthesis(weights, train, validation, runs, pool)
+    rng = np.random.default_rng(options.seed)
+    crops = decoded_crops(weights, train, rng, pool)
+    held_out = decoded_crops(weights, validation, rng, HELD_BATCHES * runs[0].schedule.batch)
+    synthesis = train_synthesis(crops, held_out, runs, rng)
     for name, graph in export_synthesis(synthesis).items():
         write_bytes(out / f"photo-{name}.onnx", graph)
     return out

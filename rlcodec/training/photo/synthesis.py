@@ -7,6 +7,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from rlcodec.parallel.threads import map_threads, worker_count
 from rlcodec.presets.photo._repair import ZERO
 from rlcodec.presets.photo.allocation import ALLOCATIONS, Allocation
 from rlcodec.presets.photo.areas import decoded_planes
@@ -24,7 +25,6 @@ from rlcodec.training.photo.repair_net import RepairNet, repair_graph
 CROP_AREAS = 4
 SIDE = CROP_AREAS * AREA // FACTOR
 """Side of crops in squares."""
-HELD_BATCHES = 24
 CALIBRATED_BATCHES = 24
 KINDS = ("psnr", "ms-ssim", "ssimulacra2", "ssimulacra2")
 """Kinds of distortion whose allocations are drawn."""
@@ -54,10 +54,15 @@ class Crops:
     targets: Tensor
     importance: Tensor
 
-    def take(self, index: Tensor, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
-        """The network's input, channels first, with targets and importance, float32 on a device."""
-        inputs = (self.inputs[index].to(device, torch.float32) - ZERO) / INPUT_UNIT
-        return inputs.permute(0, 3, 1, 2), self.targets[index].to(device).float(), self.importance[index].to(device)
+    def to(self, device: torch.device) -> "Crops":
+        """The crops on a device, about 175 kB each."""
+        return Crops(self.inputs.to(device), self.targets.to(device), self.importance.to(device))
+
+    def take(self, index: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The network's input, channels first, with targets and importance, float32 on the crops' device."""
+        index = index.to(self.inputs.device, non_blocking=True)
+        inputs = (self.inputs[index].float() - ZERO) / INPUT_UNIT
+        return inputs.permute(0, 3, 1, 2), self.targets[index].float(), self.importance[index]
 
 
 def _varied(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -95,7 +100,9 @@ def _to_squares(planes: np.ndarray) -> np.ndarray:
 
 
 def decoded_crops(weights: PhotoWeights, pictures: list[np.ndarray], rng: np.random.Generator, count: int) -> Crops:
-    """Crops of pictures that were coded with random settings.
+    """Crops of pictures that were coded with random settings, several pictures at a time.
+
+    The crops depend on the generator alone, and not on the number of cores.
 
     Args:
         weights: whose coder and centroids are final.
@@ -103,65 +110,71 @@ def decoded_crops(weights: PhotoWeights, pictures: list[np.ndarray], rng: np.ran
         rng: draws pictures, scales, settings and places.
         count: number of crops.
     """
-    inputs: list[Tensor] = []
-    targets: list[Tensor] = []
-    importance: list[Tensor] = []
-    while len(inputs) < count:
-        picture = _varied(pictures[rng.integers(len(pictures))], rng)
-        gain, allocation = _random_settings(rng)
-        quantiser, colors = allocation.quantiser(gain), best_transform(picture, allocation.fixed)
-        coded = encode_photo(weights, picture, gain, colors, allocation, 0, keep=True)
-        assert coded.areas is not None
-        for rows in strip_slices(*picture.shape[:2]):
-            areas = coded.areas.rows(rows)
-            decoded = decoded_planes(areas, quantiser, weights.centroids)
-            missing = planes_of(picture[rows.start * AREA : rows.stop * AREA], colors.forward) - decoded
-            whole = network_input(decoded, areas, quantiser)[0]
-            steps = area_scales(quantiser)[areas.offsets.astype(np.int64) + OFFSET_LIMIT]
-            steps = steps.repeat(AREA // FACTOR, 0).repeat(AREA // FACTOR, 1)
-            goal = _to_squares(missing) / steps[..., None]
-            floor = ROUNDING_ERROR + STEP_ERROR * float(np.mean(steps[..., 0] ** 2))
-            for y in range(0, whole.shape[0] - SIDE + 1, SIDE):
-                for x in range(0, whole.shape[1] - SIDE + 1, SIDE):
-                    part = slice(y, y + SIDE), slice(x, x + SIDE)
-                    own = np.square(missing[:, y * FACTOR : (y + SIDE) * FACTOR, x * FACTOR : (x + SIDE) * FACTOR]).mean()
-                    error = PICTURE_SHARE * np.square(missing).mean() + (1 - PICTURE_SHARE) * own + floor
-                    inputs.append(torch.from_numpy(whole[part].copy()))
-                    targets.append(torch.from_numpy(goal[part].astype(np.float16)))
-                    importance.append(torch.from_numpy((steps[part] ** 2 / error).astype(np.float32)))
-    return Crops(*(torch.stack(parts[:count]) for parts in (inputs, targets, importance)))
+    found: list[tuple[Tensor, Tensor, Tensor]] = []
+    while len(found) < count:
+        drawn, states = [], []
+        for _ in range(worker_count(None)):
+            drawn.append((_varied(pictures[rng.integers(len(pictures))], rng), *_random_settings(rng)))
+            states.append(rng.bit_generator.state)
+        for state, crops in zip(states, map_threads(lambda one: _crops_of(weights, *one), drawn), strict=True):
+            found += crops
+            rng.bit_generator.state = state
+            if len(found) >= count:  # pictures after this one are drawn again
+                break
+    inputs, targets, importance = zip(*found[:count], strict=True)
+    return Crops(torch.stack(inputs), torch.stack(targets), torch.stack(importance))
+
+
+def _crops_of(
+    weights: PhotoWeights, picture: np.ndarray, gain: int, allocation: Allocation
+) -> list[tuple[Tensor, Tensor, Tensor]]:
+    """Inputs, targets and importance of all crops of a picture, as `Crops` has them."""
+    found = []
+    quantiser, colors = allocation.quantiser(gain), best_transform(picture, allocation.fixed)
+    coded = encode_photo(weights, picture, gain, colors, allocation, 0, keep=True)
+    assert coded.areas is not None
+    for rows in strip_slices(*picture.shape[:2]):
+        areas = coded.areas.rows(rows)
+        decoded = decoded_planes(areas, quantiser, weights.centroids)
+        missing = planes_of(picture[rows.start * AREA : rows.stop * AREA], colors.forward) - decoded
+        whole = network_input(decoded, areas, quantiser)[0]
+        steps = area_scales(quantiser)[areas.offsets.astype(np.int64) + OFFSET_LIMIT]
+        steps = steps.repeat(AREA // FACTOR, 0).repeat(AREA // FACTOR, 1)
+        goal = _to_squares(missing) / steps[..., None]
+        floor = ROUNDING_ERROR + STEP_ERROR * float(np.mean(steps[..., 0] ** 2))
+        for y in range(0, whole.shape[0] - SIDE + 1, SIDE):
+            for x in range(0, whole.shape[1] - SIDE + 1, SIDE):
+                part = slice(y, y + SIDE), slice(x, x + SIDE)
+                own = np.square(missing[:, y * FACTOR : (y + SIDE) * FACTOR, x * FACTOR : (x + SIDE) * FACTOR]).mean()
+                error = PICTURE_SHARE * np.square(missing).mean() + (1 - PICTURE_SHARE) * own + floor
+                arrays = whole[part].copy(), goal[part].astype(np.float16), (steps[part] ** 2 / error).astype(np.float32)
+                found.append((torch.from_numpy(arrays[0]), torch.from_numpy(arrays[1]), torch.from_numpy(arrays[2])))
+    return found
 
 
 def train_synthesis(
-    weights: PhotoWeights,
-    train: list[np.ndarray],
-    validation: list[np.ndarray],
-    runs: tuple[TrainingRun, TrainingRun],
-    pool: int,
+    train: Crops, validation: Crops, runs: tuple[TrainingRun, TrainingRun], rng: np.random.Generator
 ) -> RepairNet:
     """Trains the repair networks on decoded crops: in floats, and then as the integers compute.
 
     The loss is the squared error that remains, relative to the one without repair.
 
     Args:
-        weights: whose coder and centroids are final.
-        train: pictures, uint8 (h, w, 3), with sides of at least CROP_AREAS areas.
-        validation: held-out pictures.
-        runs: schedules and folders of both trainings, on one device.
-        pool: number of crops to train on.
+        train: crops of pictures, see `decoded_crops`.
+        validation: crops of held-out pictures.
+        runs: schedules and folders of both trainings, on one device, which has memory for all crops.
+        rng: draws the batches by which the scales of activations are found.
 
     Returns:
         The exponential moving average of the trained network, calibrated, on the CPU.
     """
     device, schedule = seeded_device(runs[0]), runs[0].schedule
-    rng = np.random.default_rng(schedule.seed)
-    crops = decoded_crops(weights, train, rng, pool)
-    held_out = decoded_crops(weights, validation, rng, HELD_BATCHES * schedule.batch)
+    crops, held_out = train.to(device), validation.to(device)
     net = RepairNet().to(device, memory_format=torch.channels_last)
 
     def remaining(net: RepairNet, crops: Crops, index: Tensor) -> tuple[dict[str, Tensor], Tensor]:
         """Squared error of every crop after repair by each level, and without repair."""
-        inputs, targets, importance = crops.take(index, device)
+        inputs, targets, importance = crops.take(index)
         with torch.autocast(device.type, torch.bfloat16):
             added = net(inputs.contiguous(memory_format=torch.channels_last))
 
@@ -172,7 +185,7 @@ def train_synthesis(
         return errors, error_of(0.0)
 
     def drawn(rng: np.random.Generator, batch: int) -> Tensor:
-        return torch.from_numpy(rng.integers(0, pool, batch))
+        return torch.from_numpy(rng.integers(0, len(crops.inputs), batch))
 
     def loss_of(net: RepairNet, rng: np.random.Generator, batch: int) -> Tensor:
         return sum(error.mean() for error in remaining(net, crops, drawn(rng, batch))[0].values())  # type: ignore[return-value]

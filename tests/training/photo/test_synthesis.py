@@ -30,7 +30,9 @@ def pictures(photograph):
 
 def trained(weights, pictures, folder: Path, steps: int = 2) -> RepairNet:
     runs = tuple(TrainingRun(Schedule(steps, 2, 1e-3), folder / name) for name in ("float", "integer"))
-    return train_synthesis(weights, pictures, pictures, runs, pool=4)
+    rng = np.random.default_rng(0)
+    crops, held_out = (decoded_crops(weights, pictures, rng, count) for count in (4, 48))
+    return train_synthesis(crops, held_out, runs, rng)
 
 
 def test_files_compute_what_was_trained(weights, pictures, tmp_path):
@@ -62,6 +64,17 @@ def test_crops_miss_what_quantisation_took(weights, pictures):
     assert (crops.targets.float().square().mean(-1) * crops.importance).mean() < 2
 
 
+def test_crops_do_not_depend_on_the_number_of_cores(weights, pictures, monkeypatch):
+    def drawn(cores: int) -> tuple[torch.Tensor, int]:
+        monkeypatch.setattr("os.cpu_count", lambda: cores)
+        rng = np.random.default_rng(1)
+        return decoded_crops(weights, pictures, rng, 3).inputs, int(rng.integers(1 << 32))
+
+    (first, after), (second, after_second) = drawn(1), drawn(5)
+    assert torch.equal(first, second)
+    assert after == after_second
+
+
 def test_graphs_take_any_size():
     net = RepairNet()
     with torch.no_grad(), net.calibrating():
@@ -79,6 +92,28 @@ def test_steps_of_muon_are_nearly_orthogonal(shape):
     assert 0.5 < values.min() <= values.max() < 1.5
 
 
+def test_matrices_of_a_stack_are_orthogonalised_alone():
+    torch.manual_seed(0)
+    stack = torch.randn(3, 8, 72)
+    torch.testing.assert_close(orthogonalised(stack), torch.stack([orthogonalised(matrix) for matrix in stack]))
+
+
+def test_parameters_of_one_shape_are_computed_together_as_alone(monkeypatch):
+    def stepped() -> list[torch.Tensor]:
+        torch.manual_seed(0)
+        net = torch.nn.Sequential(*(torch.nn.Conv2d(4, 4, 3) for _ in range(3)))
+        optimizer = Muon(net, 0.01)
+        for _ in range(2):
+            net(torch.randn(2, 4, 9, 9)).square().mean().backward()
+            optimizer.step()
+        return list(net.parameters())
+
+    alone = stepped()
+    monkeypatch.setattr(Muon, "_alike", staticmethod(lambda parameters: [parameters]))
+    for together, parameter in zip(stepped(), alone, strict=True):
+        torch.testing.assert_close(together, parameter)
+
+
 def test_muon_learns_and_is_stored():
     torch.manual_seed(0)
     net = torch.nn.Sequential(torch.nn.Conv2d(2, 4, 3, padding=1), torch.nn.ReLU(), torch.nn.Conv2d(4, 1, 1))
@@ -94,3 +129,14 @@ def test_muon_learns_and_is_stored():
     other = Muon(net, 0.01)
     other.load_state_dict(optimizer.state_dict())
     assert other.state_dict()["state"].keys() == optimizer.state_dict()["state"].keys()
+
+
+def test_muon_resumes_checkpoints_whose_count_is_a_tensor():
+    net = torch.nn.Linear(2, 1)
+    optimizer = Muon(net, 0.01)
+    net(torch.ones(1, 2)).sum().backward()
+    optimizer.step()
+    state = optimizer.state[net.bias]
+    state["count"] = torch.tensor(state["count"])
+    optimizer.step()
+    assert state["count"] == 2.0
