@@ -139,39 +139,35 @@ def render(
     """
     rows, columns = areas.splits.shape
     strips = parts_of(rows, STRIP_ROWS)
-    decoded: dict[int, np.ndarray] = {}
     out = np.empty((rows * AREA, columns * AREA, PLANES), np.uint8)
+
+    def decode(part: slice) -> np.ndarray:
+        return decoded_planes(areas.rows(part), quantiser, weights.centroids)
 
     def show(planes: np.ndarray, shown: np.ndarray) -> None:
         picture = np.empty(shown.shape, np.float32)
         from_planes(np.ascontiguousarray(planes), colors.inverse, picture)
         round_samples(picture, shown)
 
+    def show_band(inner: np.ndarray, shown: np.ndarray) -> None:
+        side_by_side(lambda part: show(inner[:, part], shown[part]), parts_of(len(shown), 2 * AREA))
+
     if synthesis == PLAIN or not areas.repairs.any():  # no strip depends on another
-        side_by_side(
-            lambda part: show(
-                decoded_planes(areas.rows(part), quantiser, weights.centroids), out[part.start * AREA : part.stop * AREA]
-            ),
-            strips,
-        )
+        side_by_side(lambda part: show(decode(part), out[part.start * AREA : part.stop * AREA]), strips)
         return out
+    ahead: list[np.ndarray] = []  # the strip after a band, which is its margin and then the first of the next band
+    above: list[np.ndarray] = []
     for start in range(0, len(strips), STRIPS_AT_ONCE):
-        stop = min(start + STRIPS_AT_ONCE, len(strips))
-        needed = range(max(start - 1, 0), min(stop + 1, len(strips)))
-        missing = [index for index in needed if index not in decoded]
-        parts = side_by_side(lambda index: decoded_planes(areas.rows(strips[index]), quantiser, weights.centroids), missing)
-        decoded = {index: decoded[index] for index in needed if index in decoded} | dict(zip(missing, parts, strict=True))
-        above = [decoded[start - 1][:, -MARGIN:]] if start else []
-        below = [decoded[stop][:, :MARGIN]] if stop < len(strips) else []
-        # A copy, which repair changes: the strips are needed again, as margins of the band below.
-        band = np.concatenate([*above, *(decoded[index] for index in range(start, stop)), *below], 1)
-        top, first, last = MARGIN * len(above), strips[start].start, strips[stop - 1].stop
+        part = strips[start : start + STRIPS_AT_ONCE]
+        decoded = ahead + side_by_side(decode, strips[start + len(ahead) : start + STRIPS_AT_ONCE + 1])
+        ahead = decoded[len(part) :]
+        # A copy, which repair changes.
+        band = np.concatenate([*above, *decoded[: len(part)], *(planes[:, :MARGIN] for planes in ahead)], 1)
+        top, first, last = MARGIN * len(above), part[0].start, part[-1].stop
+        above = [decoded[len(part) - 1][:, -MARGIN:].copy()]
+        del decoded  # large pictures have wide strips
         begin = first - top // AREA
         repair_planes(band, areas.rows(slice(begin, begin + band.shape[1] // AREA)), quantiser, synthesis, folder)
-        inner, shown = band[:, top : top + (last - first) * AREA], out[first * AREA : last * AREA]
-
-        def finish(part: slice, inner: np.ndarray = inner, shown: np.ndarray = shown) -> None:
-            show(inner[:, part], shown[part])
-
-        side_by_side(finish, parts_of(len(shown), 2 * AREA))
+        show_band(band[:, top : top + (last - first) * AREA], out[first * AREA : last * AREA])
+        del band
     return out
