@@ -106,7 +106,7 @@ cdef inline int64_t code_decision(RangeCoder coder, int64_t probability, int64_t
 
 
 cdef inline int64_t code_unpriced(RangeCoder coder, int64_t probability, int64_t bit) noexcept nogil:
-    """As `code_decision`, but the cost grows only when encoding: to look up what a decision cost takes longer than to decode it."""
+    """As `code_decision`, but the cost grows only when encoding: looking a code length up takes longer than decoding does."""
     bit = decide(&coder.state, probability, bit)
     if bit == UNDETERMINED:
         coder.state.exhausted = 1

@@ -176,7 +176,7 @@ def test_what_the_policy_chose_stands_beside_every_picture(page, reported):
 
 def test_shares_and_episodes_are_those_that_are_claimed(page):
     rows = page.rows["shares"]
-    assert rows[1] == ["photo-shipped", "0.007", "-0.428 to 0.260", "41", "60"]
+    assert rows[1] == ["photo-shipped", "0.823", "0.739 to 0.868", "41", "61"]
     choices = [row[2] for row in rows if len(row) == 5][3:]
     assert len(choices) == 100
     assert all(re.fullmatch(r"gain \d+, after \d slices?(, synthesis \w+)?", choice) for choice in choices)

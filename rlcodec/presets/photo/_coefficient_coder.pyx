@@ -183,7 +183,7 @@ fill_logarithms()
 
 
 cdef inline int16_t logarithm(int32_t magnitude) noexcept nogil:
-    """An input of the network: 64 times the binary logarithm of one more than a magnitude in 1/16 step, which is 511 at most."""
+    """An input of the network: 64 times the binary logarithm of one more than a magnitude in 1/16 step, up to 511 of these."""
     return LOGARITHM[min(magnitude >> 2, LOGARITHMS - 1)]
 
 

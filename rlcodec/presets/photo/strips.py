@@ -181,7 +181,8 @@ def encode_strip(
     planes = planes_of(pixels, colors.forward)
     chosen = analyse(planes, quantiser, np.maximum(offsets, np.int8(quantiser.least_offset(planes))), allocation)
     with weights.borrowed_model() as model:
-        strip = strip_state(weights, *chosen.splits.shape, model, values)
+        rows, columns = chosen.splits.shape
+        strip = strip_state(weights, rows, columns, model, values)
         coders = code_chosen(strip, weights, chosen, quantiser, allocation, repair, tier)
         macs = np.array([[coder.macs for coder in coders]])
         return CodedPicture(tuple(coder.finish() for coder in coders), areas_of(strip), macs, colors, tier)

@@ -98,8 +98,9 @@ class PhotoWeights(Weights):
         except IndexError:
             copies = self.model[0].copy(), self.model[1].copy()
         else:
-            for copy, first in zip(copies, self.model, strict=True):
-                copy.begin_as(first)
+            counters, mixers = copies
+            counters.begin_as(self.model[0])
+            mixers.begin_as(self.model[1])
         yield copies
         self._spare_models.append(copies)
 
