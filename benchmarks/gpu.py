@@ -34,7 +34,7 @@ from rlcodec.training.photo.pretrain import REPAIR_SCHEDULE, REPAIR_SHARE, ROUND
 from rlcodec.training.photo.synthesis import decoded_crops, export_synthesis, train_synthesis
 
 REPAIR, ROUNDED = "repair", "rounded"
-"""Folders of the networks in floats, whose checkpoint is continued, and as integers compute them, which begin anew."""
+"""Folders of both trainings: that of the float networks is continued, and that of the rounded ones starts again."""
 HELD_OUT_CROPS = 192
 ENVIRONMENTS, PPO_REPEATS = 256, 3
 FINISH_SECONDS = 25

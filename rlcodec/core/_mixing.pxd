@@ -13,6 +13,7 @@ cpdef enum:
 
 cdef extern from "mixing.h":
     uint64_t rl_four(int32_t, int32_t, int32_t, int32_t) noexcept nogil
+    int32_t rl_stretched(const void*, const int16_t*) noexcept nogil
     ctypedef struct rl_inputs:
         pass
     rl_inputs rl_gather(void**, const int16_t*, uint64_t) noexcept nogil
@@ -47,7 +48,7 @@ cdef struct Mixture:
 
 cdef inline int32_t stretched(const Tables* tables, const Counter* counter) noexcept nogil:
     """Stretched probability of a counter."""
-    return tables.stretched[counter.probability >> 4]
+    return rl_stretched(counter, tables.stretched)
 
 
 cdef inline int64_t code_mixed(

@@ -84,6 +84,19 @@ cdef inline int64_t decide(CoderState* state, int64_t probability, int64_t bit) 
     return 0
 
 
+cdef inline int64_t pass_decision(RangeCoder coder, int64_t probability, int64_t bit, bint priced) noexcept nogil:
+    """The common part of `code_decision` and `code_unpriced`; a decoder's cost grows if `priced`."""
+    bit = decide(&coder.state, probability, bit)
+    if bit == UNDETERMINED:
+        coder.state.exhausted = 1
+        return 0
+    if priced or coder.state.direction == ENCODE:
+        coder.state.cost += coder.costs[probability if bit else PROBABILITY_ONE - probability]
+    if coder.state.range < RANGE_FLOOR:
+        renormalise(coder)
+    return bit
+
+
 cdef inline int64_t code_decision(RangeCoder coder, int64_t probability, int64_t bit) noexcept nogil:
     """Codes one binary decision in the coder's direction.
 
@@ -95,24 +108,9 @@ cdef inline int64_t code_decision(RangeCoder coder, int64_t probability, int64_t
     Returns:
         The decision. If the data end before it is determined, `exhausted` is set and 0 is returned.
     """
-    bit = decide(&coder.state, probability, bit)
-    if bit == UNDETERMINED:
-        coder.state.exhausted = 1
-        return 0
-    coder.state.cost += coder.costs[probability if bit else PROBABILITY_ONE - probability]
-    if coder.state.range < RANGE_FLOOR:
-        renormalise(coder)
-    return bit
+    return pass_decision(coder, probability, bit, True)
 
 
 cdef inline int64_t code_unpriced(RangeCoder coder, int64_t probability, int64_t bit) noexcept nogil:
     """As `code_decision`, but the cost grows only when encoding: looking a code length up takes longer than decoding does."""
-    bit = decide(&coder.state, probability, bit)
-    if bit == UNDETERMINED:
-        coder.state.exhausted = 1
-        return 0
-    if coder.state.direction == ENCODE:
-        coder.state.cost += coder.costs[probability if bit else PROBABILITY_ONE - probability]
-    if coder.state.range < RANGE_FLOOR:
-        renormalise(coder)
-    return bit
+    return pass_decision(coder, probability, bit, False)

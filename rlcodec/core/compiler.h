@@ -5,6 +5,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Builds with one instruction set, which tests make, run the plain loops. */
+#if defined(__SSE2__) && !defined(RL_ONE_INSTRUCTION_SET)
+#include <emmintrin.h>
+#define RL_HAS_SSE2 1
+#endif
+
 /* A fuzzer learns nothing from which blocks of a loop over an array it reaches, so they are not counted for it. */
 #ifdef RL_FUZZED
 #define RL_UNCOUNTED __attribute__((no_sanitize_coverage))

@@ -2,14 +2,7 @@
 #ifndef RLCODEC_CONTEXT_SUMS_H
 #define RLCODEC_CONTEXT_SUMS_H
 
-#include <stdint.h>
-#include <string.h>
-
-/* Builds with one instruction set, which tests make, run the plain loops. */
-#if defined(__SSE2__) && !defined(RL_ONE_INSTRUCTION_SET)
-#include <emmintrin.h>
-#define RL_HAS_SSE2 1
-#endif
+#include "compiler.h"
 
 /* Four values from `above`, three from `below` and one of the last place, times eight weights; and the same by other weights.
    Four values are read from `below` too. */

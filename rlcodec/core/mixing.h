@@ -3,14 +3,9 @@
 #ifndef RLCODEC_MIXING_H
 #define RLCODEC_MIXING_H
 
-#include <stdint.h>
 #include <string.h>
 
-/* Builds with one instruction set, which tests make, run the plain loops. */
-#if defined(__SSE2__) && !defined(RL_ONE_INSTRUCTION_SET)
-#include <emmintrin.h>
-#define RL_HAS_SSE2 1
-#endif
+#include "compiler.h"
 
 /* As Counter in _adaptive.pxd. */
 typedef struct {
@@ -24,15 +19,16 @@ static inline uint64_t rl_four(int32_t a, int32_t b, int32_t c, int32_t d) {
     return (uint64_t)(uint16_t)a | (uint64_t)(uint16_t)b << 16 | (uint64_t)(uint16_t)c << 32 | (uint64_t)(uint16_t)d << 48;
 }
 
-#ifdef RL_HAS_SSE2
-
-typedef __m128i rl_inputs;
-
+/* Stretched probability of a counter. */
 static inline int32_t rl_stretched(const void *counter, const int16_t *stretched) {
     uint16_t probability;
     memcpy(&probability, counter, sizeof probability);
     return stretched[probability >> 4];
 }
+
+#ifdef RL_HAS_SSE2
+
+typedef __m128i rl_inputs;
 
 static inline rl_inputs rl_gather(void *const counters[4], const int16_t *stretched, uint64_t further) {
     __m128i low = _mm_cvtsi32_si128(rl_stretched(counters[0], stretched) & 0xFFFF);
@@ -75,9 +71,7 @@ typedef struct {
 static inline rl_inputs rl_gather(void *const counters[4], const int16_t *stretched, uint64_t further) {
     rl_inputs inputs;
     for (int i = 0; i < 4; i++) {
-        uint16_t probability;
-        memcpy(&probability, counters[i], sizeof probability);
-        inputs.values[i] = stretched[probability >> 4];
+        inputs.values[i] = (int16_t)rl_stretched(counters[i], stretched);
         inputs.values[4 + i] = (int16_t)(further >> (16 * i));
     }
     return inputs;

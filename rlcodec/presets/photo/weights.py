@@ -79,12 +79,14 @@ class PhotoWeights(Weights):
     @functools.cached_property
     def network(self) -> Network:
         """The network of tier `network`."""
-        layers = (
-            (self.network_first, self.network_rows),
-            (self.network_second, self.network_second_bias),
-            (self.network_last, self.network_last_bias),
+        return Network(
+            self.network_first,
+            self.network_rows,
+            self.network_second,
+            self.network_second_bias,
+            self.network_last,
+            self.network_last_bias,
         )
-        return Network(*(part for layer in layers for part in layer))
 
     @functools.cached_property
     def _spare_models(self) -> list[tuple[Counters, Mixers]]:
