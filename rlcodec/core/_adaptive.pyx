@@ -3,6 +3,7 @@
 import numpy as np
 
 from libc.stdint cimport int64_t, uint16_t
+from libc.string cimport memcpy
 
 cdef uint16_t[MOST_USES + 1] RATES
 
@@ -49,7 +50,10 @@ cdef class Counters:
 
     def begin_as(self, Counters other):
         """Takes the states of as many other counters, in its own memory."""
-        self.counters[:] = other.counters
+        if len(other) != len(self):
+            raise ValueError(f"{len(other)} counters cannot begin {len(self)}")
+        with nogil:
+            memcpy(self.first, other.first, <size_t>self.counters.shape[0] * sizeof(Counter))
 
     @property
     def states(self):

@@ -3,6 +3,7 @@
 import numpy as np
 
 from libc.stdint cimport int16_t, int32_t, uint16_t
+from libc.string cimport memcpy
 
 
 cdef class Mixers:
@@ -40,7 +41,10 @@ cdef class Mixers:
 
     def begin_as(self, Mixers other):
         """Takes the weights of as many other sets, in its own memory."""
-        self.weights[:] = other.weights
+        if len(other) != len(self):
+            raise ValueError(f"{len(other)} sets of weights cannot begin {len(self)}")
+        with nogil:
+            memcpy(self.first, other.first, <size_t>self.weights.shape[0] * MIXED * sizeof(int32_t))
 
     @property
     def states(self):

@@ -59,24 +59,27 @@ cdef cloned filter_points(float* pixels, int64_t apart, int64_t line, int points
 
 
 def filter_edges(
-    float[:, :, ::1] planes, const uint8_t[:, ::1] splits, const float[:, ::1] short_centre, const float[:, ::1] long_centre,
+    float[:, :, :] planes, const uint8_t[:, ::1] splits, const float[:, ::1] short_centre, const float[:, ::1] long_centre,
     bint across_first,
 ):
     """Filters the edges between blocks, in place.
 
     Args:
-        planes: float32 (planes, rows, columns), whole areas.
+        planes: float32 (planes, rows, columns), whole areas, maybe some rows of larger planes.
         splits: uint8 (area rows, area columns), how areas are split.
         short_centre: float32 (SHORT / 2, SHORT / 2), V of the filter beside small blocks, halved.
         long_centre: float32 (LONG / 2, LONG / 2), V of the other, halved.
         across_first: whether edges between left and right are filtered before those between above and below.
     """
-    cdef int64_t rows = splits.shape[0] * AREA_CELLS, columns = splits.shape[1] * AREA_CELLS, line = planes.shape[2], y, x
+    cdef int64_t rows = splits.shape[0] * AREA_CELLS, columns = splits.shape[1] * AREA_CELLS, line, y, x
     cdef int plane, turn, points
     cdef bint across
     cdef const float* centre
     if planes.shape[1] != rows * CELL or planes.shape[2] != columns * CELL:
         raise ValueError("the sizes of planes and areas do not fit")
+    if planes.strides[2] != sizeof(float):
+        raise ValueError("the pixels of a row of a plane do not lie side by side")
+    line = planes.strides[1] // <int64_t>sizeof(float)
     if not 2 * short_centre.shape[0] == 2 * short_centre.shape[1] == SHORT or not (
         2 * long_centre.shape[0] == 2 * long_centre.shape[1] == LONG
     ):

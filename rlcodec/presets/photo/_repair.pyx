@@ -217,22 +217,3 @@ def add_output(
                         &planes[plane, row * FACTOR, area * AREA], planes.shape[2],
                         &added[row, area * AREA_SQUARES, SQUARE * plane], scales[offset, plane], AREA_SQUARES,
                     )
-
-
-cdef cloned round_row(const float* samples, int64_t size, uint8_t* out) noexcept nogil:
-    cdef int64_t i
-    cdef float value
-    for i in range(size):
-        value = samples[i] + <float>0.5
-        value = value if value > 0 else 0
-        out[i] = <uint8_t><int>(value if value < 255 else 255)
-
-
-def round_samples(const float[:, :, ::1] picture, uint8_t[:, :, ::1] out):
-    """Rounds samples, float32, to uint8 of the same shape."""
-    cdef int64_t y
-    if (picture.shape[0], picture.shape[1], picture.shape[2]) != (out.shape[0], out.shape[1], out.shape[2]):
-        raise ValueError("the sizes of pictures do not fit")
-    with nogil:
-        for y in range(picture.shape[0]):
-            round_row(&picture[y, 0, 0], picture.shape[1] * picture.shape[2], &out[y, 0, 0])

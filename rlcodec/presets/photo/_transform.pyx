@@ -101,37 +101,54 @@ cdef cloned transform_colors(
         blue[i] = samples[i] * colors[6] + second[i] * colors[7] + third[i] * colors[8]
 
 
-cdef cloned restore_row(
-    const float* first, const float* second, const float* third, const float* colors, int64_t count, float* shown
+cdef cloned show_samples(
+    const float* first, const float* second, const float* third, const float* colors, int64_t count, uint8_t* shown
 ) noexcept nogil:
-    """Inverse of `transform_colors`, into (count, PLANES)."""
+    """Inverse of `transform_colors`, rounded, into (count, PLANES), of at most 64 pixels."""
+    cdef uint8_t[PLANES][64] samples
     cdef int64_t i
     cdef int c
+    cdef float value
     for c in range(PLANES):
         for i in range(count):
-            shown[PLANES * i + c] = (
-                <float>128 + first[i] * colors[c] + second[i] * colors[PLANES + c] + third[i] * colors[2 * PLANES + c]
-            )
+            value = <float>128 + first[i] * colors[c] + second[i] * colors[PLANES + c] + third[i] * colors[2 * PLANES + c]
+            value = value + <float>0.5
+            value = value if value > 0 else 0
+            samples[c][i] = <uint8_t><int>(value if value < 255 else 255)
+    for i in range(count):
+        for c in range(PLANES):
+            shown[PLANES * i + c] = samples[c][i]
 
 
-def from_planes(const float[:, :, ::1] planes, const float[:, ::1] colors, float[:, :, ::1] picture):
-    """Inverse of `to_planes`, before rounding.
+def show_planes(const float[:, :, :] planes, const float[:, ::1] colors, uint8_t[:, :, ::1] picture):
+    """Inverse of `to_planes`, rounded.
 
     Args:
-        planes: float32 (PLANES, rows, columns).
+        planes: float32 (PLANES, rows, columns), maybe some rows of larger planes.
         colors: float32 (PLANES, PLANES), the inverse transform, transposed.
-        picture: float32 (rows, columns, PLANES), written.
+        picture: uint8 (rows, columns, PLANES), written.
     """
-    cdef int64_t y
-    if planes.shape[0] != PLANES or colors.shape[0] != PLANES or colors.shape[1] != PLANES:
+    cdef int64_t y, start
+    check_rows(planes)
+    if colors.shape[0] != PLANES or colors.shape[1] != PLANES:
         raise ValueError("a picture has three colours and as many planes")
     if (picture.shape[0], picture.shape[1], picture.shape[2]) != (planes.shape[1], planes.shape[2], PLANES):
         raise ValueError("the sizes of picture and planes do not fit")
     with nogil:
         for y in range(planes.shape[1]):
-            restore_row(
-                &planes[0, y, 0], &planes[1, y, 0], &planes[2, y, 0], &colors[0, 0], planes.shape[2], &picture[y, 0, 0]
-            )
+            for start in range(0, planes.shape[2], 64):
+                show_samples(
+                    &planes[0, y, start], &planes[1, y, start], &planes[2, y, start], &colors[0, 0],
+                    min(planes.shape[2] - start, 64), &picture[y, start, 0],
+                )
+
+
+cdef int check_rows(const float[:, :, :] planes) except -1:
+    if planes.shape[0] != PLANES:
+        raise ValueError(f"a picture has {PLANES} planes, not {planes.shape[0]}")
+    if planes.shape[2] > 1 and planes.strides[2] != sizeof(float):
+        raise ValueError("the pixels of a row of a plane do not lie side by side")
+    return 0
 
 
 def to_planes(const uint8_t[:, :, ::1] picture, const float[:, ::1] colors, float[:, :, ::1] planes):
@@ -283,7 +300,7 @@ cdef void restore_planes(
 def inverse(
     const int16_t[:, :, :, ::1] values, const uint8_t[:, ::1] splits, const int8_t[:, ::1] offsets,
     const int8_t[:, :, ::1] chroma, const float[:, :, :, ::1] centroids, const float[:, ::1] scales,
-    const float[::1] relative, const uint8_t[::1] slices, const float[::1] bases, float[:, :, ::1] planes,
+    const float[::1] relative, const uint8_t[::1] slices, const float[::1] bases, float[:, :, :] planes,
 ):
     """Dequantises and transforms areas.
 
@@ -297,12 +314,13 @@ def inverse(
         relative: float32 (2 * OFFSET_LIMIT + 1,), factors of the step by offset.
         slices: uint8 (FREQUENCIES,), the slice of every frequency.
         bases: float32 (FREQUENCIES,), the basis functions of all transforms.
-        planes: float32 (PLANES, area rows * AREA, area columns * AREA), written.
+        planes: float32 (PLANES, area rows * AREA, area columns * AREA), maybe some rows of larger planes; written.
     """
     cdef int64_t y, x
+    check_rows(planes)
     check_areas(values, splits, offsets, chroma)
     check_tables(centroids, scales, relative, slices, bases)
-    if planes.shape[1] != values.shape[0] * AREA or planes.shape[2] != values.shape[1] * AREA or planes.shape[0] != PLANES:
+    if planes.shape[1] != values.shape[0] * AREA or planes.shape[2] != values.shape[1] * AREA:
         raise ValueError("the sizes of values and planes do not fit")
     with nogil:
         for y in range(values.shape[0]):
@@ -310,7 +328,7 @@ def inverse(
                 restore_planes(
                     &values[y, x, 0, 0], splits[y, x], relative[offsets[y, x] + OFFSET_LIMIT], &chroma[y, x, 0],
                     &centroids[0, 0, 0, 0], &scales[0, 0], &slices[0], &bases[0], &planes[0, y * AREA, x * AREA],
-                    planes.shape[2], planes.shape[1] * planes.shape[2],
+                    planes.strides[1] // <int64_t>sizeof(float), planes.strides[0] // <int64_t>sizeof(float),
                 )
 
 

@@ -1,7 +1,8 @@
 """The quantised areas of a picture: what a stream says, as decoders hold it."""
 
+import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Self
 
 import numpy as np
@@ -36,6 +37,7 @@ class Areas:
         offsets: int8 (area rows, area columns), of the step, in 1/8 octave.
         chroma: int8 (area rows, area columns, 2), by which the luma of an area predicts its chroma, in 1/16.
         repairs: uint8 (area rows, area columns), level of repair: 0 none, 1 light, 2 full.
+        begins: bool (area rows,), whether a strip begins with a row.
     """
 
     values: np.ndarray
@@ -43,6 +45,7 @@ class Areas:
     offsets: np.ndarray
     chroma: np.ndarray
     repairs: np.ndarray
+    begins: np.ndarray
 
     @classmethod
     def joined(cls, parts: "Sequence[Areas]", values: np.ndarray | None = None) -> Self:
@@ -57,19 +60,26 @@ class Areas:
     def of_slices(self, slices: int) -> "Areas":
         """What a stream holds that ends after so many slices."""
         kept = SLICES_OF_SPLITS[self.splits][:, :, None] < slices
-        return Areas(np.where(kept, self.values, np.int16(0)), self.splits, self.offsets, self.chroma, self.repairs)
+        return replace(self, values=np.where(kept, self.values, np.int16(0)))
+
+    def strips(self) -> list[slice]:
+        """Rows of areas of each strip."""
+        bounds = [*np.flatnonzero(self.begins).tolist(), len(self.begins)]
+        return list(itertools.starmap(slice, itertools.pairwise(bounds)))
 
 
-def decoded_planes(areas: Areas, quantiser: Quantiser, centroids: np.ndarray) -> np.ndarray:
+def decoded_planes(areas: Areas, quantiser: Quantiser, centroids: np.ndarray, planes: np.ndarray | None = None) -> np.ndarray:
     """The planes of a strip before any repair, float32 (3, rows, columns).
 
     Args:
         areas: of the strip.
         quantiser: of the picture.
         centroids: float32 (3, transforms, slices, 3), by how many steps the magnitudes 1, 2 and above shrink.
+        planes: receives them, maybe rows of larger planes; a new array if None.
     """
-    rows, columns = (count * AREA for count in areas.splits.shape)
-    planes = np.empty((PLANES, rows, columns), np.float32)
+    if planes is None:
+        rows, columns = (count * AREA for count in areas.splits.shape)
+        planes = np.empty((PLANES, rows, columns), np.float32)
     inverse(
         areas.values,
         areas.splits,

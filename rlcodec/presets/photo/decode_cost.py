@@ -19,7 +19,7 @@ from rlcodec.presets.photo.decoder import decode_picture
 from rlcodec.presets.photo.encoder import encode_at_gain
 from rlcodec.presets.photo.repair import KMAC, WIDTHS
 from rlcodec.presets.photo.settings import PhotoSettings
-from rlcodec.presets.photo.strips import decode_areas, strip_slices
+from rlcodec.presets.photo.strips import decode_areas
 from rlcodec.presets.photo.transform import padded_size
 from rlcodec.presets.photo.weights import PhotoWeights
 
@@ -68,7 +68,7 @@ def decode_samples(weights: PhotoWeights) -> list[DecodeSample]:
 def _planes(weights: PhotoWeights, stream: Stream, size: tuple[int, int]) -> list[np.ndarray]:
     settings = PhotoSettings.from_number(stream.header.settings)
     areas = decode_areas(weights, stream.payload, size)[0]
-    parts = [areas.rows(rows) for rows in strip_slices(*size)]
+    parts = [areas.rows(rows) for rows in areas.strips()]
 
     def decoded(part: Areas) -> np.ndarray:
         return decoded_planes(part, settings.quantiser, weights.centroids)

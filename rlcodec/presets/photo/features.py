@@ -22,8 +22,17 @@ from rlcodec.presets.photo._features import (
     measure_blocks,
 )
 from rlcodec.presets.photo.colors import ColorTransform
-from rlcodec.presets.photo.strips import strip_slices
-from rlcodec.presets.photo.transform import AREA, PARTS, SIDES, SLICE_OF, SLICES, padded_size, planes_of, to_coefficients
+from rlcodec.presets.photo.division import even_division
+from rlcodec.presets.photo.transform import (
+    AREA,
+    PARTS,
+    SIDES,
+    SLICE_OF,
+    SLICES,
+    padded_size,
+    planes_of,
+    to_coefficients,
+)
 
 BLOCK_SLICES = SLICE_OF[PARTS[SIDES.index(BLOCK)]].astype(np.int64).reshape(BLOCK, BLOCK)
 """The slice of each coefficient of a block of 16x16 pixels, int64 (BLOCK, BLOCK)."""
@@ -88,7 +97,7 @@ def count_magnitudes(pixels: np.ndarray, steps: np.ndarray, workers: int | None 
         measure_blocks(blocks, BLOCK_SLICES, steps, cuts, CONTRAST, LEAST_ENERGY, counts.blocks, counts.similar)
         return counts
 
-    strips = strip_slices(*pixels.shape[:2])
+    strips = even_division(len(pixels))
     return Counts(*(np.sum(tables, 0) for tables in zip(*side_by_side(run, strips, workers), strict=True)))
 
 

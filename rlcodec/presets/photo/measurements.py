@@ -11,7 +11,7 @@ import numpy as np
 
 from rlcodec.control.objective import SSIMULACRA2
 from rlcodec.core.metrics import ms_ssim
-from rlcodec.parallel.threads import parts_of
+from rlcodec.parallel.threads import parts_of, side_by_side
 from rlcodec.presets.photo.allocation import Allocation
 from rlcodec.presets.photo.areas import Areas
 from rlcodec.presets.photo.coding import PictureCoder, allocation_for, settings_for
@@ -20,10 +20,10 @@ from rlcodec.presets.photo.decisions import ALLOCATED_KINDS, ALLOCATION_OF, ENDI
 from rlcodec.presets.photo.decoder import shown_pixels, synthesis_macs
 from rlcodec.presets.photo.features import count_magnitudes, gain_features
 from rlcodec.presets.photo.quantiser import Quantiser, step_of
-from rlcodec.presets.photo.repair import PLAIN, STRIPS_AT_ONCE, render
+from rlcodec.presets.photo.repair import areas_of_rows, show_strip, strip_rows
 from rlcodec.presets.photo.settings import DEFAULT_PREDICTOR
 from rlcodec.presets.photo.strips import CodedPicture
-from rlcodec.presets.photo.transform import AREA, STRIP_ROWS, padded_size
+from rlcodec.presets.photo.transform import padded_size
 from rlcodec.presets.photo.weights import PhotoWeights
 
 if TYPE_CHECKING:
@@ -198,12 +198,13 @@ def plain_sse(
         pixels: of the original, uint8 (height, width, 3).
         slices: that are sent.
     """
-    total = 0
-    for rows in parts_of(len(areas.splits), STRIPS_AT_ONCE * STRIP_ROWS):
-        original = pixels[rows.start * AREA : rows.stop * AREA]
-        shown = render(weights, areas.rows(rows).of_slices(slices), quantiser, colors, PLAIN)
-        total += squared_error(shown[: original.shape[0], : original.shape[1]], original)
-    return total
+
+    def error_of(rows: slice) -> int:
+        original, sent = pixels[rows], areas_of_rows(areas, rows).of_slices(slices)
+        shown = show_strip(weights, sent, quantiser, colors)
+        return squared_error(shown[: original.shape[0], : original.shape[1]], original)
+
+    return sum(side_by_side(error_of, strip_rows(areas)))
 
 
 def photo_features(pixels: np.ndarray, workers: int | None = None) -> np.ndarray:

@@ -38,7 +38,7 @@ from rlcodec.presets.photo.predictor import PhotoPredictor
 from rlcodec.presets.photo.process import PhotoProcess, actions_of_choice
 from rlcodec.presets.photo.quantiser import GAINS
 from rlcodec.presets.photo.settings import PhotoSettings, check_synthesis
-from rlcodec.presets.photo.strips import strip_slices, unpack_segments
+from rlcodec.presets.photo.strips import unpack_segments
 from rlcodec.presets.photo.transform import SLICES
 from rlcodec.presets.photo.weights import PhotoWeights
 from rlcodec.presets.policies import policy_of
@@ -129,11 +129,11 @@ class PhotoPreset(Preset):
 
     def actions_of(self, stream: Stream) -> tuple[int, ...]:
         """As `Preset.actions_of`; if the last slices are empty, the actions are those that stop before them."""
-        settings, size = self.settings(stream.header), (stream.header.height, stream.header.width)
+        settings = self.settings(stream.header)
         if settings.gain not in GAIN_CHOICES:
             raise MisfitError(f"no action chooses gain {settings.gain}")
-        strips = len(strip_slices(*size))
-        lengths = [length for _, length in unpack_segments(stream.payload, strips * SLICES)]
+        lengths = [length for _, length in unpack_segments(stream.payload, stream.header.height)]
+        strips = len(lengths) // SLICES
         slices = 1 + max((i // strips for i, length in enumerate(lengths) if length), default=-1)
         stop = next(k for k, count in enumerate(STOPS) if count >= slices)
         return actions_of_choice(GAIN_CHOICES.index(settings.gain), stop, ENDINGS.index(settings.synthesis))

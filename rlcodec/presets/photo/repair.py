@@ -7,6 +7,7 @@ anything that is coded: the pixels that two machines decode may differ by one le
 the same.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -21,13 +22,13 @@ from rlcodec.presets.photo._repair import (
     add_output,
     fill_input,
     fill_means,
-    round_samples,
 )
-from rlcodec.presets.photo._transform import from_planes
+from rlcodec.presets.photo._transform import show_planes
 from rlcodec.presets.photo.areas import Areas, decoded_planes
 from rlcodec.presets.photo.colors import ColorTransform
+from rlcodec.presets.photo.division import STRIP_ROWS
 from rlcodec.presets.photo.quantiser import CHROMA_FACTORS, OFFSETS_PER_OCTAVE, Quantiser, step_of
-from rlcodec.presets.photo.transform import AREA, OFFSET_LIMIT, PLANES, STRIP_ROWS
+from rlcodec.presets.photo.transform import AREA, OFFSET_LIMIT, PLANES
 from rlcodec.presets.photo.weights import PhotoWeights
 
 PLAIN, REPAIRS = "plain", ("light", "full")
@@ -38,8 +39,8 @@ FULL_CHANNELS, FULL_BLOCKS = 64, 3
 """Of the networks, of which `full` continues `light`; every block has two convolutions."""
 INPUT_UNIT, OUTPUT_UNIT = 16, 48
 """Inputs are in 1/16 of an area's step, outputs in 1/48."""
-STRIPS_AT_ONCE = 2
-"""Strips that are rendered at a time."""
+STRIPS_AT_ONCE, PIXELS_AT_ONCE = 2, 1 << 20
+"""Strips of large pictures that are rendered at a time, and the pixels of small pictures that are."""
 MARGIN = 64
 """Rows of pixels beyond these that are rendered with them, no less than their pixels depend on."""
 SQUARE_ROWS_AT_ONCE = 32
@@ -121,6 +122,65 @@ def repair_planes(planes: np.ndarray, areas: Areas, quantiser: Quantiser, synthe
         side_by_side(add, parts_of(len(added), SQUARE_ROWS_AT_ONCE))
 
 
+def strip_rows(areas: Areas) -> list[slice]:
+    """Rows of pixels of each strip of a picture."""
+    return [slice(rows.start * AREA, rows.stop * AREA) for rows in areas.strips()]
+
+
+def areas_of_rows(areas: Areas, rows: slice) -> Areas:
+    """The areas of some rows of pixels."""
+    return areas.rows(slice(rows.start // AREA, rows.stop // AREA))
+
+
+def show_strip(
+    weights: PhotoWeights, areas: Areas, quantiser: Quantiser, colors: ColorTransform, out: np.ndarray | None = None
+) -> np.ndarray:
+    """Renders the areas of one strip without repair, as `render`; into `out` if it is given."""
+    planes = decoded_planes(areas, quantiser, weights.centroids)
+    out = np.empty((*planes.shape[1:], PLANES), np.uint8) if out is None else out
+    show_planes(planes, colors.inverse, out)
+    return out
+
+
+def decoded_bands(areas: Areas, quantiser: Quantiser, centroids: np.ndarray) -> Iterator[tuple[slice, int, np.ndarray]]:
+    """Decodes the planes of a picture, before repair, in bands of some strips.
+
+    Args:
+        areas: of the picture.
+        quantiser: of the picture.
+        centroids: as for `decoded_planes`.
+
+    Yields:
+        Rows of pixels of a band; the first row of its planes, which have margins of MARGIN rows beside other bands; and the
+        planes, float32 (3, rows, columns), which the caller may change.
+    """
+    strips, columns = strip_rows(areas), areas.splits.shape[1] * AREA
+    at_once = max(STRIPS_AT_ONCE, PIXELS_AT_ONCE // (STRIP_ROWS * AREA * columns))
+    above = np.empty((PLANES, 0, columns), np.float32)
+    known: np.ndarray | None = None  # the planes of the first strip of a band, whose first rows were a margin
+    for start in range(0, len(strips), at_once):
+        part, after = strips[start : start + at_once], strips[start + at_once : start + at_once + 1]
+        top, stop = part[0].start - above.shape[1], part[-1].stop
+        band = np.empty((PLANES, stop - top + MARGIN * len(after), columns), np.float32)
+        places = [band[:, rows.start - top : rows.stop - top] for rows in part]
+        places += [np.empty((PLANES, rows.stop - rows.start, columns), np.float32) for rows in after]
+        band[:, : above.shape[1]] = above
+        if known is not None:
+            places[0][:] = known
+
+        def decode(item: tuple[slice, np.ndarray]) -> None:
+            decoded_planes(areas_of_rows(areas, item[0]), quantiser, centroids, item[1])
+
+        side_by_side(decode, list(zip(part + after, places, strict=True))[known is not None :])
+        if after:
+            known = places[-1]
+            band[:, stop - top :] = known[:, :MARGIN]
+            above = band[:, stop - top - MARGIN : stop - top].copy()
+        del places
+        yield slice(part[0].start, stop), top, band
+        del band  # large pictures have wide strips
+
+
 def render(
     weights: PhotoWeights, areas: Areas, quantiser: Quantiser, colors: ColorTransform, synthesis: str, folder: Path = WEIGHTS
 ) -> np.ndarray:
@@ -137,37 +197,19 @@ def render(
     Returns:
         uint8 (area rows * AREA, area columns * AREA, 3).
     """
-    rows, columns = areas.splits.shape
-    strips = parts_of(rows, STRIP_ROWS)
-    out = np.empty((rows * AREA, columns * AREA, PLANES), np.uint8)
-
-    def decode(part: slice) -> np.ndarray:
-        return decoded_planes(areas.rows(part), quantiser, weights.centroids)
-
-    def show(planes: np.ndarray, shown: np.ndarray) -> None:
-        picture = np.empty(shown.shape, np.float32)
-        from_planes(np.ascontiguousarray(planes), colors.inverse, picture)
-        round_samples(picture, shown)
-
-    def show_band(inner: np.ndarray, shown: np.ndarray) -> None:
-        side_by_side(lambda part: show(inner[:, part], shown[part]), parts_of(len(shown), 2 * AREA))
-
+    out = np.empty((areas.splits.shape[0] * AREA, areas.splits.shape[1] * AREA, PLANES), np.uint8)
     if synthesis == PLAIN or not areas.repairs.any():  # no strip depends on another
-        side_by_side(lambda part: show(decode(part), out[part.start * AREA : part.stop * AREA]), strips)
+        side_by_side(
+            lambda rows: show_strip(weights, areas_of_rows(areas, rows), quantiser, colors, out[rows]), strip_rows(areas)
+        )
         return out
-    ahead: list[np.ndarray] = []  # the strip after a band, which is its margin and then the first of the next band
-    above: list[np.ndarray] = []
-    for start in range(0, len(strips), STRIPS_AT_ONCE):
-        part = strips[start : start + STRIPS_AT_ONCE]
-        decoded = ahead + side_by_side(decode, strips[start + len(ahead) : start + STRIPS_AT_ONCE + 1])
-        ahead = decoded[len(part) :]
-        # A copy, which repair changes.
-        band = np.concatenate([*above, *decoded[: len(part)], *(planes[:, :MARGIN] for planes in ahead)], 1)
-        top, first, last = MARGIN * len(above), part[0].start, part[-1].stop
-        above = [decoded[len(part) - 1][:, -MARGIN:].copy()]
-        del decoded  # large pictures have wide strips
-        begin = first - top // AREA
-        repair_planes(band, areas.rows(slice(begin, begin + band.shape[1] // AREA)), quantiser, synthesis, folder)
-        show_band(band[:, top : top + (last - first) * AREA], out[first * AREA : last * AREA])
-        del band
+    for inner, top, band in decoded_bands(areas, quantiser, weights.centroids):
+        outer = areas_of_rows(areas, slice(top, top + band.shape[1]))
+        repair_planes(band, outer, quantiser, synthesis, folder)
+
+        def show(rows: slice, planes: np.ndarray = band[:, inner.start - top :], first: int = inner.start) -> None:
+            show_planes(planes[:, rows.start - first : rows.stop - first], colors.inverse, out[rows])
+
+        side_by_side(show, [slice(y, min(y + 2 * AREA, inner.stop)) for y in range(inner.start, inner.stop, 2 * AREA)])
+        del band, show
     return out

@@ -1,8 +1,8 @@
 """Codes photographs: strips of areas, each in slices from coarse to fine, every pair a segment of its own.
 
-A strip is STRIP_ROWS rows of areas. No strip depends on another, so they are coded in parallel. The payload holds the turn of
-the colour transform, the lengths of all segments and then the segments, slice by slice: a stream that is cut loses detail
-first.
+A strip is a few rows of areas. No strip depends on another, so they are coded in parallel. The payload holds the turn of
+the colour transform, the division into strips, the lengths of all segments and then the segments, slice by slice: a stream
+that is cut loses detail first.
 """
 
 import itertools
@@ -15,14 +15,15 @@ from rlcodec.core.adaptive import Counters, Mixers
 from rlcodec.core.leb128 import read_leb128, write_leb128
 from rlcodec.core.segment_choice import CONTEXT
 from rlcodec.core.segments import CodedSegment, Segment
-from rlcodec.parallel.threads import parts_of, side_by_side
+from rlcodec.parallel.threads import side_by_side
 from rlcodec.presets.photo.allocation import Allocation, busyness_of, offsets_of
 from rlcodec.presets.photo.analysis import Analysis, analyse
 from rlcodec.presets.photo.areas import Areas
 from rlcodec.presets.photo.coefficient_coder import StripState, code_slice
 from rlcodec.presets.photo.colors import ANGLES, ColorTransform
-from rlcodec.presets.photo.quantiser import Quantiser
-from rlcodec.presets.photo.transform import AREA, AREA_PIXELS, PLANES, SLICE_OF, SLICES, STRIP_ROWS, padded_size, planes_of
+from rlcodec.presets.photo.division import balanced_division, division_bytes, division_of, strip_count
+from rlcodec.presets.photo.quantiser import Quantiser, step_of
+from rlcodec.presets.photo.transform import AREA, AREA_PIXELS, PLANES, SLICE_OF, SLICES, padded_size, planes_of
 from rlcodec.presets.photo.weights import PhotoWeights
 
 MAX_LENGTH_BYTES = 5
@@ -39,6 +40,7 @@ class CodedPicture:
         macs: int64 (strips, slices), multiply-accumulates of decoding each segment.
         colors: colour transform of the picture.
         tier: of the predictor.
+        division: rows of areas of each strip.
     """
 
     segments: tuple[bytes, ...]
@@ -46,13 +48,14 @@ class CodedPicture:
     macs: np.ndarray
     colors: ColorTransform
     tier: int
+    division: list[slice]
 
     def payload(self, slices: int = SLICES) -> bytes:
-        """The payload of a stream that ends after so many slices: the turn of the colours, all lengths, the segments."""
+        """The payload of a stream that ends after so many slices."""
         sent = len(self.macs) * slices
         segments = (*self.segments[:sent], *[b""] * (len(self.segments) - sent))
         lengths = b"".join(write_leb128(len(segment)) for segment in segments)
-        return self.colors.turn_bytes() + lengths + b"".join(segments)
+        return self.colors.turn_bytes() + division_bytes(self.division) + lengths + b"".join(segments)
 
     def coded_segments(self, slices: int = SLICES) -> tuple[CodedSegment, ...]:
         """Cost and compute of every segment of a stream that ends after so many slices, as decoders find them."""
@@ -92,12 +95,8 @@ def strip_state(
 
 def areas_of(strip: StripState) -> Areas:
     """The areas that a strip holds."""
-    return Areas(*(np.asarray(getattr(strip, name)) for name in ("values", "splits", "offsets", "chroma", "repairs")))
-
-
-def strip_slices(height: int, width: int) -> list[slice]:
-    """Rows of areas of each strip of a picture."""
-    return parts_of(padded_size(height, width)[0] // AREA, STRIP_ROWS)
+    arrays = [np.asarray(getattr(strip, name)) for name in ("values", "splits", "offsets", "chroma", "repairs")]
+    return Areas(*arrays, begins=np.arange(len(arrays[0])) == 0)
 
 
 def encode_photo(
@@ -124,7 +123,7 @@ def encode_photo(
         workers: threads; as many as there are cores if None.
         keep: whether to return the quantised areas, which take four times the picture's memory.
     """
-    rows, quantiser = strip_slices(*picture.shape[:2]), allocation.quantiser(gain)
+    rows, quantiser = balanced_division(picture, step_of(gain)), allocation.quantiser(gain)
     strip_pixels = [picture[part.start * AREA : part.stop * AREA] for part in rows]
     columns = padded_size(*picture.shape[:2])[1] // AREA
 
@@ -151,6 +150,7 @@ def encode_photo(
         np.concatenate([strip.macs for strip in strips]),
         colors,
         tier,
+        rows,
     )
 
 
@@ -185,7 +185,7 @@ def encode_strip(
         strip = strip_state(weights, rows, columns, model, values)
         coders = code_chosen(strip, weights, chosen, quantiser, allocation, repair, tier)
         macs = np.array([[coder.macs for coder in coders]])
-        return CodedPicture(tuple(coder.finish() for coder in coders), areas_of(strip), macs, colors, tier)
+        return CodedPicture(tuple(coder.finish() for coder in coders), areas_of(strip), macs, colors, tier, [slice(0, rows)])
 
 
 def code_chosen(
@@ -220,14 +220,15 @@ def code_chosen(
     return coders
 
 
-def unpack_segments(payload: np.ndarray, count: int) -> list[tuple[np.ndarray, int]]:
-    """The bytes that are there of every segment, and how many there should be.
+def unpack_segments(payload: np.ndarray, height: int) -> list[tuple[np.ndarray, int]]:
+    """The bytes that are there of every segment of a picture, and how many there should be.
 
     Raises:
         DamagedStreamError: a length is impossible.
     """
-    lengths, at = [], ANGLES
-    for _ in range(count):
+    strips = strip_count(height)
+    lengths, at = [], ANGLES + strips - 1
+    for _ in range(strips * SLICES):
         number = read_leb128(payload, at, MAX_LENGTH_BYTES)
         at = number.stop
         lengths.append(number.value)
@@ -250,12 +251,12 @@ def decode_areas(
         The areas, and the segments in the order of coding.
     """
     columns = padded_size(*size)[1] // AREA
-    strips = strip_slices(*size)
+    strips = division_of(payload, ANGLES, size[0])
     values = np.zeros((strips[-1].stop, columns, PLANES, AREA_PIXELS), np.int16)  # one array, since pictures may be large
-    segments = unpack_segments(payload, len(strips) * SLICES)
+    segments = unpack_segments(payload, size[0])
 
-    def run(rows: slice) -> tuple[Areas, list[CodedSegment]]:
-        number, decoded = rows.start // STRIP_ROWS, []
+    def run(number: int) -> tuple[Areas, list[CodedSegment]]:
+        rows, decoded = strips[number], []
         with weights.borrowed_model() as model:
             strip = strip_state(weights, rows.stop - rows.start, columns, model, values[rows])
             for index in range(SLICES):
@@ -270,6 +271,8 @@ def decode_areas(
                     break
             return areas_of(strip), decoded
 
-    parts = side_by_side(run, strips, workers)
-    in_order = sorted((s for _, decoded in parts for s in decoded), key=lambda s: (s.segment.index, s.segment.strip))
-    return Areas.joined([areas for areas, _ in parts], values), tuple(in_order)
+    work = [sum(len(data) for data, _ in segments[number :: len(strips)]) for number in range(len(strips))]
+    longest_first = sorted(range(len(strips)), key=lambda number: -work[number])
+    parts = dict(zip(longest_first, side_by_side(run, longest_first, workers), strict=True))
+    in_order = sorted((s for _, decoded in parts.values() for s in decoded), key=lambda s: (s.segment.index, s.segment.strip))
+    return Areas.joined([parts[number][0] for number in range(len(strips))], values), tuple(in_order)

@@ -42,8 +42,6 @@ __all__ = [
     "TRANSFORMS",
     "WHOLE",
 ]
-STRIP_ROWS = 8
-"""Rows of areas of a strip, which is filtered and coded on its own."""
 SIDES = tuple(CELL << index for index in range(TRANSFORMS))
 """Sides of blocks in pixels."""
 PARTS = tuple(

@@ -14,7 +14,7 @@ from rlcodec.presets.photo.areas import decoded_planes
 from rlcodec.presets.photo.colors import best_transform
 from rlcodec.presets.photo.quantiser import CHROMA_FACTORS, SHAPES
 from rlcodec.presets.photo.repair import FACTOR, INPUT_UNIT, area_scales, network_input
-from rlcodec.presets.photo.strips import encode_photo, strip_slices
+from rlcodec.presets.photo.strips import encode_photo
 from rlcodec.presets.photo.transform import AREA, OFFSET_LIMIT, PLANES, planes_of
 from rlcodec.presets.photo.weights import PhotoWeights
 from rlcodec.training.loop import fit, seeded_device
@@ -133,7 +133,7 @@ def _crops_of(
     quantiser, colors = allocation.quantiser(gain), best_transform(picture, allocation.fixed)
     coded = encode_photo(weights, picture, gain, colors, allocation, 0, keep=True)
     assert coded.areas is not None
-    for rows in strip_slices(*picture.shape[:2]):
+    for rows in coded.areas.strips():
         areas = coded.areas.rows(rows)
         decoded = decoded_planes(areas, quantiser, weights.centroids)
         missing = planes_of(picture[rows.start * AREA : rows.stop * AREA], colors.forward) - decoded

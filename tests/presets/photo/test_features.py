@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from rlcodec.presets.photo.decisions import GAIN_CHOICES, SETTINGS
+from rlcodec.presets.photo.division import even_division
 from rlcodec.presets.photo.features import (
     BINS,
     BINS_PER_OCTAVE,
@@ -20,7 +21,6 @@ from rlcodec.presets.photo.features import (
 )
 from rlcodec.presets.photo.measurements import mse_of_nothing, photo_features
 from rlcodec.presets.photo.quantiser import step_of
-from rlcodec.presets.photo.strips import strip_slices
 from rlcodec.presets.photo.transform import AREA, SLICES
 
 STEPS = np.array([step_of(gain) for gain in GAIN_CHOICES])
@@ -28,7 +28,7 @@ STEPS = np.array([step_of(gain) for gain in GAIN_CHOICES])
 
 def coefficients_of(picture: np.ndarray) -> np.ndarray:
     """Of all blocks, float32 (3, rows, columns, BLOCK, BLOCK)."""
-    parts = [block_rows(picture[rows.start * AREA : rows.stop * AREA]) for rows in strip_slices(*picture.shape[:2])]
+    parts = [block_rows(picture[rows.start * AREA : rows.stop * AREA]) for rows in even_division(len(picture))]
     joined = np.concatenate(parts, 1)
     return joined.reshape(*joined.shape[:3], BLOCK, BLOCK)
 
@@ -39,7 +39,7 @@ def test_the_error_of_nothing_is_that_of_an_even_gray(pictures):
 
 def test_counts_are_those_of_numpy(pictures):
     picture = np.tile(pictures[0], (5, 1, 1))
-    assert len(strip_slices(*picture.shape[:2])) == 2
+    assert len(even_division(len(picture))) == 2
     counts, coefficients = count_magnitudes(picture, STEPS, 1), coefficients_of(picture)
     size = np.maximum(np.abs(coefficients), 1).astype(np.float64)
     octave = np.floor(np.log2(size)).astype(np.int64)
