@@ -111,6 +111,20 @@ cdef inline int64_t code_decision(RangeCoder coder, int64_t probability, int64_t
     return pass_decision(coder, probability, bit, True)
 
 
+cdef inline int64_t code_half(RangeCoder coder, int64_t bit) noexcept nogil:
+    """As `code_unpriced` with a probability of one half, without a branch that depends on the decision."""
+    cdef CoderState* state = &coder.state
+    cdef int64_t bound = (state.range >> PROBABILITY_BITS) << (PROBABILITY_BITS - 1), chosen
+    if state.direction == ENCODE or state.slack:
+        return pass_decision(coder, PROBABILITY_ONE >> 1, bit, False)
+    chosen = (state.point - bound) >> 63  # all ones if the decision is 1
+    state.point -= bound & ~chosen
+    state.range = ((state.range - bound) & ~chosen) | (bound & chosen)
+    if state.range < RANGE_FLOOR:
+        renormalise(coder)
+    return chosen & 1
+
+
 cdef inline int64_t code_unpriced(RangeCoder coder, int64_t probability, int64_t bit) noexcept nogil:
     """As `code_decision`, but the cost grows only when encoding: looking a code length up takes longer than decoding does."""
     return pass_decision(coder, probability, bit, False)

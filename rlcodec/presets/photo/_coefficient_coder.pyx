@@ -10,14 +10,13 @@ from libc.string cimport memcpy, memset
 
 from rlcodec.core._adaptive cimport Adaptation, Counter, Counters, code_adaptive, update
 from rlcodec.core._mixing cimport MIXED, STRETCH_LIMIT, Mixers, Mixture, code_mixed, rl_four, stretched
-from rlcodec.core._range_coder cimport ENCODE, PROBABILITY_ONE, RangeCoder, code_unpriced
+from rlcodec.core._range_coder cimport ENCODE, PROBABILITY_ONE, RangeCoder, code_half
 from rlcodec.presets.photo._network cimport HIDDEN, NETWORK_INPUTS, NODES, SECOND, Network, logit_of, run_network
 from rlcodec.presets.photo._transform cimport (
     CHROMA_LIMIT, CHROMA_UNIT, MOST_BLOCKS, WHOLE, BlockPlace, dequantised, first_frequency, places_of
 )
 
 cdef enum:
-    HALF = PROBABILITY_ONE >> 1
     GRID = SPAN * SPAN
     LARGEST_INPUT = 32704
     LARGEST_VALUE = 32767
@@ -156,8 +155,7 @@ cdef struct Source:
 cdef inline int level_of(int64_t amount) noexcept nogil:
     """Four levels an octave of an amount in 1/4096; 0 below 16."""
     cdef int digits
-    if amount < 16:
-        return 0
+    amount = max(amount, 15)  # of which the level is 0
     digits = rl_log2(<uint64_t>amount)
     return min((digits - 4) * 4 + <int>((amount >> (digits - 2)) & 3) + 1, LEVELS - 1)
 
@@ -221,7 +219,7 @@ cdef int64_t code_tail(RangeCoder coder, const Adaptation* adaptation, Counter* 
         rest -= <int64_t>1 << digits
         digits += 1
     for i in range(digits - 1, -1, -1):
-        out = 2 * out + code_unpriced(coder, HALF, (rest >> i) & 1)
+        out = 2 * out + code_half(coder, (rest >> i) & 1)
         if coder.state.exhausted:
             return 0
     return out + (<int64_t>1 << digits) - 1
@@ -452,7 +450,7 @@ cdef void expected_inside(
 
 
 cdef inline int level_of_sum(int32_t sum) noexcept nogil:
-    return level_of(sum >> 6) if sum > 0 else 0
+    return level_of(sum >> 6)
 
 
 cdef inline float target_of(const Source* source, int at) noexcept nogil:
@@ -537,7 +535,7 @@ cdef inline int64_t chain_counter(const Block* block, int level) noexcept nogil:
 
 cdef inline int64_t node_counter(int64_t node, int shift) noexcept nogil:
     """Place of a decision in its chain."""
-    return node + FIRST_SHIFTED if shift and node <= SHIFTED_NODES else node
+    return node + FIRST_SHIFTED * (shift & (node <= SHIFTED_NODES))
 
 
 cdef struct Survivor:
@@ -939,13 +937,12 @@ cdef inline void find_context(
     if block.tier == 0:
         at.level = level_of_sum(sum)
         return
-    at.level = at.fine = 0
-    if sum >= 64:  # the levels of sum >> 6 and sum >> 2, which are four octaves apart
-        digits = rl_log2(<uint64_t>sum)
-        at.fine = (digits - 6) * 4 + ((sum >> (digits - 2)) & 3) + 1
-        if sum >= 1024:
-            at.level = min(at.fine - 16, LEVELS - 1)
-        at.fine = min(at.fine, LEVELS - 1)
+    # The levels of sum >> 2 and sum >> 6, which are four octaves apart.
+    sum = max(sum, 63)
+    digits = rl_log2(<uint64_t>sum)
+    at.fine = (digits - 6) * 4 + ((sum >> (digits - 2)) & 3) + 1
+    at.level = min(max(at.fine - 16, 0), LEVELS - 1)
+    at.fine = min(at.fine, LEVELS - 1)
     at.place = block.side * u + v
     at.inside = level_of_sum(inside + inner[22] * UNIT)
     at.outside = level_of_sum(expected_around(block, inner + block.further, block.apart[at.band], z))
@@ -979,6 +976,7 @@ cdef void code_block(
     cdef int state = strip.states[block.plane]
     cdef int64_t magnitude = 0
     cdef bint negative = False
+    cdef int sign
     cdef int16_t* z
     cdef int16_t[NETWORK_INPUTS] inputs
     cdef int64_t macs = 0, spent = 2 * (INPUTS + MIXED) + (NETWORK_MACS if block.tier > 1 else 0) if block.tier else INPUTS
@@ -1018,7 +1016,7 @@ cdef void code_block(
                 magnitude = ((-chosen[place] if negative else chosen[place]) + at.shift) >> 1
             if code_nonzero(coder, strip, block, &diagonal, &at, magnitude > 0):
                 magnitude = code_size(coder, strip, block, &at, magnitude)
-                negative = code_unpriced(coder, HALF, negative) != 0
+                sign = <int>code_half(coder, negative)
                 if coder.state.exhausted:
                     break
                 block.values[place] = <int16_t>min(2 * magnitude - at.shift, LARGEST_VALUE)
@@ -1026,8 +1024,7 @@ cdef void code_block(
                 z[0] = rows[d & 3][u + MARGIN] = magnitude_input(block.values[place])
                 sum += z[0]
                 block.sizes[at.band] += block.values[place]
-                if negative:
-                    block.values[place] = -block.values[place]
+                block.values[place] = <int16_t>((block.values[place] ^ -sign) + sign)
             else:
                 magnitude = 0
             if block.tier > 1 and strip.records < strip.recorded.shape[0]:
@@ -1085,7 +1082,7 @@ cdef void code_constant(
     magnitude = -rest if rest < 0 else rest
     if code_adaptive(coder, adaptation, chain, magnitude > 0):
         magnitude = code_greater(coder, adaptation, chain, magnitude, 0)
-        rest = -magnitude if code_unpriced(coder, HALF, rest < 0) else magnitude
+        rest = -magnitude if code_half(coder, rest < 0) else magnitude
     else:
         rest = magnitude = 0
     if coder.state.exhausted:
@@ -1175,9 +1172,9 @@ cdef void set_sizes(StripState strip, int64_t row, int64_t column, int count, in
 
 cdef int code_tier(RangeCoder coder, int tier) noexcept nogil:
     """Codes the tier of a segment."""
-    if not code_unpriced(coder, HALF, tier > 0):
+    if not code_half(coder, tier > 0):
         return 0
-    return 1 + <int>code_unpriced(coder, HALF, tier > 1)
+    return 1 + <int>code_half(coder, tier > 1)
 
 
 cdef void code_areas(
