@@ -11,6 +11,7 @@ def choose_splits(
     block_bits: np.ndarray,
     weight: float,
     splits: np.ndarray,
+    least: np.ndarray,
 ) -> None: ...
 def choose_chroma(
     coefficients: np.ndarray,

@@ -61,7 +61,7 @@ cdef float cost_of_block(
 def choose_splits(
     const float[:, :, :, ::1] planes, const int8_t[:, ::1] offsets, const float[:, ::1] inverse_scales,
     const float[:, ::1] importance, const float[::1] relative, const uint8_t[::1] groups, const float[::1] bases,
-    const float[:, ::1] block_bits, float weight, uint8_t[:, ::1] splits,
+    const float[:, ::1] block_bits, float weight, uint8_t[:, ::1] splits, float[:, ::1] least,
 ):
     """Chooses for each area how it is split into blocks.
 
@@ -76,6 +76,7 @@ def choose_splits(
         block_bits: float32 (PLANES, TRANSFORMS), bits of a block beside its coefficients.
         weight: squared quantiser steps that a bit is worth.
         splits: uint8 (area rows, area columns), written.
+        least: float32 (area rows, area columns), receives the estimated squared error plus weighted bits, in squared steps.
     """
     cdef float[AREA_PIXELS] coefficients
     cdef float[TRANSFORMS][16] costs
@@ -92,6 +93,8 @@ def choose_splits(
         raise ValueError("the weights of errors have another shape")
     if (block_bits.shape[0], block_bits.shape[1]) != (PLANES, TRANSFORMS):
         raise ValueError("the bits of blocks have another shape")
+    if least.shape[0] != rows or least.shape[1] != columns:
+        raise ValueError("the costs do not fit the areas")
     for k in range(FREQUENCIES):
         if groups[k] >= GROUPS:
             raise ValueError(f"there are {GROUPS} groups of frequencies")
@@ -126,6 +129,7 @@ def choose_splits(
                     quarters += min(small, costs[1][k])
                 if costs[2][0] <= quarters:
                     split = WHOLE
+                least[y, x] = min(costs[2][0], quarters)
                 splits[y, x] = <uint8_t>split
 
 

@@ -13,7 +13,7 @@ from rlcodec.core._mixing cimport MIXED, STRETCH_LIMIT, Mixers, Mixture, code_mi
 from rlcodec.core._range_coder cimport ENCODE, PROBABILITY_ONE, RangeCoder, code_half
 from rlcodec.presets.photo._network cimport HIDDEN, NETWORK_INPUTS, NODES, SECOND, Network, logit_of, run_network
 from rlcodec.presets.photo._transform cimport (
-    CHROMA_LIMIT, CHROMA_UNIT, MOST_BLOCKS, WHOLE, BlockPlace, dequantised, first_frequency, places_of
+    CHROMA_LIMIT, CHROMA_UNIT, MOST_BLOCKS, RASTER, WHOLE, BlockPlace, dequantised, first_frequency, places_of
 )
 
 cdef enum:
@@ -94,7 +94,7 @@ cdef class StripState:
 
     Attributes:
         values: int16 (rows, columns, PLANES, AREA_PIXELS), quantised coefficients.
-        splits: uint8 (rows, columns), how areas are split.
+        splits: uint8 (rows, columns), how areas are split; both directions leave out areas that are RASTER.
         offsets: int8 (rows, columns), of the step.
         chroma: int8 (rows, columns, PLANES - 1), multipliers of luma.
         repairs: uint8 (rows, columns), level of repair.
@@ -1196,6 +1196,8 @@ cdef void code_areas(
         for x in range(strip.values.shape[1]):
             if coder.state.exhausted:
                 return
+            if strip.splits[y, x] == RASTER:
+                continue
             if slice == 0:
                 code_choices(coder, strip, y, x)
                 if coder.state.exhausted:

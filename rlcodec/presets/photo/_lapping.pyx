@@ -3,7 +3,7 @@
 from libc.stdint cimport int64_t, uint8_t
 
 from rlcodec.core.compiler cimport cloned
-from rlcodec.presets.photo._transform cimport AREA_CELLS, CELL, WHOLE
+from rlcodec.presets.photo._transform cimport AREA_CELLS, CELL, RASTER, TRANSFORMS, WHOLE
 
 cpdef enum:
     SHORT = 4  # pixels of the filter beside a block of 8
@@ -11,15 +11,19 @@ cpdef enum:
 
 
 cdef inline int transform_at(const uint8_t[:, ::1] splits, int64_t row, int64_t column) noexcept nogil:
-    """Index of the transform of a cell."""
+    """Index of the transform of a cell; TRANSFORMS if it has none."""
     cdef int split = splits[row // AREA_CELLS, column // AREA_CELLS]
+    if split == RASTER:
+        return TRANSFORMS
     if split == WHOLE:
         return 2
     return 1 - ((split >> (2 * ((row >> 1) & 1) + ((column >> 1) & 1))) & 1)
 
 
 cdef inline int edge_between(int one, int other, int64_t position) noexcept nogil:
-    """Points of the filter between two cells, 0 if they are of one block; `position` is that of the second cell."""
+    """Points of the filter between two cells, 0 if they are of one block, or one of none; `position` is the second's."""
+    if one == TRANSFORMS or other == TRANSFORMS:
+        return 0
     if one == other and position & ((1 << one) - 1):
         return 0
     return SHORT if one == 0 or other == 0 else LONG

@@ -72,7 +72,7 @@ cdef void row_places(
 ) noexcept nogil:
     """Writes the inputs about the place of a square in its block, and those that it shares with its area."""
     cdef int side = 8
-    if split != WHOLE:
+    if split < WHOLE:
         side = 2 if (split >> (2 * ((row >> 2) & 1) + ((column >> 2) & 1))) & 1 else 4
     square[0] = ZERO + 16 * (column & (side - 1) == 0)
     square[1] = ZERO + 16 * (column & (side - 1) == side - 1)

@@ -7,7 +7,8 @@ cpdef enum:
     TRANSFORMS = 3  # sides of blocks: CELL << index
     AREA_PIXELS = 1024
     AREA_CELLS = 4  # cells along the side of an area
-    WHOLE = 16  # of `splits`: the area is one block; otherwise bit k tells whether quadrant k is split into four
+    WHOLE = 16  # of `splits`: the area is one block; otherwise bit k tells whether quadrant k is split into four,
+    RASTER = 17  # but this says that it has no blocks, since the raster layer holds its pixels
     FREQUENCIES = 64 + 256 + 1024  # of blocks of all sides together, in the order of the transforms
     CENTRED = 3  # magnitudes that have centroids of their own: 1, 2, and all above
     SLICES = 5
@@ -34,6 +35,8 @@ cdef inline int first_frequency(int transform) noexcept nogil:
 cdef inline int places_of(int split, BlockPlace* places) noexcept nogil:
     """Writes the blocks of an area in the order of coding, quadrant by quadrant; returns their number."""
     cdef int quadrant, part, count = 0
+    if split == RASTER:
+        return 0
     if split == WHOLE:
         places[0].transform, places[0].side, places[0].row, places[0].column, places[0].at = 2, AREA, 0, 0, 0
         return 1

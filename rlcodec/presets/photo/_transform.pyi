@@ -7,6 +7,7 @@ TRANSFORMS: int
 AREA_PIXELS: int
 AREA_CELLS: int
 WHOLE: int
+RASTER: int
 FREQUENCIES: int
 CENTRED: int
 SLICES: int

@@ -314,7 +314,8 @@ def inverse(
         relative: float32 (2 * OFFSET_LIMIT + 1,), factors of the step by offset.
         slices: uint8 (FREQUENCIES,), the slice of every frequency.
         bases: float32 (FREQUENCIES,), the basis functions of all transforms.
-        planes: float32 (PLANES, area rows * AREA, area columns * AREA), maybe some rows of larger planes; written.
+        planes: float32 (PLANES, area rows * AREA, area columns * AREA), maybe some rows of larger planes; written where areas
+            have blocks.
     """
     cdef int64_t y, x
     check_rows(planes)
@@ -345,7 +346,7 @@ cdef int check_areas(
         raise ValueError("the numbers of areas do not fit")
     for y in range(rows):
         for x in range(columns):
-            if splits[y, x] > WHOLE or not -OFFSET_LIMIT <= offsets[y, x] <= OFFSET_LIMIT:
+            if splits[y, x] > RASTER or not -OFFSET_LIMIT <= offsets[y, x] <= OFFSET_LIMIT:
                 raise ValueError(f"an area is split as {splits[y, x]}, with offset {offsets[y, x]}")
     return 0
 

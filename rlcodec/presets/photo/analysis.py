@@ -41,15 +41,26 @@ class Analysis:
 
 
 def analyse(planes: np.ndarray, quantiser: Quantiser, offsets: np.ndarray, allocation: Allocation) -> Analysis:
-    """Transforms a strip, and chooses its blocks and how luma predicts chroma.
+    """Transforms a strip, and chooses its blocks and how luma predicts chroma; arguments as `best_splits`."""
+    return split_as(planes, quantiser, offsets, best_splits(planes, quantiser, offsets, allocation)[0])
+
+
+def best_splits(
+    planes: np.ndarray, quantiser: Quantiser, offsets: np.ndarray, allocation: Allocation
+) -> tuple[np.ndarray, np.ndarray]:
+    """How the areas of a strip are best split into blocks.
 
     Args:
         planes: float32 (3, rows, columns), from `rlcodec.presets.photo.transform.planes_of`.
         quantiser: of the picture.
         offsets: int8 (area rows, area columns), of the step.
         allocation: of the picture.
+
+    Returns:
+        The splits, uint8 (area rows, area columns), and the estimated squared error plus weighted bits in squared steps of an
+        area, float32 of this shape.
     """
-    splits = np.empty(offsets.shape, np.uint8)
+    splits, costs = np.empty(offsets.shape, np.uint8), np.empty(offsets.shape, np.float32)
     trials = np.repeat(planes[None], TRANSFORMS, 0)
     for trial, split in zip(trials, EVEN_SPLITS, strict=True):
         lap(trial, np.full(offsets.shape, split, np.uint8))
@@ -64,12 +75,13 @@ def analyse(planes: np.ndarray, quantiser: Quantiser, offsets: np.ndarray, alloc
         BLOCK_BITS,
         allocation.split_weight,
         splits,
+        costs,
     )
-    return split_as(planes, quantiser, offsets, splits)
+    return splits, costs
 
 
 def split_as(planes: np.ndarray, quantiser: Quantiser, offsets: np.ndarray, splits: np.ndarray) -> Analysis:
-    """Transforms a strip whose splits are chosen, and chooses how luma predicts chroma; other arguments as `analyse`."""
+    """Transforms a strip whose splits are chosen, and chooses how luma predicts chroma; other arguments as `best_splits`."""
     lapped = planes.copy()
     lap(lapped, splits)
     coefficients = np.empty((*splits.shape, PLANES, AREA_PIXELS), np.float32)

@@ -10,12 +10,12 @@ import numpy as np
 from rlcodec.presets.photo._transform import inverse
 from rlcodec.presets.photo.lapping import unlap
 from rlcodec.presets.photo.quantiser import RELATIVE_STEPS, Quantiser
-from rlcodec.presets.photo.transform import AREA, AREA_PIXELS, BASES, PARTS, PLANES, SLICE_OF, WHOLE
+from rlcodec.presets.photo.transform import AREA, AREA_PIXELS, BASES, PARTS, PLANES, RASTER, SLICE_OF, WHOLE
 
 
 def _slices_of_splits() -> np.ndarray:
-    """The slice of each coefficient of an area, by split, uint8 (WHOLE + 1, AREA_PIXELS)."""
-    slices = np.empty((WHOLE + 1, AREA_PIXELS), np.uint8)
+    """The slice of each coefficient of an area, by split, uint8 (RASTER + 1, AREA_PIXELS)."""
+    slices = np.zeros((RASTER + 1, AREA_PIXELS), np.uint8)
     of_8, of_16, slices[WHOLE] = (SLICE_OF[part] for part in PARTS)
     for split in range(WHOLE):
         for quadrant in range(4):
@@ -33,11 +33,13 @@ class Areas:
 
     Attributes:
         values: int16 (area rows, area columns, 3, AREA_PIXELS), quantised coefficients, block after block.
-        splits: uint8 (area rows, area columns), how areas are split: WHOLE, or a bit for each quadrant that is split in four.
+        splits: uint8 (area rows, area columns), how areas are split: WHOLE, a bit for each quadrant that is split in four, or
+            RASTER.
         offsets: int8 (area rows, area columns), of the step, in 1/8 octave.
         chroma: int8 (area rows, area columns, 2), by which the luma of an area predicts its chroma, in 1/16.
         repairs: uint8 (area rows, area columns), level of repair: 0 none, 1 light, 2 full.
         begins: bool (area rows,), whether a strip begins with a row.
+        layer: uint8 (rows, columns, 3), the pixels of areas whose split is RASTER, zeros elsewhere; None if there are none.
     """
 
     values: np.ndarray
@@ -46,16 +48,18 @@ class Areas:
     chroma: np.ndarray
     repairs: np.ndarray
     begins: np.ndarray
+    layer: np.ndarray | None = None
 
     @classmethod
     def joined(cls, parts: "Sequence[Areas]", values: np.ndarray | None = None) -> Self:
-        """One above the other; `values` are all of theirs, if they lie in one array already."""
-        rest = (np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(cls)[1:])
+        """One above the other, without a layer; `values` are all of theirs, if they lie in one array already."""
+        rest = (np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(cls)[1:-1])
         return cls(np.concatenate([part.values for part in parts]) if values is None else values, *rest)
 
     def rows(self, part: slice) -> "Areas":
         """Some rows of areas."""
-        return Areas(*(getattr(self, field.name)[part] for field in fields(self)))
+        layer = None if self.layer is None else self.layer[part.start * AREA : part.stop * AREA]
+        return Areas(*(getattr(self, field.name)[part] for field in fields(self)[:-1]), layer=layer)
 
     def of_slices(self, slices: int) -> "Areas":
         """What a stream holds that ends after so many slices."""

@@ -4,6 +4,7 @@ import numpy as np
 
 from rlcodec.presets.photo.allocation import ALLOCATIONS, Allocation
 from rlcodec.presets.photo.colors import ColorTransform, best_transform
+from rlcodec.presets.photo.layer import raster_bits
 from rlcodec.presets.photo.repair import WIDTHS
 from rlcodec.presets.photo.settings import DEFAULT_PREDICTOR, PREDICTORS, PhotoSettings
 from rlcodec.presets.photo.strips import CodedPicture, encode_photo
@@ -31,13 +32,21 @@ class PictureCoder:
         pixels: uint8 (height, width, 3).
         workers: threads; as many as there are cores if None.
         predictor: one of PREDICTORS.
+        raster_areas: whether the raster-encoder may code areas.
     """
 
     def __init__(
-        self, weights: PhotoWeights, pixels: np.ndarray, workers: int | None = None, predictor: str = DEFAULT_PREDICTOR
+        self,
+        weights: PhotoWeights,
+        pixels: np.ndarray,
+        workers: int | None = None,
+        predictor: str = DEFAULT_PREDICTOR,
+        raster_areas: bool = True,
     ):
         self.weights, self.pixels, self.workers, self.tier = weights, pixels, workers, PREDICTORS.index(predictor)
         self._colors: dict[int, ColorTransform] = {}
+        self._raster: np.ndarray | None = None
+        self._tried = not raster_areas
 
     def code(self, gain: int, allocation: Allocation, keep: bool = False) -> CodedPicture:
         """The picture coded at a gain.
@@ -50,6 +59,17 @@ class PictureCoder:
         fixed = allocation.fixed
         if fixed not in self._colors:
             self._colors[fixed] = best_transform(self.pixels, fixed)
+        if not self._tried:
+            self._raster, self._tried = raster_bits(self.pixels), True
         return encode_photo(
-            self.weights, self.pixels, gain, self._colors[fixed], allocation, MOST_REPAIR, self.tier, self.workers, keep
+            self.weights,
+            self.pixels,
+            gain,
+            self._colors[fixed],
+            allocation,
+            MOST_REPAIR,
+            self.tier,
+            self.workers,
+            keep,
+            self._raster,
         )

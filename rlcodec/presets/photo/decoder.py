@@ -15,7 +15,7 @@ from rlcodec.presets.photo.quantiser import OFFSETS_PER_OCTAVE
 from rlcodec.presets.photo.repair import KMAC, render
 from rlcodec.presets.photo.settings import PhotoSettings
 from rlcodec.presets.photo.strips import decode_areas
-from rlcodec.presets.photo.transform import AREA_PIXELS, SIDES, TRANSFORM_MACS, WHOLE
+from rlcodec.presets.photo.transform import AREA_PIXELS, RASTER, SIDES, TRANSFORM_MACS, WHOLE
 from rlcodec.presets.photo.weights import PhotoWeights
 
 
@@ -55,16 +55,16 @@ def decode_picture(weights: PhotoWeights, stream: Stream, synthesis: str | None 
 def summary_of(areas: Areas) -> dict[str, Any]:
     """What a stream says about areas, in short: shares of the picture by side of the blocks, and the range of offsets.
 
-    Offsets are in octaves of the quantiser's step.
+    Offsets are in octaves of the quantiser's step. If the raster layer holds a share of the picture, it is told as well.
     """
-    split = areas.splits != WHOLE
+    split, raster = areas.splits < WHOLE, float((areas.splits == RASTER).mean())
     quarters = np.unpackbits(areas.splits[split]).sum() / (4 * areas.splits.size)
-    shares = dict(zip(SIDES, (quarters, split.mean() - quarters, 1 - split.mean()), strict=True))
+    shares = dict(zip(SIDES, (quarters, split.mean() - quarters, 1 - raster - split.mean()), strict=True))
     low, high = (int(limit) / OFFSETS_PER_OCTAVE for limit in (areas.offsets.min(), areas.offsets.max()))
     return {
         "blocks": {f"{side}x{side}": round(float(share), 4) for side, share in shares.items()},
         "offsets": {"lowest": low, "highest": high},
-    }
+    } | ({"raster": round(raster, 4)} if raster else {})
 
 
 def decoded_values(weights: PhotoWeights, data: bytes) -> np.ndarray:

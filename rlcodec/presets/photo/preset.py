@@ -132,7 +132,7 @@ class PhotoPreset(Preset):
         settings = self.settings(stream.header)
         if settings.gain not in GAIN_CHOICES:
             raise MisfitError(f"no action chooses gain {settings.gain}")
-        lengths = [length for _, length in unpack_segments(stream.payload, stream.header.height)]
+        lengths = [length for _, length in unpack_segments(stream.payload, stream.header.height)[1:]]
         strips = len(lengths) // SLICES
         slices = 1 + max((i // strips for i, length in enumerate(lengths) if length), default=-1)
         stop = next(k for k, count in enumerate(STOPS) if count >= slices)

@@ -28,7 +28,7 @@ from rlcodec.presets.photo.areas import Areas, decoded_planes
 from rlcodec.presets.photo.colors import ColorTransform
 from rlcodec.presets.photo.division import STRIP_ROWS
 from rlcodec.presets.photo.quantiser import CHROMA_FACTORS, OFFSETS_PER_OCTAVE, Quantiser, step_of
-from rlcodec.presets.photo.transform import AREA, OFFSET_LIMIT, PLANES
+from rlcodec.presets.photo.transform import AREA, OFFSET_LIMIT, PLANES, RASTER, planes_of
 from rlcodec.presets.photo.weights import PhotoWeights
 
 PLAIN, REPAIRS = "plain", ("light", "full")
@@ -139,16 +139,37 @@ def show_strip(
     planes = decoded_planes(areas, quantiser, weights.centroids)
     out = np.empty((*planes.shape[1:], PLANES), np.uint8) if out is None else out
     show_planes(planes, colors.inverse, out)
+    show_layer(areas, out)
     return out
 
 
-def decoded_bands(areas: Areas, quantiser: Quantiser, centroids: np.ndarray) -> Iterator[tuple[slice, int, np.ndarray]]:
+def layer_mask(areas: Areas) -> np.ndarray:
+    """Where the raster layer holds pixels, bool (rows, columns)."""
+    return (areas.splits == RASTER).repeat(AREA, 0).repeat(AREA, 1)
+
+
+def show_layer(areas: Areas, shown: np.ndarray) -> None:
+    """Enters the pixels of the raster layer into a picture, uint8 (rows, columns, 3)."""
+    if areas.layer is not None:
+        np.copyto(shown, areas.layer, where=layer_mask(areas)[:, :, None])
+
+
+def enter_layer(areas: Areas, colors: ColorTransform, planes: np.ndarray) -> None:
+    """Enters the pixels of the raster layer into planes, float32 (3, rows, columns), which repair then sees."""
+    if areas.layer is not None:
+        np.copyto(planes, planes_of(areas.layer, colors.forward), where=layer_mask(areas)[None])
+
+
+def decoded_bands(
+    areas: Areas, quantiser: Quantiser, centroids: np.ndarray, colors: ColorTransform
+) -> Iterator[tuple[slice, int, np.ndarray]]:
     """Decodes the planes of a picture, before repair, in bands of some strips.
 
     Args:
         areas: of the picture.
         quantiser: of the picture.
         centroids: as for `decoded_planes`.
+        colors: of the picture.
 
     Yields:
         Rows of pixels of a band; the first row of its planes, which have margins of MARGIN rows beside other bands; and the
@@ -169,7 +190,9 @@ def decoded_bands(areas: Areas, quantiser: Quantiser, centroids: np.ndarray) -> 
             places[0][:] = known
 
         def decode(item: tuple[slice, np.ndarray]) -> None:
-            decoded_planes(areas_of_rows(areas, item[0]), quantiser, centroids, item[1])
+            part = areas_of_rows(areas, item[0])
+            decoded_planes(part, quantiser, centroids, item[1])
+            enter_layer(part, colors, item[1])
 
         side_by_side(decode, list(zip(part + after, places, strict=True))[known is not None :])
         if after:
@@ -203,12 +226,13 @@ def render(
             lambda rows: show_strip(weights, areas_of_rows(areas, rows), quantiser, colors, out[rows]), strip_rows(areas)
         )
         return out
-    for inner, top, band in decoded_bands(areas, quantiser, weights.centroids):
+    for inner, top, band in decoded_bands(areas, quantiser, weights.centroids, colors):
         outer = areas_of_rows(areas, slice(top, top + band.shape[1]))
         repair_planes(band, outer, quantiser, synthesis, folder)
 
         def show(rows: slice, planes: np.ndarray = band[:, inner.start - top :], first: int = inner.start) -> None:
             show_planes(planes[:, rows.start - first : rows.stop - first], colors.inverse, out[rows])
+            show_layer(areas_of_rows(areas, rows), out[rows])
 
         side_by_side(show, [slice(y, min(y + 2 * AREA, inner.stop)) for y in range(inner.start, inner.stop, 2 * AREA)])
         del band, show

@@ -1,8 +1,8 @@
 """Codes photographs: strips of areas, each in slices from coarse to fine, every pair a segment of its own.
 
 A strip is a few rows of areas. No strip depends on another, so they are coded in parallel. The payload holds the turn of
-the colour transform, the division into strips, the lengths of all segments and then the segments, slice by slice: a stream
-that is cut loses detail first.
+the colour transform, the division into strips, the lengths of the raster layer and of all segments, and then the layer and
+the segments, slice by slice: a stream that is cut loses detail first.
 """
 
 import itertools
@@ -17,13 +17,14 @@ from rlcodec.core.segment_choice import CONTEXT
 from rlcodec.core.segments import CodedSegment, Segment
 from rlcodec.parallel.threads import side_by_side
 from rlcodec.presets.photo.allocation import Allocation, busyness_of, offsets_of
-from rlcodec.presets.photo.analysis import Analysis, analyse
+from rlcodec.presets.photo.analysis import Analysis, analyse, best_splits, split_as
 from rlcodec.presets.photo.areas import Areas
 from rlcodec.presets.photo.coefficient_coder import StripState, code_slice
 from rlcodec.presets.photo.colors import ANGLES, ColorTransform
 from rlcodec.presets.photo.division import balanced_division, division_bytes, division_of, strip_count
+from rlcodec.presets.photo.layer import RasterLayer, decode_layer, encode_layer
 from rlcodec.presets.photo.quantiser import Quantiser, step_of
-from rlcodec.presets.photo.transform import AREA, AREA_PIXELS, PLANES, SLICE_OF, SLICES, padded_size, planes_of
+from rlcodec.presets.photo.transform import AREA, AREA_PIXELS, PLANES, RASTER, SLICE_OF, SLICES, padded_size, planes_of
 from rlcodec.presets.photo.weights import PhotoWeights
 
 MAX_LENGTH_BYTES = 5
@@ -41,6 +42,7 @@ class CodedPicture:
         colors: colour transform of the picture.
         tier: of the predictor.
         division: rows of areas of each strip.
+        layer: the areas that the raster-encoder codes, if there are any.
     """
 
     segments: tuple[bytes, ...]
@@ -49,13 +51,15 @@ class CodedPicture:
     colors: ColorTransform
     tier: int
     division: list[slice]
+    layer: RasterLayer | None = None
 
     def payload(self, slices: int = SLICES) -> bytes:
         """The payload of a stream that ends after so many slices."""
         sent = len(self.macs) * slices
         segments = (*self.segments[:sent], *[b""] * (len(self.segments) - sent))
-        lengths = b"".join(write_leb128(len(segment)) for segment in segments)
-        return self.colors.turn_bytes() + division_bytes(self.division) + lengths + b"".join(segments)
+        parts = (self.layer.data if self.layer else b"", *segments)
+        lengths = b"".join(write_leb128(len(part)) for part in parts)
+        return self.colors.turn_bytes() + division_bytes(self.division) + lengths + b"".join(parts)
 
     def coded_segments(self, slices: int = SLICES) -> tuple[CodedSegment, ...]:
         """Cost and compute of every segment of a stream that ends after so many slices, as decoders find them."""
@@ -109,6 +113,7 @@ def encode_photo(
     tier: int = CONTEXT,
     workers: int | None = None,
     keep: bool = False,
+    raster: np.ndarray | None = None,
 ) -> CodedPicture:
     """Codes a picture.
 
@@ -122,6 +127,8 @@ def encode_photo(
         tier: of the predictor, index of its name among PREDICTORS.
         workers: threads; as many as there are cores if None.
         keep: whether to return the quantised areas, which take four times the picture's memory.
+        raster: float64 (area rows, area columns), bits that the raster-encoder takes for areas, infinity where it must not be
+            used; it codes the areas in which it costs less. None if it is not used.
     """
     rows, quantiser = balanced_division(picture, step_of(gain)), allocation.quantiser(gain)
     strip_pixels = [picture[part.start * AREA : part.stop * AREA] for part in rows]
@@ -137,30 +144,53 @@ def encode_photo(
 
     values = np.zeros((rows[-1].stop, columns, PLANES, AREA_PIXELS), np.int16) if keep else None
 
-    def run(strip: int) -> CodedPicture:
+    def source(strip: int) -> tuple[np.ndarray, np.ndarray]:
+        planes = planes_of(strip_pixels[strip], colors.forward)
         offsets = offsets_of(busyness[strip], mean, allocation)
+        return planes, np.maximum(offsets, np.int8(quantiser.least_offset(planes)))
+
+    def split(strip: int) -> np.ndarray:
+        assert raster is not None
+        planes, offsets = source(strip)
+        splits, costs = best_splits(planes, quantiser, offsets, allocation)
+        splits[allocation.split_weight * raster[rows[strip]] < costs] = RASTER
+        return splits
+
+    splits, layer = None, None
+    if raster is not None:
+        splits = side_by_side(split, range(len(rows)), workers)
+        mask = np.concatenate(splits) == RASTER
+        layer = encode_layer(picture, mask, tier, workers) if mask.any() else None
+
+    def run(strip: int) -> CodedPicture:
+        planes, offsets = source(strip)
+        if splits is None:
+            chosen = analyse(planes, quantiser, offsets, allocation)
+        else:
+            chosen = split_as(planes, quantiser, offsets, splits[strip])
         part = None if values is None else values[rows[strip]]
-        coded = encode_strip(weights, strip_pixels[strip], quantiser, colors, allocation, offsets, repair, tier, part)
+        coded = encode_strip(weights, chosen, quantiser, colors, allocation, repair, tier, part)
         return coded if keep else replace(coded, areas=None)
 
     strips = side_by_side(run, range(len(rows)), workers)
+    areas = Areas.joined([strip.areas for strip in strips if strip.areas], values) if keep else None
     return CodedPicture(
         tuple(strip.segments[index] for index in range(SLICES) for strip in strips),
-        Areas.joined([strip.areas for strip in strips if strip.areas], values) if keep else None,
+        replace(areas, layer=layer.pixels) if areas and layer else areas,
         np.concatenate([strip.macs for strip in strips]),
         colors,
         tier,
         rows,
+        layer,
     )
 
 
 def encode_strip(
     weights: PhotoWeights,
-    pixels: np.ndarray,
+    chosen: Analysis,
     quantiser: Quantiser,
     colors: ColorTransform,
     allocation: Allocation,
-    offsets: np.ndarray,
     repair: int,
     tier: int,
     values: np.ndarray | None = None,
@@ -169,17 +199,14 @@ def encode_strip(
 
     Args:
         weights: of the preset.
-        pixels: uint8 (height, width, 3).
+        chosen: for the areas.
         quantiser: steps of the picture.
         colors: colour transform of the picture.
         allocation: of bits to areas.
-        offsets: int8 (area rows, area columns), of the step; raised where the step would be too fine to code.
         repair: level of repair of all areas.
         tier: of the predictor, index of its name among PREDICTORS.
         values: zeros that receive the quantised coefficients, as `StripState.values`.
     """
-    planes = planes_of(pixels, colors.forward)
-    chosen = analyse(planes, quantiser, np.maximum(offsets, np.int8(quantiser.least_offset(planes))), allocation)
     with weights.borrowed_model() as model:
         rows, columns = chosen.splits.shape
         strip = strip_state(weights, rows, columns, model, values)
@@ -208,9 +235,11 @@ def code_chosen(
         repair: level of repair of all areas.
         tier: of the predictor, index of its name among PREDICTORS.
     """
-    for name in ("splits", "offsets", "chroma"):
-        np.asarray(getattr(strip, name))[:] = getattr(chosen, name)
-    np.asarray(strip.repairs)[:] = repair
+    blocks = chosen.splits != RASTER  # nothing else is coded of other areas
+    np.asarray(strip.splits)[:] = chosen.splits
+    np.asarray(strip.offsets)[:] = chosen.offsets * blocks
+    np.asarray(strip.chroma)[:] = chosen.chroma * blocks[:, :, None]
+    np.asarray(strip.repairs)[:] = repair * blocks
     strip.tier = tier
     coders = [RangeCoder() for _ in range(SLICES)]
     for index, coder in enumerate(coders):
@@ -221,14 +250,14 @@ def code_chosen(
 
 
 def unpack_segments(payload: np.ndarray, height: int) -> list[tuple[np.ndarray, int]]:
-    """The bytes that are there of every segment of a picture, and how many there should be.
+    """The bytes that are there of the raster layer and of every segment of a picture, and how many there should be.
 
     Raises:
         DamagedStreamError: a length is impossible.
     """
     strips = strip_count(height)
     lengths, at = [], ANGLES + strips - 1
-    for _ in range(strips * SLICES):
+    for _ in range(1 + strips * SLICES):
         number = read_leb128(payload, at, MAX_LENGTH_BYTES)
         at = number.stop
         lengths.append(number.value)
@@ -253,12 +282,15 @@ def decode_areas(
     columns = padded_size(*size)[1] // AREA
     strips = division_of(payload, ANGLES, size[0])
     values = np.zeros((strips[-1].stop, columns, PLANES, AREA_PIXELS), np.int16)  # one array, since pictures may be large
-    segments = unpack_segments(payload, size[0])
+    (layer_data, layer_bytes), *segments = unpack_segments(payload, size[0])
+    layer = decode_layer(layer_data, layer_bytes, size, workers) if layer_bytes else None
 
     def run(number: int) -> tuple[Areas, list[CodedSegment]]:
         rows, decoded = strips[number], []
         with weights.borrowed_model() as model:
             strip = strip_state(weights, rows.stop - rows.start, columns, model, values[rows])
+            if layer:
+                np.asarray(strip.splits)[layer.mask[rows]] = RASTER
             for index in range(SLICES):
                 data, length = segments[index * len(strips) + number]
                 if index and not length:  # the slice was not sent
@@ -275,4 +307,5 @@ def decode_areas(
     longest_first = sorted(range(len(strips)), key=lambda number: -work[number])
     parts = dict(zip(longest_first, side_by_side(run, longest_first, workers), strict=True))
     in_order = sorted((s for _, decoded in parts.values() for s in decoded), key=lambda s: (s.segment.index, s.segment.strip))
-    return Areas.joined([parts[number][0] for number in range(len(strips))], values), tuple(in_order)
+    areas = Areas.joined([parts[number][0] for number in range(len(strips))], values)
+    return replace(areas, layer=layer.pixels) if layer else areas, tuple(in_order)
