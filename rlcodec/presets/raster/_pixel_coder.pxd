@@ -1,7 +1,7 @@
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t
 
 from rlcodec.core._adaptive cimport Counter, Counters
-from rlcodec.core._mixing cimport CounterPointer, Mixers
+from rlcodec.core._mixing cimport Mixers
 from rlcodec.core._range_coder cimport RangeCoder
 from rlcodec.presets.raster._sample_coder cimport MOST_PLANES, PAD, ROWS_ABOVE
 
@@ -15,10 +15,13 @@ cpdef enum:
     EQUAL_MIXERS = CANDIDATES << 4
     BIT_MIXERS = MOST_PLANES * 8
     NODE_MIXERS = MOST_PLANES * 256
-    PIXEL_MIXERS = BELIEF_MIXERS + EQUAL_MIXERS + BIT_MIXERS + NODE_MIXERS
-
-cdef enum:
-    HASHED = 6  # tables of counters by hashes: two of candidates, four of colours
+    COLOR_MIXERS = BIT_MIXERS + NODE_MIXERS
+    PIXEL_MIXERS = BELIEF_MIXERS + EQUAL_MIXERS + 2 * COLOR_MIXERS
+    COLOR_CONTEXTS = 8  # of the bits of a colour
+    TABLES = 2 + COLOR_CONTEXTS  # of counters by hashes, the first two of candidates
+    SMALL_BITS = 14  # places of a table of a small strip, in binary digits
+    SMALL_HASHED = TABLES << SMALL_BITS
+    SMALL_PIXELS = 1 << 13  # of a small strip, the most
 
 
 cdef struct Match:
@@ -45,13 +48,13 @@ cdef class PixelCoder:
     cdef MatchPointer[SIZES] found
     cdef int[SIZES] belief
     cdef uint32_t[CANDIDATES] candidates
-    cdef uint32_t pattern
+    cdef uint32_t pattern, last_color
     cdef int equal
     cdef void begin_row(self, int64_t y) noexcept nogil
     cdef bint code_candidate(self, RangeCoder coder, int64_t y, int64_t x, uint32_t* pixel) noexcept nogil
     cdef uint32_t code_color(self, RangeCoder coder, int64_t y, int64_t x, uint32_t pixel) noexcept nogil
     cdef void take(self, int64_t y, int64_t x, uint32_t pixel) noexcept nogil
     cdef int find_candidates(self, const uint32_t* here) noexcept nogil
-    cdef int64_t decide(self, RangeCoder coder, CounterPointer* counters, int one, int other, bint decision) noexcept nogil
+    cdef void find_color_contexts(self, const uint32_t* here, uint32_t* contexts) noexcept nogil
     cdef bint is_near(self, uint32_t pixel, uint32_t candidate) noexcept nogil
     cdef Counter* counter_at(self, int table, uint32_t hash) noexcept nogil

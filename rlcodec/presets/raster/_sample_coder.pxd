@@ -3,7 +3,7 @@ from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint16_t
 from rlcodec.core._adaptive cimport Counter, Counters
 from rlcodec.core._mixing cimport CounterPointer, Mixers
 from rlcodec.core._range_coder cimport RangeCoder
-from rlcodec.presets.raster._least_squares cimport FRACTION_BITS, MOST_INPUTS, SUMS, Fit
+from rlcodec.presets.raster._least_squares cimport Fit
 
 cpdef enum:
     MOST_PLANES = 4
@@ -19,7 +19,7 @@ cpdef enum:
     LEVELS = 32  # of the errors around
     FRACTIONS = 5  # of the prediction
     SIGNED = 11  # levels of a difference
-    PAIRS = 128  # of signed levels, or textures
+    PAIRS = SIGNED * SIGNED  # more than there are textures
     GROUPS = 8  # of contexts; the first is that of tier `table`, the first four are those of tier `context`
     LEVEL_COUNTERS = CLASSES * LEVELS * FRACTIONS * NODES
     PAIR_COUNTERS = CLASSES * (LEVELS // 2) * PAIRS * NODES
@@ -87,5 +87,4 @@ cdef class SampleCoder:
     cdef void gather(self, Fit* fit, int plane, const int16_t* here, int64_t reference, int own, int others) noexcept nogil
     cdef int64_t code_residual(self, RangeCoder coder, Contexts* contexts, int64_t residual) noexcept nogil
     cdef int64_t decide(self, RangeCoder coder, Contexts* contexts, int node, bint decision) noexcept nogil
-    cdef int64_t decide_by_all(self, RangeCoder coder, Contexts* contexts, int node, int64_t decision) noexcept nogil
     cdef void close_sample(self, Plane* state, int64_t y, int64_t x) noexcept nogil

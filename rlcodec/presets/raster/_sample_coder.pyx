@@ -5,22 +5,15 @@ import numpy as np
 
 from libc.stdint cimport int16_t, int32_t, int64_t, uint16_t, uint64_t
 
-from rlcodec.core._adaptive cimport LEAST_PROBABILITY, Adaptation, Counter, Counters, code_adaptive
-from rlcodec.core._mixing cimport (
-    MIXED, RATE_BITS, STRETCH_LIMIT, CounterPointer, Mixers, Mixture, code_mixed, rl_follow, rl_four, rl_gather, rl_inputs,
-    rl_learn
-)
-from rlcodec.core._range_coder cimport PROBABILITY_ONE, RangeCoder, code_unpriced
+from rlcodec.core._adaptive cimport Adaptation, Counter, Counters, code_adaptive
+from rlcodec.core._mixing cimport BLENDED, MIXED, Mixers, Mixture, code_mixed, code_mixed_halves, rl_four
+from rlcodec.core._range_coder cimport RangeCoder, code_unpriced
 from rlcodec.presets.raster._least_squares cimport (
-    FRACTION_BITS, MOST_INPUTS, SUMS, Fit, add_sample, begin_fit, begin_row, end_block, prediction, size_of_fit, solve
+    FRACTION_BITS, SUMS, Fit, add_sample, begin_fit, begin_row, end_block, prediction, size_of_fit, solve
 )
 
 cdef extern from "bits.h":
     int rl_log2(uint64_t) noexcept nogil
-
-cdef extern from "mixing.h":
-    int32_t rl_sum(rl_inputs, const int32_t*, const int32_t*) noexcept nogil
-    const int RL_SUM_SHIFT
 
 cdef enum:
     ONE = 1 << FRACTION_BITS
@@ -375,40 +368,21 @@ cdef class SampleCoder:
 
     cdef inline int64_t decide(self, RangeCoder coder, Contexts* contexts, int node, bint decision) noexcept nogil:
         """Codes a decision about a residual."""
-        cdef Mixture mixture
+        cdef Mixture front, back
         cdef int i
         if self.tier == TABLE:
             return code_adaptive(coder, &self.counters.adaptation, contexts.groups[0] + node, decision)
-        if self.tier == ENSEMBLE:
-            return self.decide_by_all(coder, contexts, node, decision)
-        for i in range(4):
-            mixture.counters[i] = contexts.groups[i] + node
-        mixture.further = rl_four(CONSTANT_INPUT, 0, 0, 0)
-        mixture.one, mixture.other = contexts.by_level + MIXED * node, contexts.by_step + MIXED * node
-        return code_mixed(coder, &self.counters.adaptation, &self.mixers.tables, &mixture, decision)
-
-    cdef inline int64_t decide_by_all(self, RangeCoder coder, Contexts* contexts, int node, int64_t decision) noexcept nogil:
-        """Codes a decision with a mixture of all counters, in two halves."""
-        cdef CounterPointer[GROUPS] counters
-        cdef int32_t* one = contexts.by_level + MIXED * node
-        cdef int32_t* other = contexts.by_step + MIXED * node
-        cdef int64_t sum, probability, error
-        cdef int i
-        for i in range(GROUPS):
-            counters[i] = contexts.groups[i] + node
-        cdef rl_inputs front = rl_gather(<void**>counters, self.mixers.tables.stretched, rl_four(CONSTANT_INPUT, 0, 0, 0))
-        cdef rl_inputs back = rl_gather(<void**>(counters + 4), self.mixers.tables.stretched, 0)
-        sum = (<int64_t>rl_sum(front, one, other) + rl_sum(back, one + MIXED * HALF_MIXERS, other + MIXED * HALF_MIXERS))
-        sum = min(max(sum >> RL_SUM_SHIFT, -STRETCH_LIMIT), STRETCH_LIMIT)
-        probability = self.mixers.tables.squashed[sum + 2048]
-        probability = min(max(probability, LEAST_PROBABILITY), PROBABILITY_ONE - LEAST_PROBABILITY)
-        decision = code_unpriced(coder, probability, decision)
-        error = ((PROBABILITY_ONE if decision else 0) - probability) >> RATE_BITS
-        rl_learn(front, <int32_t>error, one, other)
-        rl_learn(back, <int32_t>error, one + MIXED * HALF_MIXERS, other + MIXED * HALF_MIXERS)
-        rl_follow(<void**>counters, self.counters.adaptation.rates, self.counters.adaptation.limit, decision)
-        rl_follow(<void**>(counters + 4), self.counters.adaptation.rates, self.counters.adaptation.limit, decision)
-        return decision
+        for i in range(BLENDED):
+            front.counters[i] = contexts.groups[i] + node
+        front.further = rl_four(CONSTANT_INPUT, 0, 0, 0)
+        front.one, front.other = contexts.by_level + MIXED * node, contexts.by_step + MIXED * node
+        if self.tier == CONTEXT:
+            return code_mixed(coder, &self.counters.adaptation, &self.mixers.tables, &front, decision)
+        for i in range(BLENDED):
+            back.counters[i] = contexts.groups[BLENDED + i] + node
+        back.further = 0
+        back.one, back.other = front.one + MIXED * HALF_MIXERS, front.other + MIXED * HALF_MIXERS
+        return code_mixed_halves(coder, &self.counters.adaptation, &self.mixers.tables, &front, &back, decision)
 
 
 cdef inline int pair(int64_t one, int64_t other) noexcept nogil:

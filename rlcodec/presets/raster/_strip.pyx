@@ -90,7 +90,7 @@ cdef int64_t code_all(
 
 def code_strip(
     RangeCoder coder, uint8_t[:, :, ::1] picture, order, references, int method, int tier, int max_error, Counters counters,
-    Mixers mixers, const int32_t[:, :, ::1] priors,
+    Mixers mixers, Counters hashed, const int32_t[:, :, ::1] priors,
 ):
     """Codes a strip, until the data are exhausted.
 
@@ -104,6 +104,7 @@ def code_strip(
         max_error: largest difference of a sample from what is coded.
         counters: with which the strip begins, which follow it.
         mixers: with which the strip begins, which follow it.
+        hashed: with which the tables of a small strip begin, as `PixelCoder`.
         priors: of fits, as `SampleCoder`.
 
     Returns:
@@ -127,7 +128,7 @@ def code_strip(
     if method != PIXELS:
         samples = SampleCoder(planes, rows, width, tier, max_error, counters, mixers, priors)
     if method != SAMPLES:
-        pixels = PixelCoder(planes, rows, width, tier, max_error, counters, mixers)
+        pixels = PixelCoder(planes, rows, width, tier, max_error, counters, mixers, hashed)
     with nogil:
         known = code_all(coder, picture, places, bases, method, samples, pixels)
     return known

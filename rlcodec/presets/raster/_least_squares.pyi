@@ -1,0 +1,3 @@
+MOST_INPUTS: int
+PRIOR_UNIT: int
+SUMS: int
