@@ -2,9 +2,7 @@ from libc.stdint cimport int16_t, int32_t, int64_t
 
 cpdef enum:
     MOST_INPUTS = 36  # of a prediction
-    SUMS = (MOST_INPUTS + 1) * (MOST_INPUTS + 2) // 2  # products of all pairs of inputs and target, the most
     FRACTION_BITS = 4  # of predictions
-    PRIOR_UNIT = 1 << 12  # mean square of the inputs of a prior
 
 cdef struct Fit:
     # Sums of products of pairs of values, inputs and last the target, lie as the rows of a lower triangle.
@@ -16,13 +14,12 @@ cdef struct Fit:
     int32_t* right  # (blocks + 1, sums), of this block and those to its right in the rows above
     int32_t* left  # (sums,), of the blocks to the left
     int32_t* current  # (sums,), of this block in this row
-    const int32_t* prior  # (sums,), in which a solution begins
     int32_t[MOST_INPUTS] weights  # in 1/65536
     int16_t[MOST_INPUTS + 1] values  # inputs of the next sample, and its target
 
 
 cdef int64_t size_of_fit(int inputs, int64_t width, int block) noexcept nogil
-cdef void begin_fit(Fit* fit, int inputs, int64_t width, int block, int32_t* memory, const int32_t* prior) noexcept nogil
+cdef void begin_fit(Fit* fit, int inputs, int64_t width, int block, int32_t* memory) noexcept nogil
 cdef void begin_row(Fit* fit) noexcept nogil
 cdef void solve(Fit* fit, int64_t block) noexcept nogil
 cdef void end_block(Fit* fit, int64_t block) noexcept nogil

@@ -1,3 +1,1 @@
 MOST_INPUTS: int
-PRIOR_UNIT: int
-SUMS: int

@@ -8,8 +8,8 @@ cdef enum:
     GUARD_BITS = 8  # of the fraction of sums while they are solved
     FACTOR_BITS = 16  # of the fraction of factors and weights
     LEAST_PIVOT = 1 << GUARD_BITS
-    PRIOR_SHIFT = 9  # share of the sums' mean square that the prior is worth
-    LEAST_PRIOR = 4
+    RIDGE_SHIFT = 11  # share of the mean square of all inputs that is added to that of each,
+    LEAST_RIDGE = 4  # and a constant
     FADE_LEFT = 1  # sums lose one part in 2 with each block to the left or right,
     FADE_ABOVE = 2  # and one part in 4 with each row
     WEIGHT_LIMIT = 1 << 18
@@ -21,7 +21,7 @@ cdef int64_t size_of_fit(int inputs, int64_t width, int block) noexcept nogil:
     return (2 * blocks + 3) * sums
 
 
-cdef void begin_fit(Fit* fit, int inputs, int64_t width, int block, int32_t* memory, const int32_t* prior) noexcept nogil:
+cdef void begin_fit(Fit* fit, int inputs, int64_t width, int block, int32_t* memory) noexcept nogil:
     """Lays a fit out in memory, which must hold zeros."""
     fit.inputs, fit.block = inputs, block
     fit.sums = (inputs + 1) * (inputs + 2) // 2
@@ -30,7 +30,6 @@ cdef void begin_fit(Fit* fit, int inputs, int64_t width, int block, int32_t* mem
     fit.right = fit.above + fit.blocks * <int64_t>fit.sums
     fit.left = fit.right + (fit.blocks + 1) * <int64_t>fit.sums
     fit.current = fit.left + fit.sums
-    fit.prior = prior
 
 
 cdef void begin_row(Fit* fit) noexcept nogil:
@@ -58,21 +57,21 @@ cdef void end_block(Fit* fit, int64_t block) noexcept nogil:
 
 
 cdef void solve(Fit* fit, int64_t block) noexcept nogil:
-    """Finds the weights with which a block begins: an LDL decomposition of the sums around it and the prior."""
+    """Finds the weights with which a block begins: an LDL decomposition of the sums around it, with a ridge."""
     cdef const int32_t* right = fit.right + block * fit.sums
     cdef int64_t[MOST_INPUTS][MOST_INPUTS] factors
     cdef int64_t[MOST_INPUTS] pivots
     cdef int64_t[MOST_INPUTS] solution
-    cdef int64_t total = 0, share, product, factor
+    cdef int64_t total = 0, ridge, product, factor
     cdef int n = fit.inputs, i, j, k, at = 0
     for i in range(n):
         total += <int64_t>fit.left[at + i] + right[at + i]
         at += i + 1
-    share = (max(total // n, 0) >> PRIOR_SHIFT) + LEAST_PRIOR
+    ridge = (max(total // n, 0) >> (RIDGE_SHIFT - GUARD_BITS)) + (LEAST_RIDGE << GUARD_BITS)
     at = 0
     for i in range(n + 1):
         for j in range(min(i + 1, n)):
-            product = ((<int64_t>fit.left[at + j] + right[at + j]) << GUARD_BITS) + ((fit.prior[at + j] * share) >> 4)
+            product = (<int64_t>fit.left[at + j] + right[at + j]) << GUARD_BITS
             if i < n:
                 factors[i][j] = product
             else:
@@ -84,7 +83,7 @@ cdef void solve(Fit* fit, int64_t block) noexcept nogil:
             for k in range(j):
                 product -= (factors[i][k] * factors[j][k]) >> FACTOR_BITS
             factors[i][j] = product
-        product = factors[i][i]
+        product = factors[i][i] + ridge
         for k in range(i):
             factor = (factors[i][k] << FACTOR_BITS) // pivots[k]
             product -= (factor * factors[i][k]) >> FACTOR_BITS

@@ -33,15 +33,15 @@ cpdef enum:
     STEP_MIXERS = CLASSES * STEPS * NODES
     HALF_MIXERS = LEVEL_MIXERS + STEP_MIXERS
     SAMPLE_MIXERS = 3 * HALF_MIXERS  # of tier `context`, and of either half of the counters of tier `ensemble`
+    OWN_INPUTS = 10  # of a fit: samples of the plane, and of each plane before
+    OTHER_INPUTS = 4
+    WIDE_OWN_INPUTS = 18
+    WIDE_OTHER_INPUTS = 6
 
 cdef enum:
     SIMPLE = 6  # predictions by fixed formulas
     PREDICTIONS = 8
     TEXTURES = 64
-    OWN_INPUTS = 10  # of a fit: samples of the plane, and of each plane before
-    OTHER_INPUTS = 4
-    WIDE_OWN_INPUTS = 18
-    WIDE_OTHER_INPUTS = 6
 
 
 cdef struct Plane:
@@ -76,7 +76,6 @@ cdef class SampleCoder:
     cdef Mixers mixers
     cdef Counter* first
     cdef int32_t* first_mixer
-    cdef const int32_t[:, :, ::1] priors
     cdef object memory
     cdef void begin_row(self, int64_t y) noexcept nogil
     cdef void begin_sample(self, int64_t y, int64_t x) noexcept nogil

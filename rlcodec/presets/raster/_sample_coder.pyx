@@ -9,7 +9,7 @@ from rlcodec.core._adaptive cimport Adaptation, Counter, Counters, code_adaptive
 from rlcodec.core._mixing cimport BLENDED, MIXED, Mixers, Mixture, code_mixed, code_mixed_halves, rl_four
 from rlcodec.core._range_coder cimport RangeCoder, code_unpriced
 from rlcodec.presets.raster._least_squares cimport (
-    FRACTION_BITS, SUMS, Fit, add_sample, begin_fit, begin_row, end_block, prediction, size_of_fit, solve
+    FRACTION_BITS, Fit, add_sample, begin_fit, begin_row, end_block, prediction, size_of_fit, solve
 )
 
 cdef extern from "bits.h":
@@ -85,12 +85,10 @@ cdef class SampleCoder:
         max_error: largest difference of a sample from what is coded.
         counters: with which the strip begins; the first SAMPLE_COUNTERS are used.
         mixers: with which the strip begins; the first SAMPLE_MIXERS are used.
-        priors: int32 (MOST_PLANES, 2, SUMS), sums in which fits of either size begin, see `rlcodec.presets.raster.weights`.
     """
 
     def __init__(
-        self, int planes, int64_t rows, int64_t width, int tier, int max_error, Counters counters, Mixers mixers,
-        const int32_t[:, :, ::1] priors,
+        self, int planes, int64_t rows, int64_t width, int tier, int max_error, Counters counters, Mixers mixers
     ):
         cdef int plane, own, wide, block = ENSEMBLE_BLOCK if tier == ENSEMBLE else BLOCK
         cdef int64_t words = 0, stride = width + 2 * PAD, at
@@ -99,10 +97,8 @@ cdef class SampleCoder:
             raise ValueError(f"{planes} planes of {rows} rows and {width} columns, tier {tier}, error {max_error}")
         if len(counters) < SAMPLE_COUNTERS or len(mixers) < SAMPLE_MIXERS:
             raise ValueError(f"the model has {len(counters)} counters and {len(mixers)} sets of weights")
-        if (priors.shape[0], priors.shape[1], priors.shape[2]) != (MOST_PLANES, 2, SUMS):
-            raise ValueError("the priors have another shape")
         self.planes, self.rows, self.width, self.stride, self.tier, self.max_error = planes, rows, width, stride, tier, max_error
-        self.counters, self.mixers, self.priors = counters, mixers, priors
+        self.counters, self.mixers = counters, mixers
         self.first, self.first_mixer = counters.first, mixers.first
         # In words of 32 bits: values, errors, absolute errors, residuals, biases, fits.
         at = ((rows + ROWS_ABOVE) * stride + 1) // 2 + PREDICTIONS * stride + 2 * stride + BIASES
@@ -132,10 +128,10 @@ cdef class SampleCoder:
             at += BIASES
             own, wide = OWN_INPUTS + OTHER_INPUTS * plane, WIDE_OWN_INPUTS + WIDE_OTHER_INPUTS * plane
             if tier >= CONTEXT:
-                begin_fit(&self.state[plane].fit, own, width, block, &memory[at], &priors[plane, 0, 0])
+                begin_fit(&self.state[plane].fit, own, width, block, &memory[at])
                 at += size_of_fit(own, width, block)
             if tier >= ENSEMBLE:
-                begin_fit(&self.state[plane].wide, wide, width, block, &memory[at], &priors[plane, 1, 0])
+                begin_fit(&self.state[plane].wide, wide, width, block, &memory[at])
                 at += size_of_fit(wide, width, block)
 
     cdef void begin_row(self, int64_t y) noexcept nogil:

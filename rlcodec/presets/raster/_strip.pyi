@@ -25,5 +25,4 @@ def code_strip(
     counters: Counters,
     mixers: Mixers,
     hashed: Counters,
-    priors: np.ndarray,
 ) -> int: ...

@@ -90,7 +90,7 @@ cdef int64_t code_all(
 
 def code_strip(
     RangeCoder coder, uint8_t[:, :, ::1] picture, order, references, int method, int tier, int max_error, Counters counters,
-    Mixers mixers, Counters hashed, const int32_t[:, :, ::1] priors,
+    Mixers mixers, Counters hashed,
 ):
     """Codes a strip, until the data are exhausted.
 
@@ -105,7 +105,6 @@ def code_strip(
         counters: with which the strip begins, which follow it.
         mixers: with which the strip begins, which follow it.
         hashed: with which the tables of a small strip begin, as `PixelCoder`.
-        priors: of fits, as `SampleCoder`.
 
     Returns:
         Number of pixels, in raster order, that are known.
@@ -126,7 +125,7 @@ def code_strip(
         if not TO_CONSTANT <= bases[i] < REFERENCES or bases[i] > (i if i < 2 else TO_MEAN):
             raise ValueError(f"plane {i} cannot be coded by reference {bases[i]}")
     if method != PIXELS:
-        samples = SampleCoder(planes, rows, width, tier, max_error, counters, mixers, priors)
+        samples = SampleCoder(planes, rows, width, tier, max_error, counters, mixers)
     if method != SAMPLES:
         pixels = PixelCoder(planes, rows, width, tier, max_error, counters, mixers, hashed)
     with nogil:

@@ -2,9 +2,9 @@
 
 Each plane holds a channel, or its difference to a channel before, or to the mean of two. The difference is taken inside of the
 coding loop, to what decoders know of the other channel, so that a bound on the error of a plane is one on the error of its
-channel. A difference to green is the transform of WebP; with a linear prediction that also sees the planes before, it left fewer
-bits than YCoCg-R (Malvar, Sullivan and Srinivasan, "Lifting-Based Reversible Color Transformations for Image Compression", 2008):
-7.83 against 7.99 bits per pixel on 8 photographs.
+channel. A difference to green is the transform of WebP. With a linear prediction that also sees the planes before, it left
+fewer bits than YCoCg-R (Malvar, Sullivan and Srinivasan, "Lifting-Based Reversible Color Transformations for Image
+Compression", 2008): 7.83 against 7.99 bits per pixel on 8 photographs.
 """
 
 import itertools

@@ -1,8 +1,8 @@
 """Codes pictures: strips of rows, each by the method and with the colour transform that its encoder chose.
 
-No strip depends on another, so they are coded in parallel. The payload of a picture of more than SINGLE_STRIP pixels begins with
-the number of rows of a strip and the lengths of all strips; smaller pictures are one strip. A strip begins with its method, the
-states that its model begins with, and the order of its planes.
+No strip depends on another, so they are coded in parallel. The payload of a picture of more than SINGLE_STRIP pixels begins
+with the number of rows of a strip and the lengths of all strips; smaller pictures are one strip. A strip begins with its
+method, the states that its model begins with, and the order of its planes.
 
 A stream that is cut ends with the last pixel that its bytes determine, and decoders repeat the row above for those that follow.
 """
@@ -17,18 +17,16 @@ from rlcodec.core.range_coder import COST_UNIT, PROBABILITY_ONE, RangeCoder
 from rlcodec.core.segments import CodedSegment, Segment
 from rlcodec.errors import DamagedStreamError
 from rlcodec.parallel.threads import parts_of, side_by_side
-from rlcodec.presets.raster.model import METHODS, PIXELS, PIXELS_OR_SAMPLES, SAMPLES, code_strip
+from rlcodec.presets.raster.model import METHODS, PIXELS, PIXELS_OR_SAMPLES, SAMPLES, SMALL_PIXELS, code_strip
 from rlcodec.presets.raster.planes import ORDERS, PlaneOrder, best_order
 from rlcodec.presets.raster.settings import RasterSettings
-from rlcodec.presets.raster.weights import BEGINNINGS, RasterWeights
+from rlcodec.presets.raster.weights import BEGINNINGS, RasterWeights, StripModel
 
 SINGLE_STRIP = 1 << 15
 """Pictures of no more pixels are one strip."""
 STRIP_PIXELS = {SAMPLES: 1 << 17, PIXELS: 1 << 21, PIXELS_OR_SAMPLES: 1 << 19}
 """Pixels of a strip, about. Drawings repeat what lies far above, so that their strips are larger."""
-SMALL_PIXELS = 1 << 13
-"""In strips of no more pixels encoders try the states for small pictures."""
-TRIED_PIXELS = 1 << 15
+TRIED_PIXELS = 1 << 17
 """Pixels of a strip by which encoders compare methods."""
 REPEATING = 0.25
 """Share of pixels that equal a neighbour, from which on encoders try methods for drawings."""
@@ -142,24 +140,42 @@ def code_uniform(coder: RangeCoder, count: int, value: int) -> int:
     return out
 
 
+def code_with(
+    model: StripModel,
+    coder: RangeCoder,
+    pixels: np.ndarray,
+    order: PlaneOrder,
+    method: int,
+    tier: int,
+    max_error: int = 0,
+) -> int:
+    """Codes the pixels of a strip with a model, which follows them; decoding overwrites the pixels.
+
+    Args:
+        model: with which the strip begins.
+        coder: codes in its direction.
+        pixels: uint8 (rows, columns, channels).
+        order: of the planes.
+        method: one of METHODS.
+        tier: index of the predictor.
+        max_error: largest difference of a sample from what is coded.
+
+    Returns:
+        Number of pixels, in raster order, that are known.
+    """
+    parts = model.counters, model.mixers, model.hashed
+    if not pixels.flags.writeable and coder.encoding:
+        pixels = pixels.copy()
+    return code_strip(coder, pixels, order.channels, order.references, method, tier, max_error, *parts)
+
+
 def _code(
     weights: RasterWeights, coder: RangeCoder, pixels: np.ndarray, settings: RasterSettings, choice: StripChoice, tier: int
 ) -> int:
     """Codes the pixels of a strip, which decoding overwrites; returns the number of known pixels."""
-    order: PlaneOrder = ORDERS[pixels.shape[2]][choice.order]
-    with weights.borrowed_model(choice.beginning) as (counters, mixers):
-        return code_strip(
-            coder,
-            pixels,
-            order.channels,
-            order.references,
-            choice.method,
-            tier,
-            settings.max_error,
-            counters,
-            mixers,
-            weights.priors[choice.beginning],
-        )
+    order = ORDERS[pixels.shape[2]][choice.order]
+    with weights.borrowed_model(choice.beginning) as model:
+        return code_with(model, coder, pixels, order, choice.method, tier, settings.max_error)
 
 
 def encode_strip(weights: RasterWeights, pixels: np.ndarray, settings: RasterSettings, choice: StripChoice) -> CodedStrip:

@@ -10,7 +10,7 @@ import numpy as np
 from rlcodec.core.adaptive import MIXED, STRETCHES, Counters, Mixers
 from rlcodec.core.weights_file import Weights, digest_of
 from rlcodec.errors import ModelError
-from rlcodec.presets.raster.model import COUNTERS, MIXERS, MOST_PLANES, SUMS
+from rlcodec.presets.raster.model import COUNTERS, MIXERS, SMALL_HASHED
 
 MEMORY = 400
 """Number of uses from which on a counter forgets."""
@@ -24,8 +24,8 @@ MIXER_UNIT = 32
 """Mixing weights are stored in this many 1/65536."""
 SHAPES = {
     "counters": ((len(BEGINNINGS), COUNTERS), np.uint8),
+    "hashed": ((SMALL_HASHED,), np.uint8),
     "mixers": ((len(BEGINNINGS), MIXERS, MIXED), np.int16),
-    "priors": ((len(BEGINNINGS), MOST_PLANES, 2, SUMS), np.int32),
     "stretched": ((STRETCHES,), np.int16),
     "squashed": ((STRETCHES,), np.uint16),
 }
@@ -40,48 +40,72 @@ class RasterWeights(Weights):
         digest: SHA-256 over all arrays, hexadecimal.
         counters: uint8 (2, COUNTERS), what counters begin with: the level of the log odds in the upper six bits, and an index
             into USES.
+        hashed: uint8 (SMALL_HASHED,), as `counters`, what the tables of small strips begin with.
         mixers: int16 (2, MIXERS, 8), mixing weights in 1/2048.
-        priors: int32 (2, MOST_PLANES, 2, SUMS), sums of products of inputs and target of the smaller and the larger fit of a
-            plane, with a mean square of the inputs of PRIOR_UNIT.
         stretched: int16 (4096,), 256 times the log odds of each probability in 1/4096.
         squashed: uint16 (4096,), the inverse: probabilities in 1/65536.
     """
 
     counters: np.ndarray
+    hashed: np.ndarray
     mixers: np.ndarray
-    priors: np.ndarray
     stretched: np.ndarray
     squashed: np.ndarray
 
     @functools.cached_property
-    def models(self) -> tuple[tuple[Counters, Mixers], ...]:
-        """Counters and mixing weights of each beginning, to be copied for every strip."""
+    def models(self) -> tuple["StripModel", ...]:
+        """What strips begin with, by the index in BEGINNINGS, to be copied for every strip."""
+        hashed = Counters(unpacked_counters(self.hashed, self.squashed), MEMORY)
         return tuple(
-            (
+            StripModel(
                 Counters(unpacked_counters(counters, self.squashed), MEMORY),
                 Mixers(mixers.astype(np.int32) * MIXER_UNIT, self.stretched, self.squashed),
+                hashed,
             )
             for counters, mixers in zip(self.counters, self.mixers, strict=True)
         )
 
     @functools.cached_property
-    def _spare_models(self) -> list[tuple[Counters, Mixers]]:
+    def _spare_models(self) -> list["StripModel"]:
         return []
 
     @contextlib.contextmanager
-    def borrowed_model(self, beginning: int) -> Iterator[tuple[Counters, Mixers]]:
+    def borrowed_model(self, beginning: int) -> Iterator["StripModel"]:
         """A copy of one of `models`, whose memory is used again later: fresh memory takes longer than to copy into it."""
         begun = self.models[beginning]
         try:
-            copies = self._spare_models.pop()
+            model = self._spare_models.pop()
         except IndexError:
-            copies = begun[0].copy(), begun[1].copy()
+            model = begun.copy()
         else:
-            counters, mixers = copies
-            counters.begin_as(begun[0])
-            mixers.begin_as(begun[1])
-        yield copies
-        self._spare_models.append(copies)
+            model.begin_as(begun)
+        yield model
+        self._spare_models.append(model)
+
+
+@dataclass(frozen=True, eq=False)
+class StripModel:
+    """The adaptive model of a strip.
+
+    Attributes:
+        counters: COUNTERS of them.
+        mixers: MIXERS of them.
+        hashed: SMALL_HASHED counters, of small strips.
+    """
+
+    counters: Counters
+    mixers: Mixers
+    hashed: Counters
+
+    def copy(self) -> "StripModel":
+        """The same model, which then goes its own way."""
+        return StripModel(self.counters.copy(), self.mixers.copy(), self.hashed.copy())
+
+    def begin_as(self, other: "StripModel") -> None:
+        """Takes the states of another model, in its own memory."""
+        self.counters.begin_as(other.counters)
+        self.mixers.begin_as(other.mixers)
+        self.hashed.begin_as(other.hashed)
 
 
 def unpacked_counters(packed: np.ndarray, squashed: np.ndarray) -> np.ndarray:
