@@ -3,6 +3,8 @@ from libc.stdint cimport int16_t, int32_t, int64_t
 cpdef enum:
     MOST_INPUTS = 36  # of a prediction
     FRACTION_BITS = 4  # of predictions
+    BLOCK = 8  # samples that are predicted with the same weights,
+    ENSEMBLE_BLOCK = 4  # and in tier `ensemble`
 
 cdef struct Fit:
     # Sums of products of pairs of values, inputs and last the target, lie as the rows of a lower triangle.

@@ -9,7 +9,7 @@ from rlcodec.core._adaptive cimport Adaptation, Counter, Counters, code_adaptive
 from rlcodec.core._mixing cimport BLENDED, MIXED, Mixers, Mixture, code_mixed, code_mixed_halves, rl_four
 from rlcodec.core._range_coder cimport RangeCoder, code_unpriced
 from rlcodec.presets.raster._least_squares cimport (
-    FRACTION_BITS, Fit, add_sample, begin_fit, begin_row, end_block, prediction, size_of_fit, solve
+    BLOCK, ENSEMBLE_BLOCK, FRACTION_BITS, Fit, add_sample, begin_fit, begin_row, end_block, prediction, size_of_fit, solve
 )
 
 cdef extern from "bits.h":
@@ -17,8 +17,6 @@ cdef extern from "bits.h":
 
 cdef enum:
     ONE = 1 << FRACTION_BITS
-    BLOCK = 8  # samples that are predicted with the same weights,
-    ENSEMBLE_BLOCK = 4  # and in tier `ensemble`
     BIASES = TEXTURES * 16
     BIAS_BITS = 6  # a mean error follows the last by one part in 64
     WEIGHTS = 4096  # entries of the table of weights by error

@@ -6,9 +6,9 @@ over the blocks to its left and above, which count the less the further away the
 of the planes before at the same place, as differences from a mean. Solutions are exact integers: an LDL decomposition in 64
 bits of sums that fade by shifts. Wu, Barthel and Zhang, "Piecewise 2D Autoregression for Predictive Image Coding" (ICIP 1998),
 and Li and Orchard, "Edge-Directed Prediction for Lossless Compression of Natural Images" (IEEE Transactions on Image
-Processing, 2001), fit to a window around each sample; sums by blocks cost a small part of that. The predictions are blended by the
-inverse squares of their errors around, as in Meyer and Tischer, "TMW: a New Method for Lossless Image Compression" (PCS 1997),
-and the mean error of a texture is added, as in Wu and Memon, "Context-Based, Adaptive, Lossless Image Coding" (IEEE
+Processing, 2001), fit to a window around each sample; sums by blocks cost a small part of that. The predictions are blended
+by the inverse squares of their errors around, as in Meyer and Tischer, "TMW: a New Method for Lossless Image Compression" (PCS
+1997), and the mean error of a texture is added, as in Wu and Memon, "Context-Based, Adaptive, Lossless Image Coding" (IEEE
 Transactions on Communications, 1997).
 
 The residual is coded as binary decisions: whether it is 0, its sign, a number of steps, and what is left within a step, whose
@@ -21,7 +21,7 @@ pixel that is none is coded bit by bit, or as samples.
 """
 
 from rlcodec.presets.raster._pixel_coder import PIXEL_COUNTERS, PIXEL_MIXERS, SMALL_HASHED, SMALL_PIXELS
-from rlcodec.presets.raster._sample_coder import MOST_PLANES, SAMPLE_COUNTERS, SAMPLE_MIXERS
+from rlcodec.presets.raster._sample_coder import CONTEXT, ENSEMBLE, MOST_PLANES, SAMPLE_COUNTERS, SAMPLE_MIXERS, TABLE
 from rlcodec.presets.raster._strip import PIXELS, PIXELS_OR_SAMPLES, SAMPLES, code_strip
 
 COUNTERS = SAMPLE_COUNTERS + PIXEL_COUNTERS
@@ -30,7 +30,9 @@ METHODS = (SAMPLES, PIXELS, PIXELS_OR_SAMPLES)
 METHOD_NAMES = ("samples", "pixels", "pixels or samples")
 
 __all__ = [
+    "CONTEXT",
     "COUNTERS",
+    "ENSEMBLE",
     "METHODS",
     "METHOD_NAMES",
     "MIXERS",
@@ -42,5 +44,6 @@ __all__ = [
     "SAMPLE_MIXERS",
     "SMALL_HASHED",
     "SMALL_PIXELS",
+    "TABLE",
     "code_strip",
 ]

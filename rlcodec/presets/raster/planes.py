@@ -10,13 +10,9 @@ Compression", 2008): 7.83 against 7.99 bits per pixel on 8 photographs.
 import itertools
 from dataclasses import dataclass
 
-import numpy as np
-
 from rlcodec.presets.raster._strip import TO_CONSTANT, TO_FIRST, TO_MEAN
 
 COLORS = 3
-SAMPLED_PIXELS = 1 << 14
-"""Pixels by which transforms are compared."""
 
 
 @dataclass(frozen=True)
@@ -50,29 +46,5 @@ ORDERS = {
 }
 """The orders that streams can name, by the number of channels."""
 
-
-def best_order(pixels: np.ndarray) -> int:
-    """Index of the order in ORDERS whose planes vary least: by the logarithms of their horizontal and vertical differences.
-
-    Args:
-        pixels: uint8 (rows, columns, channels).
-    """
-    orders = ORDERS[pixels.shape[2]]
-    if len(orders) == 1:
-        return 0
-    rows = max(2, SAMPLED_PIXELS // pixels.shape[1])
-    middle = max(0, (pixels.shape[0] - rows) // 2)
-    part = pixels[middle : middle + rows].astype(np.int16)
-    costs = [_cost(part, order) for order in orders]
-    return int(np.argmin(costs))
-
-
-def _cost(pixels: np.ndarray, order: PlaneOrder) -> float:
-    first, second = pixels[..., order.channels[0]], pixels[..., order.channels[1]]
-    references = {TO_CONSTANT: np.zeros_like(first), TO_FIRST: first, TO_MEAN: (first + second) >> 1}
-    cost = 0.0
-    for channel, reference in zip(order.channels, order.references, strict=True):
-        plane = pixels[..., channel] - references[reference]
-        errors = plane[1:, 1:] - plane[1:, :-1] - plane[:-1, 1:] + plane[:-1, :-1]
-        cost += float(np.log2(1 + np.abs(errors)).mean()) if errors.size else 0.0
-    return cost
+TRIED_ORDERS = {1: (0,), 2: (0,), 3: (0, 1, 5), 4: (0, 1, 5)}
+"""Indices in ORDERS of those that encoders try: no differences, or differences to green or red."""

@@ -17,8 +17,9 @@ from rlcodec.core.range_coder import COST_UNIT, PROBABILITY_ONE, RangeCoder
 from rlcodec.core.segments import CodedSegment, Segment
 from rlcodec.errors import DamagedStreamError
 from rlcodec.parallel.threads import parts_of, side_by_side
-from rlcodec.presets.raster.model import METHODS, PIXELS, PIXELS_OR_SAMPLES, SAMPLES, SMALL_PIXELS, code_strip
-from rlcodec.presets.raster.planes import ORDERS, PlaneOrder, best_order
+from rlcodec.presets.raster.decode_cost import strip_macs
+from rlcodec.presets.raster.model import METHODS, PIXELS, PIXELS_OR_SAMPLES, SAMPLES, SMALL_PIXELS, TABLE, code_strip
+from rlcodec.presets.raster.planes import ORDERS, TRIED_ORDERS, PlaneOrder
 from rlcodec.presets.raster.settings import RasterSettings
 from rlcodec.presets.raster.weights import BEGINNINGS, RasterWeights, StripModel
 
@@ -28,6 +29,8 @@ STRIP_PIXELS = {SAMPLES: 1 << 17, PIXELS: 1 << 21, PIXELS_OR_SAMPLES: 1 << 19}
 """Pixels of a strip, about. Drawings repeat what lies far above, so that their strips are larger."""
 TRIED_PIXELS = 1 << 17
 """Pixels of a strip by which encoders compare methods."""
+BANDS, BAND_PIXELS = 4, 1 << 13
+"""Bands of a strip, and the pixels of each, by which encoders compare orders of planes."""
 REPEATING = 0.25
 """Share of pixels that equal a neighbour, from which on encoders try methods for drawings."""
 MAX_NUMBER_BYTES = 5
@@ -107,9 +110,9 @@ class DecodedStrip:
         return self.known == self.pixels.shape[0] * self.pixels.shape[1]
 
 
-def coded_segment(index: int, size_bytes: int, tier: int, complete: bool = True) -> CodedSegment:
-    """A strip with its size, tier, and whether all of its bytes are there."""
-    return CodedSegment(Segment("strip", 0, 0, index), tier, 8 * size_bytes * COST_UNIT, 0, complete)
+def coded_segment(index: int, size_bytes: int, tier: int, macs: int, complete: bool = True) -> CodedSegment:
+    """A strip with its size, tier, compute, and whether all of its bytes are there."""
+    return CodedSegment(Segment("strip", index, 0, index), tier, 8 * size_bytes * COST_UNIT, macs, complete)
 
 
 def code_choice(coder: RangeCoder, channels: int, choice: StripChoice | None) -> StripChoice:
@@ -206,31 +209,42 @@ def repeating_share(pixels: np.ndarray) -> float:
     return float(equal.mean())
 
 
-def choices_to_try(pixels: np.ndarray) -> list[StripChoice]:
-    """What an encoder tries for a strip; arguments as `encode_strip`."""
-    order = best_order(pixels)
-    methods = METHODS if repeating_share(pixels) >= REPEATING else (SAMPLES,)
-    small = pixels.shape[0] * pixels.shape[1] <= SMALL_PIXELS
-    beginnings = range(len(BEGINNINGS)) if small else (0,)
-    return [StripChoice(method, beginning, order) for method in methods for beginning in beginnings]
+def tried_cost(
+    weights: RasterWeights, pixels: np.ndarray, settings: RasterSettings, choice: StripChoice, tier: int = TABLE
+) -> int:
+    """Code length of pixels under a choice, in 1/COST_UNIT bit; other arguments as `encode_strip`."""
+    coder = RangeCoder()
+    _code(weights, coder, pixels, settings, choice, tier)
+    return coder.cost
+
+
+def bands_of(pixels: np.ndarray) -> np.ndarray:
+    """A part of a strip by which orders of planes are compared: a few bands of rows, one below the other."""
+    rows = max(1, BAND_PIXELS // pixels.shape[1])
+    height = len(pixels)
+    if BANDS * rows >= height:
+        return np.ascontiguousarray(pixels)
+    return np.concatenate([pixels[(first := (2 * i + 1) * height // (2 * BANDS)) : first + rows] for i in range(BANDS)])
 
 
 def choose(weights: RasterWeights, pixels: np.ndarray, settings: RasterSettings) -> StripChoice:
     """The choice that codes a part of a strip in the fewest bits; arguments as `encode_strip`."""
-    choices = choices_to_try(pixels)
+    height, width = pixels.shape[:2]
+    small = height * width <= SMALL_PIXELS
+    beginnings = range(len(BEGINNINGS)) if small else (0,)
+    methods = METHODS if repeating_share(pixels) >= REPEATING else (SAMPLES,)
+    orders = TRIED_ORDERS[settings.channels]
+    if len(orders) > 1:
+        bands = bands_of(pixels)
+        orders = (min(orders, key=lambda order: tried_cost(weights, bands, settings, StripChoice(SAMPLES, 0, order))),)
+    choices = [StripChoice(method, beginning, orders[0]) for method in methods for beginning in beginnings]
     if len(choices) == 1:
         return choices[0]
-    rows = max(1, TRIED_PIXELS // pixels.shape[1])
-    first = max(0, (pixels.shape[0] - rows) // 2)
+    rows = max(1, TRIED_PIXELS // width)
+    first = max(0, (height - rows) // 2)
     part = np.ascontiguousarray(pixels[first : first + rows])
-    tier = settings.tier if part.shape == pixels.shape and part.shape[0] * part.shape[1] <= SMALL_PIXELS else 0
-
-    def cost(choice: StripChoice) -> int:
-        coder = RangeCoder()
-        _code(weights, coder, part, settings, choice, tier)
-        return coder.cost
-
-    return min(choices, key=cost)
+    tier = settings.tier if small else TABLE
+    return min(choices, key=lambda choice: tried_cost(weights, part, settings, choice, tier))
 
 
 def strip_rows_for(height: int, width: int, method: int) -> int:
@@ -374,7 +388,12 @@ def decode_raster(
     strips = side_by_side(run, range(len(parts)), workers)
     for strip, part in itertools.zip_longest(strips, places):
         fill_in(picture, part.start, part.stop, strip.known if strip else 0)
+
+    def macs_of(strip: DecodedStrip) -> int:
+        return strip_macs(strip.known, settings.channels, strip.choice.method, settings.tier) if strip.choice else 0
+
     segments = tuple(
-        coded_segment(index, length, settings.tier, len(data) == length) for index, (data, length) in enumerate(parts)
+        coded_segment(index, length, settings.tier, macs_of(strips[index]), len(data) == length)
+        for index, (data, length) in enumerate(parts)
     )
     return picture, segments, tuple(strips)

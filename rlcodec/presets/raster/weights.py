@@ -14,9 +14,9 @@ from rlcodec.presets.raster.model import COUNTERS, MIXERS, SMALL_HASHED
 
 MEMORY = 400
 """Number of uses from which on a counter forgets."""
-BEGINNINGS = ("picture", "small")
-"""Names of the sets of states: of photographs, screens and drawings, and of small pictures."""
-USES = (0, 2, 8, 24)
+BEGINNINGS = ("picture", "small", "sketch")
+"""Names of the sets of states: of photographs, screens and drawings; of small photographs; and of small drawings."""
+USES = (0, 3, 20, 120)
 """Uses with which a counter can begin."""
 LEVEL_BITS = 6
 """Bits of the level of a stored probability."""
@@ -24,7 +24,7 @@ MIXER_UNIT = 32
 """Mixing weights are stored in this many 1/65536."""
 SHAPES = {
     "counters": ((len(BEGINNINGS), COUNTERS), np.uint8),
-    "hashed": ((SMALL_HASHED,), np.uint8),
+    "hashed": ((len(BEGINNINGS), SMALL_HASHED), np.uint8),
     "mixers": ((len(BEGINNINGS), MIXERS, MIXED), np.int16),
     "stretched": ((STRETCHES,), np.int16),
     "squashed": ((STRETCHES,), np.uint16),
@@ -38,10 +38,10 @@ class RasterWeights(Weights):
 
     Attributes:
         digest: SHA-256 over all arrays, hexadecimal.
-        counters: uint8 (2, COUNTERS), what counters begin with: the level of the log odds in the upper six bits, and an index
+        counters: uint8 (3, COUNTERS), what counters begin with: the level of the log odds in the upper six bits, and an index
             into USES.
-        hashed: uint8 (SMALL_HASHED,), as `counters`, what the tables of small strips begin with.
-        mixers: int16 (2, MIXERS, 8), mixing weights in 1/2048.
+        hashed: uint8 (3, SMALL_HASHED), as `counters`, what the tables of small strips begin with.
+        mixers: int16 (3, MIXERS, 8), mixing weights in 1/2048.
         stretched: int16 (4096,), 256 times the log odds of each probability in 1/4096.
         squashed: uint16 (4096,), the inverse: probabilities in 1/65536.
     """
@@ -55,14 +55,13 @@ class RasterWeights(Weights):
     @functools.cached_property
     def models(self) -> tuple["StripModel", ...]:
         """What strips begin with, by the index in BEGINNINGS, to be copied for every strip."""
-        hashed = Counters(unpacked_counters(self.hashed, self.squashed), MEMORY)
         return tuple(
             StripModel(
                 Counters(unpacked_counters(counters, self.squashed), MEMORY),
                 Mixers(mixers.astype(np.int32) * MIXER_UNIT, self.stretched, self.squashed),
-                hashed,
+                Counters(unpacked_counters(hashed, self.squashed), MEMORY),
             )
-            for counters, mixers in zip(self.counters, self.mixers, strict=True)
+            for counters, mixers, hashed in zip(self.counters, self.mixers, self.hashed, strict=True)
         )
 
     @functools.cached_property

@@ -4,8 +4,8 @@ Counters and mixing weights are carried from picture to picture. Counters of con
 that their decision has in all contexts of the same level. Then the uses of counters are limited, so that they follow a new
 picture fast enough, and the mixing weights are trained once more on pictures that each begin with these counters.
 
-`picture` begins with photographs, coded as samples, and drawn screens, coded as pixels. `small` begins with small gray
-pictures.
+Photographs, coded as samples, and drawn screens, coded as pixels, train the states `picture`; small parts of photographs train
+`small`, and small drawings, for instance digits, `sketch`.
 """
 
 from collections.abc import Callable
@@ -39,7 +39,7 @@ from rlcodec.presets.raster.model import (
     SAMPLES,
     SMALL_HASHED,
 )
-from rlcodec.presets.raster.planes import ORDERS, PlaneOrder, best_order
+from rlcodec.presets.raster.planes import ORDERS, TRIED_ORDERS, PlaneOrder
 from rlcodec.presets.raster.strips import code_with
 from rlcodec.presets.raster.weights import (
     BEGINNINGS,
@@ -49,6 +49,7 @@ from rlcodec.presets.raster.weights import (
     RasterWeights,
     StripModel,
     packed_counters,
+    unpacked_counters,
     weights_from_arrays,
 )
 from rlcodec.training.data import random_rescaled_crop
@@ -57,8 +58,9 @@ from rlcodec.training.raster.drawings import cut_small, draw_screen
 CROP, SMALL_SIDE = 256, 28
 SAMPLE_MIXING_WEIGHT, PIXEL_MIXING_WEIGHT, MIXED_COUNTERS = 0.15, 0.2, 4
 """First mixing weights, of the first inputs of a set."""
-SMALL_SHARE = 20
-"""Small pictures to each other picture: they are coded as fast."""
+SMALL_SHARE, SKETCH_SHARE = 20, 40
+"""Small pictures and sketches to each photograph: they are coded faster."""
+ALL_METHODS = SAMPLES, PIXELS, PIXELS_OR_SAMPLES
 MIXING_SHARE = 0.4
 """Pictures that mixing weights are trained on last, as a share of those that train counters."""
 ALL_TIERS = TABLE, CONTEXT, ENSEMBLE
@@ -71,15 +73,12 @@ class Example:
     Attributes:
         pixels: uint8 (rows, columns, channels).
         methods: by which it is coded.
+        order: of its planes.
     """
 
     pixels: np.ndarray
     methods: tuple[int, ...]
-
-    @property
-    def order(self) -> PlaneOrder:
-        """The order of its planes that an encoder chooses."""
-        return ORDERS[self.pixels.shape[2]][best_order(self.pixels)]
+    order: PlaneOrder
 
 
 def log_odds_tables() -> tuple[np.ndarray, np.ndarray]:
@@ -134,40 +133,58 @@ def limited(states: np.ndarray) -> np.ndarray:
     return states
 
 
-def train_beginning(draw: Callable[[int], Example], count: int, name: str) -> dict[str, np.ndarray]:
+@dataclass(frozen=True)
+class Beginning:
+    """What the model of a kind of picture begins with, as one entry of the arrays of a weights file.
+
+    Attributes:
+        counters: uint8 (COUNTERS,).
+        hashed: uint8 (SMALL_HASHED,).
+        mixers: int16 (MIXERS, 8).
+    """
+
+    counters: np.ndarray
+    hashed: np.ndarray
+    mixers: np.ndarray
+
+
+def train_beginning(draw: Callable[[int], Example], count: int, name: str) -> Beginning:
     """Trains the states in which the model of a kind of picture begins.
 
     Args:
         draw: the picture of a number.
         count: of pictures that train the counters.
         name: of the kind, for the progress bar.
-
-    Returns:
-        Arrays `counters`, `hashed` and `mixers` as a weights file has them, of one beginning.
     """
-    tables = log_odds_tables()
+    stretched, squashed = log_odds_tables()
     counters, hashed = Counters(new_counters(COUNTERS), MOST_USES), Counters(new_counters(SMALL_HASHED), MOST_USES)
-    model = StripModel(counters, Mixers(new_mixers(), *tables), hashed)
+    model = StripModel(counters, Mixers(new_mixers(), stretched, squashed), hashed)
     for index in track(range(count), f"{name}: counters"):
         code_example(model, draw(index))
     states = counters.states
     fill_unseen(states, states)
-    packed = packed_counters(limited(states)), packed_counters(limited(hashed.states))
-    arrays = {"counters": np.stack([packed[0]] * len(BEGINNINGS)), "hashed": packed[1]}
-    mixers = np.clip(model.mixers.states, -WEIGHT_LIMIT, WEIGHT_LIMIT)
-    begun = assemble(arrays | {"mixers": packed_mixers(np.stack([mixers] * len(BEGINNINGS)))}).models[0]
+    packed, packed_hashed = packed_counters(limited(states)), packed_counters(limited(hashed.states))
+    begun = [Counters(unpacked_counters(part, squashed), MEMORY) for part in (packed, packed_hashed)]
+    model = StripModel(begun[0].copy(), model.mixers, begun[1].copy())
     for index in track(range(count, count + max(1, round(count * MIXING_SHARE))), f"{name}: mixing weights"):
-        model.counters.begin_as(Counters(begun.counters.states, MEMORY))
-        model.hashed.begin_as(begun.hashed)
+        model.counters.begin_as(begun[0])
+        model.hashed.begin_as(begun[1])
         code_example(model, draw(index))
-    return arrays | {"mixers": np.clip(model.mixers.states, -WEIGHT_LIMIT, WEIGHT_LIMIT)}
+    return Beginning(packed, packed_hashed, packed_mixers(np.clip(model.mixers.states, -WEIGHT_LIMIT, WEIGHT_LIMIT)))
 
 
-def code_example(model: StripModel, example: Example) -> None:
+def example(pixels: np.ndarray, methods: tuple[int, ...], rng: np.random.Generator) -> Example:
+    """A picture with one of the orders of planes that encoders try."""
+    channels = pixels.shape[2]
+    order = ORDERS[channels][int(rng.choice(TRIED_ORDERS[channels]))]
+    return Example(np.ascontiguousarray(pixels), methods, order)
+
+
+def code_example(model: StripModel, drawn: Example) -> None:
     """Codes a picture by all its methods in all tiers; the model follows."""
-    for method in example.methods:
+    for method in drawn.methods:
         for tier in ALL_TIERS:
-            code_with(model, RangeCoder(), example.pixels, example.order, method, tier)
+            code_with(model, RangeCoder(), drawn.pixels, drawn.order, method, tier)
 
 
 def packed_mixers(mixers: np.ndarray) -> np.ndarray:
@@ -176,10 +193,18 @@ def packed_mixers(mixers: np.ndarray) -> np.ndarray:
     return np.clip(np.rint(mixers / MIXER_UNIT), limits.min, limits.max).astype(np.int16)
 
 
-def assemble(arrays: dict[str, np.ndarray]) -> RasterWeights:
-    """Weights of arrays, to which the tables of log odds are added."""
+def assemble(beginnings: list[Beginning]) -> RasterWeights:
+    """The weights of all beginnings, in the order of BEGINNINGS."""
     stretched, squashed = log_odds_tables()
-    return weights_from_arrays(arrays | {"stretched": stretched, "squashed": squashed})
+    return weights_from_arrays(
+        {
+            "counters": np.stack([beginning.counters for beginning in beginnings]),
+            "hashed": np.stack([beginning.hashed for beginning in beginnings]),
+            "mixers": np.stack([beginning.mixers for beginning in beginnings]),
+            "stretched": stretched,
+            "squashed": squashed,
+        }
+    )
 
 
 def train_model(pictures: list[np.ndarray], small: np.ndarray | None, count: int, seed: int, side: int = CROP) -> RasterWeights:
@@ -187,7 +212,7 @@ def train_model(pictures: list[np.ndarray], small: np.ndarray | None, count: int
 
     Args:
         pictures: photographs, uint8 (h, w, 3).
-        small: small gray pictures, uint8 (n, h, w); none if None.
+        small: small drawings, uint8 (n, h, w); corners of drawn screens if None.
         count: of photographs and of drawn screens that train the counters.
         seed: of the draws.
         side: of the crops in pixels.
@@ -202,26 +227,29 @@ def train_model(pictures: list[np.ndarray], small: np.ndarray | None, count: int
             screen = draw_screen(side, rng)
             if rng.random() < 0.2:
                 screen = np.repeat(screen[..., 1:2], 3, 2)
-            return Example(np.ascontiguousarray(screen), (PIXELS, PIXELS_OR_SAMPLES))
+            return example(screen, (PIXELS, PIXELS_OR_SAMPLES), rng)
         crop = random_rescaled_crop(pictures, side, rng)
         if rng.random() < 0.15:
             crop = crop[..., 1:2]
-        return Example(np.ascontiguousarray(crop), (SAMPLES,))
+        return example(crop, (SAMPLES,), rng)
 
     def draw_small(index: int) -> Example:
         rng = generator(1, index)
-        if small is not None and rng.random() < 0.5:
-            pixels = small[int(rng.integers(len(small)))]
-        else:
-            pixels = cut_small(pictures[int(rng.integers(len(pictures)))], SMALL_SIDE, rng)
-        return Example(np.ascontiguousarray(pixels)[..., None], (SAMPLES, PIXELS, PIXELS_OR_SAMPLES))
+        pixels = cut_small(pictures[int(rng.integers(len(pictures)))], SMALL_SIDE, rng)
+        return example(pixels[..., None], ALL_METHODS, rng)
 
-    large = train_beginning(draw_picture, 2 * count, BEGINNINGS[0])
-    little = train_beginning(draw_small, SMALL_SHARE * count, BEGINNINGS[1])
+    def draw_sketch(index: int) -> Example:
+        rng = generator(2, index)
+        if small is None:
+            pixels = draw_screen(SMALL_SIDE * 4, rng)[:SMALL_SIDE, :SMALL_SIDE, 1]
+        else:
+            pixels = small[int(rng.integers(len(small)))]
+        return example(pixels[..., None], ALL_METHODS, rng)
+
     return assemble(
-        {
-            "counters": np.stack([large["counters"][0], little["counters"][0]]),
-            "hashed": little["hashed"],
-            "mixers": packed_mixers(np.stack([large["mixers"], little["mixers"]])),
-        }
+        [
+            train_beginning(draw_picture, 2 * count, BEGINNINGS[0]),
+            train_beginning(draw_small, SMALL_SHARE * count, BEGINNINGS[1]),
+            train_beginning(draw_sketch, SKETCH_SHARE * count, BEGINNINGS[2]),
+        ]
     )
