@@ -17,7 +17,9 @@ cdef extern from "mixing.h":
     ctypedef struct rl_inputs:
         pass
     rl_inputs rl_gather(void**, const int16_t*, uint64_t) noexcept nogil
+    int32_t rl_sum(rl_inputs, const int32_t*, const int32_t*) noexcept nogil
     int32_t rl_mix(rl_inputs, const int32_t*, const int32_t*) noexcept nogil
+    const int RL_SUM_SHIFT
     void rl_learn(rl_inputs, int32_t, int32_t*, int32_t*) noexcept nogil
     void rl_follow(void**, const uint16_t*, int64_t, int64_t) noexcept nogil
 
@@ -64,4 +66,23 @@ cdef inline int64_t code_mixed(
     bit = code_unpriced(coder, probability, bit)
     rl_learn(inputs, <int32_t>(((PROBABILITY_ONE if bit else 0) - probability) >> RATE_BITS), mixture.one, mixture.other)
     rl_follow(<void**>mixture.counters, adaptation.rates, adaptation.limit, bit)
+    return bit
+
+
+cdef inline int64_t code_mixed_halves(
+    RangeCoder coder, const Adaptation* adaptation, const Tables* tables, const Mixture* front, const Mixture* back, int64_t bit
+) noexcept nogil:
+    """As `code_mixed`, with the sum of two mixtures, whose counters and sets of weights all differ."""
+    cdef rl_inputs fore = rl_gather(<void**>front.counters, tables.stretched, front.further)
+    cdef rl_inputs rear = rl_gather(<void**>back.counters, tables.stretched, back.further)
+    cdef int64_t sum = (<int64_t>rl_sum(fore, front.one, front.other) + rl_sum(rear, back.one, back.other)) >> RL_SUM_SHIFT
+    cdef int64_t probability = tables.squashed[min(max(sum, -STRETCH_LIMIT), STRETCH_LIMIT) + 2048]
+    cdef int32_t error
+    probability = min(max(probability, LEAST_PROBABILITY), PROBABILITY_ONE - LEAST_PROBABILITY)
+    bit = code_unpriced(coder, probability, bit)
+    error = <int32_t>(((PROBABILITY_ONE if bit else 0) - probability) >> RATE_BITS)
+    rl_learn(fore, error, front.one, front.other)
+    rl_learn(rear, error, back.one, back.other)
+    rl_follow(<void**>front.counters, adaptation.rates, adaptation.limit, bit)
+    rl_follow(<void**>back.counters, adaptation.rates, adaptation.limit, bit)
     return bit

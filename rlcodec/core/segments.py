@@ -13,13 +13,13 @@ MACS_PER_KMAC = 1000
 
 @dataclass(frozen=True)
 class Segment:
-    """A place in the stream: a slice of latents, a row of pixels, or a slice of a strip of a photograph.
+    """A place in the stream: a slice of latents, a row of pixels, a slice of a strip of a photograph, or a strip of a picture.
 
     Attributes:
-        kind: "latent", "pixels" or "slice".
-        index: of the slice or row.
+        kind: "latent", "pixels", "slice" or "strip".
+        index: of the slice, row or strip.
         symbols: bits of the slice that the budget keeps, or pixels of the row; 0 if they are not counted.
-        strip: of a photograph, from the top.
+        strip: of a picture, from the top.
     """
 
     kind: str

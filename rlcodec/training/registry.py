@@ -8,6 +8,7 @@ from pathlib import Path
 from rlcodec.errors import OptionError
 from rlcodec.training.mnist.options import MnistRasterOptions
 from rlcodec.training.options import AutoencoderOptions, PretrainOptions
+from rlcodec.training.raster.options import RasterPretrainOptions
 
 AUTOENCODER, RASTER = "autoencoder", "raster"
 Pretrain = Callable[[Path, PretrainOptions], Path]
@@ -41,6 +42,7 @@ _pretrainings: dict[tuple[str, str], Pretraining] = {
     ("mnist", AUTOENCODER): Pretraining(AutoencoderOptions, "rlcodec.training.mnist.pretrain:pretrain_autoencoder"),
     ("mnist", RASTER): Pretraining(MnistRasterOptions, "rlcodec.training.mnist.pretrain:pretrain_raster"),
     ("photo", AUTOENCODER): Pretraining(PretrainOptions, "rlcodec.training.photo.pretrain:pretrain_photo"),
+    ("raster", RASTER): Pretraining(RasterPretrainOptions, "rlcodec.training.raster.pretrain:pretrain_raster"),
     ("compact", AUTOENCODER): Pretraining(AutoencoderOptions, "rlcodec.training.compact.pretrain:pretrain_compact"),
 }
 

@@ -1,0 +1,3 @@
+BLOCK: int
+ENSEMBLE_BLOCK: int
+MOST_INPUTS: int

@@ -1,0 +1,60 @@
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t
+
+from rlcodec.core._adaptive cimport Counter, Counters
+from rlcodec.core._mixing cimport Mixers
+from rlcodec.core._range_coder cimport RangeCoder
+from rlcodec.presets.raster._sample_coder cimport MOST_PLANES, PAD, ROWS_ABOVE
+
+cpdef enum:
+    CANDIDATES = 4  # that are tried for a pixel
+    SIZES = 4  # of the surroundings in which pixels are looked up
+    MASK_COUNTERS = CANDIDATES << (2 * SIZES + 4)
+    PATTERN_COUNTERS = CANDIDATES << 13
+    PIXEL_COUNTERS = MASK_COUNTERS + PATTERN_COUNTERS
+    BELIEF_MIXERS = CANDIDATES << (2 * SIZES)
+    EQUAL_MIXERS = CANDIDATES << 4
+    BIT_MIXERS = MOST_PLANES * 8
+    NODE_MIXERS = MOST_PLANES * 256
+    COLOR_MIXERS = BIT_MIXERS + NODE_MIXERS
+    PIXEL_MIXERS = BELIEF_MIXERS + EQUAL_MIXERS + 2 * COLOR_MIXERS
+    COLOR_CONTEXTS = 8  # of the bits of a colour
+    TABLES = 2 + COLOR_CONTEXTS  # of counters by hashes, the first two of candidates
+    SMALL_BITS = 14  # places of a table of a small strip, in binary digits
+    SMALL_HASHED = TABLES << SMALL_BITS
+    SMALL_PIXELS = 1 << 13  # of a small strip, the most
+
+
+cdef struct Match:
+    uint32_t pixel  # that followed in a place with the same surroundings
+    uint16_t check  # of the surroundings
+    uint16_t hits  # how often it did since it differed; 0 if nothing is known
+
+
+ctypedef Match* MatchPointer
+
+
+cdef class PixelCoder:
+    cdef int channels, tier, max_error, match_bits, hash_bits, misses
+    cdef int64_t width, stride
+    cdef uint32_t* pixels  # of the first row
+    cdef Match* matches  # (SIZES, 1 << match_bits)
+    cdef Counters counters, hashed
+    cdef Mixers mixers
+    cdef Counter* first
+    cdef int32_t* first_mixer
+    cdef object memory, match_memory
+    # Of the pixel that is coded:
+    cdef uint32_t[SIZES] hashes
+    cdef MatchPointer[SIZES] found
+    cdef int[SIZES] belief
+    cdef uint32_t[CANDIDATES] candidates
+    cdef uint32_t pattern, last_color
+    cdef int equal
+    cdef void begin_row(self, int64_t y) noexcept nogil
+    cdef bint code_candidate(self, RangeCoder coder, int64_t y, int64_t x, uint32_t* pixel) noexcept nogil
+    cdef uint32_t code_color(self, RangeCoder coder, int64_t y, int64_t x, uint32_t pixel) noexcept nogil
+    cdef void take(self, int64_t y, int64_t x, uint32_t pixel) noexcept nogil
+    cdef int find_candidates(self, const uint32_t* here) noexcept nogil
+    cdef void find_color_contexts(self, const uint32_t* here, uint32_t* contexts) noexcept nogil
+    cdef bint is_near(self, uint32_t pixel, uint32_t candidate) noexcept nogil
+    cdef Counter* counter_at(self, int table, uint32_t hash) noexcept nogil

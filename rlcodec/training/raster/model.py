@@ -1,0 +1,255 @@
+"""Training of the model of preset `raster`: the states in which counters and mixing weights begin.
+
+Counters and mixing weights are carried from picture to picture. Counters of contexts that never occurred take the probability
+that their decision has in all contexts of the same level. Then the uses of counters are limited, so that they follow a new
+picture fast enough, and the mixing weights are trained once more on pictures that each begin with these counters.
+
+Photographs, coded as samples, and drawn screens, coded as pixels, train the states `picture`; small parts of photographs train
+`small`, and small drawings, for instance digits, `sketch`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from rich.progress import track
+
+from rlcodec.core._range_coder import RangeCoder
+from rlcodec.core.adaptive import MIXED, MOST_USES, STRETCH_LIMIT, STRETCHES, WEIGHT_LIMIT, Counters, Mixers
+from rlcodec.presets.raster._sample_coder import (
+    CLASSES,
+    COARSE_COUNTERS,
+    CONTEXT,
+    ENSEMBLE,
+    FIRST_COARSE,
+    FIRST_PAIR,
+    FRACTIONS,
+    GROUPS,
+    LEVELS,
+    NODES,
+    PAIRS,
+    TABLE,
+)
+from rlcodec.presets.raster.model import (
+    COUNTERS,
+    MIXERS,
+    PIXELS,
+    PIXELS_OR_SAMPLES,
+    SAMPLE_MIXERS,
+    SAMPLES,
+    SMALL_HASHED,
+)
+from rlcodec.presets.raster.planes import ORDERS, TRIED_ORDERS, PlaneOrder
+from rlcodec.presets.raster.strips import code_with
+from rlcodec.presets.raster.weights import (
+    BEGINNINGS,
+    MEMORY,
+    MIXER_UNIT,
+    USES,
+    RasterWeights,
+    StripModel,
+    packed_counters,
+    unpacked_counters,
+    weights_from_arrays,
+)
+from rlcodec.training.data import random_rescaled_crop
+from rlcodec.training.raster.drawings import cut_small, draw_screen
+
+CROP, SMALL_SIDE = 256, 28
+SAMPLE_MIXING_WEIGHT, PIXEL_MIXING_WEIGHT, MIXED_COUNTERS = 0.15, 0.2, 4
+"""First mixing weights, of the first inputs of a set."""
+SMALL_SHARE, SKETCH_SHARE = 20, 40
+"""Small pictures and sketches to each photograph: they are coded faster."""
+ALL_METHODS = SAMPLES, PIXELS, PIXELS_OR_SAMPLES
+MIXING_SHARE = 0.4
+"""Pictures that mixing weights are trained on last, as a share of those that train counters."""
+ALL_TIERS = TABLE, CONTEXT, ENSEMBLE
+
+
+@dataclass(frozen=True)
+class Example:
+    """A training picture.
+
+    Attributes:
+        pixels: uint8 (rows, columns, channels).
+        methods: by which it is coded.
+        order: of its planes.
+    """
+
+    pixels: np.ndarray
+    methods: tuple[int, ...]
+    order: PlaneOrder
+
+
+def log_odds_tables() -> tuple[np.ndarray, np.ndarray]:
+    """The tables `stretched` and `squashed` of `RasterWeights`."""
+    probability = (np.arange(STRETCHES) + 0.5) / STRETCHES
+    stretched = np.rint(256 * np.log(probability / (1 - probability)))
+    squashed = 65536 / (1 + np.exp((STRETCHES / 2 - np.arange(STRETCHES)) / 256))
+    return (
+        np.clip(stretched, -STRETCH_LIMIT, STRETCH_LIMIT).astype(np.int16),
+        np.clip(np.rint(squashed), 1, 65535).astype(np.uint16),
+    )
+
+
+def new_counters(count: int) -> np.ndarray:
+    """States of counters that have learned nothing, uint16 (count, 2)."""
+    states = np.zeros((count, 2), np.uint16)
+    states[:, 0] = 1 << 15
+    return states
+
+
+def new_mixers() -> np.ndarray:
+    """Mixing weights that have learned nothing, int32 (MIXERS, 8)."""
+    mixers = np.zeros((MIXERS, MIXED), np.int32)
+    mixers[:SAMPLE_MIXERS, :MIXED_COUNTERS] = round(65536 * SAMPLE_MIXING_WEIGHT)
+    mixers[SAMPLE_MIXERS:, :MIXED_COUNTERS] = round(65536 * PIXEL_MIXING_WEIGHT)
+    return mixers
+
+
+def fill_unseen(states: np.ndarray, trained: np.ndarray) -> None:
+    """Gives counters of samples that were never used the probability of their decision in all contexts of the same level.
+
+    Args:
+        states: uint16 (COUNTERS, 2), changed.
+        trained: as `states`, with the uses since training began.
+    """
+    shapes = [(0, (CLASSES, LEVELS, FRACTIONS, NODES)), (FIRST_PAIR, (CLASSES, LEVELS // 2, PAIRS, NODES))]
+    shapes += [(FIRST_COARSE + i * COARSE_COUNTERS, (CLASSES, LEVELS // 4, PAIRS, NODES)) for i in range(GROUPS - 2)]
+    for first, shape in shapes:
+        part = slice(first, first + int(np.prod(shape)))
+        uses = trained[part, 1].reshape(shape).astype(np.float64)
+        probability = states[part, 0].reshape(shape)
+        counted = uses.sum(2, keepdims=True)
+        mean = (uses * probability).sum(2, keepdims=True) / np.maximum(counted, 1)
+        filled = np.where((uses == 0) & (counted > 0), mean, probability)
+        states[part, 0] = np.rint(filled).astype(np.uint16).ravel()
+
+
+def limited(states: np.ndarray) -> np.ndarray:
+    """States as a weights file holds them: with the uses that counters may begin with."""
+    states = states.copy()
+    states[:, 1] = np.array(USES)[np.searchsorted(np.array(USES), states[:, 1], side="right") - 1]
+    return states
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """What the model of a kind of picture begins with, as one entry of the arrays of a weights file.
+
+    Attributes:
+        counters: uint8 (COUNTERS,).
+        hashed: uint8 (SMALL_HASHED,).
+        mixers: int16 (MIXERS, 8).
+    """
+
+    counters: np.ndarray
+    hashed: np.ndarray
+    mixers: np.ndarray
+
+
+def train_beginning(draw: Callable[[int], Example], count: int, name: str) -> Beginning:
+    """Trains the states in which the model of a kind of picture begins.
+
+    Args:
+        draw: the picture of a number.
+        count: of pictures that train the counters.
+        name: of the kind, for the progress bar.
+    """
+    stretched, squashed = log_odds_tables()
+    counters, hashed = Counters(new_counters(COUNTERS), MOST_USES), Counters(new_counters(SMALL_HASHED), MOST_USES)
+    model = StripModel(counters, Mixers(new_mixers(), stretched, squashed), hashed)
+    for index in track(range(count), f"{name}: counters"):
+        code_example(model, draw(index))
+    states = counters.states
+    fill_unseen(states, states)
+    packed, packed_hashed = packed_counters(limited(states)), packed_counters(limited(hashed.states))
+    begun = [Counters(unpacked_counters(part, squashed), MEMORY) for part in (packed, packed_hashed)]
+    model = StripModel(begun[0].copy(), model.mixers, begun[1].copy())
+    for index in track(range(count, count + max(1, round(count * MIXING_SHARE))), f"{name}: mixing weights"):
+        model.counters.begin_as(begun[0])
+        model.hashed.begin_as(begun[1])
+        code_example(model, draw(index))
+    return Beginning(packed, packed_hashed, packed_mixers(np.clip(model.mixers.states, -WEIGHT_LIMIT, WEIGHT_LIMIT)))
+
+
+def example(pixels: np.ndarray, methods: tuple[int, ...], rng: np.random.Generator) -> Example:
+    """A picture with one of the orders of planes that encoders try."""
+    channels = pixels.shape[2]
+    order = ORDERS[channels][int(rng.choice(TRIED_ORDERS[channels]))]
+    return Example(np.ascontiguousarray(pixels), methods, order)
+
+
+def code_example(model: StripModel, drawn: Example) -> None:
+    """Codes a picture by all its methods in all tiers; the model follows."""
+    for method in drawn.methods:
+        for tier in ALL_TIERS:
+            code_with(model, RangeCoder(), drawn.pixels, drawn.order, method, tier)
+
+
+def packed_mixers(mixers: np.ndarray) -> np.ndarray:
+    """Mixing weights as a weights file holds them."""
+    limits = np.iinfo(np.int16)
+    return np.clip(np.rint(mixers / MIXER_UNIT), limits.min, limits.max).astype(np.int16)
+
+
+def assemble(beginnings: list[Beginning]) -> RasterWeights:
+    """The weights of all beginnings, in the order of BEGINNINGS."""
+    stretched, squashed = log_odds_tables()
+    return weights_from_arrays(
+        {
+            "counters": np.stack([beginning.counters for beginning in beginnings]),
+            "hashed": np.stack([beginning.hashed for beginning in beginnings]),
+            "mixers": np.stack([beginning.mixers for beginning in beginnings]),
+            "stretched": stretched,
+            "squashed": squashed,
+        }
+    )
+
+
+def train_model(pictures: list[np.ndarray], small: np.ndarray | None, count: int, seed: int, side: int = CROP) -> RasterWeights:
+    """Trains the model.
+
+    Args:
+        pictures: photographs, uint8 (h, w, 3).
+        small: small drawings, uint8 (n, h, w); corners of drawn screens if None.
+        count: of photographs and of drawn screens that train the counters.
+        seed: of the draws.
+        side: of the crops in pixels.
+    """
+
+    def generator(kind: int, index: int) -> np.random.Generator:
+        return np.random.default_rng((seed, kind, index))
+
+    def draw_picture(index: int) -> Example:
+        rng = generator(0, index)
+        if index % 2:
+            screen = draw_screen(side, rng)
+            if rng.random() < 0.2:
+                screen = np.repeat(screen[..., 1:2], 3, 2)
+            return example(screen, (PIXELS, PIXELS_OR_SAMPLES), rng)
+        crop = random_rescaled_crop(pictures, side, rng)
+        if rng.random() < 0.15:
+            crop = crop[..., 1:2]
+        return example(crop, (SAMPLES,), rng)
+
+    def draw_small(index: int) -> Example:
+        rng = generator(1, index)
+        pixels = cut_small(pictures[int(rng.integers(len(pictures)))], SMALL_SIDE, rng)
+        return example(pixels[..., None], ALL_METHODS, rng)
+
+    def draw_sketch(index: int) -> Example:
+        rng = generator(2, index)
+        if small is None:
+            pixels = draw_screen(SMALL_SIDE * 4, rng)[:SMALL_SIDE, :SMALL_SIDE, 1]
+        else:
+            pixels = small[int(rng.integers(len(small)))]
+        return example(pixels[..., None], ALL_METHODS, rng)
+
+    return assemble(
+        [
+            train_beginning(draw_picture, 2 * count, BEGINNINGS[0]),
+            train_beginning(draw_small, SMALL_SHARE * count, BEGINNINGS[1]),
+            train_beginning(draw_sketch, SKETCH_SHARE * count, BEGINNINGS[2]),
+        ]
+    )
