@@ -61,6 +61,7 @@ def encode_at_gain(
     synthesis: str,
     workers: int | None = None,
     predictor: str = DEFAULT_PREDICTOR,
+    raster_areas: bool = True,
 ) -> Encoded:
     """Encodes all slices of a picture.
 
@@ -72,8 +73,9 @@ def encode_at_gain(
         synthesis: one of `rlcodec.presets.photo.repair.WIDTHS`.
         workers: threads; as many as there are cores if None.
         predictor: one of `rlcodec.presets.photo.settings.PREDICTORS`.
+        raster_areas: whether the raster-encoder may code areas.
     """
-    coded = PictureCoder(weights, picture.pixels, workers, predictor).code(gain, allocation)
+    coded = PictureCoder(weights, picture.pixels, workers, predictor, raster_areas).code(gain, allocation)
     return stream_of(weights, coded, picture, allocation, Choice(gain, SLICES, synthesis))
 
 
@@ -96,6 +98,7 @@ class PolicyEncoder:
         keep: whether the quantised areas are kept, so that the picture can be rendered without decoding.
         aq_strength: factor of the strength of adaptive quantisation.
         predictor: one of `rlcodec.presets.photo.settings.PREDICTORS`.
+        raster_areas: whether the raster-encoder may code areas.
     """
 
     def __init__(
@@ -108,9 +111,12 @@ class PolicyEncoder:
         keep: bool = False,
         aq_strength: float = 1.0,
         predictor: str = DEFAULT_PREDICTOR,
+        raster_areas: bool = True,
     ):
         self.policy, self.picture = policy, picture
-        self.live = LivePicture(weights, picture.pixels, workers, keep, aq_strength=aq_strength, predictor=predictor)
+        self.live = LivePicture(
+            weights, picture.pixels, workers, keep, aq_strength=aq_strength, predictor=predictor, raster_areas=raster_areas
+        )
         self.process = PhotoProcess(spec, self.live, policy.predictor)  # type: ignore[arg-type]
 
     def choose(self, objective: Objective) -> tuple[Choice, CodedPicture]:

@@ -15,15 +15,23 @@ from rlcodec.errors import DamagedStreamError
 from rlcodec.presets.photo.transform import AREA, padded_size
 from rlcodec.presets.raster.masked import bits_of_areas, decode_masked, encode_masked
 
-REPEATING = 0.25
-"""Share of an area's pixels that equal the one to the left or above, from which on the raster-encoder is tried."""
-FEWEST_REPEATING = 1 / 64
+LEAST_EQUAL, MOST_SMALL = 0.25, 0.05
+"""Areas in which at least this share of pixels equal the one to the left, and at most this share differ a little from it, are
+no photographs: there, the raster-encoder is tried. In smooth photographs many pixels are equal, too, but others differ a little."""
+SMALL_DIFFERENCE = 4
+FEWEST_AREAS = 1 / 64
 """Share of a picture's areas that must be so."""
 SAMPLED_ROWS = 4
 """One row of so many is looked at."""
 MASK_RATE = 4
 """A counter of the mask moves by 1 / 2**MASK_RATE of the way."""
 MAX_LENGTH_BYTES = 5
+STEPS_OF_ERROR, MOST_ERROR = 6, 4
+"""The largest error of a sample grows by 1 for so many levels of the quantiser's step, up to this. Larger errors spread over flat
+areas, and cost more quality than they save bytes."""
+RASTER_WEIGHT = 0.5
+"""Factor of the bits of the raster-encoder when it is compared with the transform, which does more harm to drawings than squared
+errors tell."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,8 +49,8 @@ class RasterLayer:
     pixels: np.ndarray
 
 
-def repeating_areas(picture: np.ndarray) -> np.ndarray:
-    """Areas in which many pixels equal a neighbour.
+def drawn_areas(picture: np.ndarray) -> np.ndarray:
+    """Areas that look like text, lines and flat colours.
 
     Args:
         picture: uint8 (height, width, 3).
@@ -51,20 +59,19 @@ def repeating_areas(picture: np.ndarray) -> np.ndarray:
         bool (area rows, area columns); all are False if there are few.
     """
     rows, columns = (length // AREA for length in padded_size(*picture.shape[:2]))
-    none = np.zeros((rows, columns), bool)
-    if picture.shape[0] < SAMPLED_ROWS or picture.shape[1] < AREA // 2:
-        return none
-    here, above = picture[1::SAMPLED_ROWS], picture[: picture.shape[0] - 1 : SAMPLED_ROWS]
-    equal = (here == above).all(2)
-    equal[:, 1:] |= (here[:, 1:] == here[:, :-1]).all(2)
-    padded = np.zeros((rows * (AREA // SAMPLED_ROWS), columns * AREA), np.float32)
-    padded[: len(equal), : equal.shape[1]] = equal
-    counts = padded.reshape(rows, AREA // SAMPLED_ROWS, columns, AREA).sum((1, 3))
-    looked_at = np.ones_like(equal, np.float32)
-    padded[:] = 0
-    padded[: len(equal), : equal.shape[1]] = looked_at
-    found = counts >= REPEATING * np.maximum(padded.reshape(rows, AREA // SAMPLED_ROWS, columns, AREA).sum((1, 3)), 1)
-    return found if found.mean() >= FEWEST_REPEATING else none
+    green = np.pad(
+        picture[::SAMPLED_ROWS, :, 1],
+        ((0, rows * AREA // SAMPLED_ROWS - -(-picture.shape[0] // SAMPLED_ROWS)), (0, columns * AREA - picture.shape[1])),
+        "edge",
+    ).astype(np.int16)
+    differences = np.abs(np.diff(green, axis=1, prepend=green[:, :1]))
+
+    def share(chosen: np.ndarray) -> np.ndarray:
+        return chosen.reshape(rows, AREA // SAMPLED_ROWS, columns, AREA).mean((1, 3))
+
+    equal = differences == 0
+    found = (share(equal) >= LEAST_EQUAL) & (share(differences <= SMALL_DIFFERENCE) - share(equal) <= MOST_SMALL)
+    return found if found.mean() >= FEWEST_AREAS else np.zeros_like(found)
 
 
 def raster_bits(picture: np.ndarray) -> np.ndarray | None:
@@ -76,10 +83,15 @@ def raster_bits(picture: np.ndarray) -> np.ndarray | None:
     Returns:
         None if it is worth a trial nowhere.
     """
-    candidates = repeating_areas(picture)
+    candidates = drawn_areas(picture)
     if not candidates.any():
         return None
     return np.where(candidates, bits_of_areas(picture, pixel_mask(candidates, picture.shape[:2]), AREA), np.inf)
+
+
+def largest_error(step: float) -> int:
+    """The largest error of the raster layer's samples at a quantiser's step."""
+    return min(int(step / STEPS_OF_ERROR), MOST_ERROR)
 
 
 def pixel_mask(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
@@ -87,20 +99,23 @@ def pixel_mask(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return mask.repeat(AREA, 0).repeat(AREA, 1)[: size[0], : size[1]].astype(np.uint8)
 
 
-def encode_layer(picture: np.ndarray, mask: np.ndarray, tier: int, workers: int | None = None) -> RasterLayer:
+def encode_layer(
+    picture: np.ndarray, mask: np.ndarray, tier: int, max_error: int = 0, workers: int | None = None
+) -> RasterLayer:
     """Codes the pixels of areas.
 
     Args:
         picture: uint8 (height, width, 3).
         mask: bool (area rows, area columns).
         tier: of the predictor.
+        max_error: largest difference of a sample from what is coded.
         workers: threads; as many as there are cores if None.
     """
     coder = RangeCoder()
     code_mask(coder, mask.copy())
     mask_bytes, chosen = coder.finish(), pixel_mask(mask, picture.shape[:2])
-    data = write_leb128(len(mask_bytes)) + mask_bytes + encode_masked(picture, chosen, tier, workers)
-    return RasterLayer(data, mask, _whole_areas(np.where(chosen[:, :, None], picture, np.uint8(0))))
+    coded, shown = encode_masked(picture, chosen, tier, max_error, workers)
+    return RasterLayer(write_leb128(len(mask_bytes)) + mask_bytes + coded, mask, _whole_areas(shown))
 
 
 def decode_layer(data: np.ndarray, length: int, size: tuple[int, int], workers: int | None = None) -> RasterLayer:

@@ -72,6 +72,7 @@ class LivePicture:
         scored: whether quality can be asked for; areas are then kept until it is.
         aq_strength: factor of the strength of adaptive quantisation.
         predictor: one of `rlcodec.presets.photo.settings.PREDICTORS`.
+        raster_areas: whether the raster-encoder may code areas.
 
     Attributes:
         coder: of the picture.
@@ -88,9 +89,10 @@ class LivePicture:
         scored: bool = False,
         aq_strength: float = 1.0,
         predictor: str = DEFAULT_PREDICTOR,
+        raster_areas: bool = True,
     ):
         self.weights, self.pixels, self.keep = weights, pixels, keep
-        self.coder = PictureCoder(weights, pixels, workers, predictor)
+        self.coder = PictureCoder(weights, pixels, workers, predictor, raster_areas)
         self._keep_coded, self.aq_strength = keep or scored, aq_strength
         self.coded: dict[tuple[int, int], CodedPicture] = {}
         self._scored: set[tuple[int, int]] = set()

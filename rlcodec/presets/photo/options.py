@@ -30,6 +30,7 @@ class PhotoOptions(EncodeOptions):
         predictor: "table", one adaptive counter for each decision, which decodes fastest; "context", a mixture of several,
             which saves 1 to 2% of the bytes; or "network", a mixture with the prediction of a network, which saves as much
             again.
+        raster_areas: whether areas of text, lines and flat colours may be coded pixel by pixel, exactly, where that costs less.
     """
 
     gain: int | None = option("Quantiser setting, 0 the finest to 511, instead of an objective and constraints.")
@@ -39,6 +40,7 @@ class PhotoOptions(EncodeOptions):
         "Predictor of the entropy coder: table decodes fastest, context takes fewer bytes, network the fewest.",
         DEFAULT_PREDICTOR,
     )
+    raster_areas: bool = option("Code areas of text, lines and flat colours pixel by pixel where that costs less.", True)
 
     def __post_init__(self) -> None:
         super().__post_init__()

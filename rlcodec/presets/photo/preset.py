@@ -75,13 +75,28 @@ class PhotoPreset(Preset):
             synthesis = options.synthesis or DEFAULT_SYNTHESIS
             allocation = allocation_for(options.kind, options.aq_strength)
             return encode_at_gain(
-                self.weights(), picture, options.gain, allocation, synthesis, options.workers, options.predictor
+                self.weights(),
+                picture,
+                options.gain,
+                allocation,
+                synthesis,
+                options.workers,
+                options.predictor,
+                options.raster_areas,
             )
         calibration = load_calibration() if options.max_decode_ms is not None else None
         policy, keep = policy_of(self, options.policy), options.min_psnr is not None
         strength = options.aq_strength
         encoder = PolicyEncoder(
-            self.weights(), self.process_spec(), policy, picture, options.workers, keep, strength, options.predictor
+            self.weights(),
+            self.process_spec(),
+            policy,
+            picture,
+            options.workers,
+            keep,
+            strength,
+            options.predictor,
+            options.raster_areas,
         )
         if objective is not None and not options.constraints:
             return encoder.encode(objective, options.synthesis)

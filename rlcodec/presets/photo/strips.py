@@ -22,7 +22,7 @@ from rlcodec.presets.photo.areas import Areas
 from rlcodec.presets.photo.coefficient_coder import StripState, code_slice
 from rlcodec.presets.photo.colors import ANGLES, ColorTransform
 from rlcodec.presets.photo.division import balanced_division, division_bytes, division_of, strip_count
-from rlcodec.presets.photo.layer import RasterLayer, decode_layer, encode_layer
+from rlcodec.presets.photo.layer import RASTER_WEIGHT, RasterLayer, decode_layer, encode_layer, largest_error
 from rlcodec.presets.photo.quantiser import Quantiser, step_of
 from rlcodec.presets.photo.transform import AREA, AREA_PIXELS, PLANES, RASTER, SLICE_OF, SLICES, padded_size, planes_of
 from rlcodec.presets.photo.weights import PhotoWeights
@@ -153,14 +153,14 @@ def encode_photo(
         assert raster is not None
         planes, offsets = source(strip)
         splits, costs = best_splits(planes, quantiser, offsets, allocation)
-        splits[allocation.split_weight * raster[rows[strip]] < costs] = RASTER
+        splits[RASTER_WEIGHT * allocation.split_weight * raster[rows[strip]] < costs] = RASTER
         return splits
 
     splits, layer = None, None
     if raster is not None:
         splits = side_by_side(split, range(len(rows)), workers)
         mask = np.concatenate(splits) == RASTER
-        layer = encode_layer(picture, mask, tier, workers) if mask.any() else None
+        layer = encode_layer(picture, mask, tier, largest_error(step_of(gain)), workers) if mask.any() else None
 
     def run(strip: int) -> CodedPicture:
         planes, offsets = source(strip)

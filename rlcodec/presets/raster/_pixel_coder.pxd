@@ -54,6 +54,7 @@ cdef class PixelCoder:
     cdef bint code_candidate(self, RangeCoder coder, int64_t y, int64_t x, uint32_t* pixel) noexcept nogil
     cdef uint32_t code_color(self, RangeCoder coder, int64_t y, int64_t x, uint32_t pixel) noexcept nogil
     cdef void take(self, int64_t y, int64_t x, uint32_t pixel) noexcept nogil
+    cdef void leave(self, int64_t y, int64_t x) noexcept nogil
     cdef int find_candidates(self, const uint32_t* here) noexcept nogil
     cdef void find_color_contexts(self, const uint32_t* here, uint32_t* contexts) noexcept nogil
     cdef bint is_near(self, uint32_t pixel, uint32_t candidate) noexcept nogil

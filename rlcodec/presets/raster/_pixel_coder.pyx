@@ -258,6 +258,11 @@ cdef class PixelCoder:
         self.last_color = coded
         return coded
 
+    cdef void leave(self, int64_t y, int64_t x) noexcept nogil:
+        """Leaves a pixel out: later ones see the one to the left in its place."""
+        cdef uint32_t* here = self.pixels + y * self.stride + x
+        here[0] = here[-1]
+
     cdef void take(self, int64_t y, int64_t x, uint32_t pixel) noexcept nogil:
         """Takes a pixel whose candidates were found; later pixels look it up."""
         cdef Match* match

@@ -79,6 +79,7 @@ cdef class SampleCoder:
     cdef object memory
     cdef void begin_row(self, int64_t y) noexcept nogil
     cdef void begin_sample(self, int64_t y, int64_t x) noexcept nogil
+    cdef void leave(self, int plane, int64_t y, int64_t x) noexcept nogil
     cdef void skip(self, int plane, int64_t y, int64_t x, int64_t value) noexcept nogil
     cdef int64_t code(
         self, RangeCoder coder, int plane, int64_t y, int64_t x, int64_t value, int64_t least, int64_t most

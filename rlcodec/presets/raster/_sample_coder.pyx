@@ -160,6 +160,10 @@ cdef class SampleCoder:
                 for i in range(PAD):
                     here[i - row * self.stride] = here[-1]
 
+    cdef void leave(self, int plane, int64_t y, int64_t x) noexcept nogil:
+        """Leaves a sample out: later ones see the one to the left in its place."""
+        self.skip(plane, y, x, self.state[plane].values[y * self.stride + x - 1])
+
     cdef void skip(self, int plane, int64_t y, int64_t x, int64_t value) noexcept nogil:
         """Takes a sample that is known by other means."""
         cdef Plane* state = &self.state[plane]

@@ -7,6 +7,7 @@ from rlcodec.core._mixing import Mixers
 from rlcodec.core._range_coder import RangeCoder
 
 PIXELS: int
+PRICED_COLUMNS: int
 PIXELS_OR_SAMPLES: int
 SAMPLES: int
 TO_CONSTANT: int
@@ -25,4 +26,6 @@ def code_strip(
     counters: Counters,
     mixers: Mixers,
     hashed: Counters,
+    mask: np.ndarray | None = None,
+    costs: np.ndarray | None = None,
 ) -> int: ...

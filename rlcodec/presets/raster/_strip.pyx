@@ -19,6 +19,7 @@ cpdef enum:
     TO_SECOND = 2
     TO_MEAN = 3
     REFERENCES = 4
+    PRICED_COLUMNS = 32  # whose code lengths are added up
 
 cdef enum:
     MIDDLE = 128
@@ -36,12 +37,13 @@ cdef inline int64_t reference_of(const int64_t* samples, int kind) noexcept nogi
 
 cdef int64_t code_all(
     RangeCoder coder, uint8_t[:, :, ::1] picture, const int* order, const int* references, int method, SampleCoder samples,
-    PixelCoder pixels,
+    PixelCoder pixels, const uint8_t[:, ::1] mask, bint masked, int64_t[:, ::1] costs, bint priced,
 ) noexcept nogil:
     cdef int64_t rows = picture.shape[0], width = picture.shape[1], y, x, base
     cdef int64_t[MOST_PLANES] known
     cdef int planes = <int>picture.shape[2], i
     cdef bint decoding = coder.state.direction == DECODE, hit
+    cdef int64_t cost = 0
     cdef uint32_t pixel = 0
     cdef uint8_t* sample
     for i in range(MOST_PLANES):
@@ -52,6 +54,15 @@ cdef int64_t code_all(
         if method != SAMPLES:
             pixels.begin_row(y)
         for x in range(width):
+            if masked and not mask[y, x]:
+                if method != PIXELS:
+                    samples.begin_sample(y, x)
+                    for i in range(planes):
+                        samples.leave(i, y, x)
+                if method != SAMPLES:
+                    pixels.leave(y, x)
+                continue
+            cost = coder.state.cost
             sample, hit = &picture[y, x, 0], False
             if method != SAMPLES:
                 pixel = 0
@@ -76,6 +87,8 @@ cdef int64_t code_all(
                         pixel |= <uint32_t>known[i] << 8 * order[i]
             if coder.state.exhausted:
                 return y * width + x
+            if priced:
+                costs[y, x // PRICED_COLUMNS] += coder.state.cost - cost
             if method != SAMPLES:
                 pixels.take(y, x, pixel)
             if decoding:
@@ -90,7 +103,7 @@ cdef int64_t code_all(
 
 def code_strip(
     RangeCoder coder, uint8_t[:, :, ::1] picture, order, references, int method, int tier, int max_error, Counters counters,
-    Mixers mixers, Counters hashed,
+    Mixers mixers, Counters hashed, const uint8_t[:, ::1] mask=None, int64_t[:, ::1] costs=None,
 ):
     """Codes a strip, until the data are exhausted.
 
@@ -105,6 +118,9 @@ def code_strip(
         counters: with which the strip begins, which follow it.
         mixers: with which the strip begins, which follow it.
         hashed: with which the tables of a small strip begin, as `PixelCoder`.
+        mask: uint8 (rows, columns), 0 where pixels are left out; all are coded if None.
+        costs: int64 (rows, columns / PRICED_COLUMNS, rounded up), to which an encoder adds the code lengths of pixels, in
+            1/COST_UNIT bit.
 
     Returns:
         Number of pixels, in raster order, that are known.
@@ -120,6 +136,10 @@ def code_strip(
         raise ValueError(f"{planes} channels of {rows} rows and {width} columns by method {method}")
     if sorted(order) != list(range(planes)) or len(references) != planes:
         raise ValueError(f"the order of channels is {order}, the references are {references}")
+    if mask is not None and (mask.shape[0], mask.shape[1]) != (rows, width):
+        raise ValueError("the mask has another size")
+    if costs is not None and (costs.shape[0], costs.shape[1]) != (rows, (width + PRICED_COLUMNS - 1) // PRICED_COLUMNS):
+        raise ValueError("the costs have another size")
     for i in range(planes):
         places[i], bases[i] = order[i], references[i]
         if not TO_CONSTANT <= bases[i] < REFERENCES or bases[i] > (i if i < 2 else TO_MEAN):
@@ -129,5 +149,7 @@ def code_strip(
     if method != SAMPLES:
         pixels = PixelCoder(planes, rows, width, tier, max_error, counters, mixers, hashed)
     with nogil:
-        known = code_all(coder, picture, places, bases, method, samples, pixels)
+        known = code_all(
+            coder, picture, places, bases, method, samples, pixels, mask, mask is not None, costs, costs is not None
+        )
     return known

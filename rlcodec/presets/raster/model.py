@@ -22,7 +22,7 @@ pixel that is none is coded bit by bit, or as samples.
 
 from rlcodec.presets.raster._pixel_coder import PIXEL_COUNTERS, PIXEL_MIXERS, SMALL_HASHED, SMALL_PIXELS
 from rlcodec.presets.raster._sample_coder import CONTEXT, ENSEMBLE, MOST_PLANES, SAMPLE_COUNTERS, SAMPLE_MIXERS, TABLE
-from rlcodec.presets.raster._strip import PIXELS, PIXELS_OR_SAMPLES, SAMPLES, code_strip
+from rlcodec.presets.raster._strip import PIXELS, PIXELS_OR_SAMPLES, PRICED_COLUMNS, SAMPLES, code_strip
 
 COUNTERS = SAMPLE_COUNTERS + PIXEL_COUNTERS
 MIXERS = SAMPLE_MIXERS + PIXEL_MIXERS
@@ -39,6 +39,7 @@ __all__ = [
     "MOST_PLANES",
     "PIXELS",
     "PIXELS_OR_SAMPLES",
+    "PRICED_COLUMNS",
     "SAMPLES",
     "SAMPLE_COUNTERS",
     "SAMPLE_MIXERS",

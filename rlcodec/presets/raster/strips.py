@@ -151,6 +151,8 @@ def code_with(
     method: int,
     tier: int,
     max_error: int = 0,
+    mask: np.ndarray | None = None,
+    costs: np.ndarray | None = None,
 ) -> int:
     """Codes the pixels of a strip with a model, which follows them; decoding overwrites the pixels.
 
@@ -162,6 +164,8 @@ def code_with(
         method: one of METHODS.
         tier: index of the predictor.
         max_error: largest difference of a sample from what is coded.
+        mask: uint8 (rows, columns), 0 where pixels are left out; all are coded if None.
+        costs: int64 (rows, columns / PRICED_COLUMNS, rounded up), to which code lengths are added, in 1/COST_UNIT bit.
 
     Returns:
         Number of pixels, in raster order, that are known.
@@ -169,7 +173,7 @@ def code_with(
     parts = model.counters, model.mixers, model.hashed
     if not pixels.flags.writeable and coder.encoding:
         pixels = pixels.copy()
-    return code_strip(coder, pixels, order.channels, order.references, method, tier, max_error, *parts)
+    return code_strip(coder, pixels, order.channels, order.references, method, tier, max_error, *parts, mask, costs)
 
 
 def _code(
