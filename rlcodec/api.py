@@ -12,14 +12,15 @@ from rlcodec.core.segment_choice import STOP
 from rlcodec.core.segments import MACS_PER_KMAC
 from rlcodec.errors import MisfitError, OptionError, TruncatedStreamError, TruncatedStreamWarning
 from rlcodec.images.gray import ImageLike
-from rlcodec.options import DecodeOptions, EncodeOptions, options_from, whole_number
+from rlcodec.options import LOSSLESS, DecodeOptions, EncodeOptions, options_from, whole_number
 from rlcodec.presets.base import Decoded, Encoded, Preset, StreamInfo
+from rlcodec.presets.choice import AUTO, EXACT, MOST_BPP_OF_DIGITS, SMALL, WITHOUT_CHOICE, choose_preset
 from rlcodec.presets.registry import decode_option_types, encode_option_types, preset_by_name, preset_of
 
 DEFAULT_PRESET = "mnist"
 
 
-def encode(image: ImageLike, options: EncodeOptions | None = None, *, preset: str = DEFAULT_PRESET, **keywords: Any) -> bytes:
+def encode(image: ImageLike, options: EncodeOptions | None = None, *, preset: str = AUTO, **keywords: Any) -> bytes:
     """Encodes an image.
 
     Without further options a policy makes the decisions, the shipped one if no other is named. The objective weighs distortion
@@ -28,13 +29,15 @@ def encode(image: ImageLike, options: EncodeOptions | None = None, *, preset: st
 
     Args:
         image: a PIL image, a path, or a uint8 array; preset "mnist" takes 8-bit gray, "photo" and "compact" anything that
-            Pillow reads.
+            Pillow reads, and "raster" does so with alpha.
         options: the preset's options as a dataclass, for instance an `rlcodec.presets.photo.options.PhotoOptions`.
-        preset: name of the preset.
+        preset: name of the preset; by default the one of the options, or the one that suits the image: "mnist" for small gray
+            images, "raster" for what must be exact, is transparent in places or looks drawn all over, "photo" for all others.
         **keywords: instead of `options`, the fields of that dataclass: `policy`, `objective`, `lambda_rate`, `lambda_compute`,
             `distortion`, `lossless`, `max_bytes`, `min_psnr`, `max_decode_ms`, `max_pixels` and `workers` (see
             `rlcodec.options.EncodeOptions`); for "mnist" also `bit_budget`, `tier` and `rows`; for "photo" `gain`,
-            `synthesis`, `aq_strength` and `predictor`; for "compact" `bit_budget` and `tier`.
+            `synthesis`, `aq_strength`, `predictor` and `raster_areas`; for "compact" `bit_budget` and `tier`; for "raster"
+            `predictor` and `max_error`.
 
     Returns:
         The stream.
@@ -59,11 +62,35 @@ def encode(image: ImageLike, options: EncodeOptions | None = None, *, preset: st
 
 
 def encode_image(
-    image: ImageLike, options: EncodeOptions | None = None, *, preset: str = DEFAULT_PRESET, **keywords: Any
+    image: ImageLike, options: EncodeOptions | None = None, *, preset: str = AUTO, **keywords: Any
 ) -> Encoded:
     """As `encode`, and also returns what was coded, what it cost and what decoders show."""
+    if preset == AUTO:
+        if options is None:
+            return _encode_suitably(image, keywords)
+        preset = _preset_of_options(options)
     codec = preset_by_name(preset)
     return codec.encode(image, encode_options(codec, options, keywords))
+
+
+def _encode_suitably(image: ImageLike, keywords: dict[str, Any]) -> Encoded:
+    """Encodes by the preset that suits an image; small gray images also exactly by the raster-encoder, if they are no digits."""
+    codec = preset_by_name(choose_preset(image, keywords))
+    encoded = codec.encode(image, encode_options(codec, None, keywords))
+    free = not set(keywords) - {*WITHOUT_CHOICE, LOSSLESS}
+    if codec.name == SMALL and free and encoded.bits > MOST_BPP_OF_DIGITS * encoded.original.size:
+        exact = preset_by_name(EXACT)
+        other = exact.encode(image, encode_options(exact, None, keywords))
+        return other if len(other.data) <= len(encoded.data) else encoded
+    return encoded
+
+
+def _preset_of_options(options: EncodeOptions) -> str:
+    """Name of the preset whose options dataclass an instance is of."""
+    for name, kind in encode_option_types().items():
+        if type(options) is kind:
+            return name
+    raise OptionError(f"{type(options).__name__} is the options of no preset")
 
 
 def encode_options(preset: Preset, options: EncodeOptions | None, keywords: dict[str, Any]) -> EncodeOptions:

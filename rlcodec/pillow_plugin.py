@@ -17,7 +17,8 @@ from rlcodec.api import decode, encode
 from rlcodec.core.container import MAGIC, unpack
 from rlcodec.core.preset_format import MOST_PIXELS
 from rlcodec.errors import StreamError
-from rlcodec.presets.registry import preset_for, preset_of
+from rlcodec.presets.choice import AUTO
+from rlcodec.presets.registry import preset_of
 
 FORMAT = "RLC"
 EXTENSION, MIME = ".rlc", "image/x-rlcodec"
@@ -55,10 +56,9 @@ class RlcImageFile(ImageFile.ImageFile):
 
 
 def _save(image: Image.Image, file: IO[bytes], filename: str | bytes) -> None:
-    """Writes with the keywords of `rlcodec.encode`; by default with the first preset that suits image and options."""
+    """Writes with the keywords of `rlcodec.encode`; by default with the preset that suits image and options."""
     options = dict(image.encoderinfo)
-    preset = options.pop("preset", None) or preset_for(image.mode, image.size, options)
-    file.write(encode(image, preset=preset, **options))
+    file.write(encode(image, preset=options.pop("preset", None) or AUTO, **options))
 
 
 Image.register_open(FORMAT, RlcImageFile, lambda prefix: prefix.startswith(MAGIC))

@@ -28,6 +28,7 @@ from rlcodec.cli.common import (
 )
 from rlcodec.cli.parameters import Argument, Option
 from rlcodec.control.decode_time import calibration_path, save_calibration
+from rlcodec.core.container import unpack
 from rlcodec.core.files import write_bytes
 from rlcodec.core.metrics import psnr_db
 from rlcodec.core.preset_format import MAX_PIXELS
@@ -36,7 +37,8 @@ from rlcodec.images.gray import FileBytes
 from rlcodec.images.saving import format_of, image_bytes
 from rlcodec.options import option
 from rlcodec.parallel.options import LOCAL, RAY, MapOptions, check_backend
-from rlcodec.presets.registry import decode_option_types, encode_option_types, preset_by_name
+from rlcodec.presets.choice import AUTO
+from rlcodec.presets.registry import decode_option_types, encode_option_types, preset_by_name, preset_of
 
 STREAM_SUFFIX = ".rlc"
 PNG_LEVEL = 4
@@ -70,10 +72,11 @@ def encode(
         Argument(
             metavar="IMAGE... OUTPUT",
             help="Images, or folders of images, followed by the stream to write or the folder of streams. Preset mnist takes "
-            "8-bit gray images of at most 64x64 pixels; photo and compact take any image that Pillow reads.",
+            "8-bit gray images of at most 64x64 pixels; photo, raster and compact take any image that Pillow reads. By default "
+            "the preset is chosen that suits the image.",
         ),
     ],
-    preset: PresetOption = api.DEFAULT_PRESET,
+    preset: Annotated[str, Option("Name of the preset; by default the one that suits each image.")] = AUTO,
     *,
     files: FileOptions,
     backend: BackendOption = LOCAL,
@@ -81,7 +84,7 @@ def encode(
 ) -> None:
     """Encode one image or many."""
     *images, output = _sources_and_target(paths)
-    coder = preset_by_name(preset)
+    coder = preset_by_name(api.DEFAULT_PRESET if preset == AUTO else preset)  # that of a device
     check_backend(backend)
     if backend == RAY and not is_batch(paths):
         raise OptionError("backend ray is for many images; name a folder, or several images")
@@ -107,7 +110,8 @@ def encode(
     write_bytes(output, data)
     psnr = psnr_db(original, shown)
     quality = f"PSNR {psnr:.2f} dB" if math.isfinite(psnr) else "exact"
-    say(f"{output}: {len(data)} bytes, {8 * len(data) / math.prod(original.shape[:2]):.3f} bits per pixel, {quality}")
+    chosen = f", preset {preset_of(unpack(data).header).name}" if preset == AUTO else ""
+    say(f"{output}: {len(data)} bytes, {8 * len(data) / math.prod(original.shape[:2]):.3f} bits per pixel, {quality}{chosen}")
 
 
 @command("rlcodec decode digit.rlc digit.png", "rlcodec decode streams/ digits/ --ending .bmp", types=decode_option_types)
