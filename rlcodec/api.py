@@ -61,9 +61,7 @@ def encode(image: ImageLike, options: EncodeOptions | None = None, *, preset: st
     return encode_image(image, options, preset=preset, **keywords).data
 
 
-def encode_image(
-    image: ImageLike, options: EncodeOptions | None = None, *, preset: str = AUTO, **keywords: Any
-) -> Encoded:
+def encode_image(image: ImageLike, options: EncodeOptions | None = None, *, preset: str = AUTO, **keywords: Any) -> Encoded:
     """As `encode`, and also returns what was coded, what it cost and what decoders show."""
     if preset == AUTO:
         if options is None:
@@ -74,13 +72,13 @@ def encode_image(
 
 
 def _encode_suitably(image: ImageLike, keywords: dict[str, Any]) -> Encoded:
-    """Encodes by the preset that suits an image; small gray images also exactly by the raster-encoder, if they are no digits."""
+    """Encodes by the preset that suits an image; small gray images that are no digits also exactly by the raster-encoder."""
     codec = preset_by_name(choose_preset(image, keywords))
     encoded = codec.encode(image, encode_options(codec, None, keywords))
     free = not set(keywords) - {*WITHOUT_CHOICE, LOSSLESS}
     if codec.name == SMALL and free and encoded.bits > MOST_BPP_OF_DIGITS * encoded.original.size:
         exact = preset_by_name(EXACT)
-        other = exact.encode(image, encode_options(exact, None, keywords))
+        other = exact.encode(encoded.original, encode_options(exact, None, keywords))
         return other if len(other.data) <= len(encoded.data) else encoded
     return encoded
 

@@ -76,9 +76,9 @@ def test_lossless_digits_are_small(digits):
 
 
 def test_lossless_by_its_three_names(digit):
-    data = rlcodec.encode(digit, lossless=True)
-    assert data == rlcodec.encode(digit, objective="lossless")
-    assert data == rlcodec.encode(digit, bit_budget=0, tier="context")
+    data = rlcodec.encode(digit, preset="mnist", lossless=True)
+    assert data == rlcodec.encode(digit, preset="mnist", objective="lossless")
+    assert data == rlcodec.encode(digit, preset="mnist", bit_budget=0, tier="context")
 
 
 @pytest.mark.parametrize("tier", TIERS)
@@ -116,7 +116,7 @@ def test_more_latents_and_more_rows_look_better(digits):
     ids=str,
 )
 def test_inspect_agrees_with_the_encoder(digit, choices):
-    coded = rlcodec.encode_image(digit, **choices)
+    coded = rlcodec.encode_image(digit, preset="mnist", **choices)
     found = rlcodec.inspect(coded.data)
     assert found.segments == coded.segments
     assert found.settings == coded.settings
@@ -132,7 +132,7 @@ def test_inspect_agrees_with_the_encoder(digit, choices):
 
 def test_inspect_says_where_a_stream_stopped(digit):
     def stop(**choices) -> str | None:
-        return rlcodec.inspect(rlcodec.encode(digit, **choices)).stopped_after
+        return rlcodec.inspect(rlcodec.encode(digit, preset="mnist", **choices)).stopped_after
 
     assert stop(bit_budget=0, rows=0) is None
     assert stop(bit_budget=50, rows=0) == "latent 1"

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 import rlcodec
-import rlcodec.pillow_plugin  # noqa: F401
+import rlcodec.pillow_plugin
 from rlcodec.errors import OptionError
 from rlcodec.presets.photo.options import PhotoOptions
 from rlcodec.presets.raster.options import RasterOptions
@@ -39,7 +39,9 @@ def digit() -> np.ndarray:
 def clothing() -> np.ndarray:
     """A small gray picture that is no digit: shaded and noisy."""
     shade = np.linspace(60, 230, 28)
-    return np.clip(shade[:, None] * 0.5 + shade[None] * 0.5 + np.random.default_rng(0).normal(0, 6, (28, 28)), 0, 255).astype(np.uint8)
+    return np.clip(shade[:, None] * 0.5 + shade[None] * 0.5 + np.random.default_rng(0).normal(0, 6, (28, 28)), 0, 255).astype(
+        np.uint8
+    )
 
 
 @pytest.mark.parametrize(

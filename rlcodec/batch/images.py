@@ -6,12 +6,13 @@ from typing import Any
 
 from PIL import Image
 
-from rlcodec.api import DEFAULT_PRESET, decode_options, decode_stream, encode_options, parse, report_cut
+from rlcodec.api import DEFAULT_PRESET, decode_options, decode_stream, encode, encode_options, parse, report_cut
 from rlcodec.core.container import Stream
 from rlcodec.core.preset_format import MAX_PIXELS
 from rlcodec.images.gray import ImageLike
 from rlcodec.options import DecodeOptions, EncodeOptions
 from rlcodec.parallel.threads import map_threads
+from rlcodec.presets.choice import AUTO
 from rlcodec.presets.registry import preset_by_name, preset_of
 
 
@@ -19,7 +20,7 @@ def encode_many(
     images: Iterable[ImageLike],
     options: EncodeOptions | None = None,
     *,
-    preset: str = DEFAULT_PRESET,
+    preset: str = AUTO,
     workers: int | None = None,
     device: str | None = None,
     **keywords: Any,
@@ -29,7 +30,7 @@ def encode_many(
     Args:
         images: as `encode` takes them; an image may be given several times, and a uint8 array (n, height, width) is n images.
         options: the preset's options as a dataclass, the same for all images.
-        preset: name of the preset.
+        preset: name of the preset; as `encode` chooses if it is not given.
         workers: threads; as many as there are cores if None.
         device: "cuda" or another torch device that runs the networks of tier "lm" for many images at once; for preset "mnist"
             with `tier="lm"`. Needs torch.
@@ -41,15 +42,16 @@ def encode_many(
     Raises:
         RlcodecError: as `encode`, for the first image that fails.
     """
-    coder = preset_by_name(preset)
-    chosen = encode_options(coder, options, keywords)
     if device is not None:
-        return coder.encode_on_device(list(images), chosen, device)
+        coder = preset_by_name(DEFAULT_PRESET if preset == AUTO else preset)
+        return coder.encode_on_device(list(images), encode_options(coder, options, keywords), device)
+    if preset != AUTO:  # what is wrong with the options is told even if there are no images
+        encode_options(preset_by_name(preset), options, keywords)
     locks: dict[int, Lock] = {}
 
     def run(image: ImageLike) -> bytes:
         with locks.setdefault(id(image), Lock()):  # Pillow reads pixels on demand, which two threads must not do at once
-            return coder.encode(image, chosen).data
+            return encode(image, options, preset=preset, **keywords)
 
     return map_threads(run, images, workers)
 

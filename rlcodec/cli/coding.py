@@ -19,7 +19,6 @@ from rlcodec.cli.common import (
     BackendOption,
     JsonOption,
     MaxPixelsOption,
-    PresetOption,
     command,
     complain,
     progress,

@@ -123,8 +123,11 @@ def bd_rates(curves: pd.DataFrame, anchor: str) -> pd.DataFrame:
 
 
 def best_points(curve: pd.DataFrame, measure: str) -> pd.DataFrame:
-    """The points of a curve that no other point dominates, so that quality increases with rate, as interpolation requires."""
-    ordered = curve.dropna(subset=[measure]).sort_values("bpp")
+    """The points of a curve that no other point dominates, so that quality increases with rate, as interpolation requires.
+
+    Points of infinite quality, where all pixels are exact, are left out: nothing can be interpolated towards them.
+    """
+    ordered = curve[np.isfinite(curve[measure])].sort_values("bpp")
     return ordered[ordered[measure] > ordered[measure].cummax().shift(fill_value=-math.inf)]
 
 

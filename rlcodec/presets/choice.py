@@ -14,7 +14,7 @@ from PIL import Image
 
 from rlcodec.core.preset_format import MAX_PIXELS
 from rlcodec.images.gray import ImageLike, with_image
-from rlcodec.options import LOSSLESS, EncodeOptions
+from rlcodec.options import EncodeOptions
 from rlcodec.presets.registry import encode_option_types, preset_by_name, preset_for
 
 AUTO = "auto"

@@ -24,7 +24,7 @@ def png(tmp_path, digit):
 @pytest.fixture
 def stream(tmp_path, digit):
     path = tmp_path / "digit.rlc"
-    path.write_bytes(rlcodec.encode(digit, lossless=True))
+    path.write_bytes(rlcodec.encode(digit, preset="mnist", lossless=True))
     return path
 
 
@@ -84,7 +84,7 @@ def test_what_is_no_gray_small_image_is_refused(run, tmp_path, digit):
     Image.fromarray(digit).convert("RGB").save(colour)
     Image.new("L", (500, 20)).save(large)
     for path, word in ((text, "not an image"), (colour, "RGB"), (large, "64x64"), (tmp_path / "none.png", "no such file")):
-        refused(run("encode", path, tmp_path / "a.rlc"), word)
+        refused(run("encode", path, tmp_path / "a.rlc", "--preset", "mnist"), word)
     assert not (tmp_path / "a.rlc").exists()
 
 

@@ -17,7 +17,8 @@ from rlcodec.presets.raster.masked import bits_of_areas, decode_masked, encode_m
 
 LEAST_EQUAL, MOST_SMALL = 0.25, 0.05
 """Areas in which at least this share of pixels equal the one to the left, and at most this share differ a little from it, are
-no photographs: there, the raster-encoder is tried. In smooth photographs many pixels are equal, too, but others differ a little."""
+no photographs: there, the raster-encoder is tried. In smooth photographs many pixels are equal too, but others differ a
+little."""
 SMALL_DIFFERENCE = 4
 FEWEST_AREAS = 1 / 64
 """Share of a picture's areas that must be so."""
@@ -27,11 +28,11 @@ MASK_RATE = 4
 """A counter of the mask moves by 1 / 2**MASK_RATE of the way."""
 MAX_LENGTH_BYTES = 5
 STEPS_OF_ERROR, MOST_ERROR = 6, 4
-"""The largest error of a sample grows by 1 for so many levels of the quantiser's step, up to this. Larger errors spread over flat
-areas, and cost more quality than they save bytes."""
+"""The largest error of a sample grows by 1 for so many levels of the quantiser's step, up to this. Larger errors spread over
+flat areas, and cost more quality than they save bytes."""
 RASTER_WEIGHT = 0.5
-"""Factor of the bits of the raster-encoder when it is compared with the transform, which does more harm to drawings than squared
-errors tell."""
+"""Factor of the bits of the raster-encoder when it is compared with the transform, which does more harm to drawings than
+squared errors tell."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -132,8 +132,11 @@ def decode_masked(
         data, length = parts[index]
         part = slice(index * rows, min((index + 1) * rows, height))
         coder, pixels = RangeCoder(data, length), np.zeros((part.stop - part.start, width, settings.channels), np.uint8)
-        choice, chosen = code_choice(coder, settings.channels, None), np.ascontiguousarray(mask[part])
-        known = 0 if coder.exhausted else _code(weights, coder, pixels, chosen, choice, settings)
+        known = 0
+        if length:  # or it was cut off
+            choice = code_choice(coder, settings.channels, None)
+            if not coder.exhausted:
+                known = _code(weights, coder, pixels, np.ascontiguousarray(mask[part]), choice, settings)
         picture[part] = pixels[..., :3]
         fill_masked(picture[part], mask[part], known)
 

@@ -113,11 +113,11 @@ def test_limits_that_contradict_each_other_all(images):
 def test_bytes_are_used(images):
     """More bytes, no worse a picture; and whatever fits in exactly is exact."""
     for image in images[:3]:
-        exact = encode_image(image, lossless=True)
+        exact = encode_image(image, preset="mnist", lossless=True)
         limits = [*range(14, 200, 31), len(exact.data)]
         quality = [encode_image(image, max_bytes=most).psnr_db for most in sorted(limits)]
         assert all(later >= earlier - 1 for earlier, later in itertools.pairwise(quality))
-        assert encode_image(image, max_bytes=len(exact.data)).mse == 0
+        assert encode_image(image, preset="mnist", max_bytes=len(exact.data)).mse == 0
 
 
 def test_quality_costs_no_more_than_by_hand(images):

@@ -55,7 +55,7 @@ def test_streams_that_no_episode_leads_to_have_no_actions(digit, options):
 
 def test_cut_streams_have_no_actions(digit):
     with pytest.raises(MisfitError, match="cut"):
-        PRESET.actions_of(unpack(encode(digit, lossless=True)[:-9]))
+        PRESET.actions_of(unpack(encode(digit, preset="mnist", lossless=True)[:-9]))
 
 
 def test_batches_decode_as_single_streams_do(digits, rendered, ring):

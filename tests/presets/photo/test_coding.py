@@ -14,7 +14,7 @@ from rlcodec.core.ssimulacra2 import ssimulacra2
 from rlcodec.images.color import read_color
 from rlcodec.presets.photo.allocation import ALLOCATIONS
 from rlcodec.presets.photo.coding import PictureCoder
-from rlcodec.presets.photo.colors import ColorTransform
+from rlcodec.presets.photo.colors import ANGLES, ColorTransform
 from rlcodec.presets.photo.format import PHOTO
 from rlcodec.presets.photo.installed import installed_weights
 from rlcodec.presets.photo.settings import PREDICTORS, PhotoSettings
@@ -167,8 +167,11 @@ def test_changed_bytes_are_noticed(photograph):
 def test_payloads_of_noise_decode_to_a_picture():
     rng, weights = np.random.default_rng(1), installed_weights()
     for _ in range(60):
-        payload = rng.integers(0, 128, 200, np.uint8).tobytes()
-        data = pack(PHOTO, weights.fingerprint, 40, 50, PhotoSettings(200, 4, 0, 1, "light", False).to_number(), payload)
+        payload = rng.integers(0, 128, 200, np.uint8)
+        payload[ANGLES] = 0  # there is no raster layer
+        data = pack(
+            PHOTO, weights.fingerprint, 40, 50, PhotoSettings(200, 4, 0, 1, "light", False).to_number(), payload.tobytes()
+        )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", rlcodec.TruncatedStreamWarning)
             assert rlcodec.decode(data).size == (50, 40)

@@ -445,17 +445,18 @@ class Strip:
 
 
 def segments_of(payload):
-    """The five segments of a payload of one strip."""
+    """The five segments of a payload of one strip that has no raster layer."""
     at, lengths = 3, []
-    for _ in range(5):
+    for _ in range(6):
         length = shift = 0
         while True:
             length, shift, at = length | (payload[at] & 127) << shift, shift + 7, at + 1
             if payload[at - 1] < 128:
                 break
         lengths.append(length)
-    starts = np.cumsum([at, *lengths])
-    return [payload[start : start + length] for start, length in zip(starts, lengths, strict=False)]
+    assert lengths[0] == 0
+    starts = np.cumsum([at, *lengths[1:]])
+    return [payload[start : start + length] for start, length in zip(starts, lengths[1:], strict=False)]
 
 
 @pytest.fixture(scope="module")
@@ -472,7 +473,7 @@ def weights():
 
 
 def check(weights, picture, predictor, gain, kind):
-    coded = PictureCoder(weights, picture, predictor=predictor).code(gain, ALLOCATIONS[kind], keep=True)
+    coded = PictureCoder(weights, picture, predictor=predictor, raster_areas=False).code(gain, ALLOCATIONS[kind], keep=True)
     rows, columns = coded.areas.splits.shape
     strip = Strip(weights, rows, columns)
     for index, data in enumerate(segments_of(coded.payload())):

@@ -12,7 +12,7 @@ from rlcodec.core.container import unpack
 from rlcodec.core.range_coder import RangeCoder
 from rlcodec.errors import DamagedStreamError, TruncatedStreamWarning, UnknownModelError
 from rlcodec.presets.photo.installed import installed_weights
-from rlcodec.presets.photo.layer import code_mask, decode_layer, drawn_areas, encode_layer, pixel_mask
+from rlcodec.presets.photo.layer import MOST_ERROR, code_mask, decode_layer, drawn_areas, encode_layer, pixel_mask
 from rlcodec.presets.photo.strips import decode_areas, unpack_segments
 from rlcodec.presets.photo.transform import AREA, RASTER
 
@@ -36,9 +36,13 @@ def mixed(photograph) -> np.ndarray:
     return page
 
 
+GAIN = 120
+"""Of a step below that from which on the layer may have errors."""
+
+
 @pytest.fixture(scope="module")
 def stream(mixed) -> bytes:
-    return rlcodec.encode(mixed, preset="photo", gain=200)
+    return rlcodec.encode(mixed, preset="photo", gain=GAIN)
 
 
 @given(arrays(bool, st.tuples(st.integers(1, 9), st.integers(1, 9))))
@@ -72,8 +76,19 @@ def test_drawn_areas_are_exact_and_the_others_near(mixed, stream):
     assert rlcodec.inspect(stream).details["raster"] == round(float((areas.splits == RASTER).mean()), 4)
 
 
+@pytest.mark.parametrize("gain", [200, 260])
+def test_drawn_areas_have_bounded_errors_at_coarse_steps(mixed, gain):
+    areas, _ = decode_areas(
+        installed_weights(), unpack(rlcodec.encode(mixed, preset="photo", gain=gain)).payload, mixed.shape[:2]
+    )
+    mask = pixel_mask(areas.splits == RASTER, mixed.shape[:2]) != 0
+    assert mask.mean() > 0.4
+    errors = np.abs(areas.layer[: len(mixed), : mixed.shape[1]][mask].astype(int) - mixed[mask])
+    assert 0 < errors.max() <= MOST_ERROR
+
+
 def test_the_layer_saves_bytes_and_can_be_switched_off(mixed, stream):
-    without = rlcodec.encode(mixed, preset="photo", gain=200, raster_areas=False)
+    without = rlcodec.encode(mixed, preset="photo", gain=GAIN, raster_areas=False)
     assert len(stream) < 0.8 * len(without)
     assert "raster" not in rlcodec.inspect(without).details
 
@@ -85,7 +100,7 @@ def test_all_drawn_pictures_are_as_small_as_by_preset_raster():
 
 def test_gray_pictures(mixed):
     gray = np.asarray(Image.fromarray(mixed).convert("L"))
-    shown = np.asarray(rlcodec.decode(rlcodec.encode(gray, preset="photo", gain=200)))
+    shown = np.asarray(rlcodec.decode(rlcodec.encode(gray, preset="photo", gain=GAIN)))
     assert shown.shape == gray.shape
     assert (shown == gray)[:60].all()
 
