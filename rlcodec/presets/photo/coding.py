@@ -60,7 +60,7 @@ class PictureCoder:
         if fixed not in self._colors:
             self._colors[fixed] = best_transform(self.pixels, fixed)
         if not self._tried:
-            self._raster, self._tried = raster_bits(self.pixels), True
+            self._raster, self._tried = raster_bits(self.pixels, self.workers), True
         return encode_photo(
             self.weights,
             self.pixels,

@@ -20,8 +20,11 @@ LEAST_EQUAL, MOST_SMALL = 0.25, 0.05
 no photographs: there, the raster-encoder is tried. In smooth photographs many pixels are equal too, but others differ a
 little."""
 SMALL_DIFFERENCE = 4
-FEWEST_AREAS = 1 / 64
-"""Share of a picture's areas that must be so."""
+LARGE_DIFFERENCE, LEAST_LARGE = 16, 0.02
+"""Areas with edges are those in which at least this share of pixels differ by more from the one to the left."""
+FEWEST_EDGED, LEAST_EDGED = 1 / 64, 1 / 20
+"""So many of a picture's areas must look drawn and have edges, and so many of those that look drawn: flat backgrounds alone are
+no drawings."""
 SAMPLED_ROWS = 4
 """One row of so many is looked at."""
 MASK_RATE = 4
@@ -57,7 +60,7 @@ def drawn_areas(picture: np.ndarray) -> np.ndarray:
         picture: uint8 (height, width, 3).
 
     Returns:
-        bool (area rows, area columns); all are False if there are few.
+        bool (area rows, area columns); all are False if few of them have edges.
     """
     rows, columns = (length // AREA for length in padded_size(*picture.shape[:2]))
     green = np.pad(
@@ -72,14 +75,16 @@ def drawn_areas(picture: np.ndarray) -> np.ndarray:
 
     equal = differences == 0
     found = (share(equal) >= LEAST_EQUAL) & (share(differences <= SMALL_DIFFERENCE) - share(equal) <= MOST_SMALL)
-    return found if found.mean() >= FEWEST_AREAS else np.zeros_like(found)
+    edged = found & (share(differences > LARGE_DIFFERENCE) >= LEAST_LARGE)
+    return found if edged.sum() >= max(FEWEST_EDGED * found.size, LEAST_EDGED * found.sum(), 1) else np.zeros_like(found)
 
 
-def raster_bits(picture: np.ndarray) -> np.ndarray | None:
+def raster_bits(picture: np.ndarray, workers: int | None = None) -> np.ndarray | None:
     """Bits that the raster-encoder takes for areas, float64 (area rows, area columns); infinity where it was not tried.
 
     Args:
         picture: uint8 (height, width, 3).
+        workers: threads; as many as there are cores if None.
 
     Returns:
         None if it is worth a trial nowhere.
@@ -87,7 +92,7 @@ def raster_bits(picture: np.ndarray) -> np.ndarray | None:
     candidates = drawn_areas(picture)
     if not candidates.any():
         return None
-    return np.where(candidates, bits_of_areas(picture, pixel_mask(candidates, picture.shape[:2]), AREA), np.inf)
+    return np.where(candidates, bits_of_areas(picture, pixel_mask(candidates, picture.shape[:2]), AREA, workers), np.inf)
 
 
 def largest_error(step: float) -> int:
