@@ -32,7 +32,7 @@ def encode(image: ImageLike, options: EncodeOptions | None = None, *, preset: st
             Pillow reads, and "raster" does so with alpha.
         options: the preset's options as a dataclass, for instance an `rlcodec.presets.photo.options.PhotoOptions`.
         preset: name of the preset; by default the one of the options, or the one that suits the image: "mnist" for small gray
-            images, "raster" for what must be exact, is transparent in places or looks drawn all over, "photo" for all others.
+            images, "raster" for what must be exact or looks drawn all over, "photo" for all others.
         **keywords: instead of `options`, the fields of that dataclass: `policy`, `objective`, `lambda_rate`, `lambda_compute`,
             `distortion`, `lossless`, `max_bytes`, `min_psnr`, `max_decode_ms`, `max_pixels` and `workers` (see
             `rlcodec.options.EncodeOptions`); for "mnist" also `bit_budget`, `tier` and `rows`; for "photo" `gain`,

@@ -58,6 +58,7 @@ def clothing() -> np.ndarray:
         (page(), {"objective": "small"}, "photo"),
         (page("LA"), {}, "raster"),
         (transparent(), {}, "raster"),
+        (transparent(), {"objective": "small"}, "photo"),
         (transparent(), {"lossless": True}, "raster"),
         (digit(), {"bit_budget": 16}, "mnist"),
     ],

@@ -1,8 +1,8 @@
 """Which preset suits an image, if users name none: by the options that are given, and by what the image holds.
 
-Small gray images go to `mnist`, unless the raster-encoder takes no more bytes and is exact. What must be exact, and images that
-are transparent in places, go to `raster`, and so do images that look like text and drawings all over, since they take hardly
-fewer bytes with errors. All others go to `photo`, whose raster layer codes drawn areas.
+Small gray images go to `mnist`, unless the raster-encoder takes no more bytes and is exact. What must be exact goes to
+`raster`, and so do images that look like text and drawings all over, since they take hardly fewer bytes with errors. All others go to
+`photo`, whose raster layer codes drawn areas, and which keeps transparency exactly.
 """
 
 import math
@@ -49,10 +49,8 @@ def choose_preset(image: ImageLike, options: Mapping[str, Any]) -> str:
         native = preset_by_name(SMALL).format.native
         order = (SMALL, EXACT) if size == native else (EXACT, SMALL)
         suited = [name for name in order if name in fitting and preset_by_name(name).suits(mode, size)]
-    elif transparent and EXACT in fitting:
-        return EXACT
     else:
-        suited = [name for name in fitting if preset_by_name(name).suits(mode, size)]
+        suited = [name for name in fitting if preset_by_name(name).suits(mode, size) and not (transparent and name == SMALL)]
         if suited[:1] == [LOSSY] and not named - set(WITHOUT_CHOICE) and is_drawn(image, options.get("max_pixels")):
             return EXACT
     return suited[0] if suited else preset_for(mode, size, named)
@@ -77,7 +75,7 @@ def is_drawn(image: ImageLike, max_pixels: int | None = None) -> bool:
 
     if not isinstance(image, np.ndarray) and with_image(image, lambda opened, _: opened.format in COMPRESSED_FORMATS):
         return False
-    pixels = read_color(image, None, MAX_PIXELS if max_pixels is None else max_pixels).pixels
+    pixels = read_color(image, None, MAX_PIXELS if max_pixels is None else max_pixels, keep_alpha=True).pixels
     return bool(drawn_areas(pixels).mean() >= DRAWN_SHARE)
 
 

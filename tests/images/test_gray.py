@@ -49,7 +49,7 @@ def test_a_color_file_is_named(tmp_path):
     path = tmp_path / "color.png"
     Image.new("RGB", (28, 28)).save(path)
     with pytest.raises(ImageError, match=r"color\.png: is RGB"):
-        rlcodec.encode(path, lossless=True)
+        rlcodec.encode(path, preset="mnist", lossless=True)
 
 
 @pytest.mark.parametrize("shape", [(65, 3), (3, 65), (100, 100)])
@@ -58,7 +58,7 @@ def test_too_large(tmp_path, shape):
     Image.new("L", shape[::-1]).save(path)
     for image in (np.zeros(shape, np.uint8), Image.new("L", shape[::-1]), path):
         with pytest.raises(ImageError, match=f"{shape[1]}x{shape[0]}; preset mnist takes at most 64x64"):
-            rlcodec.encode(image, lossless=True)
+            rlcodec.encode(image, preset="mnist", lossless=True)
 
 
 def test_the_limit_is_the_presets(tmp_path):

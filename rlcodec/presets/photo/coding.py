@@ -19,9 +19,9 @@ def allocation_for(kind: str, aq_strength: float = 1.0) -> Allocation:
     return ALLOCATIONS[kind].scaled(aq_strength)
 
 
-def settings_for(gain: int, allocation: Allocation, synthesis: str, gray: bool = False) -> PhotoSettings:
+def settings_for(gain: int, allocation: Allocation, synthesis: str, gray: bool = False, alpha: bool = False) -> PhotoSettings:
     """The settings of a stream that was coded at a gain under an allocation."""
-    return PhotoSettings(gain, allocation.shape, allocation.chroma, allocation.fixed, synthesis, gray)
+    return PhotoSettings(gain, allocation.shape, allocation.chroma, allocation.fixed, synthesis, gray, alpha)
 
 
 class PictureCoder:

@@ -9,12 +9,13 @@ from rlcodec.core.segments import MACS_PER_KMAC
 from rlcodec.core.weights_file import check_fingerprint
 from rlcodec.images.color import to_gray
 from rlcodec.presets.base import Decoded, check_padded_size
+from rlcodec.presets.photo.alpha import decode_alpha
 from rlcodec.presets.photo.areas import Areas
 from rlcodec.presets.photo.colors import ColorTransform
 from rlcodec.presets.photo.quantiser import OFFSETS_PER_OCTAVE
 from rlcodec.presets.photo.repair import KMAC, render
 from rlcodec.presets.photo.settings import PhotoSettings
-from rlcodec.presets.photo.strips import decode_areas
+from rlcodec.presets.photo.strips import decode_areas, unpack_segments
 from rlcodec.presets.photo.transform import AREA_PIXELS, RASTER, SIDES, TRANSFORM_MACS, WHOLE
 from rlcodec.presets.photo.weights import PhotoWeights
 
@@ -36,12 +37,16 @@ def decode_picture(weights: PhotoWeights, stream: Stream, synthesis: str | None 
     settings, size = PhotoSettings.from_number(header.settings), (header.height, header.width)
     check_fingerprint(header, weights.digest)
     check_padded_size(header)
-    areas, segments = decode_areas(weights, stream.payload, size, workers)
+    areas, segments = decode_areas(weights, stream.payload, size, workers, settings.alpha)
     colors = ColorTransform.of_payload(settings.fixed, stream.payload)
     used = synthesis or settings.synthesis
     slices = 1 + max((s.segment.index for s in segments if s.cost), default=-1)
+    picture = shown_pixels(weights, areas, settings, colors, size, used)
+    if settings.alpha:
+        alpha = decode_alpha(*unpack_segments(stream.payload, size[0], True)[1], size, workers)
+        picture = np.dstack([picture, alpha])
     return Decoded(
-        picture=shown_pixels(weights, areas, settings, colors, size, used),
+        picture=picture,
         settings=settings,
         segments=segments,
         decoder_macs=sum(s.macs for s in segments) + synthesis_macs(areas.splits.size * AREA_PIXELS, used),
@@ -72,7 +77,8 @@ def decoded_values(weights: PhotoWeights, data: bytes) -> np.ndarray:
     stream = unpack(data)
     header = stream.header
     check_fingerprint(header, weights.digest)
-    areas = decode_areas(weights, stream.payload, (header.height, header.width))[0]
+    alpha = PhotoSettings.from_number(header.settings).alpha
+    areas = decode_areas(weights, stream.payload, (header.height, header.width), alpha=alpha)[0]
     shape = areas.splits.shape
     parts = (areas.values, areas.splits, areas.offsets, areas.chroma, areas.repairs)
     return np.concatenate([part.reshape(*shape, -1).astype(np.int16) for part in parts], 2)

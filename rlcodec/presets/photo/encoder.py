@@ -1,5 +1,6 @@
 """Encoding a photograph: at a gain, under a policy, or as the actions of an episode say."""
 
+import functools
 from collections.abc import Iterable
 
 import numpy as np
@@ -13,13 +14,14 @@ from rlcodec.core.preset_format import MOST_PIXELS
 from rlcodec.images.color import ColorImage
 from rlcodec.presets.base import Encoded
 from rlcodec.presets.photo.allocation import Allocation
+from rlcodec.presets.photo.alpha import encode_alpha
 from rlcodec.presets.photo.coding import PictureCoder, settings_for
 from rlcodec.presets.photo.decisions import ALLOCATION_OF, GAIN_CHOICES, KINDS
 from rlcodec.presets.photo.decoder import decode_picture, synthesis_macs
 from rlcodec.presets.photo.format import PHOTO
 from rlcodec.presets.photo.measurements import LivePicture
 from rlcodec.presets.photo.process import Choice, PhotoProcess, choice_of_actions
-from rlcodec.presets.photo.settings import DEFAULT_PREDICTOR
+from rlcodec.presets.photo.settings import DEFAULT_PREDICTOR, PhotoSettings
 from rlcodec.presets.photo.strips import CodedPicture
 from rlcodec.presets.photo.transform import SLICES, padded_size
 from rlcodec.presets.photo.weights import PhotoWeights
@@ -38,8 +40,8 @@ def stream_of(
         choice: gain, number of slices that are sent, and synthesis.
     """
     height, width = picture.pixels.shape[:2]
-    settings = settings_for(choice.gain, allocation, choice.synthesis, picture.gray)
-    payload = coded.payload(choice.slices)
+    settings = settings_for(choice.gain, allocation, choice.synthesis, picture.gray, picture.alpha is not None)
+    payload = coded.payload(choice.slices, _alpha_of(picture, coded.tier))
     data = pack(PHOTO, weights.fingerprint, height, width, settings.to_number(), payload)
     macs = int(coded.macs[:, : choice.slices].sum())
     return Encoded(
@@ -49,8 +51,21 @@ def stream_of(
         bits=8.0 * len(payload),
         decoder_macs=macs + synthesis_macs(int(np.prod(padded_size(height, width))), choice.synthesis),
         original=picture.original,
-        show=lambda: decode_picture(weights, unpack(data, MOST_PIXELS)).picture,
+        show=lambda: without_alpha(decode_picture(weights, unpack(data, MOST_PIXELS)).picture, settings),
     )
+
+
+@functools.lru_cache(maxsize=1)
+def _alpha_of(picture: ColorImage, tier: int) -> bytes | None:
+    """The coded alpha plane of a picture, once for all trials."""
+    return None if picture.alpha is None else encode_alpha(picture.alpha, tier)
+
+
+def without_alpha(pixels: np.ndarray, settings: PhotoSettings) -> np.ndarray:
+    """Decoded pixels without their alpha channel, as `ColorImage.original`."""
+    if not settings.alpha:
+        return pixels
+    return pixels[..., 0] if settings.gray else pixels[..., :-1]
 
 
 def encode_at_gain(

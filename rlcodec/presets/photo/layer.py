@@ -29,7 +29,7 @@ SAMPLED_ROWS = 4
 """One row of so many is looked at."""
 MASK_RATE = 4
 """A counter of the mask moves by 1 / 2**MASK_RATE of the way."""
-MAX_LENGTH_BYTES = 5
+MAX_LENGTH_BYTES, COLORS = 5, 3
 STEPS_OF_ERROR, MOST_ERROR = 6, 4
 """The largest error of a sample grows by 1 for so many levels of the quantiser's step, up to this. Larger errors spread over
 flat areas, and cost more quality than they save bytes."""
@@ -143,7 +143,7 @@ def decode_layer(data: np.ndarray, length: int, size: tuple[int, int], workers: 
     if not number.complete or start > length:
         if start > length and number.complete:
             raise DamagedStreamError(f"the mask of the raster layer has {number.value} of {length} bytes")
-        return RasterLayer(bytes(data), mask, np.zeros((rows * AREA, columns * AREA, 3), np.uint8))
+        return RasterLayer(bytes(data), mask, np.zeros((rows * AREA, columns * AREA, COLORS), np.uint8))
     coder = RangeCoder(data[number.stop : start], number.value)
     code_mask(coder, mask)
     pixels = decode_masked(data[start:], length - start, size, pixel_mask(mask, size), workers)

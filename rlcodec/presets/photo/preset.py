@@ -70,7 +70,7 @@ class PhotoPreset(Preset):
             raise OptionError("give either gain, or an objective and constraints")
         by_objective = options.names_objective or not options.constraints
         objective = options.resolve(OBJECTIVES_OF[options.kind]) if by_objective else None
-        picture = read_color(image, PHOTO, options.max_pixels)
+        picture = read_color(image, PHOTO, options.max_pixels, keep_alpha=True)
         if options.gain is not None:
             synthesis = options.synthesis or DEFAULT_SYNTHESIS
             allocation = allocation_for(options.kind, options.aq_strength)
@@ -111,7 +111,8 @@ class PhotoPreset(Preset):
         return PhotoSettings.from_number(header.settings)
 
     def mode(self, header: Header) -> str:
-        return "L" if self.settings(header).gray else "RGB"
+        settings = self.settings(header)
+        return ("L" if settings.gray else "RGB") + ("A" if settings.alpha else "")
 
     def decode_work(self, info: StreamInfo) -> Work:
         return decode_work((info.height, info.width), info.segments, cast(PhotoSettings, info.settings).synthesis)
@@ -147,7 +148,8 @@ class PhotoPreset(Preset):
         settings = self.settings(stream.header)
         if settings.gain not in GAIN_CHOICES:
             raise MisfitError(f"no action chooses gain {settings.gain}")
-        lengths = [length for _, length in unpack_segments(stream.payload, stream.header.height)[1:]]
+        parts = unpack_segments(stream.payload, stream.header.height, settings.alpha)[1 + settings.alpha :]
+        lengths = [length for _, length in parts]
         strips = len(lengths) // SLICES
         slices = 1 + max((i // strips for i, length in enumerate(lengths) if length), default=-1)
         stop = next(k for k, count in enumerate(STOPS) if count >= slices)

@@ -19,8 +19,8 @@ DEFAULT_PREDICTOR = "context"
 class PhotoSettings(Settings):
     """The settings of a stream.
 
-    The number in the header is `((((gain * 8 + shape) * 4 + chroma) * 2 + fixed) * 3 + synthesis) * 2 + gray`, the synthesis as
-    its index in WIDTHS.
+    The number in the header is `(((((gain * 8 + shape) * 4 + chroma) * 2 + fixed) * 3 + synthesis) * 2 + gray) * 2 + alpha`,
+    the synthesis as its index in WIDTHS.
 
     Attributes:
         gain: index of the quantiser's step, 0 the finest.
@@ -29,6 +29,7 @@ class PhotoSettings(Settings):
         fixed: index of the fixed basis of colours, see `rlcodec.presets.photo.colors`.
         synthesis: one of `rlcodec.presets.photo.repair.WIDTHS`.
         gray: the picture has no colours.
+        alpha: it is transparent in places.
     """
 
     gain: int
@@ -37,6 +38,7 @@ class PhotoSettings(Settings):
     fixed: int
     synthesis: str
     gray: bool
+    alpha: bool = False
 
     @property
     def quantiser(self) -> Quantiser:
@@ -45,19 +47,21 @@ class PhotoSettings(Settings):
 
     def to_number(self) -> int:
         steps = (self.gain * SHAPES + self.shape) * len(CHROMA_FACTORS) + self.chroma
-        return ((steps * len(FIXED) + self.fixed) * len(WIDTHS) + WIDTHS.index(self.synthesis)) * 2 + self.gray
+        shown = (steps * len(FIXED) + self.fixed) * len(WIDTHS) + WIDTHS.index(self.synthesis)
+        return (shown * 2 + self.gray) * 2 + self.alpha
 
     @classmethod
     def from_number(cls, number: int) -> Self:
         """Inverse of `to_number`; raises DamagedStreamError if no settings have this number."""
-        rest, gray = divmod(number, 2)
+        rest, alpha = divmod(number, 2)
+        rest, gray = divmod(rest, 2)
         rest, synthesis = divmod(rest, len(WIDTHS))
         rest, fixed = divmod(rest, len(FIXED))
         rest, chroma = divmod(rest, len(CHROMA_FACTORS))
         gain, shape = divmod(rest, SHAPES)
         if gain >= GAINS:
             raise DamagedStreamError(f"the header names setting {number}; there is none")
-        return cls(gain, shape, chroma, fixed, WIDTHS[synthesis], bool(gray))
+        return cls(gain, shape, chroma, fixed, WIDTHS[synthesis], bool(gray), bool(alpha))
 
 
 def check_gain(gain: int | None) -> None:

@@ -53,11 +53,11 @@ class CodedPicture:
     division: list[slice]
     layer: RasterLayer | None = None
 
-    def payload(self, slices: int = SLICES) -> bytes:
-        """The payload of a stream that ends after so many slices."""
+    def payload(self, slices: int = SLICES, alpha: bytes | None = None) -> bytes:
+        """The payload of a stream that ends after so many slices, with the bytes of an alpha plane if there is one."""
         sent = len(self.macs) * slices
         segments = (*self.segments[:sent], *[b""] * (len(self.segments) - sent))
-        parts = (self.layer.data if self.layer else b"", *segments)
+        parts = (self.layer.data if self.layer else b"", *([] if alpha is None else [alpha]), *segments)
         lengths = b"".join(write_leb128(len(part)) for part in parts)
         return self.colors.turn_bytes() + division_bytes(self.division) + lengths + b"".join(parts)
 
@@ -249,15 +249,20 @@ def code_chosen(
     return coders
 
 
-def unpack_segments(payload: np.ndarray, height: int) -> list[tuple[np.ndarray, int]]:
+def unpack_segments(payload: np.ndarray, height: int, alpha: bool = False) -> list[tuple[np.ndarray, int]]:
     """The bytes that are there of the raster layer and of every segment of a picture, and how many there should be.
+
+    Args:
+        payload: uint8, the bytes that are there.
+        height: of the picture in pixels.
+        alpha: whether there is an alpha plane, which then follows the layer.
 
     Raises:
         DamagedStreamError: a length is impossible.
     """
     strips = strip_count(height)
     lengths, at = [], ANGLES + strips - 1
-    for _ in range(1 + strips * SLICES):
+    for _ in range(1 + alpha + strips * SLICES):
         number = read_leb128(payload, at, MAX_LENGTH_BYTES)
         at = number.stop
         lengths.append(number.value)
@@ -266,7 +271,7 @@ def unpack_segments(payload: np.ndarray, height: int) -> list[tuple[np.ndarray, 
 
 
 def decode_areas(
-    weights: PhotoWeights, payload: np.ndarray, size: tuple[int, int], workers: int | None = None
+    weights: PhotoWeights, payload: np.ndarray, size: tuple[int, int], workers: int | None = None, alpha: bool = False
 ) -> tuple[Areas, tuple[CodedSegment, ...]]:
     """Decodes a payload as far as its bytes go.
 
@@ -275,6 +280,7 @@ def decode_areas(
         payload: uint8, the bytes that are there.
         size: height and width of the picture in pixels.
         workers: threads; as many as there are cores if None.
+        alpha: whether there is an alpha plane.
 
     Returns:
         The areas, and the segments in the order of coding.
@@ -282,7 +288,8 @@ def decode_areas(
     columns = padded_size(*size)[1] // AREA
     strips = division_of(payload, ANGLES, size[0])
     values = np.zeros((strips[-1].stop, columns, PLANES, AREA_PIXELS), np.int16)  # one array, since pictures may be large
-    (layer_data, layer_bytes), *segments = unpack_segments(payload, size[0])
+    (layer_data, layer_bytes), *segments = unpack_segments(payload, size[0], alpha)
+    segments = segments[alpha:]
     layer = decode_layer(layer_data, layer_bytes, size, workers) if layer_bytes else None
 
     def run(number: int) -> tuple[Areas, list[CodedSegment]]:

@@ -136,3 +136,28 @@ def test_layers_come_before_the_slices(mixed, stream):
     parts = unpack_segments(unpack(stream).payload, len(mixed))
     assert len(parts) == 11
     assert parts[0][1] > 0
+
+
+def test_transparency_is_kept_exactly(photograph):
+    picture = photograph.crop((0, 0, 128, 96))
+    alpha = np.asarray(Image.radial_gradient("L").resize(picture.size))
+    picture.putalpha(Image.fromarray(alpha))
+    for source, mode in ((picture, "RGBA"), (picture.convert("LA"), "LA")):
+        data = rlcodec.encode(source, preset="photo", gain=150)
+        shown = rlcodec.decode(data)
+        assert shown.mode == mode
+        assert np.array_equal(np.asarray(shown)[..., -1], alpha)
+        seen = alpha > 0
+        errors = np.asarray(shown)[..., 0][seen].astype(float) - np.asarray(source)[..., 0][seen]
+        assert np.square(errors).mean() < 60
+        with pytest.warns(TruncatedStreamWarning):
+            assert rlcodec.decode(data[: len(data) * 2 // 3]).mode == mode
+    opaque = photograph.crop((0, 0, 64, 64)).convert("RGBA")
+    assert rlcodec.decode(rlcodec.encode(opaque, preset="photo", gain=200)).mode == "RGB"
+
+
+def test_transparent_photographs_meet_constraints(photograph):
+    picture = photograph.crop((0, 0, 96, 96))
+    picture.putalpha(Image.linear_gradient("L").resize(picture.size))
+    assert len(rlcodec.encode(picture, max_bytes=2500)) <= 2500
+    assert rlcodec.encode_image(picture, min_psnr=33).psnr_db >= 33

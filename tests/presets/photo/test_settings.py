@@ -10,11 +10,11 @@ from rlcodec.presets.photo.quantiser import CHROMA_FACTORS, GAINS, SHAPES
 from rlcodec.presets.photo.repair import WIDTHS
 from rlcodec.presets.photo.settings import PhotoSettings
 
-COUNT = GAINS * SHAPES * len(CHROMA_FACTORS) * len(FIXED) * len(WIDTHS) * 2
+COUNT = GAINS * SHAPES * len(CHROMA_FACTORS) * len(FIXED) * len(WIDTHS) * 4
 
 
 def test_headers_name_every_setting():
-    choices = (range(GAINS), range(SHAPES), range(len(CHROMA_FACTORS)), range(len(FIXED)), WIDTHS, (False, True))
+    choices = (range(GAINS), range(SHAPES), range(len(CHROMA_FACTORS)), range(len(FIXED)), WIDTHS, (False, True), (False, True))
     settings = [PhotoSettings(*choice) for choice in itertools.product(*choices)]
     numbers = [setting.to_number() for setting in settings]
     assert numbers == list(range(COUNT))
@@ -23,7 +23,9 @@ def test_headers_name_every_setting():
 
 def test_the_number_is_as_documented():
     """As docs/format.md has it."""
-    assert PhotoSettings(200, 4, 3, 1, "full", True).to_number() == ((((200 * 8 + 4) * 4 + 3) * 2 + 1) * 3 + 2) * 2 + 1
+    expected = (((((200 * 8 + 4) * 4 + 3) * 2 + 1) * 3 + 2) * 2 + 1) * 2
+    assert PhotoSettings(200, 4, 3, 1, "full", True).to_number() == expected
+    assert PhotoSettings(200, 4, 3, 1, "full", True, True).to_number() == expected + 1
 
 
 @pytest.mark.parametrize("number", [COUNT, COUNT + 1, 2**40])
