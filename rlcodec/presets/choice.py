@@ -1,8 +1,8 @@
 """Which preset suits an image, if users name none: by the options that are given, and by what the image holds.
 
 Small gray images go to `mnist`, unless the raster-encoder takes no more bytes and is exact. What must be exact goes to
-`raster`, and so do images that look like text and drawings all over, since they take hardly fewer bytes with errors. All others go to
-`photo`, whose raster layer codes drawn areas, and which keeps transparency exactly.
+`raster`, and so do images that look like text and drawings all over, since they take hardly fewer bytes with errors. All others
+go to `photo`, whose raster layer codes drawn areas, and which keeps transparency exactly.
 """
 
 import math

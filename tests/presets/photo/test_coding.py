@@ -247,10 +247,8 @@ def test_orientation_is_applied(photograph, tmp_path):
 @pytest.mark.parametrize(("mode", "word"), [("I;16", "8 bits"), ("CMYK", "CMYK")])
 def test_what_cannot_be_kept_is_said(photograph, mode, word):
     picture = photograph.crop((0, 0, 20, 20))
-    if mode == "I;16":
-        picture = Image.fromarray(np.full((20, 20), 40_000, np.uint16))
-    else:
-        picture = picture.convert(mode)
+    deep = Image.fromarray(np.full((20, 20), 40_000, np.uint16))
+    picture = deep if mode == "I;16" else picture.convert(mode)
     with pytest.warns(rlcodec.ImageWarning, match=word):
         rlcodec.encode(picture, preset="photo", gain=200)
 
