@@ -10,7 +10,7 @@ import numpy as np
 from rlcodec.core.adaptive import MIXED, STRETCHES, Counters, Mixers
 from rlcodec.core.weights_file import Weights, digest_of
 from rlcodec.errors import ModelError
-from rlcodec.presets.raster.model import COUNTERS, MIXERS, SMALL_HASHED
+from rlcodec.presets.raster.model import COUNTERS, MIXERS, SMALL_HASHED, first_plane_counters
 
 MEMORY = 400
 """Number of uses from which on a counter forgets."""
@@ -22,8 +22,11 @@ LEVEL_BITS = 6
 """Bits of the level of a stored probability."""
 MIXER_UNIT = 32
 """Mixing weights are stored in this many 1/65536."""
+FIRST_PLANE = first_plane_counters()
+"""Indices of the counters of samples of a first plane, and of pixels: small pictures have few others."""
 SHAPES = {
-    "counters": ((len(BEGINNINGS), COUNTERS), np.uint8),
+    "counters": ((COUNTERS,), np.uint8),
+    "first_plane": ((len(BEGINNINGS) - 1, len(FIRST_PLANE)), np.uint8),
     "hashed": ((len(BEGINNINGS), SMALL_HASHED), np.uint8),
     "mixers": ((len(BEGINNINGS), MIXERS, MIXED), np.int16),
     "stretched": ((STRETCHES,), np.int16),
@@ -38,8 +41,9 @@ class RasterWeights(Weights):
 
     Attributes:
         digest: SHA-256 over all arrays, hexadecimal.
-        counters: uint8 (3, COUNTERS), what counters begin with: the level of the log odds in the upper six bits, and an index
+        counters: uint8 (COUNTERS,), what counters begin with: the level of the log odds in the upper six bits, and an index
             into USES.
+        first_plane: uint8 (2, FIRST_PLANE), as `counters`, those of FIRST_PLANE that differ in the other beginnings.
         hashed: uint8 (3, SMALL_HASHED), as `counters`, what the tables of small strips begin with.
         mixers: int16 (3, MIXERS, 8), mixing weights in 1/2048.
         stretched: int16 (4096,), 256 times the log odds of each probability in 1/4096.
@@ -47,6 +51,7 @@ class RasterWeights(Weights):
     """
 
     counters: np.ndarray
+    first_plane: np.ndarray
     hashed: np.ndarray
     mixers: np.ndarray
     stretched: np.ndarray
@@ -55,13 +60,16 @@ class RasterWeights(Weights):
     @functools.cached_property
     def models(self) -> tuple["StripModel", ...]:
         """What strips begin with, by the index in BEGINNINGS, to be copied for every strip."""
+        counters = [self.counters.copy() for _ in BEGINNINGS]
+        for begun, own in zip(counters[1:], self.first_plane, strict=True):
+            begun[FIRST_PLANE] = own
         return tuple(
             StripModel(
-                Counters(unpacked_counters(counters, self.squashed), MEMORY),
+                Counters(unpacked_counters(begun, self.squashed), MEMORY),
                 Mixers(mixers.astype(np.int32) * MIXER_UNIT, self.stretched, self.squashed),
                 Counters(unpacked_counters(hashed, self.squashed), MEMORY),
             )
-            for counters, mixers, hashed in zip(self.counters, self.mixers, self.hashed, strict=True)
+            for begun, mixers, hashed in zip(counters, self.mixers, self.hashed, strict=True)
         )
 
     @functools.cached_property

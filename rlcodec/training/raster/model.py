@@ -16,33 +16,24 @@ from rich.progress import track
 
 from rlcodec.core._range_coder import RangeCoder
 from rlcodec.core.adaptive import MIXED, MOST_USES, STRETCH_LIMIT, STRETCHES, WEIGHT_LIMIT, Counters, Mixers
-from rlcodec.presets.raster._sample_coder import (
-    CLASSES,
-    COARSE_COUNTERS,
-    CONTEXT,
-    ENSEMBLE,
-    FIRST_COARSE,
-    FIRST_PAIR,
-    FRACTIONS,
-    GROUPS,
-    LEVELS,
-    NODES,
-    PAIRS,
-    TABLE,
-)
 from rlcodec.presets.raster.model import (
+    CONTEXT,
+    COUNTER_GROUPS,
     COUNTERS,
+    ENSEMBLE,
     MIXERS,
     PIXELS,
     PIXELS_OR_SAMPLES,
     SAMPLE_MIXERS,
     SAMPLES,
     SMALL_HASHED,
+    TABLE,
 )
 from rlcodec.presets.raster.planes import ORDERS, TRIED_ORDERS, PlaneOrder
 from rlcodec.presets.raster.strips import code_with
 from rlcodec.presets.raster.weights import (
     BEGINNINGS,
+    FIRST_PLANE,
     MEMORY,
     MIXER_UNIT,
     USES,
@@ -114,9 +105,7 @@ def fill_unseen(states: np.ndarray, trained: np.ndarray) -> None:
         states: uint16 (COUNTERS, 2), changed.
         trained: as `states`, with the uses since training began.
     """
-    shapes = [(0, (CLASSES, LEVELS, FRACTIONS, NODES)), (FIRST_PAIR, (CLASSES, LEVELS // 2, PAIRS, NODES))]
-    shapes += [(FIRST_COARSE + i * COARSE_COUNTERS, (CLASSES, LEVELS // 4, PAIRS, NODES)) for i in range(GROUPS - 2)]
-    for first, shape in shapes:
+    for first, shape in COUNTER_GROUPS:
         part = slice(first, first + int(np.prod(shape)))
         uses = trained[part, 1].reshape(shape).astype(np.float64)
         probability = states[part, 0].reshape(shape)
@@ -198,7 +187,8 @@ def assemble(beginnings: list[Beginning]) -> RasterWeights:
     stretched, squashed = log_odds_tables()
     return weights_from_arrays(
         {
-            "counters": np.stack([beginning.counters for beginning in beginnings]),
+            "counters": beginnings[0].counters,
+            "first_plane": np.stack([beginning.counters[FIRST_PLANE] for beginning in beginnings[1:]]),
             "hashed": np.stack([beginning.hashed for beginning in beginnings]),
             "mixers": np.stack([beginning.mixers for beginning in beginnings]),
             "stretched": stretched,
