@@ -13,7 +13,8 @@ cpdef enum:
     PIXEL_COUNTERS = MASK_COUNTERS + PATTERN_COUNTERS
     BELIEF_MIXERS = CANDIDATES << (2 * SIZES)
     EQUAL_MIXERS = CANDIDATES << 4
-    BIT_MIXERS = MOST_PLANES * 8
+    SHADES = 27  # of three neighbours in gray, by which mixing weights are chosen
+    BIT_MIXERS = (MOST_PLANES + SHADES - 1) * 8
     NODE_MIXERS = MOST_PLANES * 256
     COLOR_MIXERS = BIT_MIXERS + NODE_MIXERS
     PIXEL_MIXERS = BELIEF_MIXERS + EQUAL_MIXERS + 2 * COLOR_MIXERS
@@ -55,6 +56,6 @@ cdef class PixelCoder:
     cdef uint32_t code_color(self, RangeCoder coder, int64_t y, int64_t x, uint32_t pixel) noexcept nogil
     cdef void take(self, int64_t y, int64_t x, uint32_t pixel) noexcept nogil
     cdef int find_candidates(self, const uint32_t* here) noexcept nogil
-    cdef void find_color_contexts(self, const uint32_t* here, uint32_t* contexts) noexcept nogil
+    cdef int find_color_contexts(self, const uint32_t* here, uint32_t* contexts) noexcept nogil
     cdef bint is_near(self, uint32_t pixel, uint32_t candidate) noexcept nogil
     cdef Counter* counter_at(self, int table, uint32_t hash) noexcept nogil

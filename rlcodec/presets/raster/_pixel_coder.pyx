@@ -48,6 +48,11 @@ cdef inline uint32_t fifth(uint32_t value) noexcept nogil:
     return 1 if value < 90 else (2 if value < 180 else (3 if value < 250 else 4))
 
 
+cdef inline int third(uint32_t value) noexcept nogil:
+    """Level of a sample: dark, middle or bright."""
+    return 0 if value < 30 else (1 if value < 200 else 2)
+
+
 cdef class PixelCoder:
     """What is known of the pixels of a strip, of which there are none at first.
 
@@ -204,8 +209,8 @@ cdef class PixelCoder:
     cdef inline Counter* counter_at(self, int table, uint32_t hash) noexcept nogil:
         return self.hashed.first + (<int64_t>table << self.hash_bits) + (hash >> (32 - self.hash_bits))
 
-    cdef void find_color_contexts(self, const uint32_t* here, uint32_t* contexts) noexcept nogil:
-        """Finds hashes of what surrounds a pixel, by which the bits of its colour are predicted."""
+    cdef int find_color_contexts(self, const uint32_t* here, uint32_t* contexts) noexcept nogil:
+        """Finds hashes of what surrounds a pixel, by which the bits of its colour are predicted; returns the shades around."""
         cdef const uint32_t* above = here - self.stride
         cdef const uint32_t* second = above - self.stride
         cdef uint32_t W = here[-1], N = above[0], NW = above[-1], NE = above[1], WW = here[-2], NN = second[0], five, signs
@@ -218,7 +223,7 @@ cdef class PixelCoder:
             contexts[5] = hashed_with(5, self.hashes[2])
             contexts[6] = hashed_with(hashed_with(6, NW), NE)
             contexts[7] = hashed_with(hashed_with(7, self.last_color), W)
-            return
+            return 0
         five = fifth(W) + 5 * fifth(N) + 25 * fifth(NW) + 125 * fifth(NE)
         contexts[1] = hashed_with(1, W << 8 | fifth(N))
         contexts[2] = hashed_with(2, N << 8 | fifth(W))
@@ -229,14 +234,14 @@ cdef class PixelCoder:
         signs |= (second[1] > 128) << 6 | (second[-1] > 128) << 7 | (above[2] > 128) << 8 | (above[-2] > 128) << 9
         signs |= (here[-3] > 128) << 10 | (above[3] > 128) << 11 | (above[-3] > 128) << 12
         contexts[7] = hashed_with(7, signs << 5 | fifth(W) * 5 + fifth(N))
+        return third(W) + 3 * third(N) + 9 * third(NE)
 
     cdef uint32_t code_color(self, RangeCoder coder, int64_t y, int64_t x, uint32_t pixel) noexcept nogil:
         """Codes a pixel bit by bit, channel after channel; returns it."""
         cdef uint32_t[COLOR_CONTEXTS] contexts
         cdef uint32_t hash = 0, at, coded = 0
-        cdef int channel, i, k, node
+        cdef int channel, i, k, node, shades = self.find_color_contexts(self.pixels + y * self.stride + x, contexts)
         cdef Mixture front, back
-        self.find_color_contexts(self.pixels + y * self.stride + x, contexts)
         front.further, back.further = rl_four(CONSTANT_INPUT, 0, 0, 0), 0
         for channel in range(self.channels):
             node = 1
@@ -247,7 +252,7 @@ cdef class PixelCoder:
                     back.counters[k] = self.counter_at(
                         FIRST_COLOR_TABLE + BLENDED + k, hashed_with(at, contexts[BLENDED + k])
                     )
-                front.one = self.first_mixer + MIXED * (FIRST_BIT_MIXER + 8 * channel + i)
+                front.one = self.first_mixer + MIXED * (FIRST_BIT_MIXER + 8 * (channel + shades) + i)
                 front.other = self.first_mixer + MIXED * (FIRST_NODE_MIXER + 256 * channel + node)
                 back.one, back.other = front.one + MIXED * COLOR_MIXERS, front.other + MIXED * COLOR_MIXERS
                 node = 2 * node + <int>code_mixed_halves(

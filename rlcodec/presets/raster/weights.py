@@ -16,7 +16,7 @@ MEMORY = 400
 """Number of uses from which on a counter forgets."""
 BEGINNINGS = ("picture", "small", "sketch")
 """Names of the sets of states: of photographs, screens and drawings; of small photographs; and of small drawings."""
-USES = (0, 3, 20, 120)
+USES = (0, 4, 24, 160)
 """Uses with which a counter can begin."""
 LEVEL_BITS = 6
 """Bits of the level of a stored probability."""

@@ -52,6 +52,8 @@ SAMPLE_MIXING_WEIGHT, PIXEL_MIXING_WEIGHT, MIXED_COUNTERS = 0.15, 0.2, 4
 SMALL_SHARE, SKETCH_SHARE = 20, 40
 """Small pictures and sketches to each photograph: they are coded faster."""
 ALL_METHODS = SAMPLES, PIXELS, PIXELS_OR_SAMPLES
+CARRIED_USES, SMALL_CARRIED_USES = 24, 160
+"""The most uses with which a counter begins, of pictures and of small ones."""
 MIXING_SHARE = 0.4
 """Pictures that mixing weights are trained on last, as a share of those that train counters."""
 ALL_TIERS = TABLE, CONTEXT, ENSEMBLE
@@ -115,9 +117,10 @@ def fill_unseen(states: np.ndarray, trained: np.ndarray) -> None:
         states[part, 0] = np.rint(filled).astype(np.uint16).ravel()
 
 
-def limited(states: np.ndarray) -> np.ndarray:
-    """States as a weights file holds them: with the uses that counters may begin with."""
+def limited(states: np.ndarray, most_uses: int) -> np.ndarray:
+    """States as a weights file holds them: with the uses that counters may begin with, of at most `most_uses`."""
     states = states.copy()
+    states[:, 1] = np.minimum(states[:, 1], most_uses)
     states[:, 1] = np.array(USES)[np.searchsorted(np.array(USES), states[:, 1], side="right") - 1]
     return states
 
@@ -137,13 +140,14 @@ class Beginning:
     mixers: np.ndarray
 
 
-def train_beginning(draw: Callable[[int], Example], count: int, name: str) -> Beginning:
+def train_beginning(draw: Callable[[int], Example], count: int, name: str, most_uses: int) -> Beginning:
     """Trains the states in which the model of a kind of picture begins.
 
     Args:
         draw: the picture of a number.
         count: of pictures that train the counters.
         name: of the kind, for the progress bar.
+        most_uses: with which a counter begins; the fewer, the faster it follows a new picture.
     """
     stretched, squashed = log_odds_tables()
     counters, hashed = Counters(new_counters(COUNTERS), MOST_USES), Counters(new_counters(SMALL_HASHED), MOST_USES)
@@ -152,7 +156,7 @@ def train_beginning(draw: Callable[[int], Example], count: int, name: str) -> Be
         code_example(model, draw(index))
     states = counters.states
     fill_unseen(states, states)
-    packed, packed_hashed = packed_counters(limited(states)), packed_counters(limited(hashed.states))
+    packed, packed_hashed = (packed_counters(limited(part, most_uses)) for part in (states, hashed.states))
     begun = [Counters(unpacked_counters(part, squashed), MEMORY) for part in (packed, packed_hashed)]
     model = StripModel(begun[0].copy(), model.mixers, begun[1].copy())
     for index in track(range(count, count + max(1, round(count * MIXING_SHARE))), f"{name}: mixing weights"):
@@ -238,8 +242,8 @@ def train_model(pictures: list[np.ndarray], small: np.ndarray | None, count: int
 
     return assemble(
         [
-            train_beginning(draw_picture, 2 * count, BEGINNINGS[0]),
-            train_beginning(draw_small, SMALL_SHARE * count, BEGINNINGS[1]),
-            train_beginning(draw_sketch, SKETCH_SHARE * count, BEGINNINGS[2]),
+            train_beginning(draw_picture, 2 * count, BEGINNINGS[0], CARRIED_USES),
+            train_beginning(draw_small, SMALL_SHARE * count, BEGINNINGS[1], SMALL_CARRIED_USES),
+            train_beginning(draw_sketch, SKETCH_SHARE * count, BEGINNINGS[2], SMALL_CARRIED_USES),
         ]
     )
