@@ -29,7 +29,7 @@ STRIP_PIXELS = {SAMPLES: 1 << 17, PIXELS: 1 << 21, PIXELS_OR_SAMPLES: 1 << 19}
 """Pixels of a strip, about. Drawings repeat what lies far above, so that their strips are larger."""
 TRIED_PIXELS = 1 << 17
 """Pixels of a strip by which encoders compare methods."""
-BANDS, BAND_PIXELS = 4, 1 << 12
+BANDS, BAND_PIXELS = 4, 1 << 13
 """Bands of a strip, and the pixels of each, by which encoders compare orders of planes."""
 REPEATING = 0.4
 """Share of pixels that equal a neighbour, from which on encoders try methods for drawings."""
@@ -123,6 +123,9 @@ def code_choice(coder: RangeCoder, channels: int, choice: StripChoice | None) ->
         channels: of a pixel.
         choice: when encoding.
 
+    Returns:
+        The choice; any, if the coder is now exhausted.
+
     Raises:
         DamagedStreamError: there is no such choice.
     """
@@ -130,6 +133,8 @@ def code_choice(coder: RangeCoder, channels: int, choice: StripChoice | None) ->
     method = code_uniform(coder, len(METHODS), given.method)
     beginning = code_uniform(coder, len(BEGINNINGS), given.beginning)
     order = code_uniform(coder, len(ORDERS[channels]), given.order)
+    if coder.exhausted:
+        return given
     if method >= len(METHODS) or beginning >= len(BEGINNINGS) or order >= len(ORDERS[channels]):
         raise DamagedStreamError(f"a strip names method {method}, states {beginning} and order {order}; there are none")
     return StripChoice(method, beginning, order)
@@ -177,7 +182,7 @@ def _code(
 ) -> int:
     """Codes the pixels of a strip, which decoding overwrites; returns the number of known pixels."""
     order = ORDERS[pixels.shape[2]][choice.order]
-    with weights.borrowed_model(choice.beginning) as model:
+    with weights.borrowed_model(choice.beginning, pixels.size <= SMALL_PIXELS) as model:
         return code_with(model, coder, pixels, order, choice.method, tier, settings.max_error)
 
 
@@ -347,6 +352,8 @@ def split_payload(payload: np.ndarray, height: int, width: int) -> tuple[list[tu
     lengths, at = [], number.stop
     for _ in range(-(-height // rows)):
         number = read_leb128(payload, at, MAX_NUMBER_BYTES)
+        if not number.complete:
+            return [], rows
         at = number.stop
         lengths.append(number.value)
     starts = itertools.accumulate(lengths, initial=at)

@@ -56,7 +56,8 @@ CARRIED_USES, SMALL_CARRIED_USES = 24, 160
 """The most uses with which a counter begins, of pictures and of small ones."""
 MIXING_SHARE = 0.4
 """Pictures that mixing weights are trained on last, as a share of those that train counters."""
-ALL_TIERS = TABLE, CONTEXT, ENSEMBLE
+TIER_SHARES = 0.2, 0.4, 0.4
+"""Shares of the pictures that are coded in each tier."""
 
 
 @dataclass(frozen=True)
@@ -66,11 +67,13 @@ class Example:
     Attributes:
         pixels: uint8 (rows, columns, channels).
         methods: by which it is coded.
+        tiers: in which it is coded by each method. Coding it again would let the counters believe too much in what they saw.
         order: of its planes.
     """
 
     pixels: np.ndarray
     methods: tuple[int, ...]
+    tiers: tuple[int, ...]
     order: PlaneOrder
 
 
@@ -167,17 +170,19 @@ def train_beginning(draw: Callable[[int], Example], count: int, name: str, most_
 
 
 def example(pixels: np.ndarray, methods: tuple[int, ...], rng: np.random.Generator) -> Example:
-    """A picture with one of the orders of planes that encoders try."""
+    """A picture with one of the orders of planes that encoders try, and a tier for each method."""
     channels = pixels.shape[2]
     order = ORDERS[channels][int(rng.choice(TRIED_ORDERS[channels]))]
-    return Example(np.ascontiguousarray(pixels), methods, order)
+    tiers = tuple(int(tier) for tier in rng.choice((TABLE, CONTEXT, ENSEMBLE), len(methods), p=TIER_SHARES))
+    return Example(np.ascontiguousarray(pixels), methods, tiers, order)
 
 
 def code_example(model: StripModel, drawn: Example) -> None:
-    """Codes a picture by all its methods in all tiers; the model follows."""
-    for method in drawn.methods:
-        for tier in ALL_TIERS:
-            code_with(model, RangeCoder(), drawn.pixels, drawn.order, method, tier)
+    """Codes a picture by all its methods; the model follows."""
+    for method, tier in zip(drawn.methods, drawn.tiers, strict=True):
+        # Pixels know no tier but `table`, in which fewer states are trained.
+        used = CONTEXT if method == PIXELS else tier
+        code_with(model, RangeCoder(), drawn.pixels, drawn.order, method, used)
 
 
 def packed_mixers(mixers: np.ndarray) -> np.ndarray:
@@ -193,7 +198,7 @@ def assemble(beginnings: list[Beginning]) -> RasterWeights:
         {
             "counters": beginnings[0].counters,
             "first_plane": np.stack([beginning.counters[FIRST_PLANE] for beginning in beginnings[1:]]),
-            "hashed": np.stack([beginning.hashed for beginning in beginnings]),
+            "hashed": beginnings[-1].hashed,
             "mixers": np.stack([beginning.mixers for beginning in beginnings]),
             "stretched": stretched,
             "squashed": squashed,

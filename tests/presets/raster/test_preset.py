@@ -137,13 +137,10 @@ def test_observations_hold_what_is_predicted(part, predictor):
     assert process.observe(quick)[0, len(PREDICTORS) : 2 * len(PREDICTORS)].argmin() == 0
 
 
-def test_the_command_line_encodes(part, tmp_path):
-    from rlcodec.cli.main import main
-
+def test_the_command_line_encodes(run, part, tmp_path):
     Image.fromarray(part).save(tmp_path / "in.png")
-    with pytest.raises(SystemExit) as ended:
-        main(["encode", str(tmp_path / "in.png"), str(tmp_path / "out.rlc"), "--preset", "raster", "--predictor", "table", "-q"])
-    assert not ended.value.code
+    code, _, err = run("encode", tmp_path / "in.png", tmp_path / "out.rlc", "--preset", "raster", "--predictor", "table", "-q")
+    assert (code, err) == (0, "")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert np.array_equal(np.asarray(rlcodec.decode((tmp_path / "out.rlc").read_bytes())), part)
