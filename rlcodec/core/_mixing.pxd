@@ -9,6 +9,7 @@ cpdef enum:
     STRETCHES = 4096  # entries of either table
     STRETCH_LIMIT = 2047  # of stretched probabilities: 256 times their log odds
     WEIGHT_LIMIT = 1 << 20  # of weights that coding begins with, in 1/65536
+    MOST_MIXTURES = 4  # that are added up
     RATE_BITS = 1  # errors in 1/65536 are halved before weights follow them
 
 cdef extern from "mixing.h":
@@ -69,20 +70,22 @@ cdef inline int64_t code_mixed(
     return bit
 
 
-cdef inline int64_t code_mixed_halves(
-    RangeCoder coder, const Adaptation* adaptation, const Tables* tables, const Mixture* front, const Mixture* back, int64_t bit
+cdef inline int64_t code_mixed_several(
+    RangeCoder coder, const Adaptation* adaptation, const Tables* tables, const Mixture* mixtures, int count, int64_t bit
 ) noexcept nogil:
-    """As `code_mixed`, with the sum of two mixtures, whose counters and sets of weights all differ."""
-    cdef rl_inputs fore = rl_gather(<void**>front.counters, tables.stretched, front.further)
-    cdef rl_inputs rear = rl_gather(<void**>back.counters, tables.stretched, back.further)
-    cdef int64_t sum = (<int64_t>rl_sum(fore, front.one, front.other) + rl_sum(rear, back.one, back.other)) >> RL_SUM_SHIFT
-    cdef int64_t probability = tables.squashed[min(max(sum, -STRETCH_LIMIT), STRETCH_LIMIT) + 2048]
+    """As `code_mixed`, with the sum of at most MOST_MIXTURES mixtures, whose counters and sets of weights all differ."""
+    cdef rl_inputs[MOST_MIXTURES] inputs
+    cdef int64_t sum = 0, probability
     cdef int32_t error
+    cdef int i
+    for i in range(count):
+        inputs[i] = rl_gather(<void**>mixtures[i].counters, tables.stretched, mixtures[i].further)
+        sum += rl_sum(inputs[i], mixtures[i].one, mixtures[i].other)
+    probability = tables.squashed[min(max(sum >> RL_SUM_SHIFT, -STRETCH_LIMIT), STRETCH_LIMIT) + 2048]
     probability = min(max(probability, LEAST_PROBABILITY), PROBABILITY_ONE - LEAST_PROBABILITY)
     bit = code_unpriced(coder, probability, bit)
     error = <int32_t>(((PROBABILITY_ONE if bit else 0) - probability) >> RATE_BITS)
-    rl_learn(fore, error, front.one, front.other)
-    rl_learn(rear, error, back.one, back.other)
-    rl_follow(<void**>front.counters, adaptation.rates, adaptation.limit, bit)
-    rl_follow(<void**>back.counters, adaptation.rates, adaptation.limit, bit)
+    for i in range(count):
+        rl_learn(inputs[i], error, mixtures[i].one, mixtures[i].other)
+        rl_follow(<void**>mixtures[i].counters, adaptation.rates, adaptation.limit, bit)
     return bit

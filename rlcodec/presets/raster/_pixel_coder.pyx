@@ -6,7 +6,7 @@ import numpy as np
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from rlcodec.core._adaptive cimport Counter, Counters, code_adaptive
-from rlcodec.core._mixing cimport BLENDED, MIXED, Mixers, Mixture, code_mixed, code_mixed_halves, rl_four
+from rlcodec.core._mixing cimport BLENDED, MIXED, Mixers, Mixture, code_mixed_several, rl_four
 from rlcodec.core._range_coder cimport RangeCoder
 from rlcodec.presets.raster._sample_coder cimport MOST_PLANES, PAD, ROWS_ABOVE, SAMPLE_COUNTERS, SAMPLE_MIXERS, TABLE
 
@@ -21,9 +21,10 @@ cdef enum:
     FIRST_PATTERN = MASK_COUNTERS
     FIRST_EQUAL_MIXER = BELIEF_MIXERS
     FIRST_BIT_MIXER = FIRST_EQUAL_MIXER + EQUAL_MIXERS
-    FIRST_NODE_MIXER = FIRST_BIT_MIXER + BIT_MIXERS
-    FIRST_COLOR_TABLE = 2
+    FIRST_GRAY_MIXER = FIRST_BIT_MIXER + (GRAY_MIXTURES - 1) * COLOR_MIXERS + GRAY_COLOR_MIXERS
     CONSTANT_INPUT = 256
+    BRIGHT = 250  # least value of a gray pixel that is remembered as the last bright one
+    GRAY_CANDIDATES = 2  # that are tried for a pixel of one channel, whose bits are few
 
 cdef uint32_t MULTIPLIER = 0x9E3779B1
 
@@ -48,6 +49,19 @@ cdef inline uint32_t fifth(uint32_t value) noexcept nogil:
     return 1 if value < 90 else (2 if value < 180 else (3 if value < 250 else 4))
 
 
+cdef inline void begin_mixtures(Mixture* mixtures) noexcept nogil:
+    """Sets the further inputs: a constant in the first mixture."""
+    cdef int i
+    for i in range(GRAY_MIXTURES):
+        mixtures[i].further = 0
+    mixtures[0].further = rl_four(CONSTANT_INPUT, 0, 0, 0)
+
+
+cdef inline int third(uint32_t value) noexcept nogil:
+    """Level of a sample: dark, middle or bright."""
+    return 0 if value < 30 else (1 if value < 200 else 2)
+
+
 cdef class PixelCoder:
     """What is known of the pixels of a strip, of which there are none at first.
 
@@ -59,7 +73,7 @@ cdef class PixelCoder:
         max_error: largest difference of a sample from what is coded.
         counters: with which the strip begins; PIXEL_COUNTERS after those of samples are used.
         mixers: with which the strip begins; PIXEL_MIXERS after those of samples are used.
-        hashed: SMALL_HASHED counters with which a strip of SMALL_PIXELS or fewer begins; larger ones begin with new counters.
+        hashed: SMALL_HASHED counters with which a gray strip of SMALL_PIXELS or fewer begins; others begin with new counters.
     """
 
     def __init__(
@@ -76,6 +90,7 @@ cdef class PixelCoder:
             raise ValueError(f"the model has {len(counters)} counters and {len(mixers)} sets of weights")
         self.channels, self.tier, self.max_error, self.width = channels, tier, max_error, width
         self.stride = width + 2 * PAD
+        self.mixtures = GRAY_MIXTURES if channels == 1 else 2
         self.match_bits = min(max(bits, LEAST_MATCH_BITS), MOST_MATCH_BITS)
         self.hash_bits = min(max(bits, SMALL_BITS), MOST_HASH_BITS)
         pixels = np.zeros((rows + ROWS_ABOVE, self.stride), np.uint32)
@@ -83,7 +98,8 @@ cdef class PixelCoder:
         self.memory, self.match_memory = pixels, matches
         self.pixels, self.matches = &pixels[ROWS_ABOVE, PAD], <Match*>&matches[0, 0, 0]
         self.counters, self.mixers = counters, mixers
-        if rows * width <= SMALL_PIXELS:
+        self.small = channels == 1 and rows * width <= SMALL_PIXELS
+        if self.small:
             if len(hashed) != SMALL_HASHED:
                 raise ValueError(f"there are {len(hashed)} counters of hashes, not {SMALL_HASHED}")
             self.hashed = hashed
@@ -108,7 +124,7 @@ cdef class PixelCoder:
         cdef const uint32_t* above = here - self.stride
         cdef const uint32_t* second = above - self.stride
         cdef uint32_t W = here[-1], N = above[0], NW = above[-1], NE = above[1], hash, candidate
-        cdef int i, j, count = 0
+        cdef int i, j, count = 0, most = CANDIDATES if self.channels > 1 else GRAY_CANDIDATES
         hash = hashed_with(hashed_with(hashed_with(0, W), N), NE)
         self.hashes[3] = hashed_with(hash, 3)
         hash = hashed_with(hashed_with(hashed_with(hash, NW), here[-2]), second[0])
@@ -137,7 +153,7 @@ cdef class PixelCoder:
                 if self.candidates[j] == candidate:
                     break
             else:
-                if count < CANDIDATES:
+                if count < most:
                     self.candidates[count] = candidate
                     count += 1
         return count
@@ -155,11 +171,14 @@ cdef class PixelCoder:
             Whether it is one of the candidates.
         """
         cdef const uint32_t* here = self.pixels + y * self.stride + x
-        cdef int count = self.find_candidates(here), i, j, beliefs = 0, mask
+        cdef int count = self.find_candidates(here), i, j, beliefs = 0, mask, at
         cdef uint32_t candidate
-        cdef Mixture mixture
+        cdef Mixture[GRAY_MIXTURES] mixtures
+        cdef Mixture* mixture = &mixtures[0]
         cdef bint decision
-        mixture.further = rl_four(CONSTANT_INPUT, 0, 0, 0)
+        begin_mixtures(mixtures)
+        if self.channels == 1 and self.tier != TABLE:
+            self.find_color_contexts(y, x)
         for i in range(SIZES):
             beliefs = beliefs << 2 | self.belief[i]
         for j in range(count):
@@ -176,13 +195,27 @@ cdef class PixelCoder:
                 decision = code_adaptive(coder, &self.counters.adaptation, mixture.counters[0], decision) != 0
             else:
                 mixture.counters[1] = self.first + FIRST_PATTERN + (
-                    ((self.pattern << 1 | (self.misses != 0)) << 4 | self.belief[0] << 2 | self.belief[1]) * CANDIDATES + j
+                    ((self.pattern << 1 | (self.misses != 0)) << 3 | self.belief[0] << 1 | (self.belief[1] > 0)) * CANDIDATES + j
                 )
-                mixture.counters[2] = self.counter_at(0, hashed_with(self.hashes[2], 3 * j + 1))
+                mixture.counters[2] = self.counter_at(0, hashed_with(self.hashes[2], 3 * j + 1000))
                 mixture.counters[3] = self.counter_at(1, hashed_with(hashed_with(self.hashes[3], 3 * j + 2), candidate))
                 mixture.one = self.first_mixer + MIXED * (beliefs * CANDIDATES + j)
                 mixture.other = self.first_mixer + MIXED * (FIRST_EQUAL_MIXER + 16 * j + self.equal)
-                decision = code_mixed(coder, &self.counters.adaptation, &self.mixers.tables, &mixture, decision) != 0
+                if self.channels == 1:
+                    for i in range(2):
+                        mixture.counters[2 + i] = self.counter_at(i, hashed_with(hashed_with(self.contexts[i], candidate), j))
+                    for i in range(COLOR_CONTEXTS - BLENDED):
+                        mixtures[1 + i // BLENDED].counters[i % BLENDED] = self.counter_at(
+                            BLENDED + i, hashed_with(hashed_with(self.contexts[BLENDED + i], candidate), j)
+                        )
+                    for i in range(GRAY_MIXTURES - 1):
+                        at = FIRST_GRAY_MIXER + i * (CANDIDATES * (SHADES + 16))
+                        mixtures[1 + i].one = self.first_mixer + MIXED * (at + SHADES * j + self.shades)
+                        mixtures[1 + i].other = self.first_mixer + MIXED * (at + SHADES * CANDIDATES + 16 * j + self.equal)
+                decision = code_mixed_several(
+                    coder, &self.counters.adaptation, &self.mixers.tables, mixtures,
+                    GRAY_MIXTURES if self.channels == 1 else 1, decision,
+                ) != 0
             if decision:
                 pixel[0] = candidate
                 self.misses = (self.misses << 1 | (j > 0)) & 3
@@ -204,11 +237,13 @@ cdef class PixelCoder:
     cdef inline Counter* counter_at(self, int table, uint32_t hash) noexcept nogil:
         return self.hashed.first + (<int64_t>table << self.hash_bits) + (hash >> (32 - self.hash_bits))
 
-    cdef void find_color_contexts(self, const uint32_t* here, uint32_t* contexts) noexcept nogil:
-        """Finds hashes of what surrounds a pixel, by which the bits of its colour are predicted."""
+    cdef void find_color_contexts(self, int64_t y, int64_t x) noexcept nogil:
+        """Finds hashes of what surrounds a pixel, by which the bits of its colour are predicted, and the shades around."""
+        cdef uint32_t* contexts = self.contexts
+        cdef const uint32_t* here = self.pixels + y * self.stride + x
         cdef const uint32_t* above = here - self.stride
         cdef const uint32_t* second = above - self.stride
-        cdef uint32_t W = here[-1], N = above[0], NW = above[-1], NE = above[1], WW = here[-2], NN = second[0], five, signs
+        cdef uint32_t W = here[-1], N = above[0], NW = above[-1], NE = above[1], WW = here[-2], NN = second[0], five, signs, three
         contexts[0] = 0
         contexts[3] = hashed_with(hashed_with(3, W), N)
         contexts[4] = hashed_with(hashed_with(contexts[3], NE), 4)
@@ -218,7 +253,17 @@ cdef class PixelCoder:
             contexts[5] = hashed_with(5, self.hashes[2])
             contexts[6] = hashed_with(hashed_with(6, NW), NE)
             contexts[7] = hashed_with(hashed_with(7, self.last_color), W)
+            self.shades = 0
             return
+        contexts[8] = hashed_with(hashed_with(11, self.bright), fifth(W) + 5 * fifth(N) + 25 * fifth(NW) + 125 * fifth(NE))
+        contexts[9] = hashed_with(12, N >> 3 | (NE >> 3) << 5 | (NW >> 5) << 10)
+        contexts[10] = hashed_with(hashed_with(13, W + N - NW), third(NE) + 3 * third(WW) + 9 * third(NN))
+        contexts[11] = hashed_with(14, W >> 3 | (N >> 3) << 5)
+        three = third(W) + 3 * third(N) + 9 * third(NW) + 27 * third(NE) + 81 * third(WW) + 243 * third(NN)
+        three += 729 * (third(second[1]) + 3 * third(second[-1]) + 9 * third(above[2]) + 27 * third(above[-2]))
+        contexts[0] = hashed_with(9, three)
+        if self.small:
+            contexts[3] = hashed_with(10, (<uint32_t>(y << 7 | x) * SHADES + third(W) + 3 * third(N)))
         five = fifth(W) + 5 * fifth(N) + 25 * fifth(NW) + 125 * fifth(NE)
         contexts[1] = hashed_with(1, W << 8 | fifth(N))
         contexts[2] = hashed_with(2, N << 8 | fifth(W))
@@ -229,29 +274,32 @@ cdef class PixelCoder:
         signs |= (second[1] > 128) << 6 | (second[-1] > 128) << 7 | (above[2] > 128) << 8 | (above[-2] > 128) << 9
         signs |= (here[-3] > 128) << 10 | (above[3] > 128) << 11 | (above[-3] > 128) << 12
         contexts[7] = hashed_with(7, signs << 5 | fifth(W) * 5 + fifth(N))
+        self.shades = third(W) + 3 * third(N) + 9 * third(NE)
 
     cdef uint32_t code_color(self, RangeCoder coder, int64_t y, int64_t x, uint32_t pixel) noexcept nogil:
         """Codes a pixel bit by bit, channel after channel; returns it."""
-        cdef uint32_t[COLOR_CONTEXTS] contexts
         cdef uint32_t hash = 0, at, coded = 0
         cdef int channel, i, k, node
-        cdef Mixture front, back
-        self.find_color_contexts(self.pixels + y * self.stride + x, contexts)
-        front.further, back.further = rl_four(CONSTANT_INPUT, 0, 0, 0), 0
+        cdef int32_t* mixers
+        cdef Mixture[GRAY_MIXTURES] mixtures
+        if self.channels > 1 or self.tier == TABLE:
+            self.find_color_contexts(y, x)
+        begin_mixtures(mixtures)
         for channel in range(self.channels):
             node = 1
             for i in range(7, -1, -1):
                 at = hashed_with(hashed_with(hash, channel), node)
-                for k in range(BLENDED):
-                    front.counters[k] = self.counter_at(FIRST_COLOR_TABLE + k, hashed_with(at, contexts[k]))
-                    back.counters[k] = self.counter_at(
-                        FIRST_COLOR_TABLE + BLENDED + k, hashed_with(at, contexts[BLENDED + k])
+                for k in range(BLENDED * self.mixtures):
+                    mixtures[k // BLENDED].counters[k % BLENDED] = self.counter_at(
+                        k, hashed_with(at, self.contexts[k])
                     )
-                front.one = self.first_mixer + MIXED * (FIRST_BIT_MIXER + 8 * channel + i)
-                front.other = self.first_mixer + MIXED * (FIRST_NODE_MIXER + 256 * channel + node)
-                back.one, back.other = front.one + MIXED * COLOR_MIXERS, front.other + MIXED * COLOR_MIXERS
-                node = 2 * node + <int>code_mixed_halves(
-                    coder, &self.counters.adaptation, &self.mixers.tables, &front, &back, (pixel >> (8 * channel + i)) & 1
+                for k in range(self.mixtures):
+                    mixers = self.first_mixer + MIXED * (FIRST_BIT_MIXER + k * COLOR_MIXERS)
+                    mixtures[k].one = mixers + MIXED * (8 * (channel + self.shades) + i)
+                    mixtures[k].other = mixers + MIXED * ((BIT_MIXERS if k < 2 else SHADES * 8) + 256 * channel + node)
+                node = 2 * node + <int>code_mixed_several(
+                    coder, &self.counters.adaptation, &self.mixers.tables, mixtures, self.mixtures,
+                    (pixel >> (8 * channel + i)) & 1,
                 )
             hash = hashed_with(hash, node)
             coded |= <uint32_t>(node & 255) << 8 * channel
@@ -268,6 +316,8 @@ cdef class PixelCoder:
         cdef Match* match
         cdef int i
         self.pixels[y * self.stride + x] = pixel
+        if pixel >= BRIGHT:
+            self.bright = pixel
         for i in range(SIZES):
             match = self.found[i]
             if self.belief[i] and match.pixel == pixel:

@@ -6,7 +6,7 @@ import numpy as np
 from libc.stdint cimport int16_t, int32_t, int64_t, uint16_t, uint64_t
 
 from rlcodec.core._adaptive cimport Adaptation, Counter, Counters, code_adaptive
-from rlcodec.core._mixing cimport BLENDED, MIXED, Mixers, Mixture, code_mixed, code_mixed_halves, rl_four
+from rlcodec.core._mixing cimport BLENDED, MIXED, Mixers, Mixture, code_mixed, code_mixed_several, rl_four
 from rlcodec.core._range_coder cimport RangeCoder, code_unpriced
 from rlcodec.presets.raster._least_squares cimport (
     BLOCK, ENSEMBLE_BLOCK, FRACTION_BITS, Fit, add_sample, begin_fit, begin_row, end_block, prediction, size_of_fit, solve
@@ -366,7 +366,9 @@ cdef class SampleCoder:
 
     cdef inline int64_t decide(self, RangeCoder coder, Contexts* contexts, int node, bint decision) noexcept nogil:
         """Codes a decision about a residual."""
-        cdef Mixture front, back
+        cdef Mixture[2] mixtures
+        cdef Mixture* front = &mixtures[0]
+        cdef Mixture* back = &mixtures[1]
         cdef int i
         if self.tier == TABLE:
             return code_adaptive(coder, &self.counters.adaptation, contexts.groups[0] + node, decision)
@@ -375,12 +377,12 @@ cdef class SampleCoder:
         front.further = rl_four(CONSTANT_INPUT, 0, 0, 0)
         front.one, front.other = contexts.by_level + MIXED * node, contexts.by_step + MIXED * node
         if self.tier == CONTEXT:
-            return code_mixed(coder, &self.counters.adaptation, &self.mixers.tables, &front, decision)
+            return code_mixed(coder, &self.counters.adaptation, &self.mixers.tables, front, decision)
         for i in range(BLENDED):
             back.counters[i] = contexts.groups[BLENDED + i] + node
         back.further = 0
         back.one, back.other = front.one + MIXED * HALF_MIXERS, front.other + MIXED * HALF_MIXERS
-        return code_mixed_halves(coder, &self.counters.adaptation, &self.mixers.tables, &front, &back, decision)
+        return code_mixed_several(coder, &self.counters.adaptation, &self.mixers.tables, mixtures, 2, decision)
 
 
 cdef inline int pair(int64_t one, int64_t other) noexcept nogil:

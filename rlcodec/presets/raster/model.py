@@ -20,18 +20,51 @@ of 20, 12, 6 and 3 pixels. These pixels and the neighbours are candidates: decis
 pixel that is none is coded bit by bit, or as samples.
 """
 
+import numpy as np
+
 from rlcodec.presets.raster._pixel_coder import PIXEL_COUNTERS, PIXEL_MIXERS, SMALL_HASHED, SMALL_PIXELS
-from rlcodec.presets.raster._sample_coder import CONTEXT, ENSEMBLE, MOST_PLANES, SAMPLE_COUNTERS, SAMPLE_MIXERS, TABLE
+from rlcodec.presets.raster._sample_coder import (
+    CLASSES,
+    COARSE_COUNTERS,
+    CONTEXT,
+    ENSEMBLE,
+    FIRST_COARSE,
+    FIRST_PAIR,
+    FRACTIONS,
+    GROUPS,
+    LEVELS,
+    MOST_PLANES,
+    NODES,
+    PAIRS,
+    SAMPLE_COUNTERS,
+    SAMPLE_MIXERS,
+    TABLE,
+)
 from rlcodec.presets.raster._strip import PIXELS, PIXELS_OR_SAMPLES, PRICED_COLUMNS, SAMPLES, code_strip
 
 COUNTERS = SAMPLE_COUNTERS + PIXEL_COUNTERS
 MIXERS = SAMPLE_MIXERS + PIXEL_MIXERS
+COUNTER_GROUPS = (
+    (0, (CLASSES, LEVELS, FRACTIONS, NODES)),
+    (FIRST_PAIR, (CLASSES, LEVELS // 2, PAIRS, NODES)),
+    *((FIRST_COARSE + i * COARSE_COUNTERS, (CLASSES, LEVELS // 4, PAIRS, NODES)) for i in range(GROUPS - 2)),
+)
+"""The first counter of each group of samples, and the shape of the group: class of the plane, level of the errors around,
+further context, decision."""
 METHODS = (SAMPLES, PIXELS, PIXELS_OR_SAMPLES)
 METHOD_NAMES = ("samples", "pixels", "pixels or samples")
+
+
+def first_plane_counters() -> np.ndarray:
+    """Indices of the counters of samples of a first plane, and of pixels, int64."""
+    parts = [np.arange(first, first + int(np.prod(shape[1:]))) for first, shape in COUNTER_GROUPS]
+    return np.concatenate([*parts, np.arange(SAMPLE_COUNTERS, COUNTERS)])
+
 
 __all__ = [
     "CONTEXT",
     "COUNTERS",
+    "COUNTER_GROUPS",
     "ENSEMBLE",
     "METHODS",
     "METHOD_NAMES",
@@ -47,4 +80,5 @@ __all__ = [
     "SMALL_PIXELS",
     "TABLE",
     "code_strip",
+    "first_plane_counters",
 ]

@@ -31,7 +31,7 @@ TRIED_PIXELS = 1 << 17
 """Pixels of a strip by which encoders compare methods."""
 BANDS, BAND_PIXELS = 4, 1 << 13
 """Bands of a strip, and the pixels of each, by which encoders compare orders of planes."""
-REPEATING = 0.25
+REPEATING = 0.4
 """Share of pixels that equal a neighbour, from which on encoders try methods for drawings."""
 MAX_NUMBER_BYTES = 5
 LEAST_STRIP_PIXELS = 1 << 14
@@ -123,6 +123,9 @@ def code_choice(coder: RangeCoder, channels: int, choice: StripChoice | None) ->
         channels: of a pixel.
         choice: when encoding.
 
+    Returns:
+        The choice; any, if the coder is now exhausted.
+
     Raises:
         DamagedStreamError: there is no such choice.
     """
@@ -130,6 +133,8 @@ def code_choice(coder: RangeCoder, channels: int, choice: StripChoice | None) ->
     method = code_uniform(coder, len(METHODS), given.method)
     beginning = code_uniform(coder, len(BEGINNINGS), given.beginning)
     order = code_uniform(coder, len(ORDERS[channels]), given.order)
+    if coder.exhausted:
+        return given
     if method >= len(METHODS) or beginning >= len(BEGINNINGS) or order >= len(ORDERS[channels]):
         raise DamagedStreamError(f"a strip names method {method}, states {beginning} and order {order}; there are none")
     return StripChoice(method, beginning, order)
@@ -181,7 +186,7 @@ def _code(
 ) -> int:
     """Codes the pixels of a strip, which decoding overwrites; returns the number of known pixels."""
     order = ORDERS[pixels.shape[2]][choice.order]
-    with weights.borrowed_model(choice.beginning) as model:
+    with weights.borrowed_model(choice.beginning, pixels.size <= SMALL_PIXELS) as model:
         return code_with(model, coder, pixels, order, choice.method, tier, settings.max_error)
 
 
@@ -251,6 +256,13 @@ def choose(weights: RasterWeights, pixels: np.ndarray, settings: RasterSettings)
     return min(choices, key=lambda choice: tried_cost(weights, part, settings, choice, tier))
 
 
+def main_method(weights: RasterWeights, picture: np.ndarray, settings: RasterSettings) -> int:
+    """The method by which the middle of a picture takes the fewest bits; arguments as `encode_raster`."""
+    if repeating_share(picture) < REPEATING:
+        return SAMPLES
+    return choose(weights, picture, settings).method
+
+
 def strip_rows_for(height: int, width: int, method: int) -> int:
     """Rows of a strip of a picture that is mostly coded by a method: strips have nearly as many rows as each other."""
     count = max(1, round(height * width / STRIP_PIXELS[method]))
@@ -272,7 +284,7 @@ def encode_raster(
     if height * width <= SINGLE_STRIP:
         strip = encode_strip(weights, picture, settings, choose(weights, picture, settings))
         return CodedRaster((strip,), height, True)
-    rows = strip_rows_for(height, width, choose(weights, picture, settings).method)
+    rows = strip_rows_for(height, width, main_method(weights, picture, settings))
 
     def run(part: slice) -> CodedStrip:
         pixels = np.ascontiguousarray(picture[part])
@@ -344,6 +356,8 @@ def split_payload(payload: np.ndarray, height: int, width: int) -> tuple[list[tu
     lengths, at = [], number.stop
     for _ in range(-(-height // rows)):
         number = read_leb128(payload, at, MAX_NUMBER_BYTES)
+        if not number.complete:
+            return [], rows
         at = number.stop
         lengths.append(number.value)
     starts = itertools.accumulate(lengths, initial=at)

@@ -10,21 +10,24 @@ import numpy as np
 from rlcodec.core.adaptive import MIXED, STRETCHES, Counters, Mixers
 from rlcodec.core.weights_file import Weights, digest_of
 from rlcodec.errors import ModelError
-from rlcodec.presets.raster.model import COUNTERS, MIXERS, SMALL_HASHED
+from rlcodec.presets.raster.model import COUNTERS, MIXERS, SMALL_HASHED, first_plane_counters
 
 MEMORY = 400
 """Number of uses from which on a counter forgets."""
 BEGINNINGS = ("picture", "small", "sketch")
 """Names of the sets of states: of photographs, screens and drawings; of small photographs; and of small drawings."""
-USES = (0, 3, 20, 120)
+USES = (0, 4, 24, 160)
 """Uses with which a counter can begin."""
 LEVEL_BITS = 6
 """Bits of the level of a stored probability."""
 MIXER_UNIT = 32
 """Mixing weights are stored in this many 1/65536."""
+FIRST_PLANE = first_plane_counters()
+"""Indices of the counters of samples of a first plane, and of pixels: small pictures have few others."""
 SHAPES = {
-    "counters": ((len(BEGINNINGS), COUNTERS), np.uint8),
-    "hashed": ((len(BEGINNINGS), SMALL_HASHED), np.uint8),
+    "counters": ((COUNTERS,), np.uint8),
+    "first_plane": ((len(BEGINNINGS) - 1, len(FIRST_PLANE)), np.uint8),
+    "hashed": ((SMALL_HASHED,), np.uint8),
     "mixers": ((len(BEGINNINGS), MIXERS, MIXED), np.int16),
     "stretched": ((STRETCHES,), np.int16),
     "squashed": ((STRETCHES,), np.uint16),
@@ -38,15 +41,17 @@ class RasterWeights(Weights):
 
     Attributes:
         digest: SHA-256 over all arrays, hexadecimal.
-        counters: uint8 (3, COUNTERS), what counters begin with: the level of the log odds in the upper six bits, and an index
+        counters: uint8 (COUNTERS,), what counters begin with: the level of the log odds in the upper six bits, and an index
             into USES.
-        hashed: uint8 (3, SMALL_HASHED), as `counters`, what the tables of small strips begin with.
+        first_plane: uint8 (2, FIRST_PLANE), as `counters`, those of FIRST_PLANE that differ in the other beginnings.
+        hashed: uint8 (SMALL_HASHED,), as `counters`, what the tables of small strips begin with.
         mixers: int16 (3, MIXERS, 8), mixing weights in 1/2048.
         stretched: int16 (4096,), 256 times the log odds of each probability in 1/4096.
         squashed: uint16 (4096,), the inverse: probabilities in 1/65536.
     """
 
     counters: np.ndarray
+    first_plane: np.ndarray
     hashed: np.ndarray
     mixers: np.ndarray
     stretched: np.ndarray
@@ -55,13 +60,17 @@ class RasterWeights(Weights):
     @functools.cached_property
     def models(self) -> tuple["StripModel", ...]:
         """What strips begin with, by the index in BEGINNINGS, to be copied for every strip."""
+        hashed = Counters(unpacked_counters(self.hashed, self.squashed), MEMORY)
+        counters = [self.counters.copy() for _ in BEGINNINGS]
+        for begun, own in zip(counters[1:], self.first_plane, strict=True):
+            begun[FIRST_PLANE] = own
         return tuple(
             StripModel(
-                Counters(unpacked_counters(counters, self.squashed), MEMORY),
+                Counters(unpacked_counters(begun, self.squashed), MEMORY),
                 Mixers(mixers.astype(np.int32) * MIXER_UNIT, self.stretched, self.squashed),
-                Counters(unpacked_counters(hashed, self.squashed), MEMORY),
+                hashed,
             )
-            for counters, mixers, hashed in zip(self.counters, self.mixers, self.hashed, strict=True)
+            for begun, mixers in zip(counters, self.mixers, strict=True)
         )
 
     @functools.cached_property
@@ -69,15 +78,20 @@ class RasterWeights(Weights):
         return []
 
     @contextlib.contextmanager
-    def borrowed_model(self, beginning: int) -> Iterator["StripModel"]:
-        """A copy of one of `models`, whose memory is used again later: fresh memory takes longer than to copy into it."""
+    def borrowed_model(self, beginning: int, small: bool) -> Iterator["StripModel"]:
+        """A copy of one of `models`, whose memory is used again later: fresh memory takes longer than to copy into it.
+
+        Args:
+            beginning: index in BEGINNINGS.
+            small: whether the strip is small, so that it uses `StripModel.hashed`; what this holds is unknown otherwise.
+        """
         begun = self.models[beginning]
         try:
             model = self._spare_models.pop()
         except IndexError:
             model = begun.copy()
         else:
-            model.begin_as(begun)
+            model.begin_as(begun, small)
         yield model
         self._spare_models.append(model)
 
@@ -100,11 +114,12 @@ class StripModel:
         """The same model, which then goes its own way."""
         return StripModel(self.counters.copy(), self.mixers.copy(), self.hashed.copy())
 
-    def begin_as(self, other: "StripModel") -> None:
-        """Takes the states of another model, in its own memory."""
+    def begin_as(self, other: "StripModel", small: bool = True) -> None:
+        """Takes the states of another model, in its own memory; `hashed` only if the strip is small."""
         self.counters.begin_as(other.counters)
         self.mixers.begin_as(other.mixers)
-        self.hashed.begin_as(other.hashed)
+        if small:
+            self.hashed.begin_as(other.hashed)
 
 
 def unpacked_counters(packed: np.ndarray, squashed: np.ndarray) -> np.ndarray:

@@ -16,33 +16,24 @@ from rich.progress import track
 
 from rlcodec.core._range_coder import RangeCoder
 from rlcodec.core.adaptive import MIXED, MOST_USES, STRETCH_LIMIT, STRETCHES, WEIGHT_LIMIT, Counters, Mixers
-from rlcodec.presets.raster._sample_coder import (
-    CLASSES,
-    COARSE_COUNTERS,
-    CONTEXT,
-    ENSEMBLE,
-    FIRST_COARSE,
-    FIRST_PAIR,
-    FRACTIONS,
-    GROUPS,
-    LEVELS,
-    NODES,
-    PAIRS,
-    TABLE,
-)
 from rlcodec.presets.raster.model import (
+    CONTEXT,
+    COUNTER_GROUPS,
     COUNTERS,
+    ENSEMBLE,
     MIXERS,
     PIXELS,
     PIXELS_OR_SAMPLES,
     SAMPLE_MIXERS,
     SAMPLES,
     SMALL_HASHED,
+    TABLE,
 )
 from rlcodec.presets.raster.planes import ORDERS, TRIED_ORDERS, PlaneOrder
 from rlcodec.presets.raster.strips import code_with
 from rlcodec.presets.raster.weights import (
     BEGINNINGS,
+    FIRST_PLANE,
     MEMORY,
     MIXER_UNIT,
     USES,
@@ -61,9 +52,12 @@ SAMPLE_MIXING_WEIGHT, PIXEL_MIXING_WEIGHT, MIXED_COUNTERS = 0.15, 0.2, 4
 SMALL_SHARE, SKETCH_SHARE = 20, 40
 """Small pictures and sketches to each photograph: they are coded faster."""
 ALL_METHODS = SAMPLES, PIXELS, PIXELS_OR_SAMPLES
+CARRIED_USES, SMALL_CARRIED_USES = 24, 160
+"""The most uses with which a counter begins, of pictures and of small ones."""
 MIXING_SHARE = 0.4
 """Pictures that mixing weights are trained on last, as a share of those that train counters."""
-ALL_TIERS = TABLE, CONTEXT, ENSEMBLE
+TIER_SHARES = 0.2, 0.4, 0.4
+"""Shares of the pictures that are coded in each tier."""
 
 
 @dataclass(frozen=True)
@@ -73,11 +67,13 @@ class Example:
     Attributes:
         pixels: uint8 (rows, columns, channels).
         methods: by which it is coded.
+        tiers: in which it is coded by each method. Coding it again would let the counters believe too much in what they saw.
         order: of its planes.
     """
 
     pixels: np.ndarray
     methods: tuple[int, ...]
+    tiers: tuple[int, ...]
     order: PlaneOrder
 
 
@@ -114,9 +110,7 @@ def fill_unseen(states: np.ndarray, trained: np.ndarray) -> None:
         states: uint16 (COUNTERS, 2), changed.
         trained: as `states`, with the uses since training began.
     """
-    shapes = [(0, (CLASSES, LEVELS, FRACTIONS, NODES)), (FIRST_PAIR, (CLASSES, LEVELS // 2, PAIRS, NODES))]
-    shapes += [(FIRST_COARSE + i * COARSE_COUNTERS, (CLASSES, LEVELS // 4, PAIRS, NODES)) for i in range(GROUPS - 2)]
-    for first, shape in shapes:
+    for first, shape in COUNTER_GROUPS:
         part = slice(first, first + int(np.prod(shape)))
         uses = trained[part, 1].reshape(shape).astype(np.float64)
         probability = states[part, 0].reshape(shape)
@@ -126,9 +120,10 @@ def fill_unseen(states: np.ndarray, trained: np.ndarray) -> None:
         states[part, 0] = np.rint(filled).astype(np.uint16).ravel()
 
 
-def limited(states: np.ndarray) -> np.ndarray:
-    """States as a weights file holds them: with the uses that counters may begin with."""
+def limited(states: np.ndarray, most_uses: int) -> np.ndarray:
+    """States as a weights file holds them: with the uses that counters may begin with, of at most `most_uses`."""
     states = states.copy()
+    states[:, 1] = np.minimum(states[:, 1], most_uses)
     states[:, 1] = np.array(USES)[np.searchsorted(np.array(USES), states[:, 1], side="right") - 1]
     return states
 
@@ -148,13 +143,14 @@ class Beginning:
     mixers: np.ndarray
 
 
-def train_beginning(draw: Callable[[int], Example], count: int, name: str) -> Beginning:
+def train_beginning(draw: Callable[[int], Example], count: int, name: str, most_uses: int) -> Beginning:
     """Trains the states in which the model of a kind of picture begins.
 
     Args:
         draw: the picture of a number.
         count: of pictures that train the counters.
         name: of the kind, for the progress bar.
+        most_uses: with which a counter begins; the fewer, the faster it follows a new picture.
     """
     stretched, squashed = log_odds_tables()
     counters, hashed = Counters(new_counters(COUNTERS), MOST_USES), Counters(new_counters(SMALL_HASHED), MOST_USES)
@@ -163,7 +159,7 @@ def train_beginning(draw: Callable[[int], Example], count: int, name: str) -> Be
         code_example(model, draw(index))
     states = counters.states
     fill_unseen(states, states)
-    packed, packed_hashed = packed_counters(limited(states)), packed_counters(limited(hashed.states))
+    packed, packed_hashed = (packed_counters(limited(part, most_uses)) for part in (states, hashed.states))
     begun = [Counters(unpacked_counters(part, squashed), MEMORY) for part in (packed, packed_hashed)]
     model = StripModel(begun[0].copy(), model.mixers, begun[1].copy())
     for index in track(range(count, count + max(1, round(count * MIXING_SHARE))), f"{name}: mixing weights"):
@@ -174,17 +170,19 @@ def train_beginning(draw: Callable[[int], Example], count: int, name: str) -> Be
 
 
 def example(pixels: np.ndarray, methods: tuple[int, ...], rng: np.random.Generator) -> Example:
-    """A picture with one of the orders of planes that encoders try."""
+    """A picture with one of the orders of planes that encoders try, and a tier for each method."""
     channels = pixels.shape[2]
     order = ORDERS[channels][int(rng.choice(TRIED_ORDERS[channels]))]
-    return Example(np.ascontiguousarray(pixels), methods, order)
+    tiers = tuple(int(tier) for tier in rng.choice((TABLE, CONTEXT, ENSEMBLE), len(methods), p=TIER_SHARES))
+    return Example(np.ascontiguousarray(pixels), methods, tiers, order)
 
 
 def code_example(model: StripModel, drawn: Example) -> None:
-    """Codes a picture by all its methods in all tiers; the model follows."""
-    for method in drawn.methods:
-        for tier in ALL_TIERS:
-            code_with(model, RangeCoder(), drawn.pixels, drawn.order, method, tier)
+    """Codes a picture by all its methods; the model follows."""
+    for method, tier in zip(drawn.methods, drawn.tiers, strict=True):
+        # Pixels know no tier but `table`, in which fewer states are trained.
+        used = CONTEXT if method == PIXELS else tier
+        code_with(model, RangeCoder(), drawn.pixels, drawn.order, method, used)
 
 
 def packed_mixers(mixers: np.ndarray) -> np.ndarray:
@@ -198,8 +196,9 @@ def assemble(beginnings: list[Beginning]) -> RasterWeights:
     stretched, squashed = log_odds_tables()
     return weights_from_arrays(
         {
-            "counters": np.stack([beginning.counters for beginning in beginnings]),
-            "hashed": np.stack([beginning.hashed for beginning in beginnings]),
+            "counters": beginnings[0].counters,
+            "first_plane": np.stack([beginning.counters[FIRST_PLANE] for beginning in beginnings[1:]]),
+            "hashed": beginnings[-1].hashed,
             "mixers": np.stack([beginning.mixers for beginning in beginnings]),
             "stretched": stretched,
             "squashed": squashed,
@@ -248,8 +247,8 @@ def train_model(pictures: list[np.ndarray], small: np.ndarray | None, count: int
 
     return assemble(
         [
-            train_beginning(draw_picture, 2 * count, BEGINNINGS[0]),
-            train_beginning(draw_small, SMALL_SHARE * count, BEGINNINGS[1]),
-            train_beginning(draw_sketch, SKETCH_SHARE * count, BEGINNINGS[2]),
+            train_beginning(draw_picture, 2 * count, BEGINNINGS[0], CARRIED_USES),
+            train_beginning(draw_small, SMALL_SHARE * count, BEGINNINGS[1], SMALL_CARRIED_USES),
+            train_beginning(draw_sketch, SKETCH_SHARE * count, BEGINNINGS[2], SMALL_CARRIED_USES),
         ]
     )

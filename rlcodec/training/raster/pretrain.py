@@ -18,7 +18,7 @@ from rlcodec.training.raster.drawings import draw_screen
 from rlcodec.training.raster.model import CROP, train_model
 from rlcodec.training.raster.options import RasterPretrainOptions
 
-CODED_PICTURES = 250
+CODED_PICTURES = 400
 ANSWERED_SIDE, ANSWERED_SCREEN = 40, 64
 """Sides of the pictures of known answers, in pixels."""
 
