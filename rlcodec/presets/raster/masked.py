@@ -11,7 +11,7 @@ from rlcodec.core.range_coder import COST_UNIT, RangeCoder
 from rlcodec.errors import UnknownModelError
 from rlcodec.parallel.threads import parts_of, side_by_side
 from rlcodec.presets.raster.installed import installed_weights
-from rlcodec.presets.raster.model import PIXELS, PIXELS_OR_SAMPLES, PRICED_COLUMNS
+from rlcodec.presets.raster.model import PIXELS, PIXELS_OR_SAMPLES, PRICED_COLUMNS, SMALL_PIXELS
 from rlcodec.presets.raster.planes import ORDERS
 from rlcodec.presets.raster.settings import MODES, PREDICTORS, RasterSettings
 from rlcodec.presets.raster.strips import (
@@ -132,11 +132,8 @@ def decode_masked(
         data, length = parts[index]
         part = slice(index * rows, min((index + 1) * rows, height))
         coder, pixels = RangeCoder(data, length), np.zeros((part.stop - part.start, width, settings.channels), np.uint8)
-        known = 0
-        if length:  # or it was cut off
-            choice = code_choice(coder, settings.channels, None)
-            if not coder.exhausted:
-                known = _code(weights, coder, pixels, np.ascontiguousarray(mask[part]), choice, settings)
+        choice, chosen = code_choice(coder, settings.channels, None), np.ascontiguousarray(mask[part])
+        known = 0 if coder.exhausted else _code(weights, coder, pixels, chosen, choice, settings)
         picture[part] = pixels[..., :3]
         fill_masked(picture[part], mask[part], known)
 
@@ -164,7 +161,7 @@ def _code(
     settings: RasterSettings,
     costs: np.ndarray | None = None,
 ) -> int:
-    with weights.borrowed_model(choice.beginning) as model:
+    with weights.borrowed_model(choice.beginning, pixels.size <= SMALL_PIXELS) as model:
         order = ORDERS[pixels.shape[2]][choice.order]
         return code_with(model, coder, pixels, order, choice.method, settings.tier, settings.max_error, mask, costs)
 
