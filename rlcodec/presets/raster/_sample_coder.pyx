@@ -29,6 +29,7 @@ cdef enum:
     SLOPE_BITS = 8
     HALF = 1 << 15
     SLOPE_FADE = 6
+    SLOPE_SAMPLES = 8  # between changes of the slope
     MOST_SLOPE = 512  # in 1/256
     CONSTANT_INPUT = 256
 
@@ -276,7 +277,9 @@ cdef class SampleCoder:
             residual_first = self.state[plane - 2].residuals[at]
             energy += 2 * <int64_t>self.state[plane - 2].absolute[at]
         gradient = distance(W - NW) + distance(N - NW) + distance(N - NE) + distance(W - WW) + distance(N - NN)
-        energy = (energy + 2 * gradient) // step
+        energy += 2 * gradient
+        if step > 1:
+            energy = energy // step
         level = level_of(energy >> 2)
         texture = (
             (N * ONE > blended) | (W * ONE > blended) << 1 | (NE * ONE > blended) << 2 | (NW * ONE > blended) << 3
@@ -323,9 +326,9 @@ cdef class SampleCoder:
             ))
             contexts.groups[7] = coarse(self.first, 5, i, texture if side > 0 else texture ^ (TEXTURES - 1))
         coded = side * (value - rounded)
-        coded = side * self.code_residual(
-            coder, &contexts, (coded + (self.max_error if coded >= 0 else -self.max_error)) // step
-        )
+        if step > 1:
+            coded = (coded + (self.max_error if coded >= 0 else -self.max_error)) // step
+        coded = side * self.code_residual(coder, &contexts, coded)
         value = min(max(rounded + coded * step, least), most)
         here[0] = <int16_t>value
         # What was coded becomes known.
@@ -337,7 +340,7 @@ cdef class SampleCoder:
         if self.tier >= CONTEXT:
             add_sample(&state.fit, value - reference)
         elif plane:
-            follow_slope(state, (value * ONE - blended) >> FRACTION_BITS, residual_before)
+            follow_slope(state, (value * ONE - blended) >> FRACTION_BITS, residual_before, x)
         if self.tier >= ENSEMBLE:
             add_sample(&state.wide, value - reference)
         self.close_sample(state, y, x)
@@ -395,11 +398,12 @@ cdef inline Counter* coarse(Counter* first, int group, int level, int detail) no
     return first + FIRST_COARSE + group * COARSE_COUNTERS + (level * PAIRS + detail) * NODES
 
 
-cdef inline void follow_slope(Plane* state, int64_t error, int64_t residual_before) noexcept nogil:
+cdef inline void follow_slope(Plane* state, int64_t error, int64_t residual_before, int64_t x) noexcept nogil:
     """Follows the slope of errors by the residual in the plane before, for tier `table`."""
     state.product += <int32_t>(error * residual_before) - (state.product >> SLOPE_FADE)
     state.square += <int32_t>(residual_before * residual_before) - (state.square >> SLOPE_FADE)
-    state.slope = <int32_t>min(max((<int64_t>state.product << SLOPE_BITS) // (state.square + 64), -MOST_SLOPE), MOST_SLOPE)
+    if x % SLOPE_SAMPLES == 0:
+        state.slope = <int32_t>min(max((<int64_t>state.product << SLOPE_BITS) // (state.square + 64), -MOST_SLOPE), MOST_SLOPE)
 
 
 cdef int64_t code_tail(RangeCoder coder, const Adaptation* adaptation, Counter* chain, int64_t rest) noexcept nogil:

@@ -5,7 +5,7 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
 
 from rlcodec.core._adaptive cimport Counters
 from rlcodec.core._mixing cimport Mixers
-from rlcodec.core._range_coder cimport DECODE, RangeCoder
+from rlcodec.core._range_coder cimport DECODE, WINDOW_BYTES, RangeCoder
 from rlcodec.presets.raster._pixel_coder cimport PixelCoder
 from rlcodec.presets.raster._sample_coder cimport MOST_PLANES, SampleCoder
 
@@ -85,7 +85,7 @@ cdef int64_t code_all(
                     pixel = 0
                     for i in range(planes):
                         pixel |= <uint32_t>known[i] << 8 * order[i]
-            if coder.state.exhausted:
+            if coder.state.exhausted or (decoding and coder.state.position > coder.state.end + WINDOW_BYTES + 2):
                 return y * width + x
             if priced:
                 costs[y, x // PRICED_COLUMNS] += coder.state.cost - cost
@@ -105,7 +105,7 @@ def code_strip(
     RangeCoder coder, uint8_t[:, :, ::1] picture, order, references, int method, int tier, int max_error, Counters counters,
     Mixers mixers, Counters hashed, const uint8_t[:, ::1] mask=None, int64_t[:, ::1] costs=None,
 ):
-    """Codes a strip, until the data are exhausted.
+    """Codes a strip, until the data are exhausted, or read beyond the end that no encoder would have written.
 
     Args:
         coder: codes in its direction.

@@ -27,6 +27,8 @@ SINGLE_STRIP = 1 << 15
 """Pictures of no more pixels are one strip."""
 STRIP_PIXELS = {SAMPLES: 1 << 17, PIXELS: 1 << 21, PIXELS_OR_SAMPLES: 1 << 19}
 """Pixels of a strip, about. Drawings repeat what lies far above, so that their strips are larger."""
+MOST_STRIPS = 16
+"""Large pictures have larger strips: every strip begins without what lies above, and learns anew."""
 TRIED_PIXELS = 1 << 17
 """Pixels of a strip by which encoders compare methods."""
 BANDS, BAND_PIXELS = 4, 1 << 13
@@ -265,8 +267,8 @@ def main_method(weights: RasterWeights, picture: np.ndarray, settings: RasterSet
 
 def strip_rows_for(height: int, width: int, method: int) -> int:
     """Rows of a strip of a picture that is mostly coded by a method: strips have nearly as many rows as each other."""
-    count = max(1, round(height * width / STRIP_PIXELS[method]))
-    return -(-height // min(count, height))
+    count = min(max(1, round(height * width / STRIP_PIXELS[method])), MOST_STRIPS, height)
+    return -(-height // count)
 
 
 def encode_raster(
@@ -313,7 +315,10 @@ def decode_strip(
     choice = code_choice(coder, settings.channels, None)
     if coder.exhausted:
         return DecodedStrip(pixels, 0, None)
-    return DecodedStrip(pixels, _code(weights, coder, pixels, settings, choice, settings.tier), choice)
+    strip = DecodedStrip(pixels, _code(weights, coder, pixels, settings, choice, settings.tier), choice)
+    if not strip.complete and not coder.exhausted:
+        raise DamagedStreamError(f"a strip of {shape[1]}x{shape[0]} pixels ends after {strip.known} of them")
+    return strip
 
 
 def fill_in(picture: np.ndarray, first: int, last: int, known: int) -> None:

@@ -243,7 +243,7 @@ def train_model(pictures: list[np.ndarray], small: np.ndarray | None, count: int
             pixels = draw_screen(SMALL_SIDE * 4, rng)[:SMALL_SIDE, :SMALL_SIDE, 1]
         else:
             pixels = small[int(rng.integers(len(small)))]
-        return example(pixels[..., None], ALL_METHODS, rng)
+        return example(pixels[..., None], (SAMPLES, PIXELS), rng)
 
     return assemble(
         [
