@@ -1,8 +1,8 @@
 """Lossless coding of pictures: bits per pixel of whole files, and speed, of preset raster beside PNG, WebP and JPEG XL.
 
 Every file is decoded and compared. Encoding and decoding are timed in turns, all codecs of a picture one after another in one
-process; speeds are all pixels over the sum of the medians. JPEG XL needs the extra `jxl`. With --max-error preset raster alone is
-measured, nearly lossless.
+process; speeds are all pixels over the sum of the medians. JPEG XL needs the extra `jxl`. With --max-error preset raster alone
+is measured, nearly lossless.
 """
 
 import io
