@@ -59,7 +59,8 @@ class Areas:
     def rows(self, part: slice) -> "Areas":
         """Some rows of areas."""
         layer = None if self.layer is None else self.layer[part.start * AREA : part.stop * AREA]
-        return Areas(*(getattr(self, field.name)[part] for field in fields(self)[:-1]), layer=layer)
+        rows = {field.name: getattr(self, field.name)[part] for field in fields(self)[:-1]}
+        return replace(self, **rows, layer=layer)
 
     def of_slices(self, slices: int) -> "Areas":
         """What a stream holds that ends after so many slices."""

@@ -99,8 +99,9 @@ def strip_state(
 
 def areas_of(strip: StripState) -> Areas:
     """The areas that a strip holds."""
-    arrays = [np.asarray(getattr(strip, name)) for name in ("values", "splits", "offsets", "chroma", "repairs")]
-    return Areas(*arrays, begins=np.arange(len(arrays[0])) == 0)
+    names = ("values", "splits", "offsets", "chroma", "repairs")
+    arrays = {name: np.asarray(getattr(strip, name)) for name in names}
+    return Areas(**arrays, begins=np.arange(len(arrays["values"])) == 0)
 
 
 def encode_photo(

@@ -22,7 +22,7 @@ cdef struct Fit:
 
 cdef int64_t size_of_fit(int inputs, int64_t width, int block) noexcept nogil
 cdef void begin_fit(Fit* fit, int inputs, int64_t width, int block, int32_t* memory) noexcept nogil
-cdef void begin_row(Fit* fit) noexcept nogil
+cdef void begin_fit_row(Fit* fit) noexcept nogil
 cdef void solve(Fit* fit, int64_t block) noexcept nogil
 cdef void end_block(Fit* fit, int64_t block) noexcept nogil
 

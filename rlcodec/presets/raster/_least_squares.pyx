@@ -32,7 +32,7 @@ cdef void begin_fit(Fit* fit, int inputs, int64_t width, int block, int32_t* mem
     fit.current = fit.left + fit.sums
 
 
-cdef void begin_row(Fit* fit) noexcept nogil:
+cdef void begin_fit_row(Fit* fit) noexcept nogil:
     """Sums what lies above and to the right of each block of a row."""
     cdef int64_t block, at
     cdef int i

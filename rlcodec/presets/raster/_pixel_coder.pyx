@@ -3,7 +3,7 @@
 
 import numpy as np
 
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint16_t, uint32_t, uint64_t
 
 from rlcodec.core._adaptive cimport Counter, Counters, code_adaptive
 from rlcodec.core._mixing cimport BLENDED, MIXED, Mixers, Mixture, code_mixed_several, rl_four
@@ -186,8 +186,8 @@ cdef class PixelCoder:
             for i in range(SIZES):
                 mask = mask << 2 | (self.belief[i] if self.found[i].pixel == candidate else 0)
             self.equal = (
-                (here[-1] == candidate) << 3 | (here[-self.stride] == candidate) << 2 | (here[1 - self.stride] == candidate) << 1
-                | (here[-1 - self.stride] == candidate)
+                (here[-1] == candidate) << 3 | (here[-self.stride] == candidate) << 2
+                | (here[1 - self.stride] == candidate) << 1 | (here[-1 - self.stride] == candidate)
             )
             mixture.counters[0] = self.first + ((mask << 4 | self.equal) * CANDIDATES + j)
             decision = self.is_near(pixel[0], candidate)
@@ -195,7 +195,8 @@ cdef class PixelCoder:
                 decision = code_adaptive(coder, &self.counters.adaptation, mixture.counters[0], decision) != 0
             else:
                 mixture.counters[1] = self.first + FIRST_PATTERN + (
-                    ((self.pattern << 1 | (self.misses != 0)) << 3 | self.belief[0] << 1 | (self.belief[1] > 0)) * CANDIDATES + j
+                    ((self.pattern << 1 | (self.misses != 0)) << 3 | self.belief[0] << 1 | (self.belief[1] > 0)) * CANDIDATES
+                    + j
                 )
                 mixture.counters[2] = self.counter_at(0, hashed_with(self.hashes[2], 3 * j + 1000))
                 mixture.counters[3] = self.counter_at(1, hashed_with(hashed_with(self.hashes[3], 3 * j + 2), candidate))
@@ -243,7 +244,8 @@ cdef class PixelCoder:
         cdef const uint32_t* here = self.pixels + y * self.stride + x
         cdef const uint32_t* above = here - self.stride
         cdef const uint32_t* second = above - self.stride
-        cdef uint32_t W = here[-1], N = above[0], NW = above[-1], NE = above[1], WW = here[-2], NN = second[0], five, signs, three
+        cdef uint32_t W = here[-1], N = above[0], NW = above[-1], NE = above[1], WW = here[-2], NN = second[0]
+        cdef uint32_t five, signs, three
         contexts[0] = 0
         contexts[3] = hashed_with(hashed_with(3, W), N)
         contexts[4] = hashed_with(hashed_with(contexts[3], NE), 4)

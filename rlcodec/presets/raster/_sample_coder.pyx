@@ -9,7 +9,7 @@ from rlcodec.core._adaptive cimport Adaptation, Counter, Counters, code_adaptive
 from rlcodec.core._mixing cimport BLENDED, MIXED, Mixers, Mixture, code_mixed, code_mixed_several, rl_four
 from rlcodec.core._range_coder cimport RangeCoder, code_unpriced
 from rlcodec.presets.raster._least_squares cimport (
-    BLOCK, ENSEMBLE_BLOCK, FRACTION_BITS, Fit, add_sample, begin_fit, begin_row, end_block, prediction, size_of_fit, solve
+    BLOCK, ENSEMBLE_BLOCK, FRACTION_BITS, Fit, add_sample, begin_fit, begin_fit_row, end_block, prediction, size_of_fit, solve
 )
 
 cdef extern from "bits.h":
@@ -96,7 +96,8 @@ cdef class SampleCoder:
             raise ValueError(f"{planes} planes of {rows} rows and {width} columns, tier {tier}, error {max_error}")
         if len(counters) < SAMPLE_COUNTERS or len(mixers) < SAMPLE_MIXERS:
             raise ValueError(f"the model has {len(counters)} counters and {len(mixers)} sets of weights")
-        self.planes, self.rows, self.width, self.stride, self.tier, self.max_error = planes, rows, width, stride, tier, max_error
+        self.planes, self.rows, self.width, self.stride = planes, rows, width, stride
+        self.tier, self.max_error = tier, max_error
         self.counters, self.mixers = counters, mixers
         self.first, self.first_mixer = counters.first, mixers.first
         # In words of 32 bits: values, errors, absolute errors, residuals, biases, fits.
@@ -145,9 +146,9 @@ cdef class SampleCoder:
                 row[i - PAD] = above[0]
                 above[self.width + i] = above[self.width - 1]
             if self.tier >= CONTEXT:
-                begin_row(&self.state[plane].fit)
+                begin_fit_row(&self.state[plane].fit)
             if self.tier >= ENSEMBLE:
-                begin_row(&self.state[plane].wide)
+                begin_fit_row(&self.state[plane].wide)
 
     cdef void begin_sample(self, int64_t y, int64_t x) noexcept nogil:
         """In the first row, the rows above hold what lies to the left."""

@@ -1,7 +1,7 @@
 # cython: cdivision=True
 """Codes a strip, which `rlcodec.presets.raster.strips` describes."""
 
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
+from libc.stdint cimport int64_t, uint8_t, uint32_t
 
 from rlcodec.core._adaptive cimport Counters
 from rlcodec.core._mixing cimport Mixers

@@ -172,7 +172,8 @@ def _order(pixels: np.ndarray) -> int:
 
 
 def _strip_rows(mask: np.ndarray) -> int:
-    return strip_rows_for(*mask.shape, PIXELS)
+    height, width = mask.shape
+    return strip_rows_for(height, width, PIXELS)
 
 
 def _best_method(weights: RasterWeights, pixels: np.ndarray, mask: np.ndarray) -> int:
