@@ -42,6 +42,7 @@ from rlcodec.training.compact import autoencoder as compact_autoencoder
 from rlcodec.training.compact import pretrain as compact_pretrain
 from rlcodec.training.mnist import source_search, transformer
 from rlcodec.training.photo import pretrain as photo_pretrain
+from rlcodec.training.raster import pretrain as raster_pretrain
 
 ROOT = Path(__file__).parents[2]
 PAGES = {path.stem: path for path in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"), reverse=True)]}
@@ -67,6 +68,7 @@ SMALLER: list[tuple[str, str | Callable[[re.Match[str]], str]]] = [
     (r"--crop 256", "--crop 64"),
     (r"--(latent|source|lm)-minutes \S+", r"--\1-steps 2"),
     (r"pretrain raster mnist", r"\g<0> --latent-steps 1 --source-steps 1 --lm-steps 1"),
+    (r"(pretrain raster raster --data photos)/train", r"\1/large --steps 1"),
     (r"--minutes \S+|--steps \d{3,}", "--steps 1 --batch 1"),
     (r"--nproc-per-node \d+", "--nproc-per-node 1"),
     (r"--seconds \d+", "--seconds 1"),
@@ -253,6 +255,7 @@ def workplace(tmp_path, samples, made_up, monkeypatch) -> Path:
         monkeypatch.setattr(demo, name, value)
     few = {"pool": 6, "side": 128}
     monkeypatch.setattr(photo_pretrain, "pretrain_photo", partial(photo_pretrain.pretrain_photo, **few))
+    monkeypatch.setattr(raster_pretrain, "pretrain_raster", partial(raster_pretrain.pretrain_raster, side=64))
     for module, setting, value in (
         (digit_table, "MOSAIC", 2),
         (statistics, "RESAMPLES", 10),
