@@ -73,7 +73,7 @@ def test_options_are_those_of_encode(run, folder, tmp_path, digits):
     assert run("pack", folder, tmp_path / "set.rlcz", "--bit-budget", 98, "--rows", 4)[0] == 0
     assert rlcodec.Collection(tmp_path / "set.rlcz").stream(0) == rlcodec.encode(digits[0], bit_budget=98, rows=4)
     assert run("pack", folder, tmp_path / "whole.rlcz", "--lossless")[0] == 0
-    assert rlcodec.Collection(tmp_path / "whole.rlcz").stream(1) == rlcodec.encode(digits[2], lossless=True)
+    assert rlcodec.Collection(tmp_path / "whole.rlcz").stream(1) == rlcodec.encode(digits[2], preset="mnist", lossless=True)
 
 
 def test_photographs(run, tmp_path, pictures):

@@ -20,7 +20,7 @@ IMAGES = 7
 
 @pytest.fixture(scope="module")
 def streams(digits):
-    return [rlcodec.encode(digit, lossless=True) for digit in digits[:IMAGES]]
+    return [rlcodec.encode(digit, preset="mnist", lossless=True) for digit in digits[:IMAGES]]
 
 
 def name_of(number):
@@ -98,7 +98,7 @@ def test_the_bytes_are_as_specified(tmp_path, streams):
 def test_sizes_and_settings_may_differ(tmp_path, digits):
     wide = np.ascontiguousarray(digits[0][:20])
     settings = ({"lossless": True}, {"tier": "lm"}, {"bit_budget": 98, "rows": 3}, {"objective": "small"})
-    coded = [rlcodec.encode(image, **options) for image in (digits[0], wide) for options in settings]
+    coded = [rlcodec.encode(image, preset="mnist", **options) for image in (digits[0], wide) for options in settings]
     collection = rlcodec.Collection(write(tmp_path / "set.rlcz", coded))
     for number, stream in enumerate(coded):
         assert collection.stream(number) == stream
@@ -108,7 +108,7 @@ def test_sizes_and_settings_may_differ(tmp_path, digits):
 def test_reading_many_in_any_order(tmp_path, digits, small_sections):
     """Sizes, settings and sections mixed, twice the same, from the end, by a generator: as one by one."""
     settings = ({"lossless": True}, {"tier": "table"}, {"rows": 5}, {"bit_budget": 98, "rows": 28})
-    coded = [rlcodec.encode(digits[n][: 28 - n % 3], **settings[n % 4]) for n in range(IMAGES)]
+    coded = [rlcodec.encode(digits[n][: 28 - n % 3], preset="mnist", **settings[n % 4]) for n in range(IMAGES)]
     collection = rlcodec.Collection(write(tmp_path / "set.rlcz", coded))
     order = [6, 0, 1, 2, 2, -1, 5, 4, 3]
     for found, number in zip(collection.read(n for n in order), order, strict=True):
