@@ -37,7 +37,7 @@ def test_a_prediction_is_the_sum_of_its_stages(made_up, digit):
 
 def test_stages_of_digits(digit, ring, rendered):
     def stages(image, **choices) -> set[str]:
-        return set(work_of(rlcodec.inspect(rlcodec.encode(image, **choices))))
+        return set(work_of(rlcodec.inspect(rlcodec.encode(image, preset="mnist", **choices))))
 
     scanned = rendered(ring(31))
     assert stages(digit, lossless=True) == {"start", "rows, context"}
@@ -87,7 +87,7 @@ def test_another_machine(made_up, tmp_path, field):
 
 
 def test_another_model_and_a_missing_stage(made_up, digit):
-    info = rlcodec.inspect(rlcodec.encode(digit, lossless=True))
+    info = rlcodec.inspect(rlcodec.encode(digit, preset="mnist", lossless=True))
     other = Calibration(made_up.machine, dict(made_up.digests) | {"mnist": "00"}, made_up.stages)
     with pytest.raises(DataError, match="another model of preset mnist; run `rlcodec calibrate`"):
         rlcodec.predicted_decode_ms(info, other)
@@ -98,7 +98,7 @@ def test_another_model_and_a_missing_stage(made_up, digit):
 
 def test_info_predicts_where_there_is_a_calibration(run, tmp_path, monkeypatch, made_up, digit):
     stream, path = tmp_path / "a.rlc", tmp_path / "calibration.json"
-    stream.write_bytes(rlcodec.encode(digit, lossless=True))
+    stream.write_bytes(rlcodec.encode(digit, preset="mnist", lossless=True))
     monkeypatch.setenv("RLCODEC_CALIBRATION", str(path))
     assert json.loads(run("info", stream, "--json")[1])["predicted_decode_ms"] is None
     assert "ms on this machine" not in run("info", stream)[1]

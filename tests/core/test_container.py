@@ -76,7 +76,7 @@ def test_unknown_version_is_named(coded, version):
         rlcodec.decode(bytes(data))
 
 
-@pytest.mark.parametrize("preset", [0, 4, 15])
+@pytest.mark.parametrize("preset", [0, 5, 15])
 def test_unknown_preset_is_named(coded, preset):
     data = bytearray(coded)
     data[2] = data[2] & 0b11100001 | preset << 1

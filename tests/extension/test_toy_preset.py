@@ -120,8 +120,9 @@ def test_options_and_constraints_are_checked(image):
     ):
         with pytest.raises(OptionError):
             rlcodec.encode(image, preset="toy", **options)
+    assert rlcodec.encode(image, levels=1) == rlcodec.encode(image, preset="toy", levels=1)  # only this preset has the option
     with pytest.raises(OptionError, match="levels"):
-        rlcodec.encode(image, levels=1)
+        rlcodec.encode(image, preset="photo", levels=1)
     with pytest.raises(OptionError, match="no policy is shipped"):
         policy_of(ToyPreset(), None)
     with pytest.raises(OptionError, match="already"):
@@ -160,7 +161,9 @@ def test_the_command_line_encodes_and_decodes(run, folder, image, tmp_path):
     assert np.array_equal(np.asarray(Image.open(shown)), np.asarray(rlcodec.decode(stream.read_bytes())))
     code, out, _ = run("info", stream, "--json")
     assert (code, json.loads(out)["settings"]) == (0, {"levels": 2})
-    assert run("encode", source, stream, "--levels", 2)[0] == 2
+    written = stream.read_bytes()
+    assert run("encode", source, stream, "--levels", 2)[0] == 0  # the option decides
+    assert stream.read_bytes() == written
     assert "--levels" in run("encode", "--help")[1]
 
 
