@@ -1,5 +1,5 @@
 # cython: cdivision=True
-"""The coder of whole pixels that `rlcodec.presets.raster.pixel_coder` describes."""
+"""The coder of whole pixels that `rlcodec.presets.raster.model` describes."""
 
 import numpy as np
 

@@ -1,5 +1,5 @@
 # cython: cdivision=True
-"""The coder of samples that `rlcodec.presets.raster.sample_coder` describes."""
+"""The coder of samples that `rlcodec.presets.raster.model` describes."""
 
 import numpy as np
 

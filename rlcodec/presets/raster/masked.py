@@ -11,7 +11,7 @@ from rlcodec.core.range_coder import COST_UNIT, RangeCoder
 from rlcodec.errors import UnknownModelError
 from rlcodec.parallel.threads import parts_of, side_by_side
 from rlcodec.presets.raster.installed import installed_weights
-from rlcodec.presets.raster.model import PIXELS, PIXELS_OR_SAMPLES, PRICED_COLUMNS, SMALL_PIXELS
+from rlcodec.presets.raster.model import PIXELS, PIXELS_OR_SAMPLES, PRICED_COLUMNS
 from rlcodec.presets.raster.planes import ORDERS
 from rlcodec.presets.raster.settings import MODES, PREDICTORS, RasterSettings
 from rlcodec.presets.raster.strips import (
@@ -20,14 +20,15 @@ from rlcodec.presets.raster.strips import (
     CodedRaster,
     CodedStrip,
     StripChoice,
-    code_choice,
-    code_with,
+    code_pixels,
+    decode_strip,
+    encode_strip,
     split_payload,
     strip_rows_for,
+    tried_cost,
 )
 from rlcodec.presets.raster.weights import RasterWeights
 
-DIGEST_BYTES = 2
 TRIED_METHODS = (PIXELS, PIXELS_OR_SAMPLES)
 TRIAL = RasterSettings("RGB", "table", 0)
 """Settings by which encoders try."""
@@ -51,8 +52,8 @@ def bits_of_areas(picture: np.ndarray, mask: np.ndarray, side: int, workers: int
     def run(part: slice) -> np.ndarray:
         costs = np.zeros((part.stop - part.start, columns), np.int64)
         pixels, chosen = np.ascontiguousarray(picture[part]), np.ascontiguousarray(mask[part])
-        method = _best_method(weights, pixels, chosen)
-        _code(weights, RangeCoder(), pixels, chosen, StripChoice(method, 0, _order(picture)), TRIAL, costs)
+        choice = _best_choice(weights, pixels, chosen)
+        code_pixels(weights, RangeCoder(), pixels, TRIAL, choice, TRIAL.tier, chosen, costs)
         return costs
 
     costs = np.concatenate(side_by_side(run, parts_of(height, _strip_rows(mask)), workers))
@@ -83,16 +84,12 @@ def encode_masked(
     settings = RasterSettings(MODES[0 if pixels.shape[2] == 1 else 2], PREDICTORS[tier], max_error)
 
     def run(part: slice) -> CodedStrip:
-        coder, own = RangeCoder(), np.ascontiguousarray(pixels[part])
-        chosen = np.ascontiguousarray(mask[part])
-        choice = StripChoice(_best_method(weights, own, chosen), 0, _order(own))
-        code_choice(coder, settings.channels, choice)
-        _code(weights, coder, own, chosen, choice, settings)
-        return CodedStrip(coder.finish(), choice)
+        own, chosen = np.ascontiguousarray(pixels[part]), np.ascontiguousarray(mask[part])
+        return encode_strip(weights, own, settings, _best_choice(weights, own, chosen), chosen)
 
     rows = _strip_rows(mask)
     coded = CodedRaster(tuple(side_by_side(run, parts_of(len(mask), rows), workers)), rows, False)
-    data = bytes.fromhex(weights.digest)[:DIGEST_BYTES] + write_leb128(settings.to_number()) + coded.payload()
+    data = weights.fingerprint + write_leb128(settings.to_number()) + coded.payload()
     if max_error:
         return data, decode_masked(np.frombuffer(data, np.uint8), len(data), mask.shape, mask, workers)
     return data, np.where(mask[:, :, None] != 0, picture, np.uint8(0))
@@ -120,10 +117,11 @@ def decode_masked(
     """
     weights, (height, width) = installed_weights(), size
     picture = np.zeros((height, width, 3), np.uint8)
-    number = read_leb128(data, DIGEST_BYTES, MAX_NUMBER_BYTES)
+    own = weights.fingerprint
+    number = read_leb128(data, len(own), MAX_NUMBER_BYTES)
     if not number.complete:
         return picture
-    if bytes(data[:DIGEST_BYTES]) != bytes.fromhex(weights.digest)[:DIGEST_BYTES]:
+    if bytes(data[: len(own)]) != own:
         raise UnknownModelError("the raster layer was coded with other weights of preset raster")
     settings = RasterSettings.from_number(number.value)
     parts, rows = split_payload(data[number.stop :], height, width)
@@ -131,11 +129,10 @@ def decode_masked(
     def run(index: int) -> None:
         data, length = parts[index]
         part = slice(index * rows, min((index + 1) * rows, height))
-        coder, pixels = RangeCoder(data, length), np.zeros((part.stop - part.start, width, settings.channels), np.uint8)
-        choice, chosen = code_choice(coder, settings.channels, None), np.ascontiguousarray(mask[part])
-        known = 0 if coder.exhausted else _code(weights, coder, pixels, chosen, choice, settings)
-        picture[part] = pixels[..., :3]
-        fill_masked(picture[part], mask[part], known)
+        shape = part.stop - part.start, width
+        strip = decode_strip(weights, data, length, shape, settings, np.ascontiguousarray(mask[part]))
+        picture[part] = strip.pixels[..., :3]
+        fill_masked(picture[part], mask[part], strip.known)
 
     side_by_side(run, range(len(parts)), workers)
     return picture
@@ -152,40 +149,20 @@ def fill_masked(pixels: np.ndarray, mask: np.ndarray, known: int) -> None:
             pixels[y, unknown] = pixels[y - 1, unknown]
 
 
-def _code(
-    weights: RasterWeights,
-    coder: RangeCoder,
-    pixels: np.ndarray,
-    mask: np.ndarray,
-    choice: StripChoice,
-    settings: RasterSettings,
-    costs: np.ndarray | None = None,
-) -> int:
-    with weights.borrowed_model(choice.beginning, pixels.size <= SMALL_PIXELS) as model:
-        order = ORDERS[pixels.shape[2]][choice.order]
-        return code_with(model, coder, pixels, order, choice.method, settings.tier, settings.max_error, mask, costs)
-
-
-def _order(pixels: np.ndarray) -> int:
-    """Index of the order of planes: the first by differences, if there are colours."""
-    return min(1, len(ORDERS[pixels.shape[2]]) - 1)
-
-
 def _strip_rows(mask: np.ndarray) -> int:
     height, width = mask.shape
     return strip_rows_for(height, width, PIXELS)
 
 
-def _best_method(weights: RasterWeights, pixels: np.ndarray, mask: np.ndarray) -> int:
-    """The method that codes the part of a strip with the most pixels of the mask in the fewest bits."""
+def _best_choice(weights: RasterWeights, pixels: np.ndarray, mask: np.ndarray) -> StripChoice:
+    """The choice by whose method the part of a strip with the most pixels of the mask takes the fewest bits.
+
+    The order of planes is the first by differences, if there are colours.
+    """
     rows = min(max(1, TRIED_PIXELS // mask.shape[1]), len(mask))
     counts = np.cumsum([0, *mask.sum(1, dtype=np.int64)])
     first = int(np.argmax(counts[rows:] - counts[:-rows]))
-    part, chosen = pixels[first : first + rows], mask[first : first + rows]
-
-    def cost(method: int) -> int:
-        coder = RangeCoder()
-        _code(weights, coder, np.ascontiguousarray(part), chosen, StripChoice(method, 0, _order(pixels)), TRIAL)
-        return coder.cost
-
-    return min(TRIED_METHODS, key=cost)
+    part, chosen = np.ascontiguousarray(pixels[first : first + rows]), mask[first : first + rows]
+    order = min(1, len(ORDERS[pixels.shape[2]]) - 1)
+    choices = [StripChoice(method, 0, order) for method in TRIED_METHODS]
+    return min(choices, key=lambda choice: tried_cost(weights, part, TRIAL, choice, mask=chosen))

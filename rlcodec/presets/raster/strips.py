@@ -183,16 +183,25 @@ def code_with(
     return code_strip(coder, pixels, order.channels, order.references, method, tier, max_error, *parts, mask, costs)
 
 
-def _code(
-    weights: RasterWeights, coder: RangeCoder, pixels: np.ndarray, settings: RasterSettings, choice: StripChoice, tier: int
+def code_pixels(
+    weights: RasterWeights,
+    coder: RangeCoder,
+    pixels: np.ndarray,
+    settings: RasterSettings,
+    choice: StripChoice,
+    tier: int,
+    mask: np.ndarray | None = None,
+    costs: np.ndarray | None = None,
 ) -> int:
-    """Codes the pixels of a strip, which decoding overwrites; returns the number of known pixels."""
+    """Codes the pixels of a strip with a model that begins as its choice says; other arguments and result as `code_with`."""
     order = ORDERS[pixels.shape[2]][choice.order]
     with weights.borrowed_model(choice.beginning, pixels.size <= SMALL_PIXELS) as model:
-        return code_with(model, coder, pixels, order, choice.method, tier, settings.max_error)
+        return code_with(model, coder, pixels, order, choice.method, tier, settings.max_error, mask, costs)
 
 
-def encode_strip(weights: RasterWeights, pixels: np.ndarray, settings: RasterSettings, choice: StripChoice) -> CodedStrip:
+def encode_strip(
+    weights: RasterWeights, pixels: np.ndarray, settings: RasterSettings, choice: StripChoice, mask: np.ndarray | None = None
+) -> CodedStrip:
     """Codes a strip.
 
     Args:
@@ -200,10 +209,11 @@ def encode_strip(weights: RasterWeights, pixels: np.ndarray, settings: RasterSet
         pixels: uint8 (rows, columns, channels).
         settings: of the stream.
         choice: for the strip.
+        mask: as `code_with`.
     """
     coder = RangeCoder()
     code_choice(coder, settings.channels, choice)
-    _code(weights, coder, pixels, settings, choice, settings.tier)
+    code_pixels(weights, coder, pixels, settings, choice, settings.tier, mask)
     return CodedStrip(coder.finish(), choice)
 
 
@@ -221,11 +231,16 @@ def repeating_share(pixels: np.ndarray) -> float:
 
 
 def tried_cost(
-    weights: RasterWeights, pixels: np.ndarray, settings: RasterSettings, choice: StripChoice, tier: int = TABLE
+    weights: RasterWeights,
+    pixels: np.ndarray,
+    settings: RasterSettings,
+    choice: StripChoice,
+    tier: int = TABLE,
+    mask: np.ndarray | None = None,
 ) -> int:
     """Code length of pixels under a choice, in 1/COST_UNIT bit; other arguments as `encode_strip`."""
     coder = RangeCoder()
-    _code(weights, coder, pixels, settings, choice, tier)
+    code_pixels(weights, coder, pixels, settings, choice, tier, mask)
     return coder.cost
 
 
@@ -296,7 +311,12 @@ def encode_raster(
 
 
 def decode_strip(
-    weights: RasterWeights, data: np.ndarray, length: int, shape: tuple[int, int], settings: RasterSettings
+    weights: RasterWeights,
+    data: np.ndarray,
+    length: int,
+    shape: tuple[int, int],
+    settings: RasterSettings,
+    mask: np.ndarray | None = None,
 ) -> DecodedStrip:
     """Decodes a strip as far as its bytes go.
 
@@ -306,6 +326,7 @@ def decode_strip(
         length: of the whole strip in bytes.
         shape: rows and columns.
         settings: of the stream.
+        mask: as `code_with`.
 
     Raises:
         DamagedStreamError: a value is impossible.
@@ -315,7 +336,7 @@ def decode_strip(
     choice = code_choice(coder, settings.channels, None)
     if coder.exhausted:
         return DecodedStrip(pixels, 0, None)
-    strip = DecodedStrip(pixels, _code(weights, coder, pixels, settings, choice, settings.tier), choice)
+    strip = DecodedStrip(pixels, code_pixels(weights, coder, pixels, settings, choice, settings.tier, mask), choice)
     if not strip.complete and not coder.exhausted:
         raise DamagedStreamError(f"a strip of {shape[1]}x{shape[0]} pixels ends after {strip.known} of them")
     return strip
