@@ -1,6 +1,6 @@
 from libc.stdint cimport int64_t, uint16_t, uint32_t
 
-from rlcodec.core._range_coder cimport PROBABILITY_ONE, RangeCoder, code_unpriced
+from rlcodec.core._range_coder cimport PROBABILITY_ONE, RangeCoder, code_half, code_unpriced
 
 cpdef enum:
     MOST_USES = 1023  # the most that a counter counts
@@ -49,3 +49,30 @@ cdef inline int64_t code_adaptive(
     bit = code_unpriced(coder, probability_of(counter), bit)
     update(adaptation, counter, bit)
     return bit
+
+
+cdef inline int64_t code_tail(
+    RangeCoder coder, const Adaptation* adaptation, Counter* chain, int counters, int most, int64_t rest
+) noexcept nogil:
+    """Codes a number by an Exp-Golomb code of order 0, whose number of digits is adaptive.
+
+    Args:
+        coder: codes in its direction.
+        adaptation: of the counters.
+        chain: counters of the decisions whether there is a further digit; all from the last on share it.
+        counters: of the chain.
+        most: digits.
+        rest: the number, when encoding.
+
+    Returns:
+        The number; 0 if the coder is now exhausted.
+    """
+    cdef int64_t digits = 0, i, out = 0
+    while digits < most and code_adaptive(
+        coder, adaptation, chain + min(digits, counters - 1), rest >= (<int64_t>1 << digits)
+    ):
+        rest -= <int64_t>1 << digits
+        digits += 1
+    for i in range(digits - 1, -1, -1):
+        out = 2 * out + code_half(coder, (rest >> i) & 1)
+    return 0 if coder.state.exhausted else out + (<int64_t>1 << digits) - 1

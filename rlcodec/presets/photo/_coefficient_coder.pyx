@@ -8,7 +8,7 @@ from libc.stdint cimport int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t, u
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
-from rlcodec.core._adaptive cimport Adaptation, Counter, Counters, code_adaptive, update
+from rlcodec.core._adaptive cimport Adaptation, Counter, Counters, code_adaptive, code_tail, update
 from rlcodec.core._mixing cimport MIXED, STRETCH_LIMIT, Mixers, Mixture, code_mixed, rl_four, stretched
 from rlcodec.core._range_coder cimport ENCODE, PROBABILITY_ONE, RangeCoder, code_half
 from rlcodec.presets.photo._network cimport HIDDEN, NETWORK_INPUTS, NODES, SECOND, Network, logit_of, run_network
@@ -21,6 +21,7 @@ cdef enum:
     LARGEST_INPUT = 32704
     LARGEST_VALUE = 32767
     ESCAPE_DIGITS = 14
+    TAIL = 13  # counters of the number of digits
     UNIT_BITS = 6
     CODE_LENGTH_BITS = 11  # of probabilities whose code lengths the encoder looks up
     FIRST_NONZERO = MORE_COUNTERS
@@ -206,25 +207,6 @@ cdef inline int past_of(int diagonal, int side) noexcept nogil:
     return min(diagonal, side - 1) + 1
 
 
-cdef int64_t code_tail(RangeCoder coder, const Adaptation* adaptation, Counter* chain, int64_t rest) noexcept nogil:
-    """Codes a number by an Exp-Golomb code of order 0, whose number of digits is adaptive."""
-    cdef int64_t digits = 0, i, out = 0
-    cdef bint more
-    while digits < ESCAPE_DIGITS:
-        more = code_adaptive(coder, adaptation, chain + min(digits, 12), rest >= (<int64_t>1 << digits)) != 0
-        if coder.state.exhausted:
-            return 0
-        if not more:
-            break
-        rest -= <int64_t>1 << digits
-        digits += 1
-    for i in range(digits - 1, -1, -1):
-        out = 2 * out + code_half(coder, (rest >> i) & 1)
-        if coder.state.exhausted:
-            return 0
-    return out + (<int64_t>1 << digits) - 1
-
-
 cdef inline int64_t code_greater(
     RangeCoder coder, const Adaptation* adaptation, Counter* chain, int64_t magnitude, int shift
 ) noexcept nogil:
@@ -233,7 +215,7 @@ cdef inline int64_t code_greater(
     for node in range(1, LONGEST_CHAIN):
         if not code_adaptive(coder, adaptation, chain + node_counter(node, shift), magnitude > node):
             return node
-    return LONGEST_CHAIN + code_tail(coder, adaptation, chain + FIRST_TAIL, magnitude - LONGEST_CHAIN)
+    return LONGEST_CHAIN + code_tail(coder, adaptation, chain + FIRST_TAIL, TAIL, ESCAPE_DIGITS, magnitude - LONGEST_CHAIN)
 
 
 cdef void find_block(
@@ -918,7 +900,7 @@ cdef inline int64_t code_size(
             coder.state.macs += 2 * MIXED * node
             return node
     coder.state.macs += 2 * MIXED * (LONGEST_CHAIN - 1)
-    return LONGEST_CHAIN + code_tail(coder, adaptation, chain + FIRST_TAIL, magnitude - LONGEST_CHAIN)
+    return LONGEST_CHAIN + code_tail(coder, adaptation, chain + FIRST_TAIL, TAIL, ESCAPE_DIGITS, magnitude - LONGEST_CHAIN)
 
 
 cdef inline void find_context(

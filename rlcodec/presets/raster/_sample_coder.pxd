@@ -84,6 +84,9 @@ cdef class SampleCoder:
     cdef int64_t code(
         self, RangeCoder coder, int plane, int64_t y, int64_t x, int64_t value, int64_t least, int64_t most
     ) noexcept nogil
+    cdef int64_t fitted(
+        self, Fit* fit, int plane, int64_t x, const int16_t* here, int64_t reference, int own, int others
+    ) noexcept nogil
     cdef void gather(self, Fit* fit, int plane, const int16_t* here, int64_t reference, int own, int others) noexcept nogil
     cdef int64_t code_residual(self, RangeCoder coder, Contexts* contexts, int64_t residual) noexcept nogil
     cdef int64_t decide(self, RangeCoder coder, Contexts* contexts, int node, bint decision) noexcept nogil

@@ -5,9 +5,9 @@ import numpy as np
 
 from libc.stdint cimport int16_t, int32_t, int64_t, uint16_t, uint64_t
 
-from rlcodec.core._adaptive cimport Adaptation, Counter, Counters, code_adaptive
+from rlcodec.core._adaptive cimport Counter, Counters, code_adaptive, code_tail
 from rlcodec.core._mixing cimport BLENDED, MIXED, Mixers, Mixture, code_mixed, code_mixed_several, rl_four
-from rlcodec.core._range_coder cimport RangeCoder, code_unpriced
+from rlcodec.core._range_coder cimport RangeCoder, code_half
 from rlcodec.presets.raster._least_squares cimport (
     BLOCK, ENSEMBLE_BLOCK, FRACTION_BITS, Fit, add_sample, begin_fit, begin_fit_row, end_block, prediction, size_of_fit, solve
 )
@@ -27,14 +27,13 @@ cdef enum:
     FIRST_LOW = 10  # decisions about bits within a step
     ESCAPE_DIGITS = 20
     SLOPE_BITS = 8
-    HALF = 1 << 15
     SLOPE_FADE = 6
     SLOPE_SAMPLES = 8  # between changes of the slope
     MOST_SLOPE = 512  # in 1/256
     CONSTANT_INPUT = 256
 
-# Rows above and columns to the right of the inputs of fits, of a plane and of planes before it; the first of a plane
-# stands for the difference of the samples to the left and above, and so does the second of another plane.
+# Rows above and columns to the right of the inputs of fits, of a plane and of planes before it. The first input of a plane, and
+# the second of another plane, is the difference of the samples to the left and above instead.
 NEAR = (
     (0, 0), (1, -1), (1, 1), (0, -2), (2, 0), (2, 1), (1, 2), (1, -2), (2, -1), (0, -3),
     (2, 2), (2, -2), (1, 3), (0, -4), (1, -3), (2, 3), (0, -5), (2, -3),
@@ -61,7 +60,7 @@ cdef inline int level_of(int64_t amount) noexcept nogil:
 
 
 cdef inline int signed_level(int64_t amount) noexcept nogil:
-    """Level of a difference, 0 to SIGNED - 1; 5 stands for 0, and each further level for twice as much."""
+    """Level of a difference, 0 to SIGNED - 1: 5 for 0, and one level an octave to either side."""
     cdef int level
     if amount >= 0:
         level = 0 if amount == 0 else min(1 + rl_log2(<uint64_t>amount), 5)
@@ -209,6 +208,15 @@ cdef class SampleCoder:
             values[1] = other[-1] - other[-self.stride]
             values += others
 
+    cdef inline int64_t fitted(
+        self, Fit* fit, int plane, int64_t x, const int16_t* here, int64_t reference, int own, int others
+    ) noexcept nogil:
+        """The prediction of a fit, which is solved where a block begins."""
+        self.gather(fit, plane, here, reference, own, others)
+        if x % fit.block == 0:
+            solve(fit, x // fit.block)
+        return prediction(fit) + reference * ONE
+
     cdef int64_t code(
         self, RangeCoder coder, int plane, int64_t y, int64_t x, int64_t value, int64_t least, int64_t most
     ) noexcept nogil:
@@ -247,16 +255,10 @@ cdef class SampleCoder:
         predictions[4] = W * ONE
         predictions[5] = N * ONE
         if self.tier >= CONTEXT:
-            self.gather(&state.fit, plane, here, reference, OWN_INPUTS, OTHER_INPUTS)
-            if x % state.fit.block == 0:
-                solve(&state.fit, x // state.fit.block)
-            predictions[count] = prediction(&state.fit) + reference * ONE
+            predictions[count] = self.fitted(&state.fit, plane, x, here, reference, OWN_INPUTS, OTHER_INPUTS)
             count += 1
         if self.tier >= ENSEMBLE:
-            self.gather(&state.wide, plane, here, reference, WIDE_OWN_INPUTS, WIDE_OTHER_INPUTS)
-            if x % state.wide.block == 0:
-                solve(&state.wide, x // state.wide.block)
-            predictions[count] = prediction(&state.wide) + reference * ONE
+            predictions[count] = self.fitted(&state.wide, plane, x, here, reference, WIDE_OWN_INPUTS, WIDE_OTHER_INPUTS)
             count += 1
         for i in range(count):
             errors = state.errors + 2 * i * self.stride
@@ -358,13 +360,15 @@ cdef class SampleCoder:
         while steps < UNARY and self.decide(coder, contexts, 2 + <int>steps, magnitude >> bits > steps):
             steps += 1
         if steps == UNARY:
-            steps += code_tail(coder, &self.counters.adaptation, contexts.tail, (magnitude >> bits) - UNARY)
+            steps += code_tail(
+                coder, &self.counters.adaptation, contexts.tail, ESCAPE_DIGITS, ESCAPE_DIGITS, (magnitude >> bits) - UNARY
+            )
         for i in range(bits - 1, -1, -1):
             bit = (magnitude >> i) & 1
             if bits - 1 - i < 2:
                 bit = self.decide(coder, contexts, FIRST_LOW + 2 * (bits - 1 - i) + (steps > 0), bit)
             else:
-                bit = code_unpriced(coder, HALF, bit)
+                bit = code_half(coder, bit)
             steps = 2 * steps + bit
         return -1 - steps if negative else 1 + steps
 
@@ -405,14 +409,3 @@ cdef inline void follow_slope(Plane* state, int64_t error, int64_t residual_befo
     state.square += <int32_t>(residual_before * residual_before) - (state.square >> SLOPE_FADE)
     if x % SLOPE_SAMPLES == 0:
         state.slope = <int32_t>min(max((<int64_t>state.product << SLOPE_BITS) // (state.square + 64), -MOST_SLOPE), MOST_SLOPE)
-
-
-cdef int64_t code_tail(RangeCoder coder, const Adaptation* adaptation, Counter* chain, int64_t rest) noexcept nogil:
-    """Codes a number by an Exp-Golomb code of order 0, whose number of digits is adaptive."""
-    cdef int64_t digits = 0, i, out = 0
-    while digits < ESCAPE_DIGITS and code_adaptive(coder, adaptation, chain + digits, rest >= (<int64_t>1 << digits)):
-        rest -= <int64_t>1 << digits
-        digits += 1
-    for i in range(digits - 1, -1, -1):
-        out = 2 * out + code_unpriced(coder, HALF, (rest >> i) & 1)
-    return out + (<int64_t>1 << digits) - 1
