@@ -1,5 +1,6 @@
 """Many images at once, over all cores: the same bytes and pixels as one by one, in the same order."""
 
+import functools
 from collections.abc import Iterable
 from threading import Lock
 from typing import Any
@@ -42,16 +43,18 @@ def encode_many(
     Raises:
         RlcodecError: as `encode`, for the first image that fails.
     """
-    if device is not None:
+    code = functools.partial(encode, options=options, **keywords)
+    if preset != AUTO or device is not None:
         coder = preset_by_name(DEFAULT_PRESET if preset == AUTO else preset)
-        return coder.encode_on_device(list(images), encode_options(coder, options, keywords), device)
-    if preset != AUTO:  # what is wrong with the options is told even if there are no images
-        encode_options(preset_by_name(preset), options, keywords)
+        chosen = encode_options(coder, options, keywords)  # once for all images
+        if device is not None:
+            return coder.encode_on_device(list(images), chosen, device)
+        code = functools.partial(encode, options=chosen, preset=coder.name)
     locks: dict[int, Lock] = {}
 
     def run(image: ImageLike) -> bytes:
         with locks.setdefault(id(image), Lock()):  # Pillow reads pixels on demand, which two threads must not do at once
-            return encode(image, options, preset=preset, **keywords)
+            return code(image)
 
     return map_threads(run, images, workers)
 

@@ -37,7 +37,7 @@ from rlcodec.images.saving import format_of, image_bytes
 from rlcodec.options import option
 from rlcodec.parallel.options import LOCAL, RAY, MapOptions, check_backend
 from rlcodec.presets.choice import AUTO
-from rlcodec.presets.registry import decode_option_types, encode_option_types, preset_by_name, preset_of
+from rlcodec.presets.registry import decode_option_types, encode_option_types, preset_by_name
 
 STREAM_SUFFIX = ".rlc"
 PNG_LEVEL = 4
@@ -109,7 +109,7 @@ def encode(
     write_bytes(output, data)
     psnr = psnr_db(original, shown)
     quality = f"PSNR {psnr:.2f} dB" if math.isfinite(psnr) else "exact"
-    chosen = f", preset {preset_of(unpack(data).header).name}" if preset == AUTO else ""
+    chosen = f", preset {unpack(data).header.format.name}" if preset == AUTO else ""
     say(f"{output}: {len(data)} bytes, {8 * len(data) / math.prod(original.shape[:2]):.3f} bits per pixel, {quality}{chosen}")
 
 

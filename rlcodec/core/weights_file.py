@@ -53,6 +53,27 @@ def check_fingerprint(header: Header, digest: str) -> None:
         )
 
 
+def checked_arrays(
+    arrays: Mapping[str, np.ndarray], shapes: Mapping[str, tuple[tuple[int, ...], type]], preset: str
+) -> dict[str, np.ndarray]:
+    """The arrays of a weights file that a preset uses, contiguous.
+
+    Args:
+        arrays: of the file, by name.
+        shapes: shape and type of the arrays that there must be, by name.
+        preset: name of the preset, for messages.
+
+    Raises:
+        ModelError: an array is missing, or its shape or type does not fit this version.
+    """
+    for name, (shape, kind) in shapes.items():
+        if name not in arrays:
+            raise ModelError(f"the weights of preset {preset} lack the array {name!r}")
+        if arrays[name].shape != shape or arrays[name].dtype != kind:
+            raise ModelError(f"the weights of preset {preset} do not fit this version: {name} has shape {arrays[name].shape}")
+    return {name: np.ascontiguousarray(arrays[name]) for name in shapes}
+
+
 def digest_of(arrays: Mapping[str, np.ndarray]) -> str:
     """SHA-256 over names, types, shapes and values of arrays in the order of their names, hexadecimal."""
     state = hashlib.sha256()

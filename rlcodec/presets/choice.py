@@ -18,7 +18,7 @@ from rlcodec.options import EncodeOptions
 from rlcodec.presets.registry import encode_option_types, preset_by_name, preset_for
 
 AUTO = "auto"
-"""Stands for the preset that suits the image."""
+"""As the name of a preset: the one that suits the image."""
 EXACT, LOSSY, SMALL = "raster", "photo", "mnist"
 MOST_BPP_OF_DIGITS = 1.6
 """Small gray images that preset `mnist` codes in more bits per pixel are no digits: the raster-encoder is tried as well."""
@@ -35,7 +35,7 @@ def choose_preset(image: ImageLike, options: Mapping[str, Any]) -> str:
 
     Args:
         image: as for `rlcodec.encode`.
-        options: keyword options of encoding by name; None stands for an option that is not given.
+        options: keyword options of encoding by name; None means that an option is not given.
 
     Raises:
         ImageError: the image cannot be read.

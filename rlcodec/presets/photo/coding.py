@@ -1,5 +1,7 @@
 """Codes a photograph at a gain, under the allocation for a kind of distortion."""
 
+import functools
+
 import numpy as np
 
 from rlcodec.presets.photo.allocation import ALLOCATIONS, Allocation
@@ -45,8 +47,12 @@ class PictureCoder:
     ):
         self.weights, self.pixels, self.workers, self.tier = weights, pixels, workers, PREDICTORS.index(predictor)
         self._colors: dict[int, ColorTransform] = {}
-        self._raster: np.ndarray | None = None
-        self._tried = not raster_areas
+        self._raster_areas = raster_areas
+
+    @functools.cached_property
+    def _raster_bits(self) -> np.ndarray | None:
+        """What the raster-encoder takes for areas, as `encode_photo` has it."""
+        return raster_bits(self.pixels, self.workers) if self._raster_areas else None
 
     def code(self, gain: int, allocation: Allocation, keep: bool = False) -> CodedPicture:
         """The picture coded at a gain.
@@ -59,8 +65,6 @@ class PictureCoder:
         fixed = allocation.fixed
         if fixed not in self._colors:
             self._colors[fixed] = best_transform(self.pixels, fixed)
-        if not self._tried:
-            self._raster, self._tried = raster_bits(self.pixels, self.workers), True
         return encode_photo(
             self.weights,
             self.pixels,
@@ -71,5 +75,5 @@ class PictureCoder:
             self.tier,
             self.workers,
             keep,
-            self._raster,
+            self._raster_bits,
         )

@@ -17,6 +17,11 @@ SMALLEST_DIFFERENCE = 3
 """In quantiser steps: differences of pixels beyond this take more bits."""
 
 
+def area_rows(height: int) -> int:
+    """Rows of areas of a picture."""
+    return padded_size(height, 1)[0] // AREA
+
+
 def strip_count(height: int) -> int:
     """The number of strips of a picture; it is even if there are several, so that two threads have the same work."""
     count = -(-height // (AREA * STRIP_ROWS))
@@ -25,7 +30,7 @@ def strip_count(height: int) -> int:
 
 def even_division(height: int) -> list[slice]:
     """Rows of areas of each strip, as many in each as can be."""
-    rows, count = padded_size(height, 1)[0] // AREA, strip_count(height)
+    rows, count = area_rows(height), strip_count(height)
     return [slice(rows * i // count, rows * (i + 1) // count) for i in range(count)]
 
 
@@ -37,7 +42,7 @@ def balanced_division(picture: np.ndarray, step: float) -> list[slice]:
         step: of the quantiser.
     """
     height = len(picture)
-    rows, count = padded_size(height, 1)[0] // AREA, strip_count(height)
+    rows, count = area_rows(height), strip_count(height)
     if not 1 < count <= MOST_DIVIDED or picture.shape[1] < 4:
         return even_division(height)
     work = np.cumsum(_bits_of_rows(picture, step, rows))
@@ -69,7 +74,7 @@ def division_of(payload: np.ndarray, start: int, height: int) -> list[slice]:
     Raises:
         DamagedStreamError: a strip has too few or too many rows.
     """
-    rows, count = padded_size(height, 1)[0] // AREA, strip_count(height)
+    rows, count = area_rows(height), strip_count(height)
     if count == 1 or len(payload) < start + count - 1:
         return even_division(height)
     counts = [int(number) for number in payload[start : start + count - 1]]

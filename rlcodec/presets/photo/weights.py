@@ -8,8 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rlcodec.core.adaptive import MIXED, STRETCHES, Counters, Mixers
-from rlcodec.core.weights_file import Weights, digest_of
-from rlcodec.errors import ModelError
+from rlcodec.core.weights_file import Weights, checked_arrays, digest_of
 from rlcodec.presets.photo._network import HIDDEN, NETWORK_INPUTS, NODES, SECOND, Network
 from rlcodec.presets.photo.coefficient_coder import COUNTERS, EXPECTATIONS, INPUTS, MIXERS
 from rlcodec.presets.photo.transform import CENTRED, OFFSET_LIMIT, PLANES, SLICES, TRANSFORMS
@@ -118,9 +117,4 @@ def weights_from_arrays(arrays: Mapping[str, np.ndarray]) -> PhotoWeights:
     Raises:
         ModelError: an array is missing, or its shape does not fit this version.
     """
-    for name, (shape, kind) in SHAPES.items():
-        if name not in arrays:
-            raise ModelError(f"the weights of preset photo lack the array {name!r}")
-        if arrays[name].shape != shape or arrays[name].dtype != kind:
-            raise ModelError(f"the weights of preset photo do not fit this version: {name} has shape {arrays[name].shape}")
-    return PhotoWeights(digest_of(arrays), **{name: np.ascontiguousarray(arrays[name]) for name in SHAPES})
+    return PhotoWeights(digest_of(arrays), **checked_arrays(arrays, SHAPES, "photo"))

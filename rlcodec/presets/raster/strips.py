@@ -28,7 +28,7 @@ SINGLE_STRIP = 1 << 15
 STRIP_PIXELS = {SAMPLES: 1 << 17, PIXELS: 1 << 21, PIXELS_OR_SAMPLES: 1 << 19}
 """Pixels of a strip, about. Drawings repeat what lies far above, so that their strips are larger."""
 MOST_STRIPS = 16
-"""Large pictures have larger strips: every strip begins without what lies above, and learns anew."""
+"""The most strips; those of large pictures are larger. Every strip starts with the initial model, without the rows above it."""
 TRIED_PIXELS = 1 << 17
 """Pixels of a strip by which encoders compare methods."""
 BANDS, BAND_PIXELS = 4, 1 << 13

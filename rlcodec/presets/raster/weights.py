@@ -8,8 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rlcodec.core.adaptive import MIXED, STRETCHES, Counters, Mixers
-from rlcodec.core.weights_file import Weights, digest_of
-from rlcodec.errors import ModelError
+from rlcodec.core.weights_file import Weights, checked_arrays, digest_of
 from rlcodec.presets.raster.model import COUNTERS, MIXERS, SMALL_HASHED, first_plane_counters
 
 MEMORY = 400
@@ -157,9 +156,4 @@ def weights_from_arrays(arrays: Mapping[str, np.ndarray]) -> RasterWeights:
     Raises:
         ModelError: an array is missing, or its shape does not fit this version.
     """
-    for name, (shape, kind) in SHAPES.items():
-        if name not in arrays:
-            raise ModelError(f"the weights of preset raster lack the array {name!r}")
-        if arrays[name].shape != shape or arrays[name].dtype != kind:
-            raise ModelError(f"the weights of preset raster do not fit this version: {name} has shape {arrays[name].shape}")
-    return RasterWeights(digest_of(arrays), **{name: np.ascontiguousarray(arrays[name]) for name in SHAPES})
+    return RasterWeights(digest_of(arrays), **checked_arrays(arrays, SHAPES, "raster"))

@@ -1,7 +1,7 @@
 """Golden streams of preset raster: the bytes of a picture may not change by accident, since all of the coding is integers.
 
-`python tests/presets/raster/test_golden.py` writes their digests anew. Only a new format, new weights or another choice of the
-encoder is a reason to.
+`python tests/presets/raster/test_golden.py` regenerates the digests, which is only justified by a new format, new weights or a
+different choice of the encoder.
 """
 
 import hashlib
