@@ -1,6 +1,5 @@
 """Many images at once, over all cores: the same bytes and pixels as one by one, in the same order."""
 
-import functools
 from collections.abc import Iterable
 from threading import Lock
 from typing import Any
@@ -43,18 +42,16 @@ def encode_many(
     Raises:
         RlcodecError: as `encode`, for the first image that fails.
     """
-    code = functools.partial(encode, options=options, **keywords)
     if preset != AUTO or device is not None:
         coder = preset_by_name(DEFAULT_PRESET if preset == AUTO else preset)
-        chosen = encode_options(coder, options, keywords)  # once for all images
+        options, keywords = encode_options(coder, options, keywords), {}  # once for all images
         if device is not None:
-            return coder.encode_on_device(list(images), chosen, device)
-        code = functools.partial(encode, options=chosen, preset=coder.name)
+            return coder.encode_on_device(list(images), options, device)
     locks: dict[int, Lock] = {}
 
     def run(image: ImageLike) -> bytes:
         with locks.setdefault(id(image), Lock()):  # Pillow reads pixels on demand, which two threads must not do at once
-            return code(image)
+            return encode(image, options, preset=preset, **keywords)
 
     return map_threads(run, images, workers)
 
